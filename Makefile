@@ -1,0 +1,30 @@
+# The two commands: `make repro` (from nothing to the table of results) and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test bench venv lint
+
+repro: venv  ## run the pipeline and print the table of results
+	dvc repro
+	elor results
+
+test: venv  ## run the tests
+	python -m pytest
+
+bench: venv  ## measure speed and memory; writes the tables in README.md
+	python -m benchmarks
+
+lint: venv
+	ruff check .
+	ruff format --check .
+
+venv: $(VENV)/.complete
+
+$(VENV)/.complete: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; try make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@

@@ -1,0 +1,164 @@
+"""Writes the demonstration corpus as a release in IEMOCAP's layout, with the planted truth beside it.
+
+Sound files are made by as many processes as there are cores. A file's content depends on the recipe, the seed and the
+turn alone, so neither the number of processes nor their order changes a byte.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+import wave
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elor.audio import SAMPLE_RATE
+from elor.corpora.demo.annotations import reversed_text, text
+from elor.corpora.demo.casting import Turn, cast
+from elor.corpora.demo.chance import chance
+from elor.corpora.demo.cues import Plan, plan_utterance
+from elor.corpora.demo.ratings import annotate
+from elor.corpora.demo.recipe import Recipe
+from elor.corpora.demo.score import Segment
+from elor.corpora.demo.voice import synthesise
+from elor.files import replacing, write_text
+from elor.progress import Progress
+
+APPLE_DOUBLE = bytes.fromhex("00051607 00020000") + b"Mac OS X        " + bytes(26)
+"""The beginning of the `._*` files that a Mac leaves beside every file on a foreign disk."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the release's tables need to know about a turn's sound file."""
+
+    samples: int
+    segments: tuple[Segment, ...]
+    level_db: float
+
+
+def generate(recipe: Recipe, utterances: int, seed: int, folder: Path, workers: int | None = None) -> None:
+    """Write `release/`, `truth.csv` and `segments.csv` into a folder.
+
+    Args:
+        recipe: the constants.
+        utterances: how many turns; at least one per dialogue.
+        seed: not negative; another seed gives other turns, moods, syllables and noise.
+        folder: made if need be. A release that stands there is replaced, but not before the new one is complete.
+        workers: processes; by default one per core.
+
+    Raises:
+        UserError: if there are fewer utterances than dialogues, or the disk is full.
+    """
+    turns = cast(recipe, utterances, seed)
+    plans = [plan_utterance(recipe, turn.speaker, turn.valence, turn.arousal, turn.name, seed) for turn in turns]
+    part, release = folder / ".release.part", folder / "release"
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        spoken = list(_speak_all(plans, [_sound_file(part, turn) for turn in turns], workers))
+        _write_annotations(recipe, turns, spoken, seed, part)
+        _write_debris(part)
+        shutil.rmtree(release, ignore_errors=True)
+        os.replace(part, release)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    write_text(folder / "truth.csv", _csv(map(_truth, turns, plans, spoken)))
+    write_text(folder / "segments.csv", _csv(_segments(turns, spoken)))
+
+
+def _sound_file(release: Path, turn: Turn) -> Path:
+    return release / f"Session{turn.session}" / "sentences" / "wav" / turn.dialogue / f"{turn.name}.wav"
+
+
+def _speak_all(plans: list[Plan], paths: list[Path], workers: int | None) -> Iterator[Spoken]:
+    """Speak every plan into its file; yields in the order of the plans."""
+    workers = workers or os.cpu_count() or 1
+    with Progress("demo corpus", total=len(plans), unit="utterance") as progress:
+        if workers == 1:
+            for done in map(_speak, plans, paths):
+                yield done
+                progress.advance()
+            return
+        # spawn: a fork of a process that has threads (torch, a test runner) may hang
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for done in pool.map(_speak, plans, paths, chunksize=8):
+                yield done
+                progress.advance()
+
+
+def _speak(plan: Plan, path: Path) -> Spoken:
+    speech = synthesise(plan)
+    with replacing(path) as part, wave.open(str(part), "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(SAMPLE_RATE)
+        stream.writeframes(speech.samples.astype("<i2").tobytes())
+    return Spoken(len(speech.samples), speech.segments, speech.level_db)
+
+
+def _write_annotations(recipe: Recipe, turns: list[Turn], spoken: list[Spoken], seed: int, release: Path) -> None:
+    annotations = annotate(recipe, turns, seed)
+    samples = dict(zip((turn.name for turn in turns), (s.samples for s in spoken), strict=True))
+    for dialogue, group in groupby(turns, key=lambda turn: turn.dialogue):
+        members = list(group)
+        times = _times(dialogue, [samples[turn.name] for turn in members], seed)
+        timed = sorted(zip(members, times, strict=True), key=lambda pair: pair[0].name)  # all F turns, then all M turns
+        folder = release / f"Session{members[0].session}" / "dialog" / "EmoEvaluation"
+        write_text(folder / f"{dialogue}.txt", text(timed, annotations))
+        write_text(folder / "Attribute" / f"{dialogue}_atr.txt", reversed_text(timed, annotations))
+
+
+def _times(dialogue: str, samples: list[int], seed: int) -> list[tuple[float, float]]:
+    """Start and end in seconds of each turn: silences between them, now and then an interruption."""
+    gaps = np.clip(0.6 + 0.6 * chance(dialogue, seed, "gaps").standard_normal(len(samples)), -0.4, 3.0)
+    times, now = [], 4.0
+    for gap, count in zip(gaps, samples, strict=True):
+        start = now + float(gap)
+        now = start + count / SAMPLE_RATE
+        times.append((start, now))
+    return times
+
+
+def _write_debris(release: Path) -> None:
+    """What disks that have been in a Mac hold: a reader that globs without care stumbles over it."""
+    for session in sorted(release.glob("Session*")):
+        evaluations = session / "dialog" / "EmoEvaluation"
+        first = min(evaluations.glob("*.txt"))
+        sounds = min((session / "sentences" / "wav" / first.stem).glob("*.wav"))
+        for path in (first, sounds):
+            path.with_name(f"._{path.name}").write_bytes(APPLE_DOUBLE)
+        for folder in (session, evaluations):
+            (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+
+
+def _truth(turn: Turn, plan: Plan, spoken: Spoken) -> dict[str, Any]:
+    """One row of the truth: the latent mood, every planted cue, and the level as it came out."""
+    row = {"utterance": turn.name, "speaker": turn.speaker, "valence": turn.valence, "arousal": turn.arousal}
+    row |= {"samples": spoken.samples, "syllables": plan.syllables}
+    row |= asdict(plan.cues) | {"level_db": spoken.level_db}
+    row["f0_hz"] = plan.speaker.f0_hz * 2 ** (plan.cues.f0_semitones / 12)
+    return {key: round(value, 5) if isinstance(value, float) else value for key, value in row.items()}
+
+
+def _segments(turns: list[Turn], spoken: list[Spoken]) -> Iterator[dict[str, Any]]:
+    for turn, speech in zip(turns, spoken, strict=True):
+        for segment in speech.segments:
+            yield {"utterance": turn.name} | asdict(segment)
+
+
+def _csv(rows: Iterable[dict[str, Any]]) -> str:
+    rows = list(rows)
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()

@@ -1,0 +1,28 @@
+"""Many faults, one sentence: everything that is wrong with a corpus is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from elor.files import digest, scratch_root, write_text
+
+SHOWN = 20
+"""How many items a sentence names before it points to a file with the rest."""
+
+
+def listed(items: Sequence[str]) -> str:
+    """Enumerate items; of a long list the first, and the path of a file in scratch that holds all of them."""
+    if len(items) <= SHOWN:
+        return ", ".join(items)
+    path = scratch_root() / "lists" / f"{digest(list(items))}.txt"
+    try:
+        write_text(path, "\n".join(items) + "\n")
+        rest = f"{len(items) - SHOWN:,} more (all of them in {path})"
+    except OSError:  # the list is a convenience: a scratch folder that cannot be written must not hide the fault
+        rest = f"{len(items) - SHOWN:,} more"
+    return f"{', '.join(items[:SHOWN])} and {rest}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 turn`, `1,819 turns`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

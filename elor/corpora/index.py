@@ -1,0 +1,127 @@
+"""Which files a corpus consists of, so that a changed one is noticed.
+
+Digests are remembered in scratch under a file's size, times and inode: an unchanged corpus is indexed again without
+reading a byte of it. The memory is only ever a shortcut; without it, or with a broken one, the same index results.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+
+from elor.corpora.tables import Source
+from elor.errors import UserError
+from elor.files import digest, file_digest, scratch_root, write_text
+from elor.progress import track
+from elor.tables import write_table
+
+COLUMNS = {"path": "str", "size": "int64", "digest": "str"}
+
+SETTLED_S = 2.0
+"""Seconds a file must have been left alone before its digest is remembered: within one tick of the clock it could
+change twice and keep its times (FAT's ticks, the coarsest, last two seconds)."""
+
+THREADS = 4  # hashing releases the interpreter; a disk or a network share is faster with some requests under way
+
+Stamp = list[int]
+
+
+def index(source: Source) -> pd.DataFrame:
+    """List the files of a source with their digests.
+
+    Returns:
+        One row per file in the order of their paths: path (relative to the source's root), size in bytes, digest
+        (SHA-256).
+
+    Raises:
+        UserError: if a file is missing or cannot be read; and as `source.files`.
+    """
+    files = source.files()
+    root = source.root.absolute()
+    memory = scratch_root() / "digests" / f"{digest(os.fspath(root))}.json"
+    known = _recall(memory)
+    started = time.time()
+    stamps = {file: _stamp(root / file) for file in files}
+    changed = [file for file in files if known.get(file, [None])[:-1] != stamps[file]]
+    fresh = dict(zip(changed, _digests(root, changed), strict=True))
+    digests = {file: fresh[file] if file in fresh else known[file][-1] for file in files}
+    if changed:
+        settled = (file for file in files if _newest(stamps[file]) < started - SETTLED_S)
+        _remember(memory, known | {file: [*stamps[file], digests[file]] for file in settled})
+    rows = [(file, stamps[file][0], digests[file]) for file in files]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def write_index(frame: pd.DataFrame, path: Path) -> None:
+    """Write an index as CSV, atomically."""
+    write_table(frame, path)
+
+
+def read_index(path: Path) -> pd.DataFrame:
+    """Read an index that `write_index` wrote.
+
+    Raises:
+        UserError: if the file is absent or is no index.
+    """
+    try:
+        return pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, usecols=list(COLUMNS))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; the stage `corpus` writes it.") from None
+    except ValueError as error:
+        raise UserError(f"{path} is no index of a corpus ({error}); run the stage `corpus` again.") from None
+
+
+def compare(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, list[str]]:
+    """The paths that were `added`, `removed` and `changed` between two indices, sorted."""
+    before, after = (dict(zip(frame.path, frame.digest, strict=True)) for frame in (old, new))
+    return {
+        "added": sorted(after.keys() - before.keys()),
+        "removed": sorted(before.keys() - after.keys()),
+        "changed": sorted(path for path in before.keys() & after.keys() if before[path] != after[path]),
+    }
+
+
+def _stamp(path: Path) -> Stamp:
+    """What tells that a file is the same without reading it; the change time sees an edit that restored the others."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); restore it.") from error
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def _newest(stamp: Stamp) -> float:
+    return max(stamp[1], stamp[2]) / 1e9
+
+
+def _digests(root: Path, files: list[str]) -> Iterator[str]:
+    def one(file: str) -> str:
+        try:
+            return file_digest(root / file)
+        except OSError as error:
+            raise UserError(f"{root / file} cannot be read ({error.strerror}); restore it.") from error
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        yield from track(pool.map(one, files), "digests", len(files), "file")
+
+
+def _recall(memory: Path) -> dict[str, list]:
+    """Stamps and digests by path; empty if there is no memory or it is damaged."""
+    try:
+        known = json.loads(memory.read_bytes())
+        return {path: entry for path, entry in known.items() if len(entry) == 5 and len(entry[-1]) == 64}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _remember(memory: Path, known: dict[str, list]) -> None:
+    try:
+        write_text(memory, json.dumps(known))  # two runs at once: the later one wins, and what is lost is read again
+    except OSError:
+        return  # a scratch folder that cannot be written costs time, nothing else

@@ -1,0 +1,191 @@
+"""From ratings to what a network learns: the rule, the choice of the rater, and the four kinds of target.
+
+A rating x on a declared range low..high becomes the nearest of `classes` equally spaced points, ties upward:
+floor((x - low) / (high - low) * (classes - 1) + 1/2). On 1..5 with five classes that is x - 1, so the paper's
+classes are 0-based. Only an evaluator's ratings count, never a speaker's own, and only those that give both
+valence and arousal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from elor.corpora.tables import DIMENSIONS, Tables
+from elor.errors import UserError
+
+MEAN = "mean"
+"""The rater that stands for the mean of all evaluators."""
+
+GOLD = "gold"
+"""The rater of a manifest that names none."""
+
+TARGETS = ("classes", "regression", "distribution", "emotion")
+
+EMOTIONS = ("angry", "happy", "sad", "neutral")
+"""The customary four classes; excitement counts as happiness."""
+
+_EMOTION_CLASS = {
+    **dict.fromkeys(("ang", "angry", "anger"), 0),
+    **dict.fromkeys(("hap", "happy", "happiness", "exc", "excited", "excitement"), 1),
+    **dict.fromkeys(("sad", "sadness"), 2),
+    **dict.fromkeys(("neu", "neutral"), 3),
+}
+
+
+def scaled(ratings: np.ndarray, classes: int, low: float, high: float) -> np.ndarray:
+    """Map ratings on low..high to the scale of the classes, 0 .. classes-1, without rounding.
+
+    Raises:
+        UserError: if there are fewer than two classes or the range is empty.
+        ValueError: if a rating is not a number or lies outside the range.
+    """
+    if classes < 2:
+        raise UserError(f"labels.classes is {classes}; at least 2 are needed.")
+    if not low < high:
+        raise UserError(f"The range of the labels is {low:g}..{high:g}; low must lie below high.")
+    values = np.asarray(ratings, dtype=np.float64)
+    if not ((values >= low) & (values <= high)).all():
+        raise ValueError(f"ratings outside {low:g}..{high:g}")
+    return (values - low) / (high - low) * (classes - 1)
+
+
+def to_class(ratings: np.ndarray, classes: int, low: float, high: float) -> np.ndarray:
+    """Map ratings on low..high to the nearest class, ties upward.
+
+    Returns:
+        int64 of the shape of `ratings`, 0 .. classes-1.
+
+    Raises:
+        UserError, ValueError: as `scaled`.
+    """
+    points = scaled(ratings, classes, low, high)
+    return np.floor(np.round(points + 0.5, 9)).astype(np.int64)  # rounded: 0.3 * 5 must stay the tie that it is
+
+
+def evaluations(ratings: pd.DataFrame) -> pd.DataFrame:
+    """The ratings that count: by an evaluator, with both dimensions given."""
+    return ratings[(ratings.kind == "evaluator") & ratings[list(DIMENSIONS)].notna().all(axis="columns")]
+
+
+def choose_rater(ratings: pd.DataFrame, rater: str) -> str:
+    """The rater that labels: the one asked for, or `gold` where nobody else rated.
+
+    Raises:
+        UserError: if nobody rated, or the rater is absent or is a speaker on her own speech; lists who rated.
+    """
+    evaluators = evaluations(ratings).rater.value_counts().sort_index()
+    if evaluators.empty:
+        raise UserError("The corpus holds no evaluator's rating of valence and arousal; there is nothing to learn.")
+    if list(evaluators.index) == [GOLD]:
+        return GOLD
+    if rater == MEAN or rater in evaluators.index:
+        return rater
+    found = ", ".join(f"{name} ({count:,} utterances)" for name, count in evaluators.items())
+    if rater in set(ratings.rater[ratings.kind == "self"]):
+        raise UserError(f"labels.rater {rater} is a speaker's report on herself; choose {found} or {MEAN}.")
+    raise UserError(f"labels.rater {rater} rated nothing in this corpus; choose {found} or {MEAN}.")
+
+
+def label(tables: Tables, rater: str, classes: int, low: float, high: float) -> Tables:
+    """Fill valence and arousal of the utterances by one evaluator, or by the mean of all.
+
+    Args:
+        tables: what a source read.
+        rater: an evaluator's name, or `mean`. A corpus whose only rater is `gold` is labelled by it.
+        classes: number of classes per dimension.
+        low: lower end of the declared range of the ratings.
+        high: upper end.
+
+    Returns:
+        The same tables with labels, missing where the rater gave none, and `report["labels"]`.
+
+    Raises:
+        UserError: if the rater is not to be had, there are fewer than two classes, or the range is empty.
+    """
+    used = choose_rater(tables.ratings, rater)
+    chosen = evaluations(tables.ratings)
+    if used != MEAN:
+        chosen = chosen[chosen.rater == used]
+    means = chosen.groupby("utterance")[list(DIMENSIONS)].mean()
+    utterances = tables.utterances.copy()
+    for dimension in DIMENSIONS:
+        labels = pd.Series(to_class(means[dimension].to_numpy(), classes, low, high), index=means.index)
+        utterances[dimension] = utterances.utterance.map(labels).astype("Int64")
+    report = _label_report(tables, utterances, rater, used, classes) | {"range": [low, high]}
+    return replace(tables, utterances=utterances, report=tables.report | {"labels": report})
+
+
+def targets(
+    utterances: pd.DataFrame, ratings: pd.DataFrame, target: str, classes: int, low: float, high: float
+) -> pd.DataFrame:
+    """What the networks learn, for the utterances that have it.
+
+    Args:
+        utterances: labelled, as `label` left them.
+        ratings: all ratings; `regression` and `distribution` look at every evaluator's.
+        target: `classes`: valence, arousal by the chosen rater; `regression`: their means over evaluators as
+            floats on 0 .. classes-1; `distribution`: rounded means, and the share of evaluators per class as
+            `<dimension>_p<k>`; `emotion`: 0..3 for `EMOTIONS`.
+        classes: number of classes per dimension.
+        low: lower end of the declared range of the ratings.
+        high: upper end.
+
+    Returns:
+        `utterance` and the target's columns, in the order of `utterances`.
+
+    Raises:
+        UserError: for an unknown target, or if no utterance has it.
+    """
+    if target not in TARGETS:
+        raise UserError(f"labels.target is {target!r}; choose one of {', '.join(TARGETS)}.")
+    if target == "classes":
+        found = utterances[["utterance", *DIMENSIONS]].dropna().astype(dict.fromkeys(DIMENSIONS, "int64"))
+    elif target == "emotion":
+        found = utterances[["utterance"]].assign(emotion=utterances.emotion.str.lower().map(_EMOTION_CLASS))
+        found = found.dropna().astype({"emotion": "int64"})
+    else:
+        by_utterance = _regression if target == "regression" else _distribution
+        found = utterances[["utterance"]].merge(by_utterance(evaluations(ratings), classes, low, high), on="utterance")
+    if found.empty:
+        raise UserError(f"No utterance of this corpus has what labels.target {target} asks for; choose another target.")
+    return found.reset_index(drop=True)
+
+
+def _regression(ratings: pd.DataFrame, classes: int, low: float, high: float) -> pd.DataFrame:
+    means = ratings.groupby("utterance")[list(DIMENSIONS)].mean()
+    return means.apply(lambda column: scaled(column.to_numpy(), classes, low, high)).reset_index()
+
+
+def _distribution(ratings: pd.DataFrame, classes: int, low: float, high: float) -> pd.DataFrame:
+    means = ratings.groupby("utterance")[list(DIMENSIONS)].mean()
+    found = means.apply(lambda column: to_class(column.to_numpy(), classes, low, high))
+    for dimension in DIMENSIONS:
+        votes = pd.Series(to_class(ratings[dimension].to_numpy(), classes, low, high), index=ratings.index)
+        shares = pd.crosstab(ratings.utterance, votes, normalize="index").reindex(
+            columns=range(classes), fill_value=0.0
+        )
+        found = found.join(shares.add_prefix(f"{dimension}_p"))
+    return found.reset_index()
+
+
+def _label_report(tables: Tables, utterances: pd.DataFrame, rater: str, used: str, classes: int) -> dict[str, Any]:
+    """Who labelled, how much of what, and why the other utterances have no label."""
+    rated = utterances[utterances.valence.notna()]
+    by = tables.ratings[(tables.ratings.kind == "evaluator") & ((used == MEAN) | (tables.ratings.rater == used))]
+    incomplete = set(by.utterance) - set(rated.utterance)
+    return {
+        "rater": used,
+        "asked_for": rater,
+        "classes": classes,
+        "utterances": len(rated),
+        "left_out": {
+            "not_rated_by_rater": len(utterances) - len(rated) - len(incomplete),
+            "rating_incomplete": len(incomplete),
+        },
+        "by_speaker": {str(name): int(n) for name, n in rated.speaker.value_counts().sort_index().items()},
+        **{name: np.bincount(rated[name].to_numpy("int64"), minlength=classes).tolist() for name in DIMENSIONS},
+    }

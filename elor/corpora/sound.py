@@ -1,0 +1,48 @@
+"""The headers of a corpus' sound files, read and judged all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from elor import audio
+from elor.audio import AudioInfo
+from elor.corpora.faults import listed
+from elor.errors import UserError
+from elor.progress import track
+
+
+def inspect(root: Path, files: Sequence[str], objection: Callable[[AudioInfo], str]) -> dict[str, AudioInfo]:
+    """Read the header of every file.
+
+    Args:
+        root: the folder that `files` are relative to.
+        files: relative paths.
+        objection: what is wrong with a readable file ("has 2 channels"); empty if nothing is.
+
+    Returns:
+        The headers by relative path.
+
+    Raises:
+        UserError: one for all the files that are missing, truncated, empty, unreadable or objected to.
+    """
+    headers: dict[str, AudioInfo] = {}
+    faults: list[str] = []
+    for file in track(files, "sound files", len(files), "file"):
+        try:
+            headers[file] = audio.info(root / file)
+        except UserError as error:
+            faults.append(str(error).rsplit("; ", 1)[0])  # the advice is given once, for all of them
+            continue
+        if fault := objection(headers[file]):
+            faults.append(f"{root / file} {fault}")
+    if faults:
+        raise UserError(f"{len(faults):,} of {len(files):,} sound files cannot be used: {listed(faults)}; mend them.")
+    return headers
+
+
+def channels_fault(header: AudioInfo, stereo: str) -> str:
+    """Object to more than one channel where `stereo` says that it is an error."""
+    if header.channels == 1 or (stereo == "mean") or (stereo in ("left", "right") and header.channels == 2):
+        return ""
+    return f"has {header.channels} channels where one is expected (corpus.stereo is {stereo})"

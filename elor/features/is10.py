@@ -1,0 +1,157 @@
+"""The 1,582 functionals of the INTERSPEECH 2010 Paralinguistic Challenge, one vector per six-second slice.
+
+openSMILE takes about 0.09 s for a slice, a quarter of an hour for a full corpus on one core. So slices are dealt to
+worker processes, and each finished vector goes into a store outside the repository under the digest of its slice: after
+a kill, or after one sound file of a corpus has changed, only what is new is computed.
+
+Reference:
+    Schuller et al., The INTERSPEECH 2010 Paralinguistic Challenge (`opensmile.FeatureSet.IS10`, functionals).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import opensmile
+
+from elor.audio import FULL_SCALE, SAMPLE_RATE
+from elor.errors import UserError
+from elor.features.packed import opened, packed
+from elor.features.slices import SLICE_SAMPLES
+from elor.features.store import VectorStore, content_key
+from elor.files import scratch, write_text
+from elor.progress import Progress
+
+FEATURES = 1582
+SLICES_PER_TASK = 4  # about 0.4 s of work: little is lost by a kill, little is spent on dealing
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What `write_is10` did: slices written, distinct ones computed now, and non-finite values set to zero."""
+
+    slices: int
+    computed: int
+    replaced: int
+
+
+def names() -> list[str]:
+    """The 1,582 names, in the order of the vectors."""
+    return list(_smile().feature_names)
+
+
+def functionals(signal: np.ndarray) -> np.ndarray:
+    """Compute the features of one signal exactly as openSMILE gives them.
+
+    Shape:
+        int16 `(samples,)` at 16 kHz -> float32 `(1582,)`.
+    """
+    return _smile()(signal.astype(np.float32) / FULL_SCALE, SAMPLE_RATE)[0, :, 0]
+
+
+def write_is10(slices: Path, out: Path, names_out: Path, workers: int | None = None) -> Extraction:
+    """Write the features of every slice of `slices` (int16 `(n, 96000)`) to `out` (float32 `(n, 1582)`).
+
+    openSMILE gives finite numbers even for digital silence. Should it ever give another, a zero takes its place in
+    `out`, and the count is returned and said on stderr.
+
+    Args:
+        slices: the slices.
+        out: the `.npy` file; it appears complete or not at all.
+        names_out: text file for `names()`, one per line.
+        workers: worker processes; None for one per core.
+
+    Raises:
+        UserError: if `slices` cannot be read, the disk is full, or a worker is killed.
+    """
+    signals = opened(slices, (SLICE_SAMPLES,), "int16")
+    keys = [content_key(row) for row in signals]
+    rows = dict(zip(keys, range(len(keys)), strict=True))  # equal slices are computed once
+    with VectorStore(store_folder(), FEATURES) as store:
+        vectors = store.load()
+        missing = [row for key, row in rows.items() if key not in vectors]
+        with Progress("IS10", total=len(rows), unit="slice") as progress:
+            progress.resume(len(rows) - len(missing))
+            for done, values in _computed(slices, missing, workers):
+                fresh = {keys[row]: vector for row, vector in zip(done, values, strict=True)}
+                store.add(fresh)
+                vectors |= fresh
+                progress.advance(len(done))
+    write_text(names_out, "\n".join(names()) + "\n")
+    replaced = 0
+    with packed(out, (len(keys), FEATURES), "float32") as array:
+        for row, key in enumerate(keys):
+            finite = np.isfinite(vectors[key])
+            array[row] = np.where(finite, vectors[key], 0)
+            replaced += int((~finite).sum())
+    if replaced:
+        print(f"IS10: {replaced} values that are not finite were set to 0 in {out}.", file=sys.stderr)
+    return Extraction(len(keys), len(missing), replaced)
+
+
+def store_folder() -> Path:
+    """Where finished vectors are kept: one folder per version of openSMILE and feature set."""
+    return scratch("is10", {"opensmile": opensmile.__version__, "features": opensmile.FeatureSet.IS10.value})
+
+
+def _computed(slices: Path, rows: Sequence[int], workers: int | None) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Compute rows of `slices` in worker processes; yield some rows and their vectors as they come, in any order."""
+    if not rows:
+        return
+    tasks = [tuple(rows[start : start + SLICES_PER_TASK]) for start in range(0, len(rows), SLICES_PER_TASK)]
+    pool = ProcessPoolExecutor(
+        max_workers=min(workers or _cores(), len(tasks)),
+        mp_context=multiprocessing.get_context("spawn"),  # a fork would inherit threads that hold locks
+        initializer=_follow_parent,
+    )
+    try:
+        futures = {pool.submit(_functionals_of, slices, task): task for task in tasks}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise UserError(
+            "A process that computed IS10 features was killed, perhaps for want of memory; run again with fewer "
+            "workers: what was finished is kept."
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _functionals_of(slices: Path, rows: tuple[int, ...]) -> np.ndarray:
+    """The vectors `(len(rows), 1582)` of some slices; runs in a worker."""
+    signals = np.load(slices, mmap_mode="r")
+    return np.stack([functionals(signals[row]) for row in rows])
+
+
+def _follow_parent() -> None:
+    """Make a worker end with its parent, however that ends, and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@cache
+def _smile() -> opensmile.Smile:
+    return opensmile.Smile(opensmile.FeatureSet.IS10, opensmile.FeatureLevel.Functionals)
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,108 @@
+"""Atomic writes, digests, and the scratch folder that survives a kill.
+
+A file written here either stands complete or not at all: content goes to a temporary sibling that is
+moved into place with `os.replace`. The scratch folder lies outside the repository, because DVC deletes a
+stage's outputs before it runs the stage again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from elor.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of `path` that takes its place when the block ends well.
+
+    Raises:
+        UserError: if the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        os.chmod(part, 0o644)  # mkstemp makes private files; results are for everybody
+        os.replace(part, path)
+    except OSError as error:
+        if error.errno == 28:  # ENOSPC
+            raise UserError(f"The disk is full: {path} was not written; free some space and run again.") from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, creating the folders above it."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any, digits: int | None = 4) -> None:
+    """Write JSON atomically with floats rounded to `digits` and NaN as null, so that diffs stay readable."""
+    write_text(path, json.dumps(plain(value, digits), indent=2, allow_nan=False) + "\n")
+
+
+def plain(value: Any, digits: int | None = None) -> Any:
+    """Turn numpy scalars, arrays, paths and mappings into what JSON knows; NaN and infinities become None."""
+    if isinstance(value, dict):
+        return {str(key): plain(item, digits) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item, digits) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist(), digits)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return value if digits is None else round(value, digits)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value
+
+
+def digest(value: Any) -> str:
+    """A short, stable name for any JSON-like value: the first 20 hex digits of its SHA-256."""
+    text = json.dumps(plain(value), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def scratch_root() -> Path:
+    """Where resumable work lies: `$ELOR_SCRATCH`, else `$XDG_CACHE_HOME/elor`, else `~/.cache/elor`."""
+    if chosen := os.environ.get("ELOR_SCRATCH"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elor"
+
+
+def scratch(kind: str, key: Any) -> Path:
+    """The scratch folder of one piece of work, made if need be.
+
+    Args:
+        kind: what the work is, for instance `train` or `is10`.
+        key: everything that decides the result (parameters, input digests, code); another key, another folder.
+    """
+    folder = scratch_root() / kind / digest(key)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def discard(folder: Path) -> None:
+    """Delete a scratch folder whose result has been written to its final place."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,184 @@
+"""The four networks of the paper: one CNN, two heads, four ways to feed them.
+
+    elor      raw audio            -> CNN ------------\\
+    lom       26 MFCCs as channels -> CNN -------------> one MLP per head -> logits
+    ftr       1,582 IS10 functionals ----------------/
+    elor_ftr  CNN output and IS10 side by side -----/
+
+Wieser et al. 2020, sections "End-to-end learning network" and "Architectures for comparison". A network takes its
+inputs by position, in the order of `INPUTS`, and returns the logits of every head by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from elor.errors import UserError
+from elor.fastconv import ConvBlock
+from elor.targets import Head
+
+INPUTS: dict[str, tuple[str, ...]] = {
+    "elor": ("audio",),
+    "lom": ("mfcc",),
+    "ftr": ("is10",),
+    "elor_ftr": ("audio", "is10"),
+}
+"""What each network eats; the last of several is the vector that joins the CNN's output."""
+
+SHAPES: dict[str, tuple[int, ...]] = {"audio": (1, 96_000), "mfcc": (26, 599), "is10": (1_582,)}
+"""One slice of each input: (channels, samples), (coefficients, frames), (functionals,)."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Everything that fixes a network's shape; stored beside its weights.
+
+    Attributes:
+        network: `elor`, `lom`, `ftr` or `elor_ftr`.
+        heads: what it predicts.
+        filters, lengths, pools: of each convolutional layer (none for `ftr`); lengths in samples or frames.
+        stride: of the first convolution (1 in the paper).
+        hidden: units of the hidden layers of each head's MLP.
+        dropout: share of hidden units dropped in training.
+        standardize: whether MFCCs and IS10 are scaled by the training part's mean and deviation.
+    """
+
+    network: str
+    heads: tuple[Head, ...]
+    filters: tuple[int, ...]
+    lengths: tuple[int, ...]
+    pools: tuple[int, ...]
+    stride: int
+    hidden: tuple[int, ...]
+    dropout: float
+    standardize: bool
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, in the order of the network's arguments."""
+        return INPUTS[self.network]
+
+
+class Standardize(nn.Module):
+    """Subtract a mean and divide by a deviation, per channel, both fitted on the training part only.
+
+    Shape:
+        (batch, channels) or (batch, channels, time), unchanged.
+    """
+
+    def __init__(self, channels: int, time: bool) -> None:
+        super().__init__()
+        shape = (channels, 1) if time else (channels,)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("deviation", torch.ones(shape))
+
+    def fit(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take over the statistics of the training part; a constant channel keeps the deviation 1."""
+        self.mean.copy_(mean.reshape(self.mean.shape))
+        self.deviation.copy_(torch.where(deviation > 0, deviation, 1.0).reshape(self.deviation.shape))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return (values - self.mean) / self.deviation
+
+
+class TwoHeadNetwork(nn.Module):
+    """A CNN (if any) and one MLP per head.
+
+    Args:
+        architecture: the network's shape.
+        fast: use the block convolutions of `elor.fastconv` where they win; the results are the same.
+
+    Shape:
+        inputs: (batch, 1, 96000) audio in [-1, 1], (batch, 26, 599) MFCCs, (batch, 1582) IS10, as `INPUTS` says.
+        output: for each head (batch, outputs) logits (classes, distribution) or values (regression).
+
+    Raises:
+        UserError: if pooling leaves nothing of the signal.
+    """
+
+    def __init__(self, architecture: Architecture, fast: bool = True) -> None:
+        super().__init__()
+        self.architecture = architecture
+        inputs = architecture.inputs
+        self.standardize = nn.ModuleDict(
+            {name: Standardize(SHAPES[name][0], time=len(SHAPES[name]) == 2) for name in inputs if name != "audio"}
+            if architecture.standardize
+            else {}
+        )
+        self.cnn, width = _cnn(architecture, fast) if len(SHAPES[inputs[0]]) == 2 else (None, 0)
+        width += sum(SHAPES[name][0] for name in inputs if len(SHAPES[name]) == 1)
+        self.heads = nn.ModuleDict({head.name: _mlp(width, head.outputs, architecture) for head in architecture.heads})
+
+    def features(self, *inputs: Tensor) -> Tensor:
+        """What the heads read: the flattened CNN output, the functionals, or both side by side.
+
+        Shape:
+            (batch, width)
+        """
+        parts = []
+        for name, value in zip(self.architecture.inputs, inputs, strict=True):
+            if name in self.standardize:
+                value = self.standardize[name](value)
+            parts.append(self.cnn(value).flatten(1) if value.dim() == 3 else value)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
+        features = self.features(*inputs)
+        return {name: head(features) for name, head in self.heads.items()}
+
+    def head(self, name: str, *inputs: Tensor) -> Tensor:
+        """The output of one head alone, as the alternating update needs it."""
+        return self.heads[name](self.features(*inputs))
+
+    def compile_parts(self) -> None:
+        """Hand the CNN and the heads to torch.compile, in place; parameter names stay as they are."""
+        for part in [self.cnn, *self.heads.values()]:
+            if part is not None:
+                part.compile()
+
+    def penalised_by(self, head: str) -> list[nn.Parameter]:
+        """The weight tensors in the penalty of an update for `head`: no biases, no batch normalisation."""
+        parts = ([self.cnn] if self.cnn is not None else []) + [self.heads[head]]
+        return list(_weights(module for part in parts for module in part.modules()))
+
+
+def _cnn(architecture: Architecture, fast: bool) -> tuple[nn.Sequential, int]:
+    """Three times convolution -> batch normalisation -> max-pooling -> ReLU; and the width of the flattened output."""
+    channels, time = SHAPES[architecture.inputs[0]]
+    blocks = []
+    layers = zip(architecture.filters, architecture.lengths, architecture.pools, strict=True)
+    for index, (filters, length, pool) in enumerate(layers):
+        stride = architecture.stride if index == 0 else 1
+        blocks.append(ConvBlock(channels, filters, length, pool, stride=stride, fast=fast))
+        # ReLU's gain (He et al. 2015) on the normalised initialisation (Glorot and Bengio 2010): the paper names both.
+        nn.init.xavier_normal_(blocks[-1].conv.weight, gain=nn.init.calculate_gain("relu"))
+        nn.init.zeros_(blocks[-1].conv.bias)
+        channels, time = filters, -(-time // stride) // pool
+    if time < 1:
+        raise UserError(
+            f"Pools {list(architecture.pools)} with stride {architecture.stride} leave nothing of the "
+            f"{SHAPES[architecture.inputs[0]][1]} steps of {architecture.network}'s input; make them smaller."
+        )
+    return nn.Sequential(*blocks), channels * time
+
+
+def _mlp(width: int, outputs: int, architecture: Architecture) -> nn.Sequential:
+    """Hidden layers with sigmoid and dropout, and a linear output layer; the softmax is in the loss."""
+    layers: list[nn.Module] = []
+    for units in architecture.hidden:
+        layers += [nn.Linear(width, units), nn.Sigmoid(), nn.Dropout(architecture.dropout)]
+        width = units
+    layers.append(nn.Linear(width, outputs))
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return nn.Sequential(*layers)
+
+
+def _weights(modules: Iterable[nn.Module]) -> Iterable[nn.Parameter]:
+    return (module.weight for module in modules if isinstance(module, (nn.Conv1d, nn.Linear)))

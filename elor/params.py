@@ -1,0 +1,226 @@
+"""A typed view of params.yaml: an unknown or ill-typed key is an error that names it.
+
+The comments in params.yaml say what each value means and where it comes from; this module only says which
+values there are. `load` reads the file; `Params.scale` is the section of the chosen profile.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from elor.errors import UserError
+
+NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
+
+Network = Literal["elor", "lom", "ftr", "elor_ftr"]
+Target = Literal["classes", "regression", "distribution", "emotion"]
+Share = Field(ge=0.0, lt=1.0)
+
+
+class Section(BaseModel):
+    """A section of the file: no key too many, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Corpus(Section):
+    path: str
+    partial: bool
+    low: float
+    high: float
+    stereo: Literal["error", "mean", "left", "right"]
+    shareable: bool
+
+    @model_validator(mode="after")
+    def _range(self) -> Corpus:
+        if not self.low < self.high:
+            raise ValueError(f"low ({self.low}) must lie below high ({self.high})")
+        return self
+
+
+class Labels(Section):
+    rater: str
+    target: Target
+    classes: int = Field(ge=2)
+
+
+class Slices(Section):
+    minimum_s: float = Field(ge=0.0)
+
+
+class Folds(Section):
+    protocol: Literal["paper", "strict"]
+    validation: float = Field(gt=0.0, lt=1.0)
+    most: int = Field(ge=3)
+
+
+class Range(Section):
+    """Where the search may draw one value: from `low` to `high`, or `around` the default by that share of it."""
+
+    around: float | None = Field(default=None, gt=0.0, lt=1.0)
+    low: float | None = None
+    high: float | None = None
+    step: int | None = Field(default=None, ge=1)
+    log: bool = False
+    source: str
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Range:
+        if (self.around is None) == (self.low is None) or (self.low is None) != (self.high is None):
+            raise ValueError("a range is either `around` or both `low` and `high`")
+        return self
+
+
+class Search(Section):
+    scope: Literal["shared", "nested"]
+    fold: str | None
+    score: Literal["mean", "valence", "arousal"]
+    round: int = Field(ge=1)
+    stop_losers: bool
+
+
+class Train(Section):
+    update: Literal["alternating", "joint"]
+    penalty: Literal["norm", "squared"]
+    standardize: bool
+    fast: bool
+    precision: Literal["float32", "bfloat16"]
+    tf32: bool
+    compile: bool
+    deterministic: bool
+
+
+class Evaluate(Section):
+    confidence: float = Field(gt=0.5, lt=1.0)
+    draws: int = Field(ge=100)
+    permutations: int = Field(ge=100)
+    comparisons: list[Annotated[list[str], Field(min_length=3, max_length=3)]]
+
+    @model_validator(mode="after")
+    def _known(self) -> Evaluate:
+        for head, *networks in self.comparisons:
+            if head not in ("arousal", "valence", "emotion") or not set(networks) <= set(NETWORKS):
+                raise ValueError(
+                    f"the comparison {head}: {' against '.join(networks)} names an unknown head or network"
+                )
+        return self
+
+
+class Engine(Section):
+    device: str
+    workers: int | None = Field(ge=1)
+    address: str | None
+    max_hours: float = Field(gt=0.0)
+
+
+class Settings(Section):
+    """The values of one network. None: not given here (or, for `filters` and its kin, no convolutions)."""
+
+    filters: list[int] | None = None
+    lengths: list[int] | None = None
+    pools: list[int] | None = None
+    stride: int | None = Field(default=None, ge=1)
+    hidden: list[int] | None = None
+    dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    batch: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0.0)
+    momentum: float | None = Field(default=None, ge=0.0, lt=1.0)
+    alpha: float | None = Field(default=None, ge=0.0)
+
+    @model_validator(mode="after")
+    def _layers(self) -> Settings:
+        lists = {name: value for name in ("filters", "lengths", "pools") if (value := getattr(self, name)) is not None}
+        if len({len(value) for value in lists.values()}) > 1:
+            raise ValueError(f"the convolutional layers disagree: {lists} must be of one length")
+        for name, value in (lists | {"hidden": self.hidden or [1]}).items():
+            if min(value, default=1) < 1:
+                raise ValueError(f"{name} {value} must be positive")
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """The values that are set, by name."""
+        return {name: value for name, value in self.model_dump().items() if value is not None}
+
+
+class NetworkScale(Section):
+    """How much one network gets: evaluations of the search, epochs, patience, and its default values."""
+
+    evaluations: int = Field(ge=0)
+    epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)
+    defaults: Settings
+
+
+class Scale(Section):
+    utterances: int = Field(ge=20)
+    space: dict[str, Range]
+    networks: dict[Network, NetworkScale]
+
+
+class Params(Section):
+    """The whole file."""
+
+    profile: Literal["demo", "lab", "paper"]
+    seed: int = Field(ge=0)
+    corpus: Corpus
+    labels: Labels
+    slices: Slices
+    folds: Folds
+    search: Search
+    train: Train
+    evaluate: Evaluate
+    engine: Engine
+    networks: dict[Network, Settings]
+    scales: dict[Literal["demo", "lab", "paper"], Scale] = Field(alias="scale")
+
+    @property
+    def scale(self) -> Scale:
+        """The section of the chosen profile."""
+        return self.scales[self.profile]
+
+
+def read_yaml(path: Path) -> Any:
+    """Read YAML 1.2, as DVC does: `1e-3` is a number (PyYAML would make it a string).
+
+    Raises:
+        UserError: if the file is absent or no YAML.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: run this in the folder of the project.") from None
+    except YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def check(model: type[Section], value: Any, where: str) -> Any:
+    """Make a typed section of plain values.
+
+    Raises:
+        UserError: naming the first key that is unknown, missing or ill-typed.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(all)"
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{where} has the unknown parameter {key}; remove it or mend its name.") from None
+        if first["type"] == "missing":
+            raise UserError(f"{where} lacks the parameter {key}; add it.") from None
+        found = repr(first["input"])
+        raise UserError(f"{where}: {key} is {found[:80]}, but {first['msg'].lower()}.") from None
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: if the file is absent, no YAML, or holds an unknown or ill-typed key.
+    """
+    return check(Params, read_yaml(path), str(path))

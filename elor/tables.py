@@ -1,0 +1,39 @@
+"""CSV tables as the stages hand them on: names stay text, numbers come back bit for bit, writes are atomic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from elor.errors import UserError
+from elor.files import write_text
+
+NAMES = ("slice", "utterance", "speaker", "fold", "role", "gender", "session", "scenario", "rater", "kind", "head")
+"""Columns of names: a speaker `03` or `NA` is text, and an unknown name is empty, never missing."""
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV table that a stage wrote.
+
+    Raises:
+        UserError: if the file is absent or empty.
+    """
+    try:
+        columns = pd.read_csv(path, nrows=0).columns
+        numbers = {name: [""] for name in columns if name not in NAMES}
+        names = {name: "str" for name in NAMES if name in columns}
+        return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=numbers, float_precision="round_trip")
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: run dvc repro, which makes it.") from None
+    except pd.errors.EmptyDataError:
+        raise UserError(f"{path} is empty: delete it and run dvc repro again.") from None
+
+
+def write_table(frame: pd.DataFrame, path: Path, digits: str = "%.12g") -> None:
+    """Write a table as CSV, atomically; missing values are empty.
+
+    Args:
+        digits: how floats are written.
+    """
+    write_text(path, frame.to_csv(index=False, float_format=digits, lineterminator="\n"))

@@ -1,0 +1,178 @@
+"""The only place that knows where independent jobs run.
+
+A job is a pure function of its arguments and files, so its result does not depend on how many workers there are or
+in which order they finish. Local workers are processes with one thread each; GPUs are dealt out in turn, and several
+jobs may share one. With an address, a Dask cluster does the same work: Slurm, Kubernetes and SSH come with Dask's
+own launchers. Workers must see the same files.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from elor.errors import UserError
+
+Result = TypeVar("Result")
+
+JOBS_PER_GPU = 2
+POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where jobs run.
+
+    Attributes:
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`.
+        workers: how many jobs at a time; None: one per core, or `JOBS_PER_GPU` per GPU.
+        address: of a Dask scheduler; None: processes here.
+    """
+
+    device: str = "auto"
+    workers: int | None = None
+    address: str | None = None
+
+    def devices(self) -> list[str]:
+        """The devices that jobs are dealt to, in turn.
+
+        Raises:
+            UserError: if a GPU is asked for and there is none.
+        """
+        import torch
+
+        if self.address:  # the workers' machines decide, see `local_device`
+            return [self.device]
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if self.device == "cpu" or (self.device == "auto" and not count):
+            return ["cpu"]
+        if not count:
+            raise UserError(f"engine.device is {self.device}, but this machine shows no GPU; use auto or cpu.")
+        return [f"cuda:{index}" for index in range(count)] if self.device in ("auto", "cuda") else [self.device]
+
+    def count(self) -> int:
+        """How many local jobs run at a time."""
+        devices = self.devices()
+        return self.workers or (available_cores() if devices == ["cpu"] else JOBS_PER_GPU * len(devices))
+
+    def run(
+        self, function: Callable[..., Result], jobs: Sequence[tuple], watch: Callable[[], None] = lambda: None
+    ) -> list[Result]:
+        """Run `function(*job)` for every job and return the results in the jobs' order.
+
+        Args:
+            function: importable by its name.
+            jobs: arguments of each call.
+            watch: called about once a second while jobs run, to show progress.
+
+        Raises:
+            UserError: if workers die again and again, or the cluster does not answer.
+        """
+        if not jobs:
+            return []
+        return self._on_dask(function, jobs, watch) if self.address else self._here(function, jobs, watch)
+
+    def _here(self, function: Callable[..., Result], jobs: Sequence[tuple], watch: Callable[[], None]) -> list[Result]:
+        results: dict[int, Result] = {}
+        for _attempt in range(3):  # a worker that the system killed takes the pool with it; its jobs resume
+            try:
+                with _pool(min(self.count(), len(jobs) - len(results))) as pool:
+                    left = {
+                        pool.submit(function, *job): index for index, job in enumerate(jobs) if index not in results
+                    }
+                    for future in _as_they_finish(list(left), watch):
+                        results[left[future]] = future.result()
+                return [results[index] for index in range(len(jobs))]
+            except BrokenProcessPool:
+                continue
+        raise UserError(
+            "Worker processes were killed three times in a row, probably for want of memory; set a smaller "
+            "engine.workers and run again: finished work is kept."
+        )
+
+    def _on_dask(
+        self, function: Callable[..., Result], jobs: Sequence[tuple], watch: Callable[[], None]
+    ) -> list[Result]:
+        try:
+            from distributed import Client
+        except ModuleNotFoundError:
+            raise UserError("engine.address needs Dask: pip install 'elor[dask]'.") from None
+        try:
+            client = Client(self.address, timeout=10)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"No Dask scheduler answers at engine.address {self.address} ({type(error).__name__}); start it or "
+                "leave the address empty."
+            ) from None
+        with client:
+            futures = [client.submit(_single_threaded, function, job, pure=False, retries=3) for job in jobs]
+            while not all(future.done() for future in futures):
+                watch()
+                time.sleep(POLL_S)
+            return client.gather(futures)
+
+
+def local_device(device: str) -> str:
+    """Resolve `auto` on the machine where the job runs."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def available_cores() -> int:
+    """Cores that this process may use (a container's or a batch system's share, not the machine's)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    """Processes that have imported torch once, run one thread each, and never outlive this one."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["elor.training.loop"])
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_become_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _become_worker() -> None:
+    """One thread, since jobs side by side beat threads inside a job; and an eye on the parent."""
+    import torch
+
+    torch.set_num_threads(1)
+    parent = os.getppid()
+
+    def leave_with_parent() -> None:
+        while os.getppid() == parent:
+            time.sleep(POLL_S)
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def _single_threaded(function: Callable[..., Any], job: tuple) -> Any:
+    """A job on a Dask worker: one thread, so that its sums are the ones of a local worker."""
+    import torch
+
+    torch.set_num_threads(1)
+    return function(*job)
+
+
+def _as_they_finish(futures: list[Future], watch: Callable[[], None]) -> Iterator[Future]:
+    """Futures as they finish, with `watch` called in between."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
+        watch()
+        yield from done

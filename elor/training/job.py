@@ -1,0 +1,105 @@
+"""What a training is given, and what it leaves: plain values that travel between processes and machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from elor.networks import Architecture
+
+
+class Diverged(Exception):
+    """The loss is not finite: a trial fails, a training stops with advice."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train: the values of one network, and what all networks share.
+
+    Attributes:
+        batch, learning_rate, momentum, alpha: minibatch size, SGD's step and Nesterov momentum, weight of the penalty.
+        epochs, patience: at most so many; stop after so many without a better validation score.
+        score: which validation score decides: `mean` of the heads, or one head's name.
+        update: `alternating` (the paper's) or `joint`. penalty: `norm` (the paper's) or `squared`.
+        fast, precision, tf32, compile, deterministic: as in params.yaml, section `train`.
+    """
+
+    batch: int
+    learning_rate: float
+    momentum: float
+    alpha: float
+    epochs: int
+    patience: int
+    score: str = "mean"
+    update: str = "alternating"
+    penalty: str = "norm"
+    fast: bool = True
+    precision: str = "float32"
+    tf32: bool = False
+    compile: bool = False
+    deterministic: bool = True
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: a pure function of these values and of the files they name.
+
+    Attributes:
+        fold: the fold's name.
+        files: path of each input's array, in the network's order.
+        train, validation, test: (n,) row numbers of the slices in each role; no test rows: none is looked at.
+        targets: per head, one row per slice of the corpus: what its loss compares with.
+        truth: per head, one number per slice: what its predictions are scored against.
+        scratch: folder for the checkpoint; decides nothing.
+        floor: validation scores by epoch that the best score so far must reach, or the job ends (search only).
+    """
+
+    architecture: Architecture
+    options: Options
+    fold: str
+    seed: int
+    files: dict[str, Path]
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    targets: dict[str, np.ndarray]
+    truth: dict[str, np.ndarray]
+    scratch: Path
+    device: str = "cpu"
+    floor: tuple[float, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Network and fold, for messages."""
+        return f"{self.architecture.network}, fold {self.fold}"
+
+
+@dataclass
+class Outcome:
+    """What a training leaves.
+
+    Attributes:
+        tensors: weights and buffers of the best epoch.
+        predictions: per head (test slices, classes) probabilities, or (test slices, 1) values.
+        history: one row per epoch: loss and validation score by head, and `score`, which decides.
+        audit: rows (epoch, head, actual, predicted, count) of the test slices after every epoch, for values (epoch,
+            head, concordance). Nothing in training reads them: selection never sees the test speaker.
+        best: the epoch that was kept, counted from 0.
+        stopped: whether the floor ended the job early.
+    """
+
+    tensors: dict[str, Tensor]
+    predictions: dict[str, np.ndarray]
+    history: list[dict[str, float]]
+    audit: list[dict[str, Any]]
+    best: int
+    stopped: bool = False
+
+    @property
+    def score(self) -> float:
+        """The best validation score."""
+        return self.history[self.best]["score"]

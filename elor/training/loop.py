@@ -1,0 +1,225 @@
+"""The training of one fold, readable top to bottom.
+
+On each minibatch the heads are updated one after the other, in random order; the second update starts from the
+network that the first one left, with a forward pass of its own (Wieser et al. 2020, "End-to-end learning network").
+After every epoch the validation slices decide whether this epoch is the best so far, and the state goes to disk: a
+killed training goes on from its last epoch and ends with the same numbers, because everything random in an epoch is
+a function of (seed, network, fold, epoch).
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elor.errors import UserError
+from elor.networks import TwoHeadNetwork
+from elor.targets import Head
+from elor.training import losses
+from elor.training.data import Inputs
+from elor.training.job import Diverged, Job, Options, Outcome
+from elor.training.resume import State, keep, resume
+
+PREDICT_BATCH = 32
+"""Slices per forward pass without gradients."""
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS has no deterministic mode
+
+
+def train(job: Job) -> Outcome:
+    """Train one fold to its end, from its checkpoint if there is one.
+
+    Raises:
+        Diverged: if a loss is not finite.
+        UserError: if the device has too little memory.
+    """
+    try:
+        return Trainer(job).run()
+    except torch.OutOfMemoryError:
+        raise UserError(
+            f"{job.title}: a batch of {job.options.batch} does not fit into the memory of {job.device}; set a smaller "
+            f"networks.{job.architecture.network}.batch or fewer engine.workers."
+        ) from None
+
+
+class Trainer:
+    """A network, its optimiser and its data on one device, and the state between two epochs."""
+
+    def __init__(self, job: Job) -> None:
+        _configure(job.options)
+        torch.manual_seed(seed_of(job, epoch=-1))
+        self.job, self.options = job, job.options
+        self.device = torch.device(job.device)
+        self.inputs = Inputs(job.files, self.device)
+        self.targets = {name: torch.from_numpy(values).to(self.device) for name, values in job.targets.items()}
+        self.truth = {name: torch.from_numpy(values).to(self.device) for name, values in job.truth.items()}
+        self.heads: Sequence[Head] = job.architecture.heads
+        self.network = TwoHeadNetwork(job.architecture, fast=job.options.fast).to(self.device)
+        if job.options.compile:
+            self.network.compile_parts()
+        for name, module in self.network.standardize.items():
+            module.fit(*self.inputs.moments(name, job.train))
+        self.optimiser = torch.optim.SGD(
+            self.network.parameters(), lr=self.options.learning_rate, momentum=self.options.momentum, nesterov=True
+        )
+        self.state = resume(job.scratch, self.network, self.optimiser)
+
+    def run(self) -> Outcome:
+        """All epochs that are left, then the predictions of the best one."""
+        state = self.state
+        while not finished(state, self.options):
+            row = self.epoch()
+            row |= self.validate()
+            self.judge(row)
+            done = self.options.epochs if finished(state, self.options) else state.epoch
+            keep(self.job.scratch, self.network, self.optimiser, state, done)
+        self.network.load_state_dict(state.best_tensors)
+        return Outcome(
+            tensors={name: value.cpu() for name, value in state.best_tensors.items()},
+            predictions={name: value.cpu().numpy() for name, value in self.predict(self.job.test).items()},
+            history=state.history,
+            audit=state.audit,
+            best=state.best,
+            stopped=state.stopped,
+        )
+
+    def epoch(self) -> dict[str, float]:
+        """One pass over the training slices; returns the mean loss by head.
+
+        Raises:
+            Diverged: if it is not finite.
+        """
+        seed = seed_of(self.job, self.state.epoch)
+        torch.manual_seed(seed)  # dropout
+        random = np.random.default_rng(seed)
+        order = random.permutation(self.job.train)
+        sums = {head.name: torch.zeros((), device=self.device) for head in self.heads}
+        self.network.train()
+        for start in range(0, len(order), self.options.batch):
+            rows = order[start : start + self.options.batch]
+            turns = [self.heads[index] for index in random.permutation(len(self.heads))]
+            for name, loss in self.step(rows, turns).items():
+                sums[name] += loss * len(rows)  # on the device: no waiting for it
+        losses_by_head = {f"loss_{name}": total.item() / len(order) for name, total in sums.items()}
+        if not np.isfinite(list(losses_by_head.values())).all():
+            raise Diverged(f"{self.job.title}: in epoch {self.state.epoch} the loss is {losses_by_head}")
+        return losses_by_head
+
+    def step(self, rows: np.ndarray, turns: Sequence[Head]) -> dict[str, Tensor]:
+        """Learn from one minibatch, head by head in the order of `turns`."""
+        batch = self.inputs.batch(rows)
+        places = torch.from_numpy(rows).to(self.device)
+        targets = {head.name: self.targets[head.name][places] for head in turns}
+        if self.options.update == "joint":
+            return self.update_jointly(batch, targets)
+        return {head.name: self.update(head, batch, targets[head.name]) for head in turns}
+
+    def update(self, head: Head, batch: tuple[Tensor, ...], target: Tensor) -> Tensor:
+        """Forward for one head, then step its MLP and the CNN. The other head has no gradient and stays as it is.
+
+        One optimiser serves all, so that the CNN's momentum buffer is shared by the updates of both heads.
+        """
+        self.optimiser.zero_grad(set_to_none=True)
+        with self.autocast():
+            output = self.network.head(head.name, *batch)
+        loss = losses.loss(head, output.float(), target)
+        penalty = losses.penalty(self.network.penalised_by(head.name), self.options.penalty)
+        (loss + self.options.alpha * penalty).backward()
+        self.optimiser.step()
+        return loss.detach()
+
+    def update_jointly(self, batch: tuple[Tensor, ...], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The cheaper variant: one pass over the sum of the losses; every weight tensor is penalised once."""
+        self.optimiser.zero_grad(set_to_none=True)
+        with self.autocast():
+            outputs = self.network(*batch)
+        found = {head.name: losses.loss(head, outputs[head.name].float(), targets[head.name]) for head in self.heads}
+        weights = {id(weight): weight for head in self.heads for weight in self.network.penalised_by(head.name)}
+        penalty = losses.penalty(weights.values(), self.options.penalty)
+        (sum(found.values()) + self.options.alpha * penalty).backward()
+        self.optimiser.step()
+        return {name: loss.detach() for name, loss in found.items()}
+
+    def validate(self) -> dict[str, float]:
+        """Validation score by head, and the `score` that decides."""
+        predictions = self.predict(self.job.validation)
+        rows = torch.from_numpy(self.job.validation).to(self.device)
+        scores = {
+            head.name: losses.score(head, predictions[head.name], self.truth[head.name][rows]) for head in self.heads
+        }
+        decides = scores.get(self.options.score, float(np.mean(list(scores.values()))))
+        return {f"validation_{name}": value for name, value in scores.items()} | {"score": decides}
+
+    def judge(self, row: dict[str, float]) -> None:
+        """Close an epoch: note its scores, keep its weights if it is the best so far, stop if it missed the floor."""
+        state, floor = self.state, self.job.floor
+        state.history.append(row)
+        state.audit += self.audit()
+        if state.best < 0 or row["score"] > state.history[state.best]["score"]:
+            state.best = state.epoch
+            state.best_tensors = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        if state.epoch < len(floor) and state.history[state.best]["score"] < floor[state.epoch]:
+            state.stopped = True
+        state.epoch += 1
+
+    def audit(self) -> list[dict[str, Any]]:
+        """How the network of this epoch does on the test speaker, for the report on selection; decides nothing."""
+        if not len(self.job.test):
+            return []
+        predictions = self.predict(self.job.test)
+        places = torch.from_numpy(self.job.test).to(self.device)
+        rows: list[dict[str, Any]] = []
+        for head in self.heads:
+            first: dict[str, Any] = {"epoch": self.state.epoch, "head": head.name}
+            prediction, truth = predictions[head.name], self.truth[head.name][places]
+            if head.classes is None:
+                rows.append(first | {"concordance": losses.score(head, prediction, truth)})
+                continue
+            pairs = truth * head.classes + prediction.argmax(dim=1)
+            for pair, count in enumerate(torch.bincount(pairs, minlength=head.classes**2).tolist()):
+                if count:
+                    actual, predicted = divmod(pair, head.classes)
+                    rows.append(first | {"actual": actual, "predicted": predicted, "count": count})
+        return rows
+
+    @torch.no_grad()
+    def predict(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """Probabilities (or values) of every head for some slices, without dropout and with running statistics."""
+        self.network.eval()
+        parts: dict[str, list[Tensor]] = {head.name: [torch.empty(0, head.outputs)] for head in self.heads}
+        for start in range(0, len(rows), PREDICT_BATCH):
+            with self.autocast():
+                outputs = self.network(*self.inputs.batch(rows[start : start + PREDICT_BATCH]))
+            for head in self.heads:
+                parts[head.name].append(losses.predict(head, outputs[head.name].float()).to("cpu"))
+        return {name: torch.cat(found).to(self.device) for name, found in parts.items()}
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """bfloat16 where it is asked for."""
+        if self.options.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+
+def finished(state: State, options: Options) -> bool:
+    """Whether the epochs are used up, or the patience, or the floor was missed."""
+    return state.stopped or state.epoch >= options.epochs or state.epoch - state.best > options.patience
+
+
+def seed_of(job: Job, epoch: int) -> int:
+    """The seed of one epoch (-1: the initial weights), the same wherever and whenever it runs."""
+    name = zlib.crc32(f"{job.architecture.network}/{job.fold}".encode())
+    return int(np.random.SeedSequence([job.seed, name, epoch + 1]).generate_state(1)[0])
+
+
+def _configure(options: Options) -> None:
+    torch.use_deterministic_algorithms(options.deterministic)
+    torch.backends.cudnn.benchmark = not options.deterministic
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32

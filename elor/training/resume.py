@@ -1,0 +1,92 @@
+"""The state of a training between two epochs, on disk and back.
+
+One file, replaced whole after every epoch, so that a kill at any moment leaves a complete state. Its name says
+nothing: the folder is keyed by everything that decides the result (`elor.training.jobs`), so a state of other code
+or parameters is never found. Epochs draw their random numbers from (seed, network, fold, epoch), so no generator's
+state needs keeping.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from elor.errors import UserError
+from elor.files import write_text
+from elor.training import checkpoint
+
+STATE = "state.safetensors"
+PROGRESS = "progress"
+
+
+@dataclass
+class State:
+    """What changes from epoch to epoch, besides the network and its optimiser.
+
+    Attributes:
+        epoch: how many epochs are done.
+        best: the epoch with the best validation score so far, -1 before the first.
+        stopped: whether the search's floor ended the training.
+        history, audit: as in `elor.training.job.Outcome`.
+        best_tensors: weights and buffers of the best epoch.
+    """
+
+    epoch: int = 0
+    best: int = -1
+    stopped: bool = False
+    history: list[dict[str, float]] = field(default_factory=list)
+    audit: list[dict[str, Any]] = field(default_factory=list)
+    best_tensors: dict[str, Tensor] = field(default_factory=dict)
+
+
+def keep(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer, state: State, steps: int) -> None:
+    """Put the state on disk in place of the one before.
+
+    Args:
+        steps: epochs to show as done; all of them once the training is finished, however early.
+    """
+    momentum = {
+        name: optimiser.state[parameter]["momentum_buffer"]
+        for name, parameter in network.named_parameters()
+        if optimiser.state[parameter].get("momentum_buffer") is not None
+    }
+    tensors = (
+        checkpoint.prefixed("network", network.state_dict())
+        | checkpoint.prefixed("momentum", momentum)
+        | checkpoint.prefixed("best", state.best_tensors)
+    )
+    notes = {name: getattr(state, name) for name in ("epoch", "best", "stopped", "history", "audit")}
+    checkpoint.save(folder / STATE, tensors, notes)
+    write_text(folder / PROGRESS, str(steps))
+
+
+def resume(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> State:
+    """Bring network and optimiser to where the last complete epoch left them; a fresh state if there is none."""
+    path = folder / STATE
+    if not path.exists():
+        return State()
+    try:
+        tensors, notes = checkpoint.load(path)
+        network.load_state_dict(checkpoint.unprefixed("network", tensors))
+    except (UserError, RuntimeError) as error:
+        print(f"The unfinished training in {folder} cannot be used and starts anew: {error}", file=sys.stderr)
+        return State()
+    parameters = dict(network.named_parameters())
+    for name, buffer in checkpoint.unprefixed("momentum", tensors).items():
+        optimiser.state[parameters[name]]["momentum_buffer"] = buffer.to(parameters[name].device)
+    device = next(network.parameters()).device
+    best = {name: value.to(device) for name, value in checkpoint.unprefixed("best", tensors).items()}
+    return State(**notes, best_tensors=best)
+
+
+def epochs_done(folder: Path) -> int:
+    """How many epochs a training has behind it, for the progress bar."""
+    try:
+        return int((folder / PROGRESS).read_text())
+    except (FileNotFoundError, ValueError):
+        return 0

@@ -1,0 +1,153 @@
+"""The values that a network is trained with: defaults, what the search found, what the user pinned, and who says so.
+
+Precedence: the profile's default < the search < a value pinned in `networks.<net>`. `elor_ftr` combines the winners of
+`elor` and `ftr` (Wieser et al. 2020, "Hyperparameter optimization": empirically combined, never searched).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from elor.files import replacing
+from elor.params import NetworkScale, Range, Search, Settings, check, read_yaml
+from elor.progress import Progress
+from elor.training import search as tpe
+from elor.training.engine import Engine
+from elor.training.jobs import Task, place
+from elor.training.resume import epochs_done
+
+FROM_FTR = ("hidden", "dropout")
+"""What `elor_ftr` inherits from `ftr`; its CNN and optimiser are `elor`'s (ours: the paper gives no rule)."""
+
+SEEN = {
+    "shared": "One search for all folds: its validation slices, drawn from fold {fold}, are of speakers whom the other "
+    "folds test; the values have seen test speakers.",
+    "nested": "One search per fold on that fold's own training and validation slices: no value has seen its fold's "
+    "test speaker.",
+    "none": "No search: the values have seen no test speaker.",
+}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The outcome of tuning one network.
+
+    Attributes:
+        network, scope: whose, and how it was searched (`shared`, `nested`, `none`).
+        fold: the fold of a shared search.
+        values: settings by fold.
+        provenance: for each setting `search`, `default`, `pinned`, or the network it was inherited from.
+    """
+
+    network: str
+    scope: str
+    fold: str | None
+    values: dict[str, Settings]
+    provenance: dict[str, str]
+
+    @property
+    def seen(self) -> str:
+        """What the search has seen of test speakers, in a sentence."""
+        return SEEN[self.scope].format(fold=self.fold)
+
+    def write(self, path: Path) -> None:
+        """Write data/tuning/<net>.yaml: one set of values, or one per fold if they differ."""
+        value: dict[str, Any] = {"network": self.network, "scope": self.scope, "fold": self.fold, "seen": self.seen}
+        value["provenance"] = self.provenance
+        folds = {fold: settings.given() for fold, settings in self.values.items()}
+        first = next(iter(folds.values()))
+        value["values"] = first if all(other == first for other in folds.values()) else folds
+        value["folds"] = list(folds)
+        with replacing(path) as part:
+            YAML().dump(value, part)
+
+    @staticmethod
+    def read(path: Path) -> Tuning:
+        """Read it back."""
+        value = read_yaml(path)
+        each = value["values"]
+        by_fold = {fold: each.get(fold, each) for fold in value["folds"]}
+        settings = {fold: check(Settings, item, str(path)) for fold, item in by_fold.items()}
+        return Tuning(value["network"], value["scope"], value["fold"], settings, value["provenance"])
+
+
+def tune(
+    task: Task, scale: NetworkScale, pinned: Settings, space: dict[str, Range], how: Search, engine: Engine
+) -> tuple[Tuning, pd.DataFrame]:
+    """Search a network's values.
+
+    Returns:
+        The values, and the table of all trials (empty without a search).
+    """
+    base = merge(scale.defaults, pinned)
+    searched = tpe.dimensions(scale.defaults, pinned, space)
+    names = task.fold_names()
+    if not searched or scale.evaluations <= 1:
+        provenance = {name: "pinned" if name in pinned.given() else "default" for name in base.given()}
+        return Tuning(task.network, "none", None, dict.fromkeys(names, base), provenance), tpe.no_trials()
+    folds = names if how.scope == "nested" else [how.fold or names[0]]
+    results = {fold: _search_fold(task, scale.evaluations, fold, base, searched, how, engine) for fold in folds}
+    shared = results[folds[0]].best
+    values = {fold: results[fold].best if fold in results else shared for fold in names}
+    found = {dimension.setting for dimension in searched}
+    provenance = {
+        name: "search" if name in found else "pinned" if name in pinned.given() else "default" for name in base.given()
+    }
+    trials = pd.concat([r.trials.assign(fold=fold) for fold, r in results.items()], ignore_index=True)
+    tuning = Tuning(task.network, how.scope, folds[0] if how.scope == "shared" else None, values, provenance)
+    return tuning, trials
+
+
+def _search_fold(
+    task: Task,
+    evaluations: int,
+    fold: str,
+    base: Settings,
+    searched: Sequence[tpe.Dimension],
+    how: Search,
+    engine: Engine,
+) -> tpe.Result:
+    """One search on one fold, which never touches that fold's test speaker."""
+    total = evaluations * task.epochs
+    with Progress(f"search {task.network} {fold}", total, unit="epoch") as progress:
+        before = 0
+
+        def run(proposals: list[Settings], floor: tuple[float, ...]) -> list[tpe.Trial]:
+            nonlocal before
+            jobs = place([task.job(fold, settings, testing=False, floor=floor) for settings in proposals], engine)
+
+            def watch() -> None:
+                progress.advance(before + sum(epochs_done(job.scratch) for job in jobs) - progress.done)
+
+            trials = engine.run(tpe.evaluate, [(job,) for job in jobs], watch)
+            before += len(jobs) * task.epochs
+            progress.advance(before - progress.done, note=f"best {max((t.score for t in trials), default=0):.3f}")
+            return trials
+
+        return tpe.search(base, searched, evaluations, how.round, task.seed, run, how.stop_losers)
+
+
+def combine(task: Task, pinned: Settings, elor: Tuning, ftr: Tuning) -> tuple[Tuning, pd.DataFrame]:
+    """The values of `elor_ftr`: the CNN and the optimiser of `elor`'s winner, the MLP of `ftr`'s."""
+    values = {}
+    for fold in task.fold_names():
+        inherited = elor.values[fold].given() | {name: getattr(ftr.values[fold], name) for name in FROM_FTR}
+        values[fold] = merge(check(Settings, inherited, "elor_ftr"), pinned)
+    provenance = {
+        name: "pinned" if name in pinned.given() else "ftr" if name in FROM_FTR else "elor"
+        for name in values[task.fold_names()[0]].given()
+    }
+    scopes = {elor.scope, ftr.scope}
+    scope = "shared" if "shared" in scopes else "nested" if "nested" in scopes else "none"
+    return Tuning(task.network, scope, elor.fold or ftr.fold, values, provenance), tpe.no_trials()
+
+
+def merge(defaults: Settings, pinned: Settings) -> Settings:
+    """The defaults with the pinned values in their places."""
+    return check(Settings, defaults.given() | pinned.given(), "networks")

@@ -1,0 +1,77 @@
+"""The door that every stage passes: one Typer script per stage, run as `python -m stages.<name>`.
+
+`main` turns a stage's function into a command that guards its outputs against a second run at the same time, ends a
+user's mistake in one sentence, and leaves time and peak memory in metrics/cost/.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+if any(importlib.util.find_spec(name) is None for name in ("numpy", "pydantic", "torch", "typer")):
+    sys.exit(
+        f"{sys.executable} lacks the project's packages: run `make venv`, then `source .venv/bin/activate`, then again."
+    )
+
+import fcntl
+import functools
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from elor.errors import UserError
+from elor.files import digest, scratch_root, write_json
+
+
+def main(function: Callable[..., None]) -> None:
+    """Run a stage's function as a command; its positional argument, if any, is the part after `@`."""
+
+    @functools.wraps(function)
+    def command(*args: str, **kwargs: str) -> None:
+        stage = "@".join([function.__name__, *args, *kwargs.values()])
+        try:
+            with _alone(stage), _costs(stage):
+                function(*args, **kwargs)
+        except UserError as error:
+            print(f"{stage}: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    app()
+
+
+@contextmanager
+def _alone(stage: str) -> Iterator[None]:
+    """Hold the stage's lock: a killed `dvc repro` leaves its stage running while the next one begins."""
+    path = scratch_root() / "locks" / digest([str(Path.cwd()), stage])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{stage}: an earlier run of this stage is still at work; waiting for it to end.", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _costs(stage: str) -> Iterator[None]:
+    """Write metrics/cost/<stage>.json when the stage has ended well."""
+    start = time.monotonic()
+    yield
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cost = {
+        "seconds": time.monotonic() - start,
+        "cpu_seconds": sum(usage.ru_utime + usage.ru_stime for usage in (own, children)),
+        "peak_mb": own.ru_maxrss / 1024,
+        "peak_mb_of_largest_child": children.ru_maxrss / 1024,
+        "cores": os.cpu_count(),
+    }
+    write_json(Path("metrics/cost") / f"{stage}.json", cost, digits=1)

@@ -1,0 +1,25 @@
+"""Stage `corpus`: makes the demonstration corpus, or lists the files of an outside one (no copy of licensed audio)."""
+
+from pathlib import Path
+
+from elor.corpora.demo import generate, load_recipe
+from elor.corpora.index import index, read_index, write_index
+from elor.params import load
+from stages import main
+from stages.source import CORPUS, is_demo, source_of
+
+
+def corpus() -> None:
+    """Write data/corpus/: index.csv, and for the demonstration corpus the release itself and its truth."""
+    params = load()
+    if is_demo(params.corpus):
+        recipe = load_recipe(Path(params.corpus.path))
+        generate(recipe, params.scale.utterances, params.seed, CORPUS)
+        table = index(source_of(params.corpus))
+    else:
+        table = read_index(Path("data/sources.csv"))
+    write_index(table, CORPUS / "index.csv")
+
+
+if __name__ == "__main__":
+    main(corpus)

@@ -1,0 +1,63 @@
+"""Stage `evaluate`: scores, intervals, tests and the human ceiling."""
+
+from pathlib import Path
+
+from elor.corpora.labels import choose_rater
+from elor.corpora.tables import read_ratings, read_utterances
+from elor.evaluation.score import Settings
+from elor.evaluation.score import evaluate as evaluate_predictions
+from elor.files import write_json
+from elor.params import NETWORKS, load
+from elor.tables import read_table, write_table
+from elor.targets import heads
+from elor.training.tuning import Tuning
+from stages import main
+
+DATA = Path("data")
+METRICS = Path("metrics")
+SCORES = Path("plots/data/scores")
+DIMENSIONS = ("arousal", "emotion", "valence")
+
+
+def evaluate() -> None:
+    """Write metrics/uar.json, metrics/<dimension>/<net>.json, comparisons, agreement, and tables for plots."""
+    params = load()
+    how, labels, corpus = params.evaluate, params.labels, params.corpus
+    ratings = read_ratings(DATA / "ratings.csv")
+    asked = {head.name for head in heads(labels.target, labels.classes)}
+    settings = Settings(
+        confidence=how.confidence,
+        draws=how.draws,
+        permutations=how.permutations,
+        seed=params.seed,
+        comparisons=tuple((head, one, other) for head, one, other in how.comparisons if head in asked),
+        rater=choose_rater(ratings, labels.rater),
+        protocol=params.folds.protocol,
+        target=labels.target,
+        classes=labels.classes,
+        scale=(corpus.low, corpus.high),
+    )
+    found = evaluate_predictions(
+        slices=read_table(DATA / "slices.csv"),
+        folds=read_table(DATA / "folds.csv"),
+        utterances=read_utterances(DATA / "utterances.csv"),
+        ratings=ratings,
+        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in NETWORKS},
+        audits={net: read_table(DATA / "audit" / f"{net}.csv") for net in NETWORKS},
+        settings=settings,
+    )
+    seen = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml").seen for net in NETWORKS}
+    for dimension in DIMENSIONS:
+        (METRICS / dimension).mkdir(parents=True, exist_ok=True)  # DVC wants the folders of other targets too
+        for network, scores in found.metrics.get(dimension, {}).items():
+            write_json(METRICS / dimension / f"{network}.json", scores)
+    write_json(METRICS / "comparisons.json", found.comparisons)
+    write_json(METRICS / "agreement.json", found.agreement)
+    write_json(METRICS / "protocol.json", found.protocol | {"search_has_seen": seen})
+    for name, table in found.plots.items():
+        write_table(table, SCORES / f"{name}.csv", "%.6g")
+    write_json(METRICS / "uar.json", found.headline)
+
+
+if __name__ == "__main__":
+    main(evaluate)

@@ -1,0 +1,21 @@
+"""Stage `folds`: which slices train, validate and test in each fold."""
+
+from pathlib import Path
+
+from elor.params import load
+from elor.tables import read_table, write_table
+from elor.training.folds import make_folds
+from stages import main
+
+
+def folds() -> None:
+    """Read data/slices.csv, write data/folds.csv."""
+    params = load()
+    slices = read_table(Path("data/slices.csv"))
+    how = params.folds
+    table = make_folds(slices, how.protocol, how.validation, how.most, params.seed)
+    write_table(table, Path("data/folds.csv"))
+
+
+if __name__ == "__main__":
+    main(folds)

@@ -1,0 +1,24 @@
+"""Stage `labels`: the corpus becomes two tables, utterances and ratings."""
+
+from pathlib import Path
+
+from elor.corpora.labels import label
+from elor.files import write_json
+from elor.params import load
+from elor.tables import write_table
+from stages import main
+from stages.source import source_of
+
+
+def labels() -> None:
+    """Write data/utterances.csv, data/ratings.csv and metrics/corpus.json."""
+    params = load()
+    how, corpus = params.labels, params.corpus
+    tables = label(source_of(corpus).read(), how.rater, how.classes, corpus.low, corpus.high)
+    write_table(tables.utterances, Path("data/utterances.csv"))
+    write_table(tables.ratings, Path("data/ratings.csv"))
+    write_json(Path("metrics/corpus.json"), tables.report)
+
+
+if __name__ == "__main__":
+    main(labels)

@@ -1,0 +1,33 @@
+"""What the stages `tune@<net>` and `train@<net>` share: the tables and values of one network's trainings."""
+
+from pathlib import Path
+
+from elor.params import Params
+from elor.tables import read_table
+from elor.targets import heads
+from elor.training.engine import Engine
+from elor.training.jobs import Task, input_files
+
+DATA = Path("data")
+
+
+def task_of(network: str, params: Params) -> Task:
+    """Read slices.csv and folds.csv and name the network's inputs."""
+    scale = params.scale.networks[network]
+    return Task(
+        network=network,
+        heads=heads(params.labels.target, params.labels.classes),
+        files=input_files(DATA, network),
+        slices=read_table(DATA / "slices.csv"),
+        folds=read_table(DATA / "folds.csv"),
+        how=params.train,
+        epochs=scale.epochs,
+        patience=scale.patience,
+        score=params.search.score,
+        seed=params.seed,
+    )
+
+
+def engine_of(params: Params) -> Engine:
+    """Where the jobs run."""
+    return Engine(params.engine.device, params.engine.workers, params.engine.address)

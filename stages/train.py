@@ -1,0 +1,27 @@
+"""Stages `train@<net>`: ten speaker-held-out trainings of one network."""
+
+from pathlib import Path
+
+from elor.files import discard
+from elor.params import load
+from elor.training.jobs import place, run
+from elor.training.results import write_results
+from elor.training.tuning import Tuning
+from stages import main
+from stages.task import DATA, engine_of, task_of
+
+
+def train(network: str) -> None:
+    """Write the network's models, predictions, audit and training curves."""
+    params = load()
+    task, engine = task_of(network, params), engine_of(params)
+    tuning = Tuning.read(DATA / "tuning" / f"{network}.yaml")
+    jobs = place([task.job(fold, tuning.values[fold]) for fold in task.fold_names()], engine)
+    outcomes = run(jobs, engine, f"train {network}")
+    write_results(DATA, Path("plots/data/curves"), task, jobs, outcomes)
+    for job in jobs:
+        discard(job.scratch)
+
+
+if __name__ == "__main__":
+    main(train)

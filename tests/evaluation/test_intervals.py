@@ -1,0 +1,133 @@
+"""Intervals: identities in closed form, scipy as oracle, and coverage by simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from elor.evaluation import intervals
+from elor.evaluation.continuous import ccc, moments
+from elor.evaluation.intervals import (
+    bootstrap,
+    jackknife,
+    linear_error,
+    over_seeds,
+    percentile_coverage,
+    speaker_interval,
+)
+from elor.evaluation.recall import uar, war
+
+from .simulation import AROUSAL, VALENCE, speakers, tables
+
+
+def mean(tallies):
+    """The plain mean as a statistic of tallies (count, sum)."""
+    return tallies[..., 1] / tallies[..., 0]
+
+
+def test_speaker_interval_equals_scipy():
+    values = np.random.default_rng(0).normal(0.4, 0.1, 10)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    assert speaker_interval(values, 0.9) == pytest.approx((expected.low, expected.high))
+    assert speaker_interval([*values, np.nan], 0.9) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("count", [3, 10, 1000])
+def test_jackknife_of_a_mean_is_the_t_interval(count):
+    values = np.random.default_rng(1).normal(size=count)
+    tallies = np.stack([np.ones(count), values], axis=1)
+    assert jackknife(tallies, mean) == pytest.approx(speaker_interval(values))
+    assert linear_error(tallies, mean, np.ones((1, count)))[0] == pytest.approx(stats.sem(values), rel=1e-4)
+
+
+def test_one_speaker_has_no_interval():
+    tally = np.array([[[3, 1], [1, 3]]])
+    rng = np.random.default_rng(0)
+    found = (speaker_interval([0.4]), jackknife(tally, uar), *bootstrap(tally, uar, rng))
+    assert np.isnan(found).all()
+
+
+def test_linear_error_of_uar_equals_the_formula():
+    rng = np.random.default_rng(2)
+    counts = rng.integers(0, 30, size=(8, 5, 5))
+    counts[:, 4] = 0  # a class that never occurs
+    counts[1:, 3] = 0  # and one that a single speaker has
+    hits, rows = np.diagonal(counts, axis1=1, axis2=2)[:, :4], counts.sum(2)[:, :4]
+    moves = ((hits - hits.sum(0) / rows.sum(0) * rows) / rows.sum(0)).mean(1)
+    expected = np.sqrt(8 / 7 * (moves**2).sum())
+    assert linear_error(counts.astype(float), uar, np.ones((1, 8)))[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_bootstrap_equals_scipy(monkeypatch):
+    monkeypatch.setattr(intervals, "CHUNK", 32 * 3_000)  # in several pieces
+    values = np.random.default_rng(3).normal(0.4, 0.1, 12)
+    tallies = np.stack([np.ones(12), values], axis=1)
+    percentile, studentised = bootstrap(tallies, mean, np.random.default_rng(4), draws=20_000)
+    expected = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=5).confidence_interval
+    assert percentile == pytest.approx((expected.low, expected.high), abs=0.002)
+    assert studentised.high - studentised.low > percentile.high - percentile.low
+
+
+def test_bootstrap_of_identical_speakers_has_no_t():
+    same = np.tile([[3, 1], [1, 3]], (3, 1, 1))
+    percentile, studentised = bootstrap(same, uar, np.random.default_rng(0), draws=100)
+    assert np.isnan([*percentile, *studentised]).all()
+
+
+def test_every_size_of_corpus_has_an_interval():
+    rng = np.random.default_rng(6)
+    for count in (3, 40, 1000):
+        counts = rng.integers(0, 6, size=(count, 4, 4))
+        sums = rng.normal(size=(2, count * 20))
+        values = moments(*sums, np.repeat(np.arange(count), 20), count)
+        for tallies, score in ((counts, uar), (counts, war), (values, ccc)):
+            low, high = jackknife(tallies, score)
+            assert low < score(tallies.sum(0)) < high
+            for found in bootstrap(tallies, score, rng, draws=300):
+                assert found.low < found.high
+
+
+@pytest.mark.parametrize("prior", [VALENCE, AROUSAL])
+@pytest.mark.parametrize("count", [5, 10, 30])
+def test_primary_interval_covers_the_pooled_uar(prior, count):
+    rng = np.random.default_rng([7, count])
+    hits, slices = speakers(rng, 1, 100_000, prior)
+    truth = (hits.sum(1) / slices.sum(1)).mean()
+    hits, slices = speakers(rng, 2_500, count, prior)
+    found = np.array([jackknife(study, uar) for study in tables(hits, slices)])
+    covered = ((found[:, 0] <= truth) & (truth <= found[:, 1])).mean()
+    assert 0.93 <= covered <= 0.97
+
+
+def test_speaker_interval_covers_the_mean_over_speakers():
+    rng = np.random.default_rng(8)
+    truth = uar(tables(*speakers(rng, 1, 50_000, AROUSAL)))[0].mean()
+    found = np.array([speaker_interval(study) for study in uar(tables(*speakers(rng, 4_000, 10, AROUSAL)))])
+    assert 0.93 <= ((found[:, 0] <= truth) & (truth <= found[:, 1])).mean() <= 0.97
+
+
+def test_bootstrap_coverage_is_what_is_printed():
+    """The percentile interval covers about 90 % with ten speakers, as `percentile_coverage` says; bootstrap-t more."""
+    rng = np.random.default_rng(9)
+    hits, slices = speakers(rng, 1, 100_000)
+    truth = (hits.sum(1) / slices.sum(1)).mean()
+    found = np.array([bootstrap(study, uar, rng, draws=300) for study in tables(*speakers(rng, 600, 10))])
+    percentile, studentised = ((found[..., 0] <= truth) & (truth <= found[..., 1])).mean(0)
+    assert percentile == pytest.approx(percentile_coverage(10), abs=0.03)
+    assert 0.92 <= studentised <= 0.97
+
+
+def test_percentile_coverage_by_simulation_and_in_the_limit():
+    assert percentile_coverage(10) == pytest.approx(0.90, abs=0.01)
+    assert percentile_coverage(10_000) == pytest.approx(0.95, abs=0.001)
+    assert percentile_coverage(3) < percentile_coverage(5) < percentile_coverage(10)
+
+
+def test_over_seeds():
+    runs = [{"uar": 0.4, "war": 0.5, "note": "x", "exact": True}, {"uar": 0.44, "note": "y", "exact": True}]
+    found = over_seeds(runs)
+    assert list(found) == ["uar"]
+    assert found["uar"] == pytest.approx(
+        {"mean": 0.42, "sd": np.std([0.4, 0.44], ddof=1), "low": 0.4, "high": 0.44, "runs": 2}
+    )
+    assert np.isnan(over_seeds(runs[:1])["uar"]["sd"])
+    assert over_seeds([]) == {}

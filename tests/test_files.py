@@ -1,0 +1,48 @@
+"""Atomic writes, digests, scratch."""
+
+import errno
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elor import files
+from elor.errors import UserError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_debris(tmp_path: Path) -> None:
+    path = tmp_path / "value.txt"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.replacing(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="disk is full"), files.replacing(tmp_path / "value"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_rounded_and_has_no_nan(tmp_path: Path) -> None:
+    files.write_json(
+        tmp_path / "a.json", {"x": np.float64(1 / 3), "y": float("nan"), "z": np.arange(2), "p": Path("q")}
+    )
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 0.3333, "y": None, "z": [0, 1], "p": "q"}
+
+
+def test_digest_ignores_order_of_keys_and_sees_values() -> None:
+    assert files.digest({"a": 1, "b": 2}) == files.digest({"b": 2, "a": 1}) != files.digest({"a": 1, "b": 3})
+
+
+def test_scratch_is_keyed_and_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path))
+    one, two = files.scratch("train", {"seed": 1}), files.scratch("train", {"seed": 2})
+    assert one != two == files.scratch("train", {"seed": 2})
+    assert one.parent == tmp_path / "train"
+    files.discard(one)
+    assert not one.exists()
+    files.discard(one)  # twice does no harm

@@ -1,0 +1,85 @@
+"""params.yaml as the project ships it, and what its reader refuses."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from elor.errors import UserError
+from elor.params import NETWORKS, Settings, check, load
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def shipped() -> dict:
+    return YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+
+
+def write(folder: Path, value: dict) -> Path:
+    path = folder / "params.yaml"
+    YAML().dump(value, path)
+    return path
+
+
+def test_shipped_file_is_valid_and_every_profile_has_every_network() -> None:
+    params = load(ROOT / "params.yaml")
+    assert set(params.networks) == set(NETWORKS)
+    for scale in params.scales.values():
+        assert set(scale.networks) == set(NETWORKS)
+        assert scale.networks["elor_ftr"].evaluations == 0
+
+
+def test_paper_profile_has_the_papers_budgets() -> None:
+    networks = load(ROOT / "params.yaml").scales["paper"].networks
+    assert {name: networks[name].evaluations for name in NETWORKS} == {
+        "elor": 70,
+        "lom": 150,
+        "ftr": 150,
+        "elor_ftr": 0,
+    }
+
+
+def test_a_network_can_be_given_every_value_that_it_has_and_no_other(shipped: dict) -> None:
+    for name, section in shipped["networks"].items():
+        for scale in shipped["scale"].values():
+            assert set(scale["networks"][name]["defaults"]) == set(section)
+
+
+def test_numbers_in_exponent_notation_are_numbers(shipped: dict, tmp_path: Path) -> None:
+    path = write(tmp_path, shipped)
+    path.write_text(path.read_text().replace("max_hours: 24", "max_hours: 1e3"))
+    assert load(path).engine.max_hours == 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p["train"].update(sped=1), "unknown parameter train.sped"),
+        (lambda p: p.pop("seed"), "lacks the parameter seed"),
+        (lambda p: p.update(seed="one"), "seed is 'one'"),
+        (lambda p: p.update(profile="huge"), "profile is 'huge'"),
+        (lambda p: p["networks"]["ftr"].update(learning_rate="fast"), "networks.ftr.learning_rate is 'fast'"),
+        (lambda p: p["networks"]["elor"].update(filters=[4, 8], pools=[2]), "disagree"),
+        (lambda p: p["networks"]["elor"].update(pools=[2, 0, 2]), "must be positive"),
+        (lambda p: p["corpus"].update(low=5), "must lie below"),
+        (lambda p: p["scale"]["demo"]["space"]["batch"].update(around=0.5), "either `around` or both"),
+    ],
+)
+def test_a_mistake_is_named_in_one_sentence(change, message: str, shipped: dict, tmp_path: Path) -> None:
+    change(shipped)
+    with pytest.raises(UserError, match=message) as raised:
+        load(write(tmp_path, shipped))
+    assert "\n" not in str(raised.value)
+
+
+def test_an_absent_file_and_broken_yaml_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("a: [1\nb: 2")
+    with pytest.raises(UserError, match="not valid YAML"):
+        load(tmp_path / "params.yaml")
+
+
+def test_given_leaves_out_what_is_empty() -> None:
+    assert check(Settings, {"dropout": 0.5, "hidden": None}, "here").given() == {"dropout": 0.5}

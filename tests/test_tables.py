@@ -1,0 +1,27 @@
+"""CSV tables between stages."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from elor.errors import UserError
+from elor.tables import read_table, write_table
+
+
+def test_names_stay_text_and_numbers_come_back_exactly(tmp_path: Path) -> None:
+    table = pd.DataFrame({"speaker": ["03", "NA", "nan"], "gender": ["F", "", "M"], "value": [0.1, np.nan, 1 / 3]})
+    write_table(table, tmp_path / "t.csv", "%.17g")
+    back = read_table(tmp_path / "t.csv")
+    assert back["speaker"].tolist() == ["03", "NA", "nan"]
+    assert back["gender"].tolist() == ["F", "", "M"]
+    np.testing.assert_array_equal(back["value"], table["value"])
+
+
+def test_absent_and_empty_tables_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        read_table(tmp_path / "t.csv")
+    (tmp_path / "t.csv").touch()
+    with pytest.raises(UserError, match="is empty"):
+        read_table(tmp_path / "t.csv")
