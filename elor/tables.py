@@ -23,7 +23,7 @@ def read_table(path: Path) -> pd.DataFrame:
         columns = pd.read_csv(path, nrows=0).columns
         numbers = {name: [""] for name in columns if name not in NAMES}
         names = {name: "str" for name in NAMES if name in columns}
-        return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=numbers, float_precision="round_trip")
+        return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=numbers)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run dvc repro, which makes it.") from None
     except pd.errors.EmptyDataError:

@@ -13,8 +13,8 @@ from sklearn import metrics
 from elor.errors import UserError
 from elor.evaluation.score import Settings, compare, evaluate, fold_per_slice, judge
 from elor.evaluation.tables import check_predictions
-from elor.targets import Head
 from elor.files import plain
+from elor.targets import Head
 from elor.training.folds import make_folds
 
 from .world import make_world

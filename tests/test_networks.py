@@ -1,0 +1,118 @@
+"""The four networks against the figures of the paper's text and against plain functional PyTorch."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from elor.errors import UserError
+from elor.networks import INPUTS, SHAPES, TwoHeadNetwork
+from elor.params import NETWORKS, load
+from elor.targets import Head, heads
+from elor.training.jobs import architecture
+from tests.training import world
+
+
+def build(network: str, fast: bool = False, **changes: object) -> TwoHeadNetwork:
+    torch.manual_seed(0)
+    return TwoHeadNetwork(architecture(network, world.HEADS, world.settings(network, **changes), True), fast)
+
+
+def batch(network: str, size: int = 2) -> tuple[torch.Tensor, ...]:
+    torch.manual_seed(1)
+    return tuple(torch.randn(size, *SHAPES[name]) for name in INPUTS[network])
+
+
+@pytest.mark.parametrize(
+    ("network", "millions", "width"), [("elor", 3.91, 6000), ("lom", 5.02, 9472), ("ftr", 0.94, 1582), ("elor_ftr", 4.72, 7582)]
+)
+def test_paper_profile_has_the_known_sizes(network: str, millions: float, width: int) -> None:
+    defaults = load().scales["paper"].networks[network].defaults
+    made = TwoHeadNetwork(architecture(network, heads("classes"), defaults, True))
+    count = sum(parameter.numel() for parameter in made.parameters())
+    assert round(count / 1e6, 2) == millions
+    assert made.heads["valence"][0].in_features == made.heads["arousal"][0].in_features == width
+
+
+def test_a_layer_is_convolution_normalisation_pooling_relu_in_this_order() -> None:
+    network = build("lom").train()
+    values = batch("lom", 3)[0]
+    for block, pool in zip(network.cnn, network.architecture.pools, strict=True):
+        length = block.conv.kernel_size[0]
+        padded = F.pad(values, ((length - 1) // 2, length // 2))
+        values = F.conv1d(padded, block.conv.weight, block.conv.bias)
+        values = (values - values.mean((0, 2), keepdim=True)) / (values.var((0, 2), correction=0, keepdim=True) + 1e-5).sqrt()
+        values = F.relu(F.max_pool1d(values, pool))
+    torch.testing.assert_close(network.cnn(batch("lom", 3)[0]), values, rtol=1e-4, atol=1e-5)
+
+
+def test_heads_are_two_sigmoid_layers_on_the_same_features() -> None:
+    network = build("elor_ftr").eval()
+    inputs = batch("elor_ftr")
+    features = torch.cat([network.cnn(inputs[0]).flatten(1), inputs[1]], dim=1)
+    torch.testing.assert_close(network.features(*inputs), features)
+    for name, mlp in network.heads.items():
+        first, _, drop, second, _, _, last = mlp
+        expected = last(torch.sigmoid(second(torch.sigmoid(first(features)))))
+        torch.testing.assert_close(network(*inputs)[name], expected)
+        torch.testing.assert_close(network.head(name, *inputs), expected)
+        assert drop.p == 0.2
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_initial_weights_have_the_variance_of_glorot_and_he(network: str) -> None:
+    defaults = load().scales["paper"].networks[network].defaults
+    torch.manual_seed(0)
+    made = TwoHeadNetwork(architecture(network, heads("classes"), defaults, True))
+    for module in made.modules():
+        if isinstance(module, torch.nn.Conv1d):
+            fans = (module.in_channels + module.out_channels) * module.kernel_size[0]
+            assert module.weight.var().item() == pytest.approx(2 * 2 / fans, rel=0.1)  # Glorot's 2 / fans, He's factor 2
+            assert (module.bias == 0).all()
+        if isinstance(module, torch.nn.Linear) and module.weight.numel() > 5000:
+            assert module.weight.var().item() == pytest.approx(2 / sum(module.weight.shape), rel=0.1)
+
+
+def test_penalty_covers_convolutions_and_one_heads_layers_without_biases() -> None:
+    network = build("elor")
+    weights = network.penalised_by("valence")
+    expected = [block.conv.weight for block in network.cnn] + [network.heads["valence"][i].weight for i in (0, 3, 6)]
+    assert [id(weight) for weight in weights] == [id(weight) for weight in expected]
+
+
+def test_standardisation_is_by_channel_and_leaves_constants_alone() -> None:
+    network = build("lom")
+    mean, deviation = torch.arange(26.0), torch.full((26,), 2.0)
+    deviation[3] = 0
+    network.standardize["mfcc"].fit(mean, deviation)
+    values = batch("lom")[0]
+    found = network.standardize["mfcc"](values)
+    np.testing.assert_allclose(found[:, 5], (values[:, 5] - 5) / 2, rtol=1e-6)
+    np.testing.assert_allclose(found[:, 3], values[:, 3] - 3, rtol=1e-6)
+    assert "audio" not in build("elor").standardize
+
+
+def test_pools_that_leave_nothing_are_refused() -> None:
+    with pytest.raises(UserError, match="leave nothing of the 599 steps of lom's input"):
+        build("lom", pools=[100, 100])
+
+
+def test_a_value_has_one_output_and_a_class_count_many() -> None:
+    shape = architecture("ftr", (Head("valence", None), Head("arousal", 7)), world.settings("ftr"), True)
+    outputs = TwoHeadNetwork(shape)(*batch("ftr"))
+    assert outputs["valence"].shape == (2, 1)
+    assert outputs["arousal"].shape == (2, 7)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_fast_and_plain_layers_share_weights_and_results(network: str) -> None:
+    plain, fast = build(network), build(network, fast=True)
+    fast.load_state_dict(plain.state_dict())
+    for mode in (True, False):
+        plain.train(mode)
+        fast.train(mode)
+        for module in [*plain.modules(), *fast.modules()]:
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        for name in ("valence", "arousal"):
+            torch.testing.assert_close(fast(*batch(network))[name], plain(*batch(network))[name], rtol=1e-4, atol=1e-5)

@@ -1,0 +1,166 @@
+"""Where jobs run: order, threads, workers that die, and a real Dask cluster that gives the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from elor.errors import UserError
+from elor.training import jobs
+from elor.training.engine import Engine, available_cores
+from tests.training import world
+from tests.training.test_loop import same
+
+
+def square(value: int) -> int:
+    time.sleep(0.05 * (3 - value % 3))  # later jobs finish first
+    return value**2
+
+
+def threads() -> int:
+    return torch.get_num_threads()
+
+
+def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+def die_once(marker: str, value: int) -> int:
+    """Kills its own worker the first time it runs."""
+    path = Path(marker)
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return value
+
+
+def die_always() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_results_come_in_the_order_of_the_jobs_however_many_workers(workers: int) -> None:
+    looked: list[int] = []
+    results = Engine("cpu", workers).run(square, [(n,) for n in range(7)], lambda: looked.append(1))
+    assert results == [n**2 for n in range(7)]
+    assert looked
+
+
+def test_no_jobs_give_no_results() -> None:
+    assert Engine("cpu").run(square, []) == []
+
+
+def test_a_worker_has_one_thread() -> None:
+    assert Engine("cpu", 2).run(threads, [(), ()]) == [1, 1]
+
+
+def test_an_error_of_a_job_is_raised_as_it_is() -> None:
+    with pytest.raises(ValueError, match="no such thing"):
+        Engine("cpu", 2).run(fail, [("no such thing",)])
+
+
+def test_a_killed_worker_costs_nothing(tmp_path: Path) -> None:
+    work = [(str(tmp_path / "died"), n) for n in range(4)]
+    assert Engine("cpu", 2).run(die_once, work) == [0, 1, 2, 3]
+
+
+def test_workers_that_always_die_end_in_advice() -> None:
+    with pytest.raises(UserError, match="killed three times in a row"):
+        Engine("cpu", 1).run(die_always, [()])
+
+
+def test_devices_and_workers() -> None:
+    assert Engine("cpu").devices() == ["cpu"]
+    assert Engine("cpu").count() == available_cores()
+    assert Engine("cpu", workers=7).count() == 7
+    if not torch.cuda.is_available():
+        assert Engine("auto").devices() == ["cpu"]
+        with pytest.raises(UserError, match="shows no GPU"):
+            Engine("cuda").devices()
+
+
+def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch, files, slices: pd.DataFrame) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert Engine("auto").count() == 4
+    assert Engine("cuda:1").devices() == ["cuda:1"]
+    task = world.task("ftr", files, slices)
+    placed = jobs.place([task.job(fold, world.settings("ftr")) for fold in task.fold_names()], Engine("auto"))
+    assert [job.device for job in placed] == ["cuda:0", "cuda:1", "cuda:0"]
+
+
+def test_an_address_that_does_not_answer_is_named() -> None:
+    with pytest.raises(UserError, match=r"No Dask scheduler answers at engine\.address tcp://127\.0\.0\.1:9"):
+        Engine(address="tcp://127.0.0.1:9").run(square, [(1,)])
+
+
+@pytest.fixture
+def cluster(tmp_path: Path):
+    """A real scheduler with three worker processes, of which one is killed in the middle by the test."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    address_file = tmp_path / "scheduler.json"
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    scheduler = subprocess.Popen(
+        [*dask, "--port", "0", "--no-dashboard", "--host", "127.0.0.1", "--scheduler-file", str(address_file)],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+    worker = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_worker",
+        "--scheduler-file",
+        str(address_file),
+        "--nthreads",
+        "1",
+    ]
+    workers = [
+        subprocess.Popen(
+            [*worker, "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path)],
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(3)
+    ]
+    deadline = time.monotonic() + 60
+    while not address_file.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    yield json.loads(address_file.read_text())["address"], workers
+    for process in [*workers, scheduler]:
+        process.kill()
+        process.wait()
+
+
+def test_dask_with_a_killed_worker_gives_the_same_bytes(
+    cluster, files, slices: pd.DataFrame, tmp_path, monkeypatch
+) -> None:
+    pytest.importorskip("distributed")
+    address, workers = cluster
+    task = world.task("lom", files, slices, epochs=12, patience=12)
+    settings = world.settings("lom", filters=[8, 8])
+
+    def trained(engine: Engine, folder: str, watch=None) -> list:
+        monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / folder))
+        made = jobs.place([task.job(fold, settings) for fold in task.fold_names()], Engine("cpu"))
+        return engine.run(jobs.train_here, [(job,) for job in made], watch or (lambda: None)), made
+
+    local, _ = trained(Engine("cpu", 2), "local")
+    killed = []
+
+    def kill_one() -> None:
+        begun = [path for path in (tmp_path / "dask").rglob("progress") if path.read_text() not in ("", "12")]
+        if begun and not killed:
+            workers[0].kill()
+            killed.append(begun)
+
+    remote, _ = trained(Engine("cpu", address=address), "dask", kill_one)
+    assert killed, "the run was over before a worker could be killed"
+    for one, other in zip(local, remote, strict=True):
+        same(one, other)

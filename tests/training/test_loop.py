@@ -1,0 +1,249 @@
+"""One fold: the update rule against a reference written out by hand, resuming, and that it learns."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+
+from elor.params import NETWORKS
+from elor.targets import Head
+from elor.training import loop, resume
+from elor.training.engine import Engine
+from elor.training.job import Diverged, Job, Outcome
+from elor.training.jobs import place
+from tests.training import world
+
+
+@pytest.fixture
+def job(files: dict[str, Path], slices: pd.DataFrame):
+    def make(network: str = "ftr", fold: str = "S00", testing: bool = True, **changes: object) -> Job:
+        task = world.task(network, files, slices, **{k: changes.pop(k) for k in ("epochs", "how") if k in changes})
+        return place([task.job(fold, world.settings(network, **changes), testing)], Engine("cpu"))[0]
+
+    return make
+
+
+def same(one: Outcome, other: Outcome) -> None:
+    assert one.history == other.history
+    assert one.audit == other.audit
+    assert one.best == other.best
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+    for name, values in one.predictions.items():
+        np.testing.assert_array_equal(values, other.predictions[name])
+
+
+def by_hand(trainer: loop.Trainer, rows: np.ndarray, turns: list[Head]) -> dict[str, torch.Tensor]:
+    """The alternating update in the words of the paper: SGD with Nesterov momentum on CNN and one MLP at a time."""
+    weights = {name: value.detach().clone() for name, value in trainer.network.named_parameters()}
+    momentum = {name: torch.zeros_like(value) for name, value in weights.items()}
+    batch = trainer.inputs.batch(rows)
+    for head in turns:
+        touched = [name for name in weights if name.startswith(("cnn", f"heads.{head.name}"))]
+        leaves = {name: weights[name].clone().requires_grad_(name in touched) for name in weights}
+        outputs = torch.func.functional_call(trainer.network, leaves, batch)[head.name]
+        loss = F.cross_entropy(outputs, trainer.truth[head.name][rows])
+        for name in touched:
+            if name.endswith("weight") and ".norm." not in name:
+                loss = loss + trainer.options.alpha * leaves[name].square().sum().sqrt()
+        gradients = torch.autograd.grad(loss, [leaves[name] for name in touched])
+        for name, gradient in zip(touched, gradients, strict=True):
+            momentum[name] = trainer.options.momentum * momentum[name] + gradient
+            step = gradient + trainer.options.momentum * momentum[name]
+            weights[name] = weights[name] - trainer.options.learning_rate * step
+    return weights
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("first", [0, 1])
+def test_heads_are_updated_one_after_the_other_on_the_updated_network(network: str, first: int, job) -> None:
+    trainer = loop.Trainer(job(network, dropout=0.0))
+    turns = [world.HEADS[first], world.HEADS[1 - first]]
+    rows = trainer.job.train[:8]
+    trainer.network.train()
+    expected = by_hand(trainer, rows, turns)
+    trainer.step(rows, turns)
+    for name, value in trainer.network.named_parameters():
+        torch.testing.assert_close(
+            value.detach(), expected[name], rtol=2e-4, atol=2e-6, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+def test_an_update_leaves_the_other_head_and_its_momentum_alone(job) -> None:
+    trainer = loop.Trainer(job("elor_ftr"))
+    before = {name: value.detach().clone() for name, value in trainer.network.named_parameters()}
+    trainer.update(world.HEADS[0], trainer.inputs.batch(trainer.job.train[:4]), trainer.truth["arousal"][:4])
+    for name, value in trainer.network.named_parameters():
+        assert torch.equal(value, before[name]) == name.startswith("heads.valence"), name
+        assert bool(trainer.optimiser.state[value]) != name.startswith("heads.valence"), name
+
+
+def test_the_head_that_goes_first_changes_from_batch_to_batch(job, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = loop.Trainer(job(batch=1))
+    first = []
+    monkeypatch.setattr(trainer, "step", lambda rows, turns: first.append(turns[0].name) or {})
+    trainer.epoch()
+    assert 0.2 < np.mean([name == "valence" for name in first]) < 0.8
+
+
+def test_joint_update_is_one_step_on_the_sum_of_the_losses(job) -> None:
+    how = world.TRAIN.model_copy(update={"update": "joint"})
+    trainer = loop.Trainer(job("ftr", dropout=0.0, how=how))
+    rows = trainer.job.train[:8]
+    weights = {name: value.detach().clone().requires_grad_() for name, value in trainer.network.named_parameters()}
+    outputs = torch.func.functional_call(trainer.network, weights, trainer.inputs.batch(rows))
+    loss = sum(F.cross_entropy(outputs[head.name], trainer.truth[head.name][rows]) for head in world.HEADS)
+    loss = loss + trainer.options.alpha * sum(w.norm() for name, w in weights.items() if name.endswith("weight"))
+    gradients = torch.autograd.grad(loss, list(weights.values()))
+    trainer.step(rows, list(world.HEADS))
+    for (_, value), weight, gradient in zip(
+        trainer.network.named_parameters(), weights.values(), gradients, strict=True
+    ):
+        step = trainer.options.learning_rate * (1 + trainer.options.momentum)  # the first Nesterov step
+        torch.testing.assert_close(value.detach(), (weight - step * gradient).detach())
+
+
+def test_standardisation_is_fitted_on_the_training_part_alone(job, files: dict[str, Path]) -> None:
+    trainer = loop.Trainer(job("lom"))
+    values = np.load(files["mfcc"])[trainer.job.train].astype(np.float64)
+    scale = trainer.network.standardize["mfcc"]
+    np.testing.assert_allclose(scale.mean[:, 0], values.mean((0, 2)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scale.deviation[:, 0], values.std((0, 2)), rtol=1e-5)
+    functionals = np.load(files["is10"])[trainer.job.train]
+    np.testing.assert_allclose(
+        loop.Trainer(job("ftr")).network.standardize["is10"].mean, functionals.mean(0), atol=1e-6
+    )
+
+
+def test_audio_is_scaled_to_one(job, files: dict[str, Path]) -> None:
+    batch = loop.Trainer(job("elor")).inputs.batch(np.array([3, 1]))[0]
+    np.testing.assert_array_equal(batch[:, 0], np.load(files["audio"])[[3, 1]] / np.float32(32768))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_it_learns_and_repeats_itself(network: str, job) -> None:
+    one = loop.train(job(network, epochs=8, dropout=0.0))
+    assert one.history[-1]["loss_valence"] < one.history[0]["loss_valence"]
+    resume_folder = job(network, epochs=8, dropout=0.0).scratch
+    (resume_folder / resume.STATE).unlink()
+    same(one, loop.train(job(network, epochs=8, dropout=0.0)))
+
+
+@pytest.mark.parametrize("network", ["ftr", "elor"])
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_an_interrupted_training_ends_with_the_same_numbers(
+    network: str, stop_after: int, job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = loop.train(job(network, epochs=4))
+    (job(network, epochs=4).scratch / resume.STATE).unlink()
+    real = loop.Trainer.epoch
+    calls = []
+
+    def dies(self: loop.Trainer) -> dict[str, float]:
+        calls.append(1)
+        if len(calls) > stop_after:
+            raise KeyboardInterrupt
+        return real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "epoch", dies)
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(job(network, epochs=4))
+    assert resume.epochs_done(job(network, epochs=4).scratch) == stop_after
+    same(whole, loop.train(job(network, epochs=4)))
+
+
+def test_a_damaged_checkpoint_is_named_and_ignored(job, capsys: pytest.CaptureFixture) -> None:
+    whole = loop.train(job())
+    (job().scratch / resume.STATE).write_bytes(b"half a file")
+    same(whole, loop.train(job()))
+    assert "starts anew" in capsys.readouterr().err
+
+
+def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, slices, monkeypatch) -> None:
+    places = {job().scratch, job(alpha=0.5).scratch, job(fold="S01").scratch, job(epochs=7).scratch}
+    task = world.task("ftr", files, slices, seed=2)
+    places.add(place([task.job("S00", world.settings("ftr"))], Engine("cpu"))[0].scratch)
+    monkeypatch.setattr("elor.training.jobs.code_digest", lambda: "other code")
+    places.add(job().scratch)
+    values = np.load(files["is10"])
+    np.save(files["is10"], values + 1)
+    places.add(job().scratch)
+    np.save(files["is10"], values)
+    assert len(places) == 7
+
+
+def test_patience_keeps_the_best_epoch_and_the_audit_marks_every_epoch(job) -> None:
+    outcome = loop.train(job(epochs=30, learning_rate=0.2))
+    scores = [row["score"] for row in outcome.history]
+    assert scores[outcome.best] == max(scores)
+    assert outcome.best == scores.index(max(scores))  # of equals the first
+    assert len(scores) == min(30, outcome.best + 1 + 3)
+    assert {row["epoch"] for row in outcome.audit} == set(range(len(scores)))
+    counts = pd.DataFrame(outcome.audit).groupby(["epoch", "head"])["count"].sum()
+    assert (counts == 10).all()
+
+
+def test_predictions_are_those_of_the_best_epoch(job) -> None:
+    outcome = loop.train(job(epochs=10))
+    rows = pd.DataFrame(outcome.audit)
+    rows = rows[(rows["epoch"] == outcome.best) & (rows["head"] == "valence")]
+    found = np.bincount(outcome.predictions["valence"].argmax(1), minlength=3)
+    expected = rows.groupby("predicted")["count"].sum().reindex(range(3), fill_value=0)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_without_testing_the_test_speaker_is_never_read(job, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = job(testing=False)
+    tested = set(job().test)
+    real = loop.Inputs.batch
+
+    def watched(self, rows: np.ndarray):
+        assert not tested & set(rows)
+        return real(self, rows)
+
+    monkeypatch.setattr(loop.Inputs, "batch", watched)
+    outcome = loop.train(made)
+    assert outcome.audit == []
+    assert outcome.predictions["valence"].shape == (0, 3)
+
+
+def test_a_loss_that_is_not_finite_is_named(job) -> None:
+    with pytest.raises(Diverged, match=r"ftr, fold S00: in epoch 0 the loss is .*nan"):
+        loop.train(job(alpha=float("inf")))
+
+
+def test_a_floor_stops_a_losing_trial(job) -> None:
+    made = replace(job(epochs=5), floor=(0.0, 1.1))
+    outcome = loop.train(made)
+    assert outcome.stopped
+    assert len(outcome.history) == 2
+    assert resume.epochs_done(made.scratch) == 5  # for the progress bar nothing is left
+
+
+def test_other_targets_train_too(files, slices: pd.DataFrame) -> None:
+    shares = slices.assign(
+        **{f"{n}_p{k}": np.where(slices[n] == k, 0.8, 0.1) for n in ("valence", "arousal") for k in range(3)}
+    )
+    for head, table in ((Head("valence", None), slices), (Head("valence", 3, soft=True), shares)):
+        task = world.task("ftr", files, table, heads=(head,), epochs=6)
+        outcome = loop.train(place([task.job("S00", world.settings("ftr", dropout=0.0))], Engine("cpu"))[0])
+        assert outcome.history[-1]["loss_valence"] < outcome.history[0]["loss_valence"]
+        assert outcome.predictions["valence"].shape == (10, head.outputs)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("network", NETWORKS)
+def test_cuda_gives_the_same_numbers_twice_and_the_cpus_within_rounding(network: str, job) -> None:
+    cuda = replace(job(network), device="cuda")
+    one = loop.train(cuda)
+    (cuda.scratch / resume.STATE).unlink()
+    same(one, loop.train(cuda))
+    (cuda.scratch / resume.STATE).unlink()
+    cpu = loop.train(job(network))
+    assert one.history[0]["loss_valence"] == pytest.approx(cpu.history[0]["loss_valence"], rel=0.05)

@@ -1,0 +1,56 @@
+"""Losses and scores against scikit-learn, closed forms and gradients by hand."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics
+
+from elor.targets import Head
+from elor.training import losses
+
+CLASSES, SOFT, VALUE = Head("valence", 3), Head("valence", 3, soft=True), Head("valence", None)
+
+
+def test_cross_entropy_is_scikit_learns_log_loss() -> None:
+    logits, labels = torch.randn(20, 3, dtype=torch.float64), torch.arange(20) % 3
+    expected = metrics.log_loss(labels, logits.softmax(1), labels=[0, 1, 2])
+    assert losses.loss(CLASSES, logits, labels).item() == pytest.approx(expected)
+
+
+def test_shares_of_raters_weigh_the_classes() -> None:
+    logits, shares = torch.randn(20, 3, dtype=torch.float64), torch.rand(20, 3, dtype=torch.float64)
+    shares /= shares.sum(1, keepdim=True)
+    expected = -(shares * logits.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(losses.loss(SOFT, logits, shares), expected)
+
+
+def test_concordance_is_lins_formula_and_a_perfect_value_costs_nothing() -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 50))
+    expected = 2 * np.cov(x, y, bias=True)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
+    assert losses.concordance(torch.tensor(x), torch.tensor(y)).item() == pytest.approx(expected)
+    assert losses.loss(VALUE, torch.tensor(x)[:, None], torch.tensor(x)).item() == pytest.approx(0)
+    assert losses.concordance(torch.ones(4), torch.ones(4)).item() == 0
+
+
+@pytest.mark.parametrize(("kind", "gradient"), [("norm", lambda w: w / w.norm()), ("squared", lambda w: 2 * w)])
+def test_penalty_pulls_each_tensor_along_itself(kind: str, gradient) -> None:
+    weights = [torch.randn(4, 5, requires_grad=True), torch.randn(7, requires_grad=True)]
+    value = losses.penalty(weights, kind)
+    power = 1 if kind == "norm" else 2
+    assert value.item() == pytest.approx(sum(weight.norm().item() ** power for weight in weights), rel=1e-6)
+    value.backward()
+    for weight in weights:
+        torch.testing.assert_close(weight.grad, gradient(weight.detach()))
+
+
+def test_score_is_accuracy_or_concordance() -> None:
+    probabilities, truth = torch.rand(30, 3), torch.arange(30) % 3
+    assert losses.score(CLASSES, probabilities, truth) == metrics.accuracy_score(truth, probabilities.argmax(1))
+    assert losses.score(VALUE, truth[:, None].float(), truth.float()) == pytest.approx(1)
+
+
+def test_predictions_are_probabilities_or_values() -> None:
+    output = torch.randn(5, 3)
+    torch.testing.assert_close(losses.predict(CLASSES, output).sum(1), torch.ones(5))
+    assert losses.predict(VALUE, output[:, :1]) is not None
+    torch.testing.assert_close(losses.predict(VALUE, output[:, :1]), output[:, :1])

@@ -1,0 +1,176 @@
+"""The search: what it draws, that it finds, resumes and repeats itself, and what the values' provenance says."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from elor.errors import UserError
+from elor.params import NetworkScale, Range, Search, Settings, load
+from elor.training import search, tuning
+from elor.training.engine import Engine
+from tests.training import world
+
+SPACE = {
+    "learning_rate": Range(low=1e-4, high=1e-1, log=True, source="ours"),
+    "dropout": Range(low=0.2, high=0.7, source="ours"),
+    "hidden": Range(around=0.5, step=2, source="ours"),
+}
+BASE = world.settings("ftr", learning_rate=0.003)
+HOW = Search(scope="shared", fold=None, score="mean", round=2, stop_losers=False)
+
+
+def quadratic(proposals: list[Settings], floor: tuple[float, ...]) -> list[search.Trial]:
+    """A score with its best at a learning rate of 0.01 and a dropout of 0.4."""
+    scores = [-((math.log10(s.learning_rate) + 2) ** 2) - (s.dropout - 0.4) ** 2 for s in proposals]
+    return [search.Trial("ok", score, 0, [score]) for score in scores]
+
+
+def run(evaluations: int, seed: int = 1, function=quadratic, **options) -> search.Result:
+    dimensions = search.dimensions(BASE, Settings(), SPACE)
+    return search.search(BASE, dimensions, evaluations, options.pop("round", 4), seed, function, **options)
+
+
+def test_the_first_trial_is_the_default_and_values_stay_in_their_ranges() -> None:
+    trials = run(24).trials
+    first = trials.iloc[0]
+    assert (first["learning_rate"], first["dropout"], first["hidden_0"], first["hidden_1"]) == (0.003, 0.2, 6, 5)
+    assert trials["learning_rate"].between(1e-4, 1e-1).all()
+    assert trials["dropout"].between(0.2, 0.7).all()
+    assert trials["hidden_0"].iloc[1:].isin([2, 4, 6, 8, 10]).all()
+    assert len(trials.drop_duplicates(["learning_rate", "dropout"])) == 24  # no proposal twice
+
+
+def test_tpe_finds_the_optimum_better_than_its_random_start() -> None:
+    result = run(60)
+    scores = result.trials["score"]
+    assert result.best.learning_rate == pytest.approx(0.01, rel=0.35)
+    assert scores.iloc[30:].mean() > scores.iloc[1:20].mean()
+    assert scores.max() == quadratic([result.best], ())[0].score
+
+
+def test_the_outcome_depends_on_the_seed_alone() -> None:
+    pd.testing.assert_frame_equal(run(12).trials, run(12).trials)
+    assert not run(12).trials["dropout"].equals(run(12, seed=2).trials["dropout"])
+
+
+def test_a_failed_trial_is_recorded_and_does_not_end_the_search() -> None:
+    def half_fail(proposals: list[Settings], floor: tuple[float, ...]) -> list[search.Trial]:
+        good = quadratic(proposals, floor)
+        return [search.Trial("failed", math.nan, reason="nan") if n % 2 else trial for n, trial in enumerate(good)]
+
+    trials = run(16, function=half_fail).trials
+    assert (trials["status"] == "failed").sum() == 8
+    assert trials.loc[trials["status"] == "failed", "score"].isna().all()
+    with pytest.raises(UserError, match="All 3 trials failed, the first one because: nan"):
+        run(3, function=lambda p, f: [search.Trial("failed", math.nan, reason="nan") for _ in p])
+
+
+def test_pinned_values_leave_the_search() -> None:
+    pinned = Settings(hidden=[8, 8], dropout=0.3)
+    assert [d.label for d in search.dimensions(BASE, pinned, SPACE)] == ["learning_rate"]
+
+
+def test_ranges_of_the_paper_profile_reach_half_a_second() -> None:
+    scale = load().scales["paper"]
+    found = search.dimensions(scale.networks["elor"].defaults, Settings(), scale.space)
+    labels = [dimension.label for dimension in found]
+    assert labels[:3] == ["filters_0", "filters_1", "filters_2"]
+    assert scale.space["lengths"].high == 4000
+    assert {"pools_2", "hidden_1", "momentum", "alpha", "batch"} <= set(labels)
+
+
+def test_the_floor_is_the_median_of_the_forerunners_by_epoch() -> None:
+    curves = ([0.1, 0.5], [0.2, 0.1], [0.6, 0.6, 0.9])
+    floors = search._floor([search.Trial("ok", 1, scores=list(curve)) for curve in curves])
+    assert floors == (0.2, 0.5)  # medians of .1 .2 .6 and of the best so far .5 .2 .6; one trial alone makes no floor
+
+
+def test_losers_are_stopped_only_if_asked() -> None:
+    seen: list[tuple] = []
+
+    def watch(proposals: list[Settings], floor: tuple[float, ...]) -> list[search.Trial]:
+        seen.append(floor)
+        return quadratic(proposals, floor)
+
+    run(8, function=watch)
+    assert seen == [(), ()]
+    run(8, function=watch, stop_losers=True)
+    assert len(seen[-1]) == 1
+
+
+@pytest.fixture
+def task(files: dict[str, Path], slices: pd.DataFrame):
+    return world.task("ftr", files, slices, epochs=2, patience=2)
+
+
+def scale(evaluations: int) -> NetworkScale:
+    return NetworkScale(evaluations=evaluations, epochs=2, patience=2, defaults=BASE)
+
+
+def test_a_search_on_folds_resumes_and_does_not_depend_on_the_workers(task, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, trials = tuning.tune(task, scale(4), Settings(), SPACE, HOW, Engine("cpu", 2))
+    assert found.scope == "shared"
+    assert found.fold == "S00"
+    assert "have seen test speakers" in found.seen
+    assert set(found.provenance.values()) == {"search", "default"}
+    assert len({id(v) for v in found.values.values()}) == 1
+    monkeypatch.setattr(search, "train_here", lambda job: pytest.fail("a trial that had ended was trained again"))
+    for proposal in trials.itertuples():
+        assert proposal.status == "ok"
+    jobs_again = tuning.place([task.job("S00", BASE, testing=False)], Engine("cpu"))
+    assert search.evaluate(jobs_again[0]).score == trials["score"].iloc[0]
+    monkeypatch.undo()
+
+
+def test_workers_do_not_change_the_trials(task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = []
+    for workers in (1, 3):
+        monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / str(workers)))
+        tables.append(tuning.tune(task, scale(5), Settings(), SPACE, HOW, Engine("cpu", workers))[1])
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_nested_search_never_shows_a_fold_its_test_speaker(task, tmp_path: Path) -> None:
+    how = HOW.model_copy(update={"scope": "nested"})
+    found, trials = tuning.tune(task, scale(3), Settings(), SPACE, how, Engine("cpu", 2))
+    assert sorted(trials["fold"].unique()) == task.fold_names()
+    assert "no value has seen its fold's test speaker" in found.seen
+    found.write(tmp_path / "ftr.yaml")
+    assert tuning.Tuning.read(tmp_path / "ftr.yaml") == found
+
+
+def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_path: Path) -> None:
+    both = world.task("elor_ftr", files, slices)
+    names = both.fold_names()
+    elor = tuning.Tuning("elor", "shared", "S01", dict.fromkeys(names, world.settings("elor", alpha=0.5)), {})
+    ftr = tuning.Tuning(
+        "ftr", "none", None, dict.fromkeys(names, world.settings("ftr", dropout=0.6, hidden=[9, 9])), {}
+    )
+    found, trials = tuning.combine(both, Settings(batch=3), elor, ftr)
+    values = found.values["S02"]
+    assert (values.filters, values.alpha) == ([2, 3], 0.5)
+    assert (values.hidden, values.dropout, values.batch) == ([9, 9], 0.6, 3)
+    assert (found.provenance["filters"], found.provenance["hidden"], found.provenance["batch"]) == (
+        "elor",
+        "ftr",
+        "pinned",
+    )
+    assert (found.scope, found.fold) == ("shared", "S01")
+    assert list(trials.columns[:4]) == ["trial", "round", "status", "score"]
+    found.write(tmp_path / "both.yaml")
+    assert tuning.Tuning.read(tmp_path / "both.yaml") == found
+
+
+def test_an_ended_trial_is_on_disk(task) -> None:
+    job = tuning.place([task.job("S00", world.settings("ftr", alpha=float("inf")), testing=False)], Engine("cpu"))[0]
+    trial = search.evaluate(job)
+    assert trial.status == "failed"
+    assert "in epoch 0 the loss is" in trial.reason
+    assert json.loads((job.scratch / "trial.json").read_text())["status"] == "failed"
+    again = search.evaluate(job)
+    assert np.isnan(again.score)
+    assert again.reason == trial.reason
