@@ -10,7 +10,7 @@ from elor.files import write_json
 from elor.params import NETWORKS, load
 from elor.tables import read_table, write_table
 from elor.targets import heads
-from elor.training.tuning import Tuning
+from elor.training.tuned import Tuning
 from stages import main
 
 DATA = Path("data")

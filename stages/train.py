@@ -6,7 +6,7 @@ from elor.files import discard
 from elor.params import load
 from elor.training.jobs import place, run
 from elor.training.results import write_results
-from elor.training.tuning import Tuning
+from elor.training.tuned import Tuning
 from stages import main
 from stages.task import DATA, engine_of, task_of
 

@@ -3,6 +3,7 @@
 from elor.params import load
 from elor.tables import write_table
 from elor.training import tuning
+from elor.training.tuned import Tuning
 from stages import main
 from stages.task import DATA, engine_of, task_of
 
@@ -15,7 +16,7 @@ def tune(network: str) -> None:
     task = task_of(network, params)
     scale, pinned = params.scale.networks[network], params.networks[network]
     if network == "elor_ftr":
-        parents = [tuning.Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
+        parents = [Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
         found, trials = tuning.combine(task, pinned, *parents)
     else:
         found, trials = tuning.tune(task, scale, pinned, params.scale.space, params.search, engine_of(params))

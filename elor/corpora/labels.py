@@ -25,9 +25,6 @@ GOLD = "gold"
 
 TARGETS = ("classes", "regression", "distribution", "emotion")
 
-EMOTIONS = ("angry", "happy", "sad", "neutral")
-"""The customary four classes; excitement counts as happiness."""
-
 _EMOTION_CLASS = {
     **dict.fromkeys(("ang", "angry", "anger"), 0),
     **dict.fromkeys(("hap", "happy", "happiness", "exc", "excited", "excitement"), 1),
@@ -129,7 +126,7 @@ def targets(
         ratings: all ratings; `regression` and `distribution` look at every evaluator's.
         target: `classes`: valence, arousal by the chosen rater; `regression`: their means over evaluators as
             floats on 0 .. classes-1; `distribution`: rounded means, and the share of evaluators per class as
-            `<dimension>_p<k>`; `emotion`: 0..3 for `EMOTIONS`.
+            `<dimension>_p<k>`; `emotion`: 0..3 for `elor.targets.EMOTIONS`.
         classes: number of classes per dimension.
         low: lower end of the declared range of the ratings.
         high: upper end.

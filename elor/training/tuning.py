@@ -1,4 +1,4 @@
-"""The values that a network is trained with: defaults, what the search found, what the user pinned, and who says so.
+"""Finding the values that a network is trained with.
 
 Precedence: the profile's default < the search < a value pinned in `networks.<net>`. `elor_ftr` combines the winners of
 `elor` and `ftr` (Wieser et al. 2020, "Hyperparameter optimization": empirically combined, never searched).
@@ -7,74 +7,19 @@ Precedence: the profile's default < the search < a value pinned in `networks.<ne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from ruamel.yaml import YAML
 
-from elor.files import replacing
-from elor.params import NetworkScale, Range, Search, Settings, check, read_yaml
+from elor.params import NetworkScale, Range, Search, Settings, check
 from elor.progress import Progress
 from elor.training import search as tpe
 from elor.training.engine import Engine
 from elor.training.jobs import Task, place
 from elor.training.resume import epochs_done
+from elor.training.tuned import Tuning
 
 FROM_FTR = ("hidden", "dropout")
 """What `elor_ftr` inherits from `ftr`; its CNN and optimiser are `elor`'s (ours: the paper gives no rule)."""
-
-SEEN = {
-    "shared": "One search for all folds: its validation slices, drawn from fold {fold}, are of speakers whom the other "
-    "folds test; the values have seen test speakers.",
-    "nested": "One search per fold on that fold's own training and validation slices: no value has seen its fold's "
-    "test speaker.",
-    "none": "No search: the values have seen no test speaker.",
-}
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """The outcome of tuning one network.
-
-    Attributes:
-        network, scope: whose, and how it was searched (`shared`, `nested`, `none`).
-        fold: the fold of a shared search.
-        values: settings by fold.
-        provenance: for each setting `search`, `default`, `pinned`, or the network it was inherited from.
-    """
-
-    network: str
-    scope: str
-    fold: str | None
-    values: dict[str, Settings]
-    provenance: dict[str, str]
-
-    @property
-    def seen(self) -> str:
-        """What the search has seen of test speakers, in a sentence."""
-        return SEEN[self.scope].format(fold=self.fold)
-
-    def write(self, path: Path) -> None:
-        """Write data/tuning/<net>.yaml: one set of values, or one per fold if they differ."""
-        value: dict[str, Any] = {"network": self.network, "scope": self.scope, "fold": self.fold, "seen": self.seen}
-        value["provenance"] = self.provenance
-        folds = {fold: settings.given() for fold, settings in self.values.items()}
-        first = next(iter(folds.values()))
-        value["values"] = first if all(other == first for other in folds.values()) else folds
-        value["folds"] = list(folds)
-        with replacing(path) as part:
-            YAML().dump(value, part)
-
-    @staticmethod
-    def read(path: Path) -> Tuning:
-        """Read it back."""
-        value = read_yaml(path)
-        each = value["values"]
-        by_fold = {fold: each.get(fold, each) for fold in value["folds"]}
-        settings = {fold: check(Settings, item, str(path)) for fold, item in by_fold.items()}
-        return Tuning(value["network"], value["scope"], value["fold"], settings, value["provenance"])
 
 
 def tune(

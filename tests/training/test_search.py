@@ -12,6 +12,8 @@ from elor.errors import UserError
 from elor.params import NetworkScale, Range, Search, Settings, load
 from elor.training import search, tuning
 from elor.training.engine import Engine
+from elor.training.jobs import place
+from elor.training.tuned import Tuning
 from tests.training import world
 
 SPACE = {
@@ -121,7 +123,7 @@ def test_a_search_on_folds_resumes_and_does_not_depend_on_the_workers(task, monk
     monkeypatch.setattr(search, "train_here", lambda job: pytest.fail("a trial that had ended was trained again"))
     for proposal in trials.itertuples():
         assert proposal.status == "ok"
-    jobs_again = tuning.place([task.job("S00", BASE, testing=False)], Engine("cpu"))
+    jobs_again = place([task.job("S00", BASE, testing=False)], Engine("cpu"))
     assert search.evaluate(jobs_again[0]).score == trials["score"].iloc[0]
     monkeypatch.undo()
 
@@ -140,16 +142,14 @@ def test_a_nested_search_never_shows_a_fold_its_test_speaker(task, tmp_path: Pat
     assert sorted(trials["fold"].unique()) == task.fold_names()
     assert "no value has seen its fold's test speaker" in found.seen
     found.write(tmp_path / "ftr.yaml")
-    assert tuning.Tuning.read(tmp_path / "ftr.yaml") == found
+    assert Tuning.read(tmp_path / "ftr.yaml") == found
 
 
 def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_path: Path) -> None:
     both = world.task("elor_ftr", files, slices)
     names = both.fold_names()
-    elor = tuning.Tuning("elor", "shared", "S01", dict.fromkeys(names, world.settings("elor", alpha=0.5)), {})
-    ftr = tuning.Tuning(
-        "ftr", "none", None, dict.fromkeys(names, world.settings("ftr", dropout=0.6, hidden=[9, 9])), {}
-    )
+    elor = Tuning("elor", "shared", "S01", dict.fromkeys(names, world.settings("elor", alpha=0.5)), {})
+    ftr = Tuning("ftr", "none", None, dict.fromkeys(names, world.settings("ftr", dropout=0.6, hidden=[9, 9])), {})
     found, trials = tuning.combine(both, Settings(batch=3), elor, ftr)
     values = found.values["S02"]
     assert (values.filters, values.alpha) == ([2, 3], 0.5)
@@ -162,11 +162,11 @@ def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_pa
     assert (found.scope, found.fold) == ("shared", "S01")
     assert list(trials.columns[:4]) == ["trial", "round", "status", "score"]
     found.write(tmp_path / "both.yaml")
-    assert tuning.Tuning.read(tmp_path / "both.yaml") == found
+    assert Tuning.read(tmp_path / "both.yaml") == found
 
 
 def test_an_ended_trial_is_on_disk(task) -> None:
-    job = tuning.place([task.job("S00", world.settings("ftr", alpha=float("inf")), testing=False)], Engine("cpu"))[0]
+    job = place([task.job("S00", world.settings("ftr", alpha=float("inf")), testing=False)], Engine("cpu"))[0]
     trial = search.evaluate(job)
     assert trial.status == "failed"
     assert "in epoch 0 the loss is" in trial.reason

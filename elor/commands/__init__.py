@@ -1,0 +1,37 @@
+"""The `elor` command: one module per verb, imported here; what a verb needs beyond that it imports when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from elor.commands.results import results
+from elor.commands.score import score
+from elor.errors import UserError
+
+
+class Verbs(TyperGroup):
+    """A group of commands in which a user's mistake ends in one sentence and exit status 1, without traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            print(f"elor {ctx.invoked_subcommand}: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=Verbs,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Speech emotion networks on raw audio: what they reach, and what they hear.",
+    epilog="Exit status: 0 done, 1 a mistake that one sentence names, 2 wrong usage. NO_COLOR=1 turns colours off.",
+)
+app.command()(results)
+app.command()(score)

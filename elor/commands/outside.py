@@ -1,0 +1,127 @@
+"""Predictions from elsewhere, scored against any corpus: reads tables alone, no sound but the headers.
+
+The slices are planned by the very functions of the stages `labels` and `slices`, and scored by that of `evaluate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from elor.corpora.labels import label, targets
+from elor.corpora.source import open_source
+from elor.corpora.tables import Tables, counts, read_ratings, read_utterances
+from elor.errors import UserError
+from elor.evaluation.score import Evaluation, Settings, evaluate
+from elor.evaluation.tables import check_predictions
+from elor.features.slices import plan_slices
+from elor.tables import read_table
+from elor.targets import heads
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What predictions are scored against.
+
+    Attributes:
+        slices: slices.csv, with the target's columns.
+        utterances: utterances.csv, labelled by the chosen rater.
+        ratings: ratings.csv.
+        report: what metrics/corpus.json holds.
+    """
+
+    slices: pd.DataFrame
+    utterances: pd.DataFrame
+    ratings: pd.DataFrame
+    report: dict[str, Any]
+
+
+def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: bool = False) -> Truth:
+    """Read a corpus, label it and plan its slices.
+
+    Args:
+        path: an IEMOCAP root, a manifest CSV, or a workspace's folder `data/`, whose slices are taken as they are.
+        settings: rater, target, classes and scale.
+        minimum_s: shorter utterances are left out.
+        partial: go on without sound files that are missing.
+
+    Raises:
+        UserError: if it is none of these, the rater or target is not to be had, or a `data/` folder was made for
+            another rater, target or scale.
+    """
+    folder = (path / "slices.csv").is_file()
+    low, high = settings.scale
+    if folder:
+        tables = _read_tables(path)
+    else:  # lengths alone count: two channels are no obstacle
+        tables = open_source(path, partial=partial, low=low, high=high, stereo="mean").read()
+    tables = label(tables, settings.rater, settings.classes, low, high)
+    wanted = targets(tables.utterances, tables.ratings, settings.target, settings.classes, low, high)
+    if folder:
+        slices = read_table(path / "slices.csv")
+        _check_targets(slices, wanted, path)
+    else:
+        slices = plan_slices(tables.utterances, wanted, minimum_s)
+    return Truth(slices, tables.utterances, tables.ratings, tables.report)
+
+
+def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings) -> Evaluation:
+    """Score files of predictions, in the format of `elor.evaluation.tables`.
+
+    Args:
+        files: by name.
+        folds: folds.csv (fold, slice, role); None: each speaker is a fold, all others its training part.
+        truth: what they are scored against.
+        settings: see `Settings`.
+
+    Raises:
+        UserError: if a file is absent, no table, incomplete or overlapping; it and the rows are named.
+    """
+    roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
+    predictions = {name: _read_predictions(path, truth.slices, settings) for name, path in files.items()}
+    return evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
+
+
+def _read_tables(folder: Path) -> Tables:
+    """The tables of a workspace's `data/`."""
+    utterances, ratings = read_utterances(folder / "utterances.csv"), read_ratings(folder / "ratings.csv")
+    return Tables(utterances, ratings, counts(utterances, ratings))
+
+
+def _check_targets(slices: pd.DataFrame, wanted: pd.DataFrame, folder: Path) -> None:
+    """A workspace's slices must bear the targets that the options ask for."""
+    expected = wanted.set_index("utterance").reindex(slices["utterance"])
+    for name in expected:
+        held = slices[name].to_numpy(dtype=float) if name in slices else np.full(len(slices), np.nan)
+        if not np.allclose(held, expected[name].to_numpy(dtype=float), rtol=0, atol=1e-9):
+            raise UserError(
+                f"{folder / 'slices.csv'} has other values of `{name}` than these options ask for; give --rater, "
+                "--target, --classes, --low and --high as in the params.yaml that made it."
+            )
+
+
+def _read_predictions(path: Path, slices: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Read and check one file; checked here, since only here its name is known."""
+    table = _read(path, ())
+    try:
+        check_predictions(table, slices, heads(settings.target, settings.classes))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return table
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; `elor score --help` says what it should hold.")
+    try:
+        table = read_table(path)
+    except (UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise UserError(f"{path} is no CSV table in UTF-8: {' '.join(str(error).split())}") from None
+    if missing := [name for name in columns if name not in table]:
+        raise UserError(f"{path} lacks the columns {', '.join(missing)}; `elor score --help` says what it should hold.")
+    return table

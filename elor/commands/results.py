@@ -1,0 +1,34 @@
+"""`elor results`: the table of the current workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from elor.commands.printing import echo
+from elor.report.results import Results
+from elor.report.results import results as blocks
+from elor.report.text import Format
+
+How = Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")]
+
+
+def results(
+    how: How = Format.terminal,
+    metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
+) -> None:
+    """Print the results of this workspace: the paper's Table 5 for the corpus, beside guesses and people.
+
+    Below it: further scores and chance, the declared comparisons, what picking the epoch on the test speaker would
+    have gained, and what the search has seen of test speakers.
+
+    Examples:
+
+    \b
+        elor results
+        elor results --format markdown >> notes.md
+        elor results --format latex --metrics ../other/metrics
+    """
+    echo(blocks(Results.read(metrics)), how)

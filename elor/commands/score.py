@@ -1,0 +1,105 @@
+"""`elor score`: anybody's predictions by the pipeline's definitions, intervals and tests."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from elor.commands.printing import echo
+from elor.commands.results import How
+from elor.errors import UserError
+from elor.report.text import Format
+
+Target = Literal["classes", "regression", "distribution", "emotion"]
+Protocol = Literal["paper", "strict"]
+
+
+def score(
+    predictions: Annotated[
+        list[Path], typer.Argument(metavar="PREDICTIONS.csv", help="Several files are compared in pairs.")
+    ],
+    corpus: Annotated[
+        Path,
+        typer.Option(help="An IEMOCAP root, a manifest CSV, or the folder data/ of a workspace.", show_default=False),
+    ],
+    rater: Annotated[str, typer.Option(help="Whose ratings are the labels; or mean, of all evaluators.")] = "E-2",
+    target: Annotated[Target, typer.Option(help="What was predicted.")] = "classes",
+    classes: Annotated[int, typer.Option(min=2, help="Classes per dimension.")] = 5,
+    low: Annotated[float, typer.Option(help="Lowest rating of the corpus' scale.")] = 1.0,
+    high: Annotated[float, typer.Option(help="Highest rating.")] = 5.0,
+    minimum_s: Annotated[float, typer.Option(min=0.0, help="Leave out utterances shorter than this (s).")] = 0.0,
+    partial: Annotated[bool, typer.Option("--partial", help="Go on without sound files that are missing.")] = False,
+    folds: Annotated[Path | None, typer.Option(help="fold, slice, role; without it each speaker is a fold.")] = None,
+    protocol: Annotated[Protocol, typer.Option(help="What the folds are checked against.")] = "paper",
+    name: Annotated[list[str] | None, typer.Option(help="A name per file; else the file's own.")] = None,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(min=0, help="Of bootstrap and permutations.")] = 1,
+    json: Annotated[
+        Path | None, typer.Option(help="Write all scores here as well, keyed as in metrics/.", show_default=False)
+    ] = None,
+    how: How = Format.terminal,
+) -> None:
+    """Score predictions with exactly the definitions, intervals and tests of this pipeline.
+
+    A file of predictions has one row per slice (column slice) or one per
+    utterance (column utterance), for every utterance that has the target and
+    for no other. Slices are named after their utterance: NAME_0 is its first
+    six seconds, NAME_1 the next; a rest of three seconds or less is dropped.
+    The other columns, for each of arousal and valence:
+
+    \b
+        classes, distribution  arousal             the class, 0 .. 4, and/or
+                               arousal_p0 .. _p4   probabilities, sum 1
+        regression             arousal_value       on 0 .. 4 (a rating of 1 is 0)
+        emotion                emotion             0 .. 3 for angry, happy or
+                                                   excited, sad, neutral, and/or
+                               emotion_p0 .. _p3
+
+    More columns do no harm. An incomplete or overlapping file is refused and
+    its rows are named. With the data/ of a workspace, give the rater, target
+    and scale of its params.yaml.
+
+    Examples:
+
+    \b
+        elor score mine.csv --corpus IEMOCAP_full_release
+        elor score mine.csv theirs.csv --corpus IEMOCAP_full_release
+        elor score mine.csv --corpus labels.csv --high 7 --classes 7
+        elor score data/predictions/ftr.csv --corpus data --folds data/folds.csv
+    """
+    from elor.commands.outside import read_truth, score_files
+    from elor.evaluation.score import Settings
+    from elor.files import write_json
+    from elor.report.results import Results
+    from elor.report.results import results as blocks
+    from elor.targets import heads
+
+    files = dict(zip(_names(predictions, name or []), predictions, strict=True))
+    settings = Settings(
+        confidence=confidence,
+        seed=seed,
+        comparisons=tuple((head.name, a, b) for head in heads(target, classes) for a, b in combinations(files, 2)),
+        rater=rater,
+        protocol=protocol,
+        target=target,
+        classes=classes,
+        scale=(low, high),
+    )
+    truth = read_truth(corpus, settings, minimum_s, partial)
+    found = Results.of(score_files(files, folds, truth, settings), truth.report, confidence)
+    if json is not None:
+        write_json(json, vars(found))
+    echo(blocks(found), how)
+
+
+def _names(files: list[Path], given: list[str]) -> list[str]:
+    """A name per file: those given, or the files' own."""
+    if given and len(given) != len(files):
+        raise UserError(f"{len(given)} names are given for {len(files)} files; give --name once per file, or never.")
+    names = given or [path.stem for path in files]
+    if len(set(names)) < len(names):
+        raise UserError(f"Two files have the same name ({', '.join(names)}); tell them apart by --name, once per file.")
+    return names
