@@ -16,9 +16,6 @@ if any(importlib.util.find_spec(name) is None for name in ("numpy", "pydantic", 
 
 import fcntl
 import functools
-import os
-import resource
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +23,8 @@ from pathlib import Path
 import typer
 
 from elor.errors import UserError
-from elor.files import digest, scratch_root, write_json
+from elor.files import digest, scratch_root
+from stages.cost import costs
 
 
 def main(function: Callable[..., None]) -> None:
@@ -36,7 +34,7 @@ def main(function: Callable[..., None]) -> None:
     def command(*args: str, **kwargs: str) -> None:
         stage = "@".join([function.__name__, *args, *kwargs.values()])
         try:
-            with _alone(stage), _costs(stage):
+            with _alone(stage), costs(stage):
                 function(*args, **kwargs)
         except UserError as error:
             print(f"{stage}: {error}", file=sys.stderr)
@@ -59,19 +57,3 @@ def _alone(stage: str) -> Iterator[None]:
             print(f"{stage}: an earlier run of this stage is still at work; waiting for it to end.", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-@contextmanager
-def _costs(stage: str) -> Iterator[None]:
-    """Write metrics/cost/<stage>.json when the stage has ended well."""
-    start = time.monotonic()
-    yield
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    cost = {
-        "seconds": time.monotonic() - start,
-        "cpu_seconds": sum(usage.ru_utime + usage.ru_stime for usage in (own, children)),
-        "peak_mb": own.ru_maxrss / 1024,
-        "peak_mb_of_largest_child": children.ru_maxrss / 1024,
-        "cores": os.cpu_count(),
-    }
-    write_json(Path("metrics/cost") / f"{stage}.json", cost, digits=1)

@@ -24,7 +24,8 @@ def batch(network: str, size: int = 2) -> tuple[torch.Tensor, ...]:
 
 
 @pytest.mark.parametrize(
-    ("network", "millions", "width"), [("elor", 3.91, 6000), ("lom", 5.02, 9472), ("ftr", 0.94, 1582), ("elor_ftr", 4.72, 7582)]
+    ("network", "millions", "width"),
+    [("elor", 3.91, 6000), ("lom", 5.02, 9472), ("ftr", 0.94, 1582), ("elor_ftr", 4.72, 7582)],
 )
 def test_paper_profile_has_the_known_sizes(network: str, millions: float, width: int) -> None:
     defaults = load().scales["paper"].networks[network].defaults
@@ -41,7 +42,9 @@ def test_a_layer_is_convolution_normalisation_pooling_relu_in_this_order() -> No
         length = block.conv.kernel_size[0]
         padded = F.pad(values, ((length - 1) // 2, length // 2))
         values = F.conv1d(padded, block.conv.weight, block.conv.bias)
-        values = (values - values.mean((0, 2), keepdim=True)) / (values.var((0, 2), correction=0, keepdim=True) + 1e-5).sqrt()
+        values = (values - values.mean((0, 2), keepdim=True)) / (
+            values.var((0, 2), correction=0, keepdim=True) + 1e-5
+        ).sqrt()
         values = F.relu(F.max_pool1d(values, pool))
     torch.testing.assert_close(network.cnn(batch("lom", 3)[0]), values, rtol=1e-4, atol=1e-5)
 
@@ -67,7 +70,9 @@ def test_initial_weights_have_the_variance_of_glorot_and_he(network: str) -> Non
     for module in made.modules():
         if isinstance(module, torch.nn.Conv1d):
             fans = (module.in_channels + module.out_channels) * module.kernel_size[0]
-            assert module.weight.var().item() == pytest.approx(2 * 2 / fans, rel=0.1)  # Glorot's 2 / fans, He's factor 2
+            assert module.weight.var().item() == pytest.approx(
+                2 * 2 / fans, rel=0.1
+            )  # Glorot's 2 / fans, He's factor 2
             assert (module.bias == 0).all()
         if isinstance(module, torch.nn.Linear) and module.weight.numel() > 5000:
             assert module.weight.var().item() == pytest.approx(2 / sum(module.weight.shape), rel=0.1)

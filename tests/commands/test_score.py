@@ -1,0 +1,190 @@
+"""`elor score`: the pipeline's own numbers, for anybody's file and any corpus."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn import metrics
+from typer.testing import Result
+
+from elor.corpora.source import open_source
+from elor.features.slices import slice_count
+from tests.corpora.release import build
+
+Elor = Callable[..., Result]
+
+
+def equal(found: dict, expected: dict) -> None:
+    """The same keys and values, but for what needs an audit."""
+    assert found == {key: value for key, value in expected.items() if not key.startswith("selection_gap")}
+
+
+@pytest.mark.parametrize("target", ["classes", "regression", "distribution", "emotion"])
+def test_scores_are_those_of_the_pipeline(
+    target: str, workspace_of: Callable[[str], Path], tmp_path: Path, elor: Elor
+) -> None:
+    folder, out = workspace_of(target), tmp_path / "out.json"
+    files = [folder / "data/predictions" / f"{network}.csv" for network in ("elor", "ftr")]
+    where = ("--corpus", folder / "data", "--folds", folder / "data/folds.csv", "--target", target, "--json", out)
+    result = elor("score", *files, *where)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(out.read_text())
+    dimensions = ["emotion"] if target == "emotion" else ["arousal", "valence"]
+    assert list(found["scores"]) == dimensions
+    for dimension in dimensions:
+        for network in ("elor", "ftr"):
+            expected = json.loads((folder / "metrics" / dimension / f"{network}.json").read_text())
+            equal(found["scores"][dimension][network], expected)
+    assert found["agreement"] == json.loads((folder / "metrics/agreement.json").read_text())
+    assert found["corpus"] == json.loads((folder / "metrics/corpus.json").read_text())
+    declared = json.loads((folder / "metrics/comparisons.json").read_text())["comparisons"][0]
+    ours = found["comparisons"]["comparisons"][0]
+    assert (ours["a"], ours["b"]) == (declared["a"], declared["b"]) == ("elor", "ftr")
+    assert {**ours, "p_holm": None} == {**declared, "p_holm": None}
+
+
+def test_printed_as_the_results_are(workspace: Path, elor: Elor) -> None:
+    files = [workspace / "data/predictions" / f"{network}.csv" for network in ("elor", "lom", "ftr", "elor_ftr")]
+    folds = ("--folds", workspace / "data/folds.csv")
+    scored = elor("score", *files, "--corpus", workspace / "data", *folds).stdout
+    printed = elor("results", "--metrics", workspace / "metrics").stdout
+    first = ("ELoR", "LoM", "FTR", "guess", "other evaluators")
+    rows = [line.split() for line in printed.splitlines() if line.startswith(first)]
+    assert len(rows) == 8
+    assert all(row in [line.split() for line in scored.splitlines()] for row in rows)
+    assert "corrected for 12 comparisons" in " ".join(scored.split())  # six pairs, two dimensions
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Three speakers, one file in stereo, one of two slices; labels 1..7, three classes."""
+    rng, rows = np.random.default_rng(0), []
+    for speaker in ("01", "02", "03"):
+        for turn in range(4):
+            seconds, channels = (10.0, 1) if turn == 3 else (0.5, 1 + (turn == 2))
+            name = f"{speaker}_{turn}.wav"
+            noise = rng.normal(scale=0.1, size=(int(seconds * 8000), channels))
+            soundfile.write(tmp_path / name, noise, 8000)
+            rows.append(
+                {"file": name, "speaker": speaker, "valence": (1, 4, 7, 4)[turn], "arousal": (7, 1, 4, 7)[turn]}
+            )
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    return tmp_path / "manifest.csv"
+
+
+def predicted(manifest: Path, by: str, skill: float = 0.5) -> pd.DataFrame:
+    """Three classes, right with a share of `skill`, a row per utterance or slice; `truth_*` is never read."""
+    rng, rows = np.random.default_rng(1), []
+    for _, row in pd.read_csv(manifest, dtype={"speaker": str}).iterrows():
+        utterance, turn = row["file"].removesuffix(".wav"), int(row["file"][3])
+        for part in range(slice_count(160_000) if turn == 3 else 1):
+            truth = {name: (row[name] - 1) // 3 for name in ("valence", "arousal")}
+            name = {"utterance": utterance} if by == "utterance" else {"slice": f"{utterance}_{part}"}
+            guess = {key: value if rng.random() < skill else rng.integers(3) for key, value in truth.items()}
+            rows.append(name | guess | {f"truth_{key}": value for key, value in truth.items()})
+            if by == "utterance":
+                break
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("by", ["slice", "utterance"])
+def test_a_manifest_with_its_own_scale(manifest: Path, tmp_path: Path, elor: Elor, by: str) -> None:
+    table = predicted(manifest, by)
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    where = ("--corpus", manifest, "--low", 1, "--high", 7, "--classes", 3, "--json", tmp_path / "out.json")
+    result = elor("score", tmp_path / "mine.csv", *where)
+    assert result.exit_code == 0, result.stderr
+    scores = json.loads((tmp_path / "out.json").read_text())["scores"]["valence"]["mine"]
+    prefix, size = ("", 15) if by == "slice" else ("utterance_", 12)
+    assert scores[f"{prefix}count"] == size
+    expected = metrics.balanced_accuracy_score(table["truth_valence"], table["valence"])
+    assert scores[f"{prefix}uar"] == pytest.approx(expected, abs=1e-4)
+    assert "15 slices of 12 utterances by 3 speakers; labels: the corpus' own rater, 3 classes" in result.stdout
+    assert "other evaluators" not in result.stdout
+    assert "there is no human ceiling" in " ".join(result.stdout.split())
+    assert "Declared comparisons" not in result.stdout
+
+
+def test_an_iemocap_release(tmp_path: Path, elor: Elor) -> None:
+    root = build(tmp_path / "release")
+    ratings = open_source(root).read().ratings
+    mine = ratings[(ratings["rater"] == "E-2")].dropna(subset=["valence", "arousal"])
+    mine = mine[["utterance"]].assign(valence=mine["valence"] - 1, arousal=mine["arousal"] - 1)
+    mine.to_csv(tmp_path / "mine.csv", index=False)
+    result = elor("score", tmp_path / "mine.csv", "--corpus", tmp_path, "--json", tmp_path / "out.json")
+    assert result.exit_code == 0, result.stderr
+    scores = json.loads((tmp_path / "out.json").read_text())["scores"]
+    assert (scores["arousal"]["mine"]["war"], scores["valence"]["mine"]["kappa"]) == (1.0, 1.0)
+    assert scores["valence"]["mine"]["utterance_count"] == len(mine) > 5
+    short = elor("score", tmp_path / "mine.csv", "--corpus", tmp_path, "--minimum-s", 2)
+    assert short.exit_code == 1
+    assert "utterances are not in slices.csv; remove them" in short.stderr
+
+
+def test_faulty_files_are_refused_with_their_rows(manifest: Path, tmp_path: Path, elor: Elor) -> None:
+    good = predicted(manifest, "slice")
+    faults = {
+        "1 slices are missing; predict them too: 01_0_0.": good.iloc[1:],
+        "2 slices are given more than once; keep one row each: 01_0_0, 01_1_0.": pd.concat([good, good.iloc[:2]]),
+        "1 slices are not in slices.csv; remove them: 09_0_0.": pd.concat([good, good.iloc[:1].assign(slice="09_0_0")]),
+        "1 rows are with a `valence` that is no class; give an integer 0..2: 01_1_0.": good.assign(
+            valence=good["valence"].where(good["slice"] != "01_1_0", 7)
+        ),
+        "lack the columns arousal": good.drop(columns="arousal"),
+        "neither a column `slice` nor `utterance`": good.drop(columns="slice"),
+    }
+    where = ("--corpus", manifest, "--high", 7, "--classes", 3, "--json", tmp_path / "out.json")
+    for sentence, table in faults.items():
+        table.to_csv(tmp_path / "bad.csv", index=False)
+        result = elor("score", tmp_path / "bad.csv", *where)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.splitlines()[-1].startswith(f"elor score: {tmp_path / 'bad.csv'}: ")
+        assert sentence in result.stderr
+        assert not (tmp_path / "out.json").exists()
+
+
+def test_files_that_are_no_predictions(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    where = ("--corpus", workspace / "data")
+    good = workspace / "data/predictions/elor.csv"
+    (tmp_path / "sound.csv").write_bytes(b"RIFF\xff\xfe\x00\x00WAVE" * 10)
+    (tmp_path / "roles.csv").write_text("fold,slice\na,b\n")
+    for arguments, sentence in (
+        ((tmp_path / "absent.csv", *where), "does not exist"),
+        ((tmp_path / "sound.csv", *where), "is no CSV table in UTF-8"),
+        ((good, *where, "--folds", tmp_path / "roles.csv"), "lacks the columns role"),
+        ((good, "--corpus", tmp_path / "nowhere"), "does not exist"),
+        ((good, good, *where), "same name (elor, elor); tell them apart by --name"),
+        ((good, *where, "--name", "a", "--name", "b"), "2 names are given for 1 files"),
+        ((good, *where, "--rater", "E-1"), "slices.csv has other values of `valence` than these options ask for"),
+        ((good, *where, "--target", "distribution"), "has other values of"),
+        ((good, *where, "--rater", "E-9"), "E-9 rated nothing in this corpus; choose E-1"),
+    ):
+        result = elor("score", *arguments)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert sentence in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert elor("score", good).exit_code == 2
+
+
+def test_protocol_is_guarded(workspace: Path, elor: Elor) -> None:
+    where = ("--corpus", workspace / "data", "--folds", workspace / "data/folds.csv", "--protocol", "strict")
+    result = elor("score", workspace / "data/predictions/elor.csv", *where)
+    assert result.exit_code == 1
+    assert "Protocol `strict` forbids" in result.stderr
+
+
+def test_names_and_torch(workspace: Path) -> None:
+    code = (
+        "import sys; from elor.commands import app; "
+        "app(['score', 'data/predictions/elor.csv', 'data/predictions/ftr.csv', '--corpus', 'data', "
+        "'--name', 'mine', '--name', 'theirs'], standalone_mode=False); sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=workspace, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "mine - theirs" in done.stdout

@@ -1,0 +1,262 @@
+"""The real pipeline at toy scale: once, twice, varied, and killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
+TINY = {"elor": ([2, 3, 4], [96, 12, 8], [120, 8, 8], 8), "lom": ([4, 4, 4], [4, 4, 4], [6, 6, 6], 1)}
+
+pytestmark = pytest.mark.pipeline
+
+
+class Project:
+    """A working copy of this repository, without its data, shrunk to seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        tracked = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+        )
+        for name in tracked.stdout.splitlines():
+            if not name.startswith(("metrics/", "plots/", "tests/", "benchmarks/", "dvc.lock")) and (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "ELOR_SCRATCH": str(folder / ".." / "scratch"),
+            "OMP_NUM_THREADS": "1",
+            "ELOR_SPY_LOG": str(folder / ".." / "opened.txt"),
+            "ELOR_SPY_ROOT": str(folder),
+            "PYTHONPATH": str(ROOT / "tests" / "pipeline" / "spy"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.set_params()
+        self.git("init", "-q")
+        self.commit("start")
+
+    def set_params(self, **changes: object) -> None:
+        """Shrink params.yaml and apply changes given as `a__b=value`."""
+        path = self.folder / "params.yaml"
+        yaml = YAML()
+        params = yaml.load(path)
+        demo = params["scale"]["demo"]
+        demo["utterances"] = 60
+        params["evaluate"] |= {"draws": 200, "permutations": 200}
+        for network, section in demo["networks"].items():
+            section |= {"evaluations": 0 if network == "elor_ftr" else 3, "epochs": 2, "patience": 2}
+            section["defaults"]["hidden"] = [8, 8]
+            if network != "ftr":
+                filters, lengths, pools, stride = TINY["lom" if network == "lom" else "elor"]
+                section["defaults"] |= {"filters": filters, "lengths": lengths, "pools": pools, "stride": stride}
+        for name, value in changes.items():
+            section = params
+            *parts, last = name.split("__")
+            for part in parts:
+                section = section[part]
+            section[last] = value
+        yaml.dump(params, path)
+
+    def git(self, *arguments: str) -> None:
+        identity = ["-c", "user.name=test", "-c", "user.email=test@test"]
+        subprocess.run(["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def commit(self, message: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-qm", message, "--allow-empty")
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            ["dvc", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def dvc(self, *arguments: str, code: int = 0) -> str:
+        process = self.start(*arguments)
+        output = process.communicate(timeout=900)[0]
+        assert process.returncode == code, output
+        return output
+
+    def repro(self, *arguments: str) -> list[str]:
+        """Run `dvc repro`; returns the stages that ran (`sources` looks every time)."""
+        return [name for name in re.findall(r"Running stage '(\S+)'", self.dvc("repro", *arguments)) if name != "sources"]
+
+    def json(self, name: str) -> dict:
+        return json.loads((self.folder / name).read_text())
+
+    def predictions(self) -> dict[str, bytes]:
+        return {net: (self.folder / "data" / "predictions" / f"{net}.csv").read_bytes() for net in NETWORKS}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The toy project after its first run."""
+    made = Project(tmp_path_factory.mktemp("toy") / "project")
+    ran = made.repro()
+    assert {"corpus", "tune@elor", "train@elor_ftr", "evaluate"} <= set(ran)
+    made.commit("first run")
+    return made
+
+
+def test_every_promised_file_has_its_columns(project: Project) -> None:
+    data = project.folder / "data"
+    columns = {
+        "utterances.csv": "utterance file session dialogue scenario speaker gender samples emotion valence arousal",
+        "ratings.csv": "utterance rater kind valence arousal dominance",
+        "slices.csv": "slice utterance part samples speaker",
+        "folds.csv": "fold slice role",
+        "predictions/elor.csv": "slice utterance fold speaker valence arousal valence_p0 valence_p4 arousal_p0 arousal_p4",
+        "tuning/ftr_trials.csv": "trial round status score epoch learning_rate",
+        "corpus/index.csv": "path size digest",
+        "corpus/truth.csv": "utterance speaker",
+        "corpus/segments.csv": "utterance kind start end",
+    }
+    for name, wanted in columns.items():
+        found = pd.read_csv(data / name, nrows=1).columns
+        assert set(wanted.split()) <= set(found), name
+    slices = pd.read_csv(data / "slices.csv")
+    shapes = {"slices": (96000,), "mfcc": (26, 599), "is10": (1582,)}
+    for name, shape in shapes.items():
+        array = np.load(data / f"{name}.npy", mmap_mode="r")
+        assert array.shape == (len(slices), *shape)
+        assert array.dtype == (np.int16 if name == "slices" else np.float32)
+    assert len((data / "is10_names.txt").read_text().split()) == 1582
+    for network in NETWORKS:
+        assert len(list((data / "models" / network).glob("*.safetensors"))) == 10
+        assert sorted(pd.read_csv(data / "predictions" / f"{network}.csv")["slice"]) == sorted(slices["slice"])
+        assert len(pd.read_csv(project.folder / "plots" / "data" / "curves" / f"{network}.csv")) >= 10
+
+
+def test_headline_has_eight_keys_and_every_stage_its_cost(project: Project) -> None:
+    assert set(project.json("metrics/uar.json")) == {f"{d}.{n}" for d in ("arousal", "valence") for n in NETWORKS}
+    for stage in Repo(str(project.folder)).index.stages:
+        cost = project.json(f"metrics/cost/{stage.addressing}.json")
+        assert cost["seconds"] >= 0
+        assert cost["peak_mb"] > 1
+
+
+def test_a_second_run_does_nothing_and_is_quick(project: Project) -> None:
+    start = time.monotonic()
+    assert project.repro() == []
+    assert time.monotonic() - start < 15  # 6 s on a quiet machine
+
+
+def test_stages_read_no_file_that_they_do_not_declare(project: Project) -> None:
+    stages = {stage.cmd.removeprefix("python -m "): stage for stage in Repo(str(project.folder)).index.stages}
+    undeclared = set()
+    for line in (project.folder.parent / "opened.txt").read_text().splitlines():
+        name, path = line.split("\t")
+        if name not in stages or not path.startswith(("data/", "metrics/", "plots/", "requirements")):
+            continue
+        known = [*stages[name].deps, *stages[name].outs]
+        covered = any(path == item.def_path or path.startswith(f"{item.def_path}/") for item in known)
+        if not covered and not Path(path).name.startswith("."):
+            undeclared.add(line)
+    assert not undeclared - {"stages.sources\tdata/demo.yaml", "stages.corpus\tdata/demo.yaml"}, sorted(undeclared)
+
+
+def test_one_networks_value_reruns_that_network_and_its_heir(project: Project) -> None:
+    before = project.predictions()
+    project.set_params(networks__ftr__alpha=0.01)
+    ran = project.repro()
+    assert set(ran) == {"tune@ftr", "train@ftr", "tune@elor_ftr", "train@elor_ftr", "evaluate"} - (
+        set() if "train@elor_ftr" in ran else {"train@elor_ftr"}
+    )
+    after = project.predictions()
+    assert before["elor"] == after["elor"]
+    assert before["ftr"] != after["ftr"]
+    assert "pinned" in (project.folder / "data" / "tuning" / "ftr.yaml").read_text()
+    assert "valence.ftr" in project.dvc("metrics", "diff")
+    assert "networks.ftr.alpha" in project.dvc("params", "diff")
+    project.set_params(networks__ftr__alpha=None)
+    assert project.repro() in ([], ["evaluate"])  # everything else comes back from the run cache
+    assert project.predictions() == before
+
+
+def test_a_new_network_value_of_elor_leaves_ftr_and_lom_alone(project: Project) -> None:
+    project.set_params(networks__elor__momentum=0.5)
+    plan = project.dvc("repro", "--dry")
+    assert "'tune@elor'" in plan
+    assert not re.search(r"Running stage '(tune|train)@(ftr|lom)'", plan)
+    project.set_params(networks__elor__momentum=None)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(project: Project, tmp_path: Path) -> None:
+    twin = Project(tmp_path / "project")
+    shutil.copytree(project.folder / ".dvc" / "cache", twin.folder / ".dvc" / "cache")
+    for path in (twin.folder / ".dvc" / "cache" / "runs").rglob("*"):
+        if path.is_file() and "stages.train" in path.read_text():
+            path.unlink()  # features and searches from the cache, trainings anew
+    kills = 0
+    while kills < 4:
+        run = twin.start("repro", "train@elor", "train@ftr")
+        wait_for_progress(twin.folder.parent / "scratch", run, after=kills)
+        if run.poll() is not None:
+            break
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        kills += 1
+    assert kills >= 1, "the run was over before it could be killed"
+    twin.repro()
+    assert twin.predictions() == project.predictions()
+    models = [sorted((p.folder / "data" / "models").rglob("*.safetensors")) for p in (project, twin)]
+    assert [path.read_bytes() for path in models[0]] == [path.read_bytes() for path in models[1]]
+
+
+def wait_for_progress(scratch: Path, run: subprocess.Popen, after: int) -> None:
+    """Wait until more epochs are on disk than before, or the run is over."""
+    deadline = time.monotonic() + 120
+    while run.poll() is None and time.monotonic() < deadline:
+        done = sum(int(path.read_text() or 0) for path in (scratch / "train").rglob("progress") if path.exists())
+        if done > 2 + 5 * after:
+            return
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"corpus__path": "no/such/corpus"}, "no/such/corpus does not exist"),
+        ({"train__update": "sideways"}, "train.update is 'sideways'"),
+        ({"labels__rater": "E-9"}, "E-9 rated nothing in this corpus"),
+        ({"labels__rater": "F-1"}, "is a speaker's report on herself"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_loses_nothing(project: Project, change: dict, sentence: str) -> None:
+    before = project.predictions()
+    project.set_params(**change)
+    output = project.dvc("repro", code=255)
+    assert sentence in output
+    assert "Traceback" not in output
+    assert project.predictions() == before
+    project.git("checkout", "-q", "--", "params.yaml")
+    project.repro()
+
+
+def test_results_are_printed(project: Project) -> None:
+    elor = Path(sys.executable).parent / "elor"
+    output = subprocess.run([elor, "results"], cwd=project.folder, capture_output=True, text=True, check=True).stdout
+    for network in NETWORKS:
+        assert network in output
+    assert "majority" in output.lower()
