@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elor.corpora.faults import plural
 from elor.errors import UserError
 from elor.files import plain
-from elor.report.text import Block, Notes, Row, Table, count, interval, number, p_value
+from elor.report.text import Block, Notes, Row, Table, interval, number, p_value
 
 if TYPE_CHECKING:  # the evaluation brings pandas and scipy, which reading metrics does not need
     from elor.evaluation.score import Evaluation
@@ -157,8 +158,8 @@ def headline(found: Results) -> Table:
         groups.append((("other evaluators", *_across(_class_cells(others) for others in found.people.values())),))
     scores = found.any_scores
     caption = (
-        f"Pooled over {count(scores['count'], 'slice')} of {count(scores['utterance_count'], 'utterance')} by "
-        f"{count(scores['speakers'], 'speaker')}; labels: {_labels(found)}"
+        f"Pooled over {plural(scores['count'], 'slice')} of {plural(scores['utterance_count'], 'utterance')} by "
+        f"{plural(scores['speakers'], 'speaker')}; labels: {_labels(found)}"
     )
     return Table(caption, ("network", *header), tuple(groups))
 
@@ -213,8 +214,8 @@ def reading(found: Results) -> Notes:
     if tests := found.comparisons["comparisons"]:
         how = "all" if all(test["exact"] for test in tests) else "random"
         items.append(
-            f"p of a difference: {how} {count(tests[0]['patterns'], 'sign flip')} over speakers, two-sided; p Holm: "
-            f"corrected for {count(len(tests), 'comparison')}."
+            f"p of a difference: {how} {plural(tests[0]['patterns'], 'sign flip')} over speakers, two-sided; p Holm: "
+            f"corrected for {plural(len(tests), 'comparison')}."
         )
     return Notes("How to read it", tuple(items + list(_ceiling(found))))
 
@@ -224,8 +225,8 @@ def setting(found: Results) -> Notes:
     corpus, protocol = found.corpus, found.protocol
     labelled = corpus["labels"]["utterances"]
     items = [
-        f"Corpus: {count(corpus['utterances'], 'utterance')}, {labelled:,} of them labelled by {_rater(found)}; "
-        f"{corpus['minutes']:.1f} min, {count(corpus['speakers'], 'speaker')}, {count(corpus['ratings'], 'rating')}."
+        f"Corpus: {plural(corpus['utterances'], 'utterance')}, {labelled:,} of them labelled by {_rater(found)}; "
+        f"{corpus['minutes']:.1f} min, {plural(corpus['speakers'], 'speaker')}, {plural(corpus['ratings'], 'rating')}."
     ]
     if deviations := corpus.get("deviations"):
         more = len(deviations) - MOST_DEVIATIONS
@@ -233,10 +234,10 @@ def setting(found: Results) -> Notes:
         items.append(f"Its deviations: {'; '.join(deviations[:MOST_DEVIATIONS])}{rest}.")
     if "folds" in protocol:
         items.append(
-            f"Protocol {protocol['protocol']}: {count(protocol['folds'], 'fold')}. Summed over them, training and "
-            f"validation share {count(protocol['shared_speakers'], 'speaker')} and "
-            f"{count(protocol['split_utterances'], 'utterance')}, training and test no speaker but "
-            f"{count(protocol['shared_sessions'], 'session')}."
+            f"Protocol {protocol['protocol']}: {plural(protocol['folds'], 'fold')}. Summed over them, training and "
+            f"validation share {plural(protocol['shared_speakers'], 'speaker')} and "
+            f"{plural(protocol['split_utterances'], 'utterance')}, training and test no speaker but "
+            f"{plural(protocol['shared_sessions'], 'session')}."
         )
     else:
         items.append("No folds: each speaker counts as one, and the guesses know the labels of all other speakers.")
@@ -303,8 +304,8 @@ def _ceiling(found: Results) -> Iterator[str]:
     """How well people agree, as far as the corpus has several ratings of an utterance."""
     for others in list(found.people.values())[:1]:  # raters count with both dimensions or with none
         yield (
-            f"Other evaluators, the human ceiling: {count(others['ratings'], 'rating')} of "
-            f"{count(others['utterances'], 'utterance')} as predictions of {_rater(found)}'s."
+            f"Other evaluators, the human ceiling: {plural(others['ratings'], 'rating')} of "
+            f"{plural(others['utterances'], 'utterance')} as predictions of {_rater(found)}'s."
         )
     alphas = {name: part["alpha"] for name, part in found.agreement.items() if isinstance(part, dict)}
     known = [f"{name} {number(alpha)}" for name, alpha in sorted(alphas.items()) if alpha is not None]
@@ -313,7 +314,7 @@ def _ceiling(found: Results) -> Iterator[str]:
         return
     yield (
         f"Evaluators among themselves: Krippendorff's ordinal alpha {', '.join(known)}; all agree on both in "
-        f"{100 * found.agreement['exact']:.0f} % of {count(found.agreement['exact_utterances'], 'utterance')}."
+        f"{100 * found.agreement['exact']:.0f} % of {plural(found.agreement['exact_utterances'], 'utterance')}."
     )
 
 

@@ -85,11 +85,6 @@ def p_value(value: float | None) -> str:
     return "<0.001" if value is not None and value < 0.001 else number(value)
 
 
-def count(amount: int, unit: str) -> str:
-    """An amount with its unit in the right number: `1 fold`, `8,681 slices`."""
-    return f"{amount:,} {unit}" + ("" if amount == 1 else "s")
-
-
 def _terminal(block: Block, emphasis: Callable[[str], str]) -> str:
     caption = "\n".join(map(emphasis, textwrap.wrap(block.caption, WIDTH)))
     if isinstance(block, Notes):

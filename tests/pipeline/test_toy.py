@@ -35,7 +35,10 @@ class Project:
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
         )
         for name in tracked.stdout.splitlines():
-            if not name.startswith(("metrics/", "plots/", "tests/", "benchmarks/", "dvc.lock")) and (ROOT / name).is_file():
+            if (
+                not name.startswith(("metrics/", "plots/", "tests/", "benchmarks/", "dvc.lock"))
+                and (ROOT / name).is_file()
+            ):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         self.environment = os.environ | {
@@ -100,7 +103,9 @@ class Project:
 
     def repro(self, *arguments: str) -> list[str]:
         """Run `dvc repro`; returns the stages that ran (`sources` looks every time)."""
-        return [name for name in re.findall(r"Running stage '(\S+)'", self.dvc("repro", *arguments)) if name != "sources"]
+        return [
+            name for name in re.findall(r"Running stage '(\S+)'", self.dvc("repro", *arguments)) if name != "sources"
+        ]
 
     def json(self, name: str) -> dict:
         return json.loads((self.folder / name).read_text())
