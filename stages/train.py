@@ -4,6 +4,7 @@ from pathlib import Path
 
 from elor.files import discard
 from elor.params import load
+from elor.training import budget
 from elor.training.jobs import place, run
 from elor.training.results import write_results
 from elor.training.tuned import Tuning
@@ -16,6 +17,10 @@ def train(network: str) -> None:
     params = load()
     task, engine = task_of(network, params), engine_of(params)
     tuning = Tuning.read(DATA / "tuning" / f"{network}.yaml")
+    settings = tuning.values[task.fold_names()[0]]
+    budget.check(
+        task.job(task.fold_names()[0], settings), len(tuning.values), engine, params.engine.max_hours, "training"
+    )
     jobs = place([task.job(fold, tuning.values[fold]) for fold in task.fold_names()], engine)
     outcomes = run(jobs, engine, f"train {network}")
     write_results(DATA, Path("plots/data/curves"), task, jobs, outcomes)

@@ -2,7 +2,8 @@
 
 from elor.params import load
 from elor.tables import write_table
-from elor.training import tuning
+from elor.training import budget, tuning
+from elor.training.search import by_value
 from elor.training.tuned import Tuning
 from stages import main
 from stages.task import DATA, engine_of, task_of
@@ -19,9 +20,14 @@ def tune(network: str) -> None:
         parents = [Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
         found, trials = tuning.combine(task, pinned, *parents)
     else:
-        found, trials = tuning.tune(task, scale, pinned, params.scale.space, params.search, engine_of(params))
+        engine, how = engine_of(params), params.search
+        searches = len(task.fold_names()) if how.scope == "nested" else 1
+        example = task.job(task.fold_names()[0], tuning.merge(scale.defaults, pinned), testing=False)
+        budget.check(example, searches * scale.evaluations, engine, params.engine.max_hours, "the search")
+        found, trials = tuning.tune(task, scale, pinned, params.scale.space, how, engine)
     found.write(FOLDER / f"{network}.yaml")
     write_table(trials, FOLDER / f"{network}_trials.csv")
+    write_table(by_value(trials, params.scale.space), FOLDER / f"{network}_search.csv")
 
 
 if __name__ == "__main__":

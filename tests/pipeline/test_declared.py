@@ -24,6 +24,7 @@ EXEMPT = {
     "elor/progress.py": "bars and lines",
     "elor/tables.py": "CSV back and forth, bit for bit (tested)",
     "elor/training/__init__.py": "says what the package is",
+    "elor/training/budget.py": "refuses work that is too long, or lets it be",
     "elor/training/checkpoint.py": "safetensors back and forth, bit for bit (tested)",
     "elor/training/engine.py": "where jobs run never changes a result (tested)",
     "elor/training/resume.py": "a resumed training ends with the same numbers (tested)",
