@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 PLOTS = ROOT / ".dvc" / "plots"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
+SEARCHED = NETWORKS[:3]
 DIMENSIONS = ("arousal", "valence")
 FOLDS = ("Ses01F", "Ses01M", "Ses02F")
 EPOCHS = 4
@@ -42,6 +43,9 @@ def invent(repository: Path, gain: float) -> None:
         write(data / "curves" / f"{network}.csv", curve, [(*step, sum(step[-2:]) / 2) for step in steps])
         for dimension in DIMENSIONS:
             write(data / f"scores/confusion/{dimension}/{network}.csv", "actual,predicted", CONFUSION)
+    tried = [(name, v, 0.3 + v / 9 + gain, v, 0.4 + gain, "Ses01F") for name in ("trial", "dropout") for v in range(3)]
+    for network in SEARCHED:
+        write(repository / f"data/tuning/{network}_search.csv", "hyperparameter,value,score,trial,best,fold", tried)
     both = [(network, dimension) for dimension in DIMENSIONS for network in NETWORKS]
     folds = [(*key, fold, 11, 0.3 + gain, 0.4 + gain, 0.3, 0.1) for key in both for fold in FOLDS]
     write(data / "scores/folds.csv", "network,dimension,fold,slices,uar,war,macro_f1,kappa", folds)
@@ -96,6 +100,7 @@ def charts(page: Path) -> dict[str, dict]:
 
 NAMES = {
     *(f"Training_of_{network}" for network in NETWORKS),
+    *(f"Search_of_{network}" for network in SEARCHED),
     *(f"plots_data_scores_confusion_{dimension}_{network}_csv" for dimension in DIMENSIONS for network in NETWORKS),
     "UAR_and_WAR_by_fold",
     "Reliability",
@@ -105,16 +110,11 @@ NAMES = {
 def test_every_chart_has_its_table(shown: Path):
     found = charts(shown)
     assert set(found) == NAMES
-    assert {name: len(spec["data"]["values"]) for name, spec in found.items()} == {
-        name: len(CONFUSION)
-        if "confusion" in name
-        else len(FOLDS) * EPOCHS
-        if "Training" in name
-        else len(FOLDS) * 8
-        if "fold" in name
-        else 2 * 8
-        for name in NAMES
-    }
+    rows = {"confusion": len(CONFUSION), "Training": len(FOLDS) * EPOCHS, "by_fold": len(FOLDS) * 8, "Search": 6}
+    rows["Reliability"] = 2 * 8
+    for kind, count in rows.items():
+        drawn = {name: len(spec["data"]["values"]) for name, spec in found.items() if kind in name}
+        assert set(drawn.values()) == {count}, drawn
     assert "<DVC_METRIC" not in json.dumps(found)
 
 
@@ -186,6 +186,7 @@ def test_browser_draws_every_chart(which: str, revisions: int, request: pytest.F
     lines = drawn["Training_of_elor"].count('aria-roledescription="line mark"')
     assert lines == revisions * len(FOLDS) * 4  # two heads, validation and loss
     assert drawn["UAR_and_WAR_by_fold"].count('aria-roledescription="point"') == revisions * len(FOLDS) * 8 * 2
+    assert drawn["Search_of_ftr"].count('aria-roledescription="point"') == revisions * 6
     assert drawn["Reliability"].count('aria-roledescription="point"') == revisions * 8
     matrix = re.findall(r"<text[^>]*>([^<]*)</text>", drawn["plots_data_scores_confusion_arousal_elor_csv"])
     assert matrix.count("75%") == matrix.count("25%") == revisions
@@ -196,7 +197,7 @@ def test_browser_draws_every_chart(which: str, revisions: int, request: pytest.F
 
 @needs_browser
 def test_browser_leaves_out_a_chart_without_table(repository: Path, tmp_path: Path):
-    for path in ("plots/data", ".dvc/plots", ".dvc/config", "dvc.yaml", "params.yaml"):
+    for path in ("data/tuning", "plots/data", ".dvc/plots", ".dvc/config", "dvc.yaml", "params.yaml"):
         copy = shutil.copytree if (repository / path).is_dir() else shutil.copy
         (tmp_path / "bare" / path).parent.mkdir(parents=True, exist_ok=True)
         copy(repository / path, tmp_path / "bare" / path)
