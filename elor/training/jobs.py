@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from elor.targets import Head
 from elor.training.engine import Engine, local_device
 from elor.training.job import Job, Options, Outcome
 from elor.training.loop import train
-from elor.training.resume import epochs_done
+from elor.training.resume import STATE, epochs_done
 
 CODE = (
     "networks.py",
@@ -134,9 +135,23 @@ def place(jobs: Sequence[Job], engine: Engine) -> list[Job]:
     placed = []
     for index, job in enumerate(jobs):
         value = asdict(replace(job, scratch=Path(), device="", files={}))
-        folder = scratch("train", value | shared | {"device": devices[0].split(":")[0]})
+        key = value | shared | {"device": devices[0].split(":")[0]}
+        folder = scratch(f"train/{job.architecture.network}/{job.fold}", key)
         placed.append(replace(job, scratch=folder.resolve(), device=devices[index % len(devices)]))
+    _say_what_is_left_aside(placed)
     return placed
+
+
+def _say_what_is_left_aside(jobs: Sequence[Job]) -> None:
+    """A training begins anew although unfinished work lies there: say that it is another training's."""
+    fresh = [job for job in jobs if not (job.scratch / STATE).exists()]
+    others = {state.parent for job in fresh for state in job.scratch.parent.glob(f"*/{STATE}")}
+    if others:
+        print(
+            f"{jobs[0].architecture.network}: {len(others)} unfinished trainings in {jobs[0].scratch.parents[1]} are of "
+            "other code, parameters or data and are left aside.",
+            file=sys.stderr,
+        )
 
 
 def code_digest() -> str:

@@ -61,7 +61,8 @@ class Trainer:
         self.targets = {name: torch.from_numpy(values).to(self.device) for name, values in job.targets.items()}
         self.truth = {name: torch.from_numpy(values).to(self.device) for name, values in job.truth.items()}
         self.heads: Sequence[Head] = job.architecture.heads
-        self.network = TwoHeadNetwork(job.architecture, fast=job.options.fast).to(self.device)
+        fast = job.options.fast and not job.options.compile  # the compiler breaks their hand-written gradients
+        self.network = TwoHeadNetwork(job.architecture, fast).to(self.device)
         if job.options.compile:
             self.network.compile_parts()
         for name, module in self.network.standardize.items():

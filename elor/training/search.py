@@ -26,6 +26,7 @@ from elor.files import write_json
 from elor.params import Range, Settings, check
 from elor.training.job import Diverged, Job
 from elor.training.jobs import train_here
+from elor.training.resume import STATE
 
 LISTS = ("filters", "lengths", "pools", "hidden")
 RANDOM_AT_MOST = 20
@@ -66,6 +67,7 @@ def evaluate(job: Job) -> Trial:
         scores = [row["score"] for row in outcome.history]
         trial = Trial("stopped" if outcome.stopped else "ok", outcome.score, outcome.best, scores)
     write_json(path, asdict(trial), digits=None)
+    (job.scratch / STATE).unlink(missing_ok=True)  # the result is kept, so that a longer search goes on from it
     return trial
 
 

@@ -119,6 +119,23 @@ def test_standardisation_is_fitted_on_the_training_part_alone(job, files: dict[s
     )
 
 
+def test_half_precision_learns_the_same_within_its_rounding(job) -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        how = world.TRAIN.model_copy(update={"precision": precision, "fast": True})
+        losses[precision] = [row["loss_valence"] for row in loop.train(job("elor", how=how, dropout=0.0)).history]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.01)
+    assert losses["bfloat16"] != losses["float32"]
+
+
+def test_the_compiler_gets_plain_layers(job, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(self))
+    trainer = loop.Trainer(job("elor", how=world.TRAIN.model_copy(update={"compile": True, "fast": True})))
+    assert compiled == [trainer.network.cnn, *trainer.network.heads.values()]
+    assert not any(block.fast for block in trainer.network.cnn)
+
+
 def test_audio_is_scaled_to_one(job, files: dict[str, Path]) -> None:
     batch = loop.Trainer(job("elor")).inputs.batch(np.array([3, 1]))[0]
     np.testing.assert_array_equal(batch[:, 0], np.load(files["audio"])[[3, 1]] / np.float32(32768))
@@ -128,8 +145,7 @@ def test_audio_is_scaled_to_one(job, files: dict[str, Path]) -> None:
 def test_it_learns_and_repeats_itself(network: str, job) -> None:
     one = loop.train(job(network, epochs=8, dropout=0.0))
     assert one.history[-1]["loss_valence"] < one.history[0]["loss_valence"]
-    resume_folder = job(network, epochs=8, dropout=0.0).scratch
-    (resume_folder / resume.STATE).unlink()
+    (job(network, epochs=8, dropout=0.0).scratch / resume.STATE).unlink()
     same(one, loop.train(job(network, epochs=8, dropout=0.0)))
 
 
@@ -164,7 +180,10 @@ def test_a_damaged_checkpoint_is_named_and_ignored(job, capsys: pytest.CaptureFi
     assert "starts anew" in capsys.readouterr().err
 
 
-def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, slices, monkeypatch) -> None:
+def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, slices, monkeypatch, capsys) -> None:
+    loop.train(job())
+    assert job(alpha=0.5).scratch != job().scratch
+    assert "1 unfinished trainings in" in capsys.readouterr().err
     places = {job().scratch, job(alpha=0.5).scratch, job(fold="S01").scratch, job(epochs=7).scratch}
     task = world.task("ftr", files, slices, seed=2)
     places.add(place([task.job("S00", world.settings("ftr"))], Engine("cpu"))[0].scratch)

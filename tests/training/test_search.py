@@ -171,6 +171,7 @@ def test_an_ended_trial_is_on_disk(task) -> None:
     assert trial.status == "failed"
     assert "in epoch 0 the loss is" in trial.reason
     assert json.loads((job.scratch / "trial.json").read_text())["status"] == "failed"
+    assert not (job.scratch / "state.safetensors").exists()
     again = search.evaluate(job)
     assert np.isnan(again.score)
     assert again.reason == trial.reason
