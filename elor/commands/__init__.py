@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from elor.commands.results import results
+from elor.commands.runs import runs
 from elor.commands.score import score
 from elor.errors import UserError
 
@@ -34,4 +35,5 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 a mistake that one sentence names, 2 wrong usage. NO_COLOR=1 turns colours off.",
 )
 app.command()(results)
+app.command()(runs)
 app.command()(score)

@@ -69,8 +69,8 @@ def render(blocks: Sequence[Block], how: Format, emphasis: Callable[[str], str] 
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A score with a fixed number of digits; `MISSING` for None."""
-    return MISSING if value is None else f"{value:.{digits}f}"
+    """A score with a fixed number of digits; `MISSING` for None and NaN."""
+    return MISSING if value is None or value != value else f"{value:.{digits}f}"
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

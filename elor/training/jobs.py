@@ -148,8 +148,8 @@ def _say_what_is_left_aside(jobs: Sequence[Job]) -> None:
     others = {state.parent for job in fresh for state in job.scratch.parent.glob(f"*/{STATE}")}
     if others:
         print(
-            f"{jobs[0].architecture.network}: {len(others)} unfinished trainings in {jobs[0].scratch.parents[1]} are of "
-            "other code, parameters or data and are left aside.",
+            f"{jobs[0].architecture.network}: {len(others)} unfinished trainings in {jobs[0].scratch.parents[1]} are "
+            "of other code, parameters or data and are left aside.",
             file=sys.stderr,
         )
 
