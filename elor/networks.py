@@ -85,6 +85,24 @@ class Standardize(nn.Module):
         return (values - self.mean) / self.deviation
 
 
+class Dropout(nn.Dropout):
+    """Dropout by a mask drawn ahead, so that a training alone and one in a stack of folds drop the same units.
+
+    Attributes:
+        kept: (batch, units) which values the next training pass keeps; None: drawn on the way, as PyTorch does.
+
+    Shape:
+        (batch, units), unchanged.
+    """
+
+    kept: Tensor | None = None
+
+    def forward(self, values: Tensor) -> Tensor:
+        if self.kept is None or not self.training:
+            return super().forward(values)
+        return values * self.kept / (1 - self.p)
+
+
 class TwoHeadNetwork(nn.Module):
     """A CNN (if any) and one MLP per head.
 
@@ -134,6 +152,17 @@ class TwoHeadNetwork(nn.Module):
         """The output of one head alone, as the alternating update needs it."""
         return self.heads[name](self.features(*inputs))
 
+    def keep_units(self, kept: Tensor) -> None:
+        """Say which hidden units dropout keeps in the next training passes.
+
+        Args:
+            kept: (batch, heads, units of all hidden layers) of bool.
+        """
+        for index, head in enumerate(self.heads.values()):
+            layers = [module for module in head if isinstance(module, Dropout)]
+            for layer, part in zip(layers, kept[:, index].split(self.architecture.hidden, dim=1), strict=True):
+                layer.kept = part
+
     def compile_parts(self) -> None:
         """Hand the CNN and the heads to torch.compile, in place; parameter names stay as they are."""
         for part in [self.cnn, *self.heads.values()]:
@@ -170,7 +199,7 @@ def _mlp(width: int, outputs: int, architecture: Architecture) -> nn.Sequential:
     """Hidden layers with sigmoid and dropout, and a linear output layer; the softmax is in the loss."""
     layers: list[nn.Module] = []
     for units in architecture.hidden:
-        layers += [nn.Linear(width, units), nn.Sigmoid(), nn.Dropout(architecture.dropout)]
+        layers += [nn.Linear(width, units), nn.Sigmoid(), Dropout(architecture.dropout)]
         width = units
     layers.append(nn.Linear(width, outputs))
     for layer in layers:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from elor.training.engine import Engine, local_device
 from elor.training.job import Job, Options, Outcome
 from elor.training.loop import train
 from elor.training.resume import STATE, epochs_done
+from elor.training.together import stackable, train_together
 
 CODE = (
     "networks.py",
@@ -30,6 +32,8 @@ CODE = (
     "training/loop.py",
     "training/losses.py",
     "training/data.py",
+    "training/draws.py",
+    "training/together.py",
 )
 """The modules that decide a training's numbers: unfinished work of other code is not gone on with."""
 
@@ -162,20 +166,48 @@ def code_digest() -> str:
 
 
 def run(jobs: Sequence[Job], engine: Engine, title: str) -> list[Outcome]:
-    """Train all folds, with progress in epochs.
+    """Train all folds, those of small networks together, with progress in epochs.
 
     Raises:
         UserError: if a loss is not finite, naming network, fold and epoch.
     """
+    hands = deal(jobs, engine.count())
     with Progress(title, total=sum(job.options.epochs for job in jobs), unit="epoch") as progress:
         progress.resume(sum(epochs_done(job.scratch) for job in jobs))
 
         def watch() -> None:
             progress.advance(sum(epochs_done(job.scratch) for job in jobs) - progress.done)
 
-        return engine.run(train_here, [(job,) for job in jobs], watch)
+        found = engine.run(train_all_here, [([jobs[index] for index in hand],) for hand in hands], watch)
+    outcomes: dict[int, Outcome] = {}
+    for hand, some in zip(hands, found, strict=True):
+        outcomes |= zip(hand, some, strict=True)
+    return [outcomes[index] for index in range(len(jobs))]
+
+
+def deal(jobs: Sequence[Job], workers: int) -> list[list[int]]:
+    """Which jobs a worker trains as one: alike and `stackable`, dealt out so that every worker has some.
+
+    How they are dealt decides no number: a fold's do not depend on the folds beside it.
+    """
+    alike: dict[Hashable, list[int]] = {}
+    for index, job in enumerate(jobs):
+        key = (job.architecture, job.options, job.device) if stackable(job) else index
+        alike.setdefault(key, []).append(index)
+    hands = []
+    for members in alike.values():
+        count = min(len(members), math.ceil(workers * len(members) / len(jobs)))
+        hands += [members[start::count] for start in range(count)]
+    return hands
 
 
 def train_here(job: Job) -> Outcome:
     """`train`, on the device that the worker's machine has."""
     return train(replace(job, device=local_device(job.device)))
+
+
+def train_all_here(jobs: Sequence[Job]) -> list[Outcome]:
+    """`train_together` where the jobs allow it, else one after the other, on the device that the machine has."""
+    if stackable(jobs[0]):
+        return train_together([replace(job, device=local_device(job.device)) for job in jobs])
+    return [train_here(job) for job in jobs]

@@ -10,9 +10,8 @@ a function of (seed, network, fold, epoch).
 from __future__ import annotations
 
 import os
-import zlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,9 @@ from elor.networks import TwoHeadNetwork
 from elor.targets import Head
 from elor.training import losses
 from elor.training.data import Inputs
+from elor.training.draws import draw, seed_of
 from elor.training.job import Diverged, Job, Options, Outcome
-from elor.training.resume import State, keep, resume
+from elor.training.resume import keep, resume
 
 PREDICT_BATCH = 32
 """Slices per forward pass without gradients."""
@@ -40,8 +40,15 @@ def train(job: Job) -> Outcome:
         Diverged: if a loss is not finite.
         UserError: if the device has too little memory.
     """
-    try:
+    with memory_advice(job):
         return Trainer(job).run()
+
+
+@contextmanager
+def memory_advice(job: Job) -> Iterator[None]:
+    """Turn a device's lack of memory into a UserError that says what to make smaller."""
+    try:
+        yield
     except torch.OutOfMemoryError:
         raise UserError(
             f"{job.title}: a batch of {job.options.batch} does not fit into the memory of {job.device}; set a smaller "
@@ -50,14 +57,19 @@ def train(job: Job) -> Outcome:
 
 
 class Trainer:
-    """A network, its optimiser and its data on one device, and the state between two epochs."""
+    """A network, its optimiser and its data on one device, and the state between two epochs.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        job: what to train.
+        inputs: the arrays of `job.files` on the job's device, if somebody has opened them already.
+    """
+
+    def __init__(self, job: Job, inputs: Inputs | None = None) -> None:
         _configure(job.options)
         torch.manual_seed(seed_of(job, epoch=-1))
         self.job, self.options = job, job.options
         self.device = torch.device(job.device)
-        self.inputs = Inputs(job.files, self.device)
+        self.inputs = inputs or Inputs(job.files, self.device)
         self.targets = {name: torch.from_numpy(values).to(self.device) for name, values in job.targets.items()}
         self.truth = {name: torch.from_numpy(values).to(self.device) for name, values in job.truth.items()}
         self.heads: Sequence[Head] = job.architecture.heads
@@ -74,13 +86,25 @@ class Trainer:
 
     def run(self) -> Outcome:
         """All epochs that are left, then the predictions of the best one."""
+        while not self.finished:
+            self.judge(self.epoch() | self.validate())
+            self.keep()
+        return self.outcome()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the epochs are used up, or the patience, or the floor was missed."""
+        state, options = self.state, self.options
+        return state.stopped or state.epoch >= options.epochs or state.epoch - state.best > options.patience
+
+    def keep(self) -> None:
+        """Put the state on disk."""
+        done = self.options.epochs if self.finished else self.state.epoch
+        keep(self.job.scratch, self.network, self.optimiser, self.state, done)
+
+    def outcome(self) -> Outcome:
+        """What the best epoch leaves; its weights become the network's."""
         state = self.state
-        while not finished(state, self.options):
-            row = self.epoch()
-            row |= self.validate()
-            self.judge(row)
-            done = self.options.epochs if finished(state, self.options) else state.epoch
-            keep(self.job.scratch, self.network, self.optimiser, state, done)
         self.network.load_state_dict(state.best_tensors)
         return Outcome(
             tensors={name: value.cpu() for name, value in state.best_tensors.items()},
@@ -97,18 +121,24 @@ class Trainer:
         Raises:
             Diverged: if it is not finite.
         """
-        seed = seed_of(self.job, self.state.epoch)
-        torch.manual_seed(seed)  # dropout
-        random = np.random.default_rng(seed)
-        order = random.permutation(self.job.train)
+        draws = draw(self.job, self.state.epoch, self.device)
         sums = {head.name: torch.zeros((), device=self.device) for head in self.heads}
         self.network.train()
-        for start in range(0, len(order), self.options.batch):
-            rows = order[start : start + self.options.batch]
-            turns = [self.heads[index] for index in random.permutation(len(self.heads))]
-            for name, loss in self.step(rows, turns).items():
+        for start, turns in zip(range(0, len(draws.order), self.options.batch), draws.turns, strict=True):
+            part = slice(start, start + self.options.batch)
+            rows = draws.order[part]
+            self.network.keep_units(draws.kept[part])
+            for name, loss in self.step(rows, [self.heads[index] for index in turns]).items():
                 sums[name] += loss * len(rows)  # on the device: no waiting for it
-        losses_by_head = {f"loss_{name}": total.item() / len(order) for name, total in sums.items()}
+        return self.mean_losses({name: total.item() for name, total in sums.items()})
+
+    def mean_losses(self, sums: dict[str, float]) -> dict[str, float]:
+        """The mean loss by head, from its sum over the training slices.
+
+        Raises:
+            Diverged: if it is not finite.
+        """
+        losses_by_head = {f"loss_{name}": total / len(self.job.train) for name, total in sums.items()}
         if not np.isfinite(list(losses_by_head.values())).all():
             raise Diverged(f"{self.job.title}: in epoch {self.state.epoch} the loss is {losses_by_head}")
         return losses_by_head
@@ -207,17 +237,6 @@ class Trainer:
         if self.options.precision == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
-
-
-def finished(state: State, options: Options) -> bool:
-    """Whether the epochs are used up, or the patience, or the floor was missed."""
-    return state.stopped or state.epoch >= options.epochs or state.epoch - state.best > options.patience
-
-
-def seed_of(job: Job, epoch: int) -> int:
-    """The seed of one epoch (-1: the initial weights), the same wherever and whenever it runs."""
-    name = zlib.crc32(f"{job.architecture.network}/{job.fold}".encode())
-    return int(np.random.SeedSequence([job.seed, name, epoch + 1]).generate_state(1)[0])
 
 
 def _configure(options: Options) -> None:

@@ -1,0 +1,48 @@
+"""Everything random in one epoch, drawn at its start from (seed, network, fold, epoch) and nothing else.
+
+So a resumed training draws what the undisturbed one drew, and a fold that is trained beside others what it draws alone.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elor.training.job import Job
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random part of one epoch.
+
+    Attributes:
+        order: (n,) the training slices in the order of their turn.
+        turns: (minibatches, heads) places of the heads, in the order in which each minibatch updates them.
+        kept: (n, heads, units of all hidden layers) which units dropout keeps, slice by slice in `order`.
+    """
+
+    order: np.ndarray
+    turns: np.ndarray
+    kept: Tensor
+
+
+def draw(job: Job, epoch: int, device: torch.device) -> Draws:
+    """Draw one epoch, the dropout on the device where it is used."""
+    seed = seed_of(job, epoch)
+    random = np.random.default_rng(seed)
+    order = random.permutation(job.train)
+    heads = len(job.architecture.heads)
+    turns = [random.permutation(heads) for _ in range(0, len(order), job.options.batch)]
+    generator = torch.Generator(device).manual_seed(seed)
+    chances = torch.rand(len(order), heads, sum(job.architecture.hidden), generator=generator, device=device)
+    return Draws(order, np.array(turns), chances >= job.architecture.dropout)
+
+
+def seed_of(job: Job, epoch: int) -> int:
+    """The seed of one epoch (-1: the initial weights), the same wherever and whenever it runs."""
+    name = zlib.crc32(f"{job.architecture.network}/{job.fold}".encode())
+    return int(np.random.SeedSequence([job.seed, name, epoch + 1]).generate_state(1)[0])
