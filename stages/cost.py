@@ -1,4 +1,8 @@
-"""What a stage costs: time, and the memory of the stage with all its worker processes."""
+"""What a stage costs: time, and the memory of the stage with all its worker processes.
+
+metrics/cost/ is no output that DVC knows: it differs from run to run, and dvc.lock shall be the same for the same
+numbers. It tells of the last run of the stage on this machine.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,38 @@
+"""Stage `saliency`: maps of what the networks on raw audio rest on, and every number beside its control."""
+
+from pathlib import Path
+
+from elor.explain.measure import measure
+from elor.explain.saliency import Amount, plan, summarise, table_of, write_maps
+from elor.files import write_json
+from elor.params import load
+from elor.tables import read_table, write_table
+from elor.training.engine import Engine
+from stages import main
+
+DATA = Path("data")
+
+
+def saliency() -> None:
+    """Write data/saliency/ (correlations of every slice, exemplary maps) and metrics/saliency.json."""
+    params = load()
+    slices, how = read_table(DATA / "slices.csv"), params.scale.explain
+    engine = Engine(params.engine.device, params.engine.workers, params.engine.address)
+    jobs = plan(
+        slices=slices,
+        folds=read_table(DATA / "folds.csv"),
+        models=DATA / "models" / "elor",
+        audio=DATA / "slices.npy",
+        speaker=params.explain.speaker,
+        amount=Amount(how.slices, how.steps, how.shown, how.untrained),
+        seed=params.seed,
+        devices=engine.devices(),
+    )
+    found = engine.run(measure, [(job,) for job in jobs])
+    write_maps(DATA / "saliency", found, slices)
+    write_table(table_of(found, "correlations", slices), DATA / "saliency" / "correlations.csv", "%.5g")
+    write_json(Path("metrics/saliency.json"), summarise(found, slices, params.evaluate.confidence))
+
+
+if __name__ == "__main__":
+    main(saliency)
