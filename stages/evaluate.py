@@ -53,7 +53,7 @@ def evaluate() -> None:
             write_json(METRICS / dimension / f"{network}.json", scores)
     write_json(METRICS / "comparisons.json", found.comparisons)
     write_json(METRICS / "agreement.json", found.agreement)
-    write_json(METRICS / "protocol.json", found.protocol | {"search_has_seen": seen})
+    write_json(METRICS / "protocol.json", found.protocol | {"confidence": how.confidence, "search_has_seen": seen})
     for name, table in found.plots.items():
         write_table(table, SCORES / f"{name}.csv", "%.6g")
     write_json(METRICS / "uar.json", found.headline)
