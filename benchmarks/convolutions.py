@@ -9,7 +9,6 @@ with the rate at which this machine multiplies large matrices, measured in the s
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -19,6 +18,7 @@ import torch.nn.functional as F
 import typer
 from torch import Tensor, nn
 
+from benchmarks.measure import alternated, ratio
 from elor.fastconv import ConvBlock, choice, same_padding
 from elor.fastconv.layer import SpectralConvolution
 
@@ -79,18 +79,6 @@ LAYERS = (  # batch, channels, filters, length, samples
 """Layers around the point where spectral convolution begins to win."""
 
 
-def measure(steps: list[Callable[[], object]], rounds: int) -> list[list[float]]:
-    """Times steps in turns, after one round that does not count; seconds for each step and round."""
-    times = [[] for _ in steps]
-    for round_ in range(rounds + 1):
-        for step, taken in zip(steps, times, strict=True):
-            started = time.perf_counter()
-            step()
-            if round_:
-                taken.append(time.perf_counter() - started)
-    return times
-
-
 def training_step(network: nn.Module, signal: Tensor) -> Callable[[], None]:
     """A step that runs forward and backward and leaves gradients behind."""
 
@@ -109,13 +97,12 @@ def row(case: Case, rounds: int) -> str:
     steps = [lambda: matrix @ matrix, training_step(case.build(fast=True), signal)]
     if case.plain:
         steps.append(training_step(case.build(fast=False), signal))
-    product, fast, *plain = measure(steps, rounds)
+    product, fast, *plain = alternated(steps, rounds)
     machine = 2 * 1024**3 / statistics.median(product) / 1e9
     rate = case.batch * case.operations() / statistics.median(fast) / 1e9
     cells = [case.name, f"{statistics.median(fast) / case.batch * 1e3:.1f}"]
     if plain:
-        ratio = statistics.median(slow / quick for slow, quick in zip(*plain, fast, strict=True))
-        cells += [f"{statistics.median(plain[0]) / case.batch * 1e3:.1f}", f"{ratio:.1f}"]
+        cells += [f"{statistics.median(plain[0]) / case.batch * 1e3:.1f}", f"{ratio(plain[0], fast):.1f}"]
     else:
         cells += ["-", "-"]
     return "| " + " | ".join([*cells, f"{rate:.0f}", f"{rate / machine:.2f}"]) + " |"
@@ -129,16 +116,16 @@ def choice_row(shape: tuple[int, int, int, int, int], rounds: int) -> str:
     weight = torch.randn(filters, channels, length, requires_grad=True)
     error = torch.randn(batch, filters, samples)
     frames = choice.cheapest(signal, weight, padding)
-    direct, spectral = measure(
+    direct, spectral = alternated(
         [
             lambda: F.conv1d(F.pad(signal, padding), weight).backward(error),
             lambda: SpectralConvolution.apply(signal, weight, frames).backward(error),
         ],
         rounds,
     )
-    ratio = statistics.median(slow / quick for slow, quick in zip(direct, spectral, strict=True))
     chosen = "spectral" if choice.frames(signal, weight, 1, padding) else "direct"
-    return f"| {batch} x {channels} -> {filters}, {length} taps, {samples} samples | {ratio:.2f} | {chosen} |"
+    shape_cell = f"{batch} x {channels} -> {filters}, {length} taps, {samples} samples"
+    return f"| {shape_cell} | {ratio(direct, spectral):.2f} | {chosen} |"
 
 
 def main(

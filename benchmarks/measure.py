@@ -1,0 +1,111 @@
+"""How things are measured: steps in turns, commands with their worker processes, and the machine that does it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from elor.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("torch", "numpy", "scikit-learn", "opensmile", "dvc")
+GIB = 1024**3
+
+
+def alternated(steps: Sequence[Callable[[], object]], rounds: int, least_s: float = 0.0) -> list[list[float]]:
+    """Time steps in turns, after one round that does not count, so that other load on the machine meets all of them.
+
+    Args:
+        steps: what is timed.
+        rounds: how often.
+        least_s: seconds that a quick step is repeated for in each round.
+
+    Returns:
+        For each step the mean seconds of its repetitions in each round.
+    """
+    repeats = [max(1, round(least_s / _timed(step, 1))) for step in steps]
+    rows = [[_timed(step, times) for step, times in zip(steps, repeats, strict=True)] for _ in range(rounds)]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _timed(step: Callable[[], object], repeats: int) -> float:
+    started = time.perf_counter()
+    for _ in range(repeats):
+        step()
+    return (time.perf_counter() - started) / repeats
+
+
+def ratio(slow: Sequence[float], quick: Sequence[float]) -> float:
+    """The median over rounds of how much longer one step took than the other in the same round."""
+    return statistics.median(one / other for one, other in zip(slow, quick, strict=True))
+
+
+def run_stage(workspace: Path, stage: str, environment: dict[str, str] | None = None) -> dict[str, float]:
+    """Run `python -m stages.<stage>` of this repository in a folder with a params.yaml, without DVC.
+
+    Returns:
+        `seconds` of the whole process, imports included; `peak_mb`, private memory with that of its workers, in MiB.
+
+    Raises:
+        UserError: if the stage fails.
+    """
+    started = time.monotonic()
+    command = [sys.executable, "-m", f"stages.{stage}"]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    ended = subprocess.run(command, cwd=workspace, env=os.environ | {"PYTHONPATH": path} | (environment or {}))
+    if ended.returncode:
+        raise UserError(f"The stage {stage} ended with status {ended.returncode}; its message stands above.")
+    seconds = time.monotonic() - started
+    return {"seconds": seconds, "peak_mb": costs_of(workspace)[stage]["peak_mb"]}
+
+
+def costs_of(workspace: Path) -> dict[str, dict[str, float]]:
+    """What each stage left in metrics/cost/."""
+    return {path.stem: json.loads(path.read_text()) for path in (workspace / "metrics" / "cost").glob("*.json")}
+
+
+def machine() -> dict[str, Any]:
+    """The machine, its load, the code and the packages; names no host and no path."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": _cpu(),
+        "cores": cores,
+        "memory_gib": round(psutil.virtual_memory().total / GIB, 1),
+        "load_average": [round(value, 2) for value in os.getloadavg()],
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else ""),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _cpu() -> str:
+    """The processor's name, and the widest of its vector and matrix extensions that decide these numbers."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    lines = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in lines.items()}
+    flags = fields.get("flags", "").split()
+    known = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
+    name = fields.get("model name", platform.machine()).replace("(R)", "").replace("(TM)", "")
+    return f"{name} ({', '.join(known)})" if known else name
+
+
+def _git(*arguments: str) -> str:
+    """What git says, `unknown` outside a repository."""
+    ended = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return ended.stdout.strip() if ended.returncode == 0 else "unknown"

@@ -1,0 +1,66 @@
+"""The whole pipeline in a fresh clone: how long until the table of results, and how long when nothing has changed."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.clone import Clone
+from benchmarks.measure import costs_of
+from benchmarks.publish import command, publish
+from elor.progress import clock
+from elor.report.text import Block, Table, number
+
+AIMS = {"first": 600, "everything": 900, "again": 6}
+"""Seconds on two cores, without the installation."""
+
+RUNS = {
+    "first": "`dvc repro {until}` in a fresh clone",
+    "everything": "and all other stages",
+    "again": "`dvc repro` once more",
+}
+
+
+def measure(until: str = "evaluate") -> dict[str, Any]:
+    """Run the demonstration corpus' pipeline in a fresh clone: up to a stage, then all of it, then again.
+
+    Args:
+        until: the stage that ends the first run; another one than `evaluate` ends the second as well, for a quick look.
+    """
+    rest = [] if until == "evaluate" else [until]
+    with tempfile.TemporaryDirectory(prefix="elor-") as home:
+        clone = Clone.fresh(Path(home))
+        first = clone.dvc("repro", until)
+        everything = first + clone.dvc("repro", *rest)
+        again = clone.dvc("repro", *rest)
+        costs = costs_of(clone.folder)
+        stages = {name: costs[name] for name in clone.stages() if name in costs}
+    return {"until": until, "runs": {"first": first, "everything": everything, "again": again}, "stages": stages}
+
+
+def tables(measured: dict[str, Any]) -> list[Block]:
+    """The runs beside their aims, and the stages."""
+    runs = tuple(
+        (RUNS[name].format(until=measured["until"]), clock(seconds), f"< {clock(AIMS[name])}")
+        for name, seconds in measured["runs"].items()
+    )
+    stages = tuple(
+        (name, *(number(cost[key], 1) for key in ("seconds", "cpu_seconds")), number(cost["peak_mb"], 0))
+        for name, cost in measured["stages"].items()
+    )
+    return [
+        Table("The demonstration corpus, from nothing", ("run", "time", "aim"), (runs,)),
+        Table("Its stages, each with its worker processes", ("stage", "seconds", "CPU seconds", "peak MiB"), (stages,)),
+    ]
+
+
+def main(until: Annotated[str, typer.Option(help="The stage that ends the first run.")] = "evaluate") -> None:
+    """Measure the pipeline in a fresh clone."""
+    publish("pipeline", "pipeline", lambda: measure(until), tables)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,102 @@
+"""Where numbers go: raw into benchmarks/results/<name>.json, as tables between the README's markers.
+
+A marker pair is `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`; only what stands between them is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from benchmarks.measure import ROOT, machine
+from elor.errors import UserError
+from elor.files import write_json, write_text
+from elor.report.text import Block, Format, render
+
+RESULTS = ROOT / "benchmarks" / "results"
+README = ROOT / "README.md"
+
+Measure = Callable[[], dict[str, Any]]
+Tables = Callable[[dict[str, Any]], Sequence[Block]]
+
+
+def publish(name: str, benchmark: str, measure: Measure, tables: Tables) -> dict[str, Any]:
+    """Measure, keep the numbers, print the tables and write them into the README.
+
+    Args:
+        name: of the results and the markers.
+        benchmark: the module that can turn the numbers into tables again.
+        measure, tables: its two functions.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        UserError: if the README lacks the markers; the numbers are kept all the same.
+    """
+    on, started = machine(), time.monotonic()
+    measured = measure()
+    on |= {"load_average_after": [round(value, 2) for value in os.getloadavg()]}
+    record = {"benchmark": benchmark, "machine": on, "seconds": time.monotonic() - started, "measured": measured}
+    write_json(RESULTS / f"{name}.json", record, digits=6)
+    text = _written(json.loads((RESULTS / f"{name}.json").read_text()), tables)
+    print(text, flush=True)
+    update_readme(README, name, text)
+    return measured
+
+
+def republish(path: Path, tables: Tables) -> None:
+    """Write the tables of kept numbers into the README again.
+
+    Raises:
+        UserError: if the README lacks the markers.
+    """
+    update_readme(README, path.stem, _written(json.loads(path.read_text()), tables))
+
+
+def update_readme(readme: Path, name: str, body: str) -> None:
+    """Replace what stands between the markers of `name` in a file.
+
+    Raises:
+        UserError: if there is no such file, or not exactly one pair of markers in it.
+    """
+    start, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    before, opened, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not opened or not closed or start in rest or end in before + after:
+        raise UserError(
+            f"{readme.name} has no single pair of markers {start} and {end}; put them where the table goes."
+        )
+    write_text(readme, f"{before}{start}\n{body}\n{end}{after}")
+
+
+def command(main: Callable[..., None]) -> None:
+    """Run a benchmark's `main` with its options; a user's mistake is one sentence and status 1."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    try:
+        app()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+
+
+def _written(record: dict[str, Any], tables: Tables) -> str:
+    """The tables as Markdown, and the line that says where they were measured."""
+    on = record["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in on["packages"].items())
+    device = on["cpu"] if "gpu" not in record["measured"] else f"{record['measured']['gpu']}, {on['cpu']}"
+    line = (
+        f"*{on['date'][:10]}, {on['cores']} cores of {device}, {on['memory_gib']} GiB, load average before "
+        f"{on['load_average'][0]} and after {on['load_average_after'][0]}; commit {on['commit']}, "
+        f"Python {on['python']}, {versions}.*"
+    )
+    return render(tables(record["measured"]), Format.markdown) + f"\n\n{line}"

@@ -1,0 +1,271 @@
+"""The benchmarks' own machinery: the README's tables, what counts as the same step, and small runs of each kind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import kills, pipeline, projection, publish, scale, steps, svm
+from benchmarks.invented import invent
+from benchmarks.measure import ROOT, alternated, machine, ratio
+from benchmarks.plainstep import PlainStep
+from elor.errors import UserError
+from elor.evaluation.tables import check_predictions
+from elor.params import NETWORKS, Settings, load
+from elor.report.text import Table
+from elor.tables import read_table
+from elor.targets import Head, heads
+from elor.training.folds import make_folds
+from elor.training.loop import Trainer
+
+SMALL = Settings(
+    filters=[3, 4], lengths=[16, 5], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.0,
+    batch=4, learning_rate=0.05, momentum=0.9, alpha=0.001,
+)  # fmt: skip
+HEADS = (Head("arousal", 5), Head("valence", 5))
+
+
+def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- bench:one -->\nold\n<!-- /bench:one -->\nb\n<!-- bench:two -->\n<!-- /bench:two -->\n")
+    publish.update_readme(readme, "one", "| 1 |")
+    publish.update_readme(readme, "one", "| 2 |")
+    assert readme.read_text() == (
+        "a\n<!-- bench:one -->\n| 2 |\n<!-- /bench:one -->\nb\n<!-- bench:two -->\n<!-- /bench:two -->\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing",
+        "<!-- bench:one -->",
+        "<!-- /bench:one --><!-- bench:one -->",
+        "<!-- bench:one --><!-- bench:one --><!-- /bench:one -->",
+        "<!-- bench:one --><!-- /bench:one --><!-- bench:one --><!-- /bench:one -->",
+        "<!-- bench:one --><!-- /bench:one --><!-- /bench:one -->",
+    ],
+)
+def test_a_readme_without_one_pair_of_markers_is_left_alone(tmp_path: Path, text: str) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(UserError, match="<!-- bench:one -->"):
+        publish.update_readme(readme, "one", "| 1 |")
+    assert readme.read_text() == text
+
+
+def test_numbers_are_kept_even_where_the_readme_has_no_place_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(publish, "README", tmp_path / "README.md")
+
+    def tables(measured: dict) -> list[Table]:
+        return [Table("Seconds", ("what", "s"), ((("sleep", str(measured["s"])),),))]
+
+    with pytest.raises(UserError, match=r"README\.md has no single pair of markers"):
+        publish.publish("one", "one", lambda: {"s": 2}, tables)
+    record = json.loads((tmp_path / "results" / "one.json").read_text())
+    assert record["measured"] == {"s": 2}
+    assert {"date", "cores", "load_average", "load_average_after", "packages"} <= set(record["machine"])
+    (tmp_path / "README.md").write_text("<!-- bench:one -->\n<!-- /bench:one -->")
+    publish.republish(tmp_path / "results" / "one.json", tables)
+    assert "| sleep | 2 |" in (tmp_path / "README.md").read_text()
+
+
+def test_one_failing_benchmark_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    done = []
+
+    def do(name: str) -> None:
+        done.append(name)
+        if name == "bad":
+            raise UserError("bad is bad.")
+
+    with pytest.raises(Exception) as ended:  # noqa: PT011  (typer's Exit has no message)
+        benchmarks.for_each(["bad", "good"], do)
+    assert ended.value.exit_code == 1
+    assert done == ["bad", "good"]
+    assert "bad is bad." in capsys.readouterr().err
+
+
+def test_every_benchmark_is_listed_and_an_unknown_one_refused() -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "benchmarks", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    listed = run("--list")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(benchmarks.BENCHMARKS)
+    refused = run("speed")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("There is no benchmark speed;")
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_machine_is_described_without_its_name_or_paths() -> None:
+    text = json.dumps(machine())
+    assert str(ROOT) not in text
+    assert str(Path.home()) not in text
+
+
+def test_steps_take_turns_and_quick_ones_are_repeated() -> None:
+    calls: list[str] = []
+    times = alternated([lambda: calls.append("a"), lambda: calls.append("b")], rounds=3)
+    assert calls == ["a", "b"] * 4
+    assert [len(taken) for taken in times] == [3, 3]
+    calls.clear()
+    alternated([lambda: calls.append("a")], rounds=1, least_s=0.01)
+    assert len(calls) > 10
+    assert ratio([2.0, 9.0, 4.0], [1.0, 3.0, 2.0]) == 2.0
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_plain_step_does_what_ours_does(tmp_path: Path, network: str) -> None:
+    """All slices in one batch: their order does not matter then."""
+    job = small_job(tmp_path, network)
+    trainer = Trainer(job)
+    plain = PlainStep(trainer)
+    order = np.random.default_rng(0).permutation(2)
+    trainer.network.train()
+    trainer.step(job.train, [trainer.heads[index] for index in order])
+    plain()
+    ours, theirs = trainer.network.state_dict(), plain.network.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        torch.testing.assert_close(theirs[name], value, rtol=2e-4, atol=2e-6)
+
+
+def test_operations_are_those_of_direct_convolutions(tmp_path: Path) -> None:
+    """networks.md gives 12.9 GFLOP forward for paper-size elor; two passes of thrice that, less the first layer's."""
+    params = load(ROOT / "params.yaml")
+    case = steps.Case("elor", "paper", params.scales["paper"].networks["elor"].defaults)
+    shape = steps.architecture("elor", HEADS, case.settings, True)
+    layers = 1 * 40 * 80 * 96_000, 40 * 40 * 40 * 48_000, 40 * 40 * 400 * 4_800
+    dense = 6_000 * 256 + 256 * 256 + 256 * 5
+    assert sum(2 * layer for layer in layers) + 2 * 2 * dense == pytest.approx(12.9e9, rel=0.01)
+    expected = 2 * 2 * (2 * layers[0] + 3 * layers[1] + 3 * layers[2] + 3 * dense)
+    assert steps.operations(shape) == pytest.approx(expected, rel=0.002)
+
+
+def test_a_small_case_is_measured_and_tabled(tmp_path: Path) -> None:
+    params = load(ROOT / "params.yaml")
+    found = steps.measured_case(steps.Case("elor", "paper", SMALL), params, rounds=1, device="cpu")
+    assert found["batch"] == 4
+    assert min(found["slice_seconds"].values()) > 0
+    assert found["gflops"] == pytest.approx(found["gflop"] / found["slice_seconds"]["step"])
+    projected = projection.project([found], params, 2, tmp_path)
+    table, hours = steps.tables({"device": "cpu", "cases": [found], "projection": projected})
+    assert table.groups[0][0][:3] == ("ELoR", "paper", "4")
+    assert hours.groups[0][0][4] == "unknown"
+
+
+def test_projected_hours_follow_from_the_step(tmp_path: Path) -> None:
+    params = load(ROOT / "params.yaml")
+    seconds = {"step": 0.1, "predict": 0.0}
+    case = {"network": "elor", "size": "paper", "slice_seconds": seconds}
+    curves = pd.DataFrame({"fold": ["a"] * 6 + ["b"] * 12, "epoch": [*range(6), *range(12)]})
+    curves.to_csv(tmp_path / "elor.csv", index=False)
+    found = projection.project([case], params, 4, tmp_path)["networks"][0]
+    train = 8_681 * 0.9 * (1 - params.folds.validation)
+    assert found["hours"]["search"] == pytest.approx(70 * 100 * train * 0.1 / 4 / 3600)
+    assert found["hours"]["folds"] == pytest.approx(10 * 100 * train * 0.1 / 4 / 3600)
+    assert found["share"] == pytest.approx(9 / params.scale.networks["elor"].epochs)
+
+
+def test_invented_predictions_pass_the_evaluations_checks(tmp_path: Path) -> None:
+    slices = workspace(tmp_path)
+    invent(tmp_path / "data")
+    folds = read_table(tmp_path / "data" / "folds.csv")
+    for network in NETWORKS:
+        table = read_table(tmp_path / "data" / "predictions" / f"{network}.csv")
+        checked = check_predictions(table, slices, heads("classes"), folds)
+        assert 0.2 < (checked["arousal"] == slices["arousal"]).mean() < 0.8
+
+
+def test_the_svm_learns_what_is_there_and_is_compared(tmp_path: Path) -> None:
+    slices = workspace(tmp_path)
+    invent(tmp_path / "data")
+    found = svm.measure(tmp_path)
+    arousal, valence = found["heads"]["arousal"], found["heads"]["valence"]
+    assert arousal["svm"]["uar"] > 0.9  # planted in the features
+    assert valence["svm"]["uar"] < 0.45  # not planted
+    assert arousal["svm"]["uar_low"] <= arousal["svm"]["uar"] <= arousal["svm"]["uar_high"]
+    assert arousal["difference"]["difference"] == pytest.approx(arousal["ftr"]["uar"] - arousal["svm"]["uar"])
+    assert set(arousal["costs"]) == set(slices["speaker"])
+    assert [row[:2] for row in svm.tables(found)[0].groups[0]][1] == ("arousal", "linear SVM")
+
+
+def test_the_svm_wants_a_finished_run_and_classes(tmp_path: Path) -> None:
+    workspace(tmp_path)
+    with pytest.raises(UserError, match="run dvc repro"):
+        svm.measure(tmp_path)
+    params = (tmp_path / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(params.replace("target: classes", "target: regression"))
+    with pytest.raises(UserError, match="regression has no single classes"):
+        svm.measure(tmp_path)
+
+
+def test_a_difference_after_kills_is_a_failure() -> None:
+    measured = {"network": "ftr", "kills": [{"epochs": 3}], "seconds": 20.0, "files": 14, "different": []}
+    kills.verdict(measured)
+    assert kills.tables(measured)[0].groups[0][0][-1] == "all 14 files"
+    with pytest.raises(UserError, match=r"data/models/ftr/a\.safetensors"):
+        kills.verdict(measured | {"different": ["data/models/ftr/a.safetensors"]})
+
+
+def test_kills_leave_time_for_all_of_them() -> None:
+    """On average the killed runs train for less than the whole takes."""
+    begun, seconds, count = 5.0, 65.0, 20
+    moments = np.random.default_rng(0).uniform(0, kills.reach(begun, seconds, count), (1_000, count))
+    trained = np.maximum(moments - begun, 0).sum(axis=1)
+    assert trained.mean() < 0.8 * (seconds - begun)
+    assert (trained > 0).all()
+
+
+def test_tables_say_how_far_the_aims_were_met() -> None:
+    cost = {"seconds": 3.0, "cpu_seconds": 4.0, "peak_mb": 1_000.0}
+    runs = {"first": 500.0, "everything": 700.0, "again": 4.0}
+    found = pipeline.tables({"until": "evaluate", "runs": runs, "stages": {"labels": cost}})
+    assert found[0].groups[0][0] == ("`dvc repro evaluate` in a fresh clone", "8 min 20 s", "< 10 min 00 s")
+    sampled = cost | {"slices": 64, "slice_seconds": 0.09, "projected_seconds": 400.0}
+    measured = {"utterances": 10_039, "hours": 12.4, "slices": 8_681, "stages": {"labels": cost, "is10": sampled}}
+    rows = scale.tables(measured)[0].groups[0]
+    assert rows[0] == ("labels", "3 s", "< 10 s", "1.05", "< 1.5")
+    assert rows[1][:2] == ("is10, projected from 64 slices of 0.090 s and core", "6 min 40 s")
+
+
+def small_job(folder: Path, network: str) -> steps.Job:
+    """A training on four random slices, without dropout and without doubt about the order."""
+    settings = SMALL if network != "lom" else SMALL.model_copy(update={"stride": 1, "lengths": [5, 3], "pools": [6, 9]})
+    if network == "ftr":
+        settings = SMALL.model_copy(update={"filters": None, "lengths": None, "pools": None, "stride": None})
+    params = load(ROOT / "params.yaml")
+    job = steps.toy_job(steps.Case(network, "toy", settings), params, folder, "cpu", slices=4)
+    return replace(job, options=replace(job.options, fast=True, update="alternating", precision="float32"))
+
+
+def workspace(folder: Path) -> pd.DataFrame:
+    """params.yaml, slices, folds and features whose first column tells the arousal; returns the slices."""
+    random = np.random.default_rng(0)
+    names = [f"S{speaker}_{index}" for speaker in range(4) for index in range(30)]
+    slices = pd.DataFrame({"slice": [f"{name}_0" for name in names], "utterance": names, "part": 0})
+    slices["speaker"] = [name[:2] for name in names]
+    slices["gender"] = ["FM"[int(name[1]) % 2] for name in names]
+    slices["valence"], slices["arousal"] = random.integers(0, 5, 120), random.permutation(np.arange(120) % 5)
+    features = random.normal(size=(120, 30)).astype(np.float32)
+    features[:, :5] += 8 * np.eye(5)[slices["arousal"]]
+    data = folder / "data"
+    data.mkdir()
+    slices.to_csv(data / "slices.csv", index=False)
+    make_folds(slices, "paper", 0.2, 10, seed=1).to_csv(data / "folds.csv", index=False)
+    np.save(data / "is10.npy", features)
+    (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    return slices
