@@ -213,6 +213,8 @@ def check(model: type[Section], value: Any, where: str) -> Any:
             raise UserError(f"{where} has the unknown parameter {key}; remove it or mend its name.") from None
         if first["type"] == "missing":
             raise UserError(f"{where} lacks the parameter {key}; add it.") from None
+        if first["type"] == "value_error":  # of a validator above, whose message says it all
+            raise UserError(f"{where}: {key}: {first['ctx']['error']}.") from None
         found = repr(first["input"])
         raise UserError(f"{where}: {key} is {found[:80]}, but {first['msg'].lower()}.") from None
 

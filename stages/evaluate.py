@@ -47,10 +47,10 @@ def evaluate() -> None:
         settings=settings,
     )
     seen = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml").seen for net in NETWORKS}
-    for dimension in DIMENSIONS:
-        (METRICS / dimension).mkdir(parents=True, exist_ok=True)  # DVC wants the folders of other targets too
-        for network, scores in found.metrics.get(dimension, {}).items():
-            write_json(METRICS / dimension / f"{network}.json", scores)
+    for dimension in DIMENSIONS:  # DVC wants the folders of other targets too, and git keeps no empty folder
+        none = {"none": {"why": f"labels.target is {labels.target}, which asks for no {dimension}"}}
+        for name, scores in found.metrics.get(dimension, none).items():
+            write_json(METRICS / dimension / f"{name}.json", scores)
     write_json(METRICS / "comparisons.json", found.comparisons)
     write_json(METRICS / "agreement.json", found.agreement)
     write_json(METRICS / "protocol.json", found.protocol | {"confidence": how.confidence, "search_has_seen": seen})

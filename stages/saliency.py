@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from elor.explain.measure import measure
-from elor.explain.saliency import Amount, plan, summarise, table_of, write_maps
+from elor.explain.saliency import Amount, plan, table_of, write_maps
+from elor.explain.summary import summarise
 from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table

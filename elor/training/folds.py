@@ -69,9 +69,9 @@ def speakers_by_fold(speakers: pd.Series, most: int) -> dict[str, list[str]]:
 
 
 def _random_slices(slices: pd.DataFrame, free: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
-    """Row numbers of a random share of the free slices, at least one."""
+    """Row numbers of a random share of the free slices: at least one, and at least one is left to train."""
     rows = np.flatnonzero(free)
-    return random.permutation(rows)[: max(1, round(share * len(rows)))]
+    return random.permutation(rows)[: min(max(1, round(share * len(rows))), len(rows) - 1)]
 
 
 def _whole_speakers(slices: pd.DataFrame, free: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:

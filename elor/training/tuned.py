@@ -58,6 +58,7 @@ class Tuning:
         """Read it back."""
         value = read_yaml(path)
         each = value["values"]
-        by_fold = {fold: each.get(fold, each) for fold in value["folds"]}
+        own = set(each) == set(value["folds"])  # and not `fold in each`: a speaker may be called alpha
+        by_fold = {fold: each[fold] if own else each for fold in value["folds"]}
         settings = {fold: check(Settings, item, str(path)) for fold, item in by_fold.items()}
         return Tuning(value["network"], value["scope"], value["fold"], settings, value["provenance"])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from elor.errors import UserError
 from elor.params import NetworkScale, Range, Search, Settings, check
 from elor.progress import Progress
 from elor.training import search as tpe
@@ -29,10 +30,15 @@ def tune(
 
     Returns:
         The values, and the table of all trials (empty without a search).
+
+    Raises:
+        UserError: if `how.fold` is no fold, or every trial of a search failed.
     """
     base = merge(scale.defaults, pinned)
     searched = tpe.dimensions(scale.defaults, pinned, space)
     names = task.fold_names()
+    if how.fold is not None and how.fold not in names:
+        raise UserError(f"search.fold is {how.fold!r}; choose one of {', '.join(names)}, or leave it empty.")
     if not searched or scale.evaluations <= 1:
         provenance = {name: "pinned" if name in pinned.given() else "default" for name in base.given()}
         return Tuning(task.network, "none", None, dict.fromkeys(names, base), provenance), tpe.no_trials()

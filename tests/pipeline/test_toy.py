@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -17,101 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from dvc.repo import Repo
-from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parents[2]
-NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
-TINY = {"elor": ([2, 3, 4], [96, 12, 8], [120, 8, 8], 8), "lom": ([4, 4, 4], [4, 4, 4], [6, 6, 6], 1)}
+from tests.pipeline.project import NETWORKS, Project
 
 pytestmark = pytest.mark.pipeline
-
-
-class Project:
-    """A working copy of this repository, without its data, shrunk to seconds."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        tracked = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
-        )
-        for name in tracked.stdout.splitlines():
-            if (
-                not name.startswith(("metrics/", "plots/", "tests/", "benchmarks/", "dvc.lock"))
-                and (ROOT / name).is_file()
-            ):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, folder / name)
-        self.environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "ELOR_SCRATCH": str(folder / ".." / "scratch"),
-            "OMP_NUM_THREADS": "1",
-            "ELOR_SPY_LOG": str(folder / ".." / "opened.txt"),
-            "ELOR_SPY_ROOT": str(folder),
-            "PYTHONPATH": str(ROOT / "tests" / "pipeline" / "spy"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        self.set_params()
-        self.git("init", "-q")
-        self.commit("start")
-
-    def set_params(self, **changes: object) -> None:
-        """Shrink params.yaml and apply changes given as `a__b=value`."""
-        path = self.folder / "params.yaml"
-        yaml = YAML()
-        params = yaml.load(path)
-        demo = params["scale"]["demo"]
-        demo["utterances"] = 60
-        params["evaluate"] |= {"draws": 200, "permutations": 200}
-        for network, section in demo["networks"].items():
-            section |= {"evaluations": 0 if network == "elor_ftr" else 3, "epochs": 2, "patience": 2}
-            section["defaults"]["hidden"] = [8, 8]
-            if network != "ftr":
-                filters, lengths, pools, stride = TINY["lom" if network == "lom" else "elor"]
-                section["defaults"] |= {"filters": filters, "lengths": lengths, "pools": pools, "stride": stride}
-        for name, value in changes.items():
-            section = params
-            *parts, last = name.split("__")
-            for part in parts:
-                section = section[part]
-            section[last] = value
-        yaml.dump(params, path)
-
-    def git(self, *arguments: str) -> None:
-        identity = ["-c", "user.name=test", "-c", "user.email=test@test"]
-        subprocess.run(["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True)
-
-    def commit(self, message: str) -> None:
-        self.git("add", "-A")
-        self.git("commit", "-qm", message, "--allow-empty")
-
-    def start(self, *arguments: str) -> subprocess.Popen:
-        return subprocess.Popen(
-            ["dvc", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def dvc(self, *arguments: str, code: int = 0) -> str:
-        process = self.start(*arguments)
-        output = process.communicate(timeout=900)[0]
-        assert process.returncode == code, output
-        return output
-
-    def repro(self, *arguments: str) -> list[str]:
-        """Run `dvc repro`; returns the stages that ran (`sources` looks every time)."""
-        return [
-            name for name in re.findall(r"Running stage '(\S+)'", self.dvc("repro", *arguments)) if name != "sources"
-        ]
-
-    def json(self, name: str) -> dict:
-        return json.loads((self.folder / name).read_text())
-
-    def predictions(self) -> dict[str, bytes]:
-        return {net: (self.folder / "data" / "predictions" / f"{net}.csv").read_bytes() for net in NETWORKS}
 
 
 @pytest.fixture(scope="module")

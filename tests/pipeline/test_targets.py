@@ -1,0 +1,159 @@
+"""Every target, the mean rater, the strict protocol and the nested search: from a release to its metrics."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from elor.corpora.demo import generate, load_recipe
+from elor.corpora.iemocap import Iemocap
+from elor.features.slices import slice_count
+from elor.tables import read_table
+from tests.pipeline.project import NETWORKS, ROOT
+from tests.stages.workspace import LEARNING, READING, Workspace
+
+FEATURES = (("mfcc",), ("is10",))
+DIMENSIONS = {"arousal", "valence"}
+FOUR = {"ang": 0, "hap": 1, "exc": 1, "sad": 2, "neu": 3}
+
+INTERVALS = {f"{kind}_{end}" for kind in ("ci", "bootstrap", "bootstrap_t") for end in ("low", "high")}
+CLASSES = {"uar", "war", "macro_f1", "kappa", "ccc", "ece", "uar_folds", "war_folds", "utterance_uar", "utterance_war"}
+GUESSES = {f"baseline_{guess}_{score}" for guess in ("uniform", "majority", "prior") for score in ("uar", "war")}
+NAMED = {
+    "classes": CLASSES | GUESSES | INTERVALS | {"selection_gap_uar", "selection_gap_war", "permutation_p"},
+    "regression": {"ccc", "r", "rmse", "ccc_folds", "utterance_ccc", "selection_gap_ccc", "permutation_p"} | INTERVALS,
+}
+NAMED["emotion"] = NAMED["classes"]
+NAMED["distribution"] = NAMED["classes"] | {"cross_entropy", "cross_entropy_floor"}
+"""What issue 4 asks of each target's metrics/<dimension>/<network>.json."""
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of 40 turns."""
+    folder = tmp_path_factory.mktemp("demo")
+    generate(load_recipe(ROOT / "data/demo.yaml"), 40, 1, folder)
+    return folder / "release"
+
+
+@pytest.fixture(scope="module")
+def workspace(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace that has read the release with the defaults."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = Workspace(tmp_path_factory.mktemp("targets") / "project", patch)
+        made.set_params(corpus__path=str(release))
+        made.run_all(*READING[:2])
+        yield made
+
+
+def learn(workspace: Workspace, **changes: object) -> dict[str, pd.DataFrame]:
+    """Run everything behind `corpus` with some values changed; returns slices, utterances and ratings."""
+    defaults = {
+        "labels__target": "classes",
+        "labels__rater": "E-2",
+        "folds__protocol": "paper",
+        "folds__most": 3,
+        "search__scope": "shared",
+    }
+    workspace.set_params(**defaults | changes)
+    for outputs in ("metrics", "plots"):  # as DVC does before it runs a stage
+        shutil.rmtree(workspace.folder / outputs, ignore_errors=True)
+    workspace.run_all(*READING[2:], *FEATURES, *LEARNING)
+    return {name: read_table(workspace.folder / f"data/{name}.csv") for name in ("slices", "utterances", "ratings")}
+
+
+def check_metrics(workspace: Workspace, target: str, heads: set[str]) -> None:
+    """Every network and head has the scores that are named for the target; the other folders say why they have none."""
+    headline = workspace.json("metrics/uar.json")
+    assert set(headline) == {f"{head}.{net}" for head in heads for net in NETWORKS}
+    for head in heads:
+        for net in NETWORKS:
+            scores = workspace.json(f"metrics/{head}/{net}.json")
+            assert not NAMED[target] - set(scores)
+            first = "ccc" if target == "regression" else "uar"
+            assert headline[f"{head}.{net}"] == scores[first]
+            assert math.isfinite(scores[first])
+    for head in {"arousal", "valence", "emotion"} - heads:
+        assert list(workspace.json(f"metrics/{head}/none.json")) == ["why"]
+        assert [path.name for path in (workspace.folder / "metrics" / head).iterdir()] == ["none.json"]
+    declared = workspace.json("metrics/comparisons.json")["comparisons"]
+    assert {test["dimension"] for test in declared} == heads
+    assert {"kappa", "ratings"} <= set(workspace.json("metrics/agreement.json")["valence"]["others"])
+
+
+def predictions(workspace: Workspace, network: str) -> pd.DataFrame:
+    return read_table(workspace.folder / f"data/predictions/{network}.csv")
+
+
+def test_regression_learns_the_mean_rating(workspace: Workspace) -> None:
+    tables = learn(workspace, labels__target="regression")
+    check_metrics(workspace, "regression", DIMENSIONS)
+    people = tables["ratings"].query("kind == 'evaluator'").dropna(subset=["valence", "arousal"])
+    means = people.groupby("utterance")[["valence", "arousal"]].mean() - 1
+    slices = tables["slices"].set_index("utterance")
+    for head in DIMENSIONS:
+        np.testing.assert_allclose(slices[head], means[head].reindex(slices.index), atol=1e-9)
+        assert predictions(workspace, "ftr")[f"{head}_value"].notna().all()
+    assert set(means.index) == set(slices.index)
+    assert set(slices.index) > set(tables["utterances"].query("valence.notna()").utterance)  # not only those of E-2
+
+
+def test_distribution_learns_the_spread_of_the_raters(workspace: Workspace) -> None:
+    tables = learn(workspace, labels__target="distribution")
+    check_metrics(workspace, "distribution", DIMENSIONS)
+    people = tables["ratings"].query("kind == 'evaluator'").dropna(subset=["valence", "arousal"])
+    for head in DIMENSIONS:
+        shares = tables["slices"].set_index("utterance")[[f"{head}_p{k}" for k in range(5)]]
+        for utterance, votes in people.groupby("utterance")[head]:
+            expected = np.bincount(votes.astype(int) - 1, minlength=5) / len(votes)
+            np.testing.assert_allclose(np.atleast_2d(shares.loc[utterance])[0], expected, atol=1e-9)
+        scores = workspace.json(f"metrics/{head}/ftr.json")
+        assert scores["cross_entropy"] >= scores["cross_entropy_floor"] > 0
+
+
+def test_emotion_takes_part_where_e2_never_rated(workspace: Workspace) -> None:
+    tables = learn(workspace, labels__target="emotion")
+    check_metrics(workspace, "emotion", {"emotion"})
+    utterances = tables["utterances"].set_index("utterance")
+    four = utterances[utterances.emotion.isin(FOUR)]
+    unrated = four[four.valence.isna()]
+    assert len(unrated)
+    predicted = predictions(workspace, "elor")
+    assert set(tables["slices"].utterance) == set(predicted.utterance) == set(four.index)
+    assert (tables["slices"].emotion == tables["slices"].utterance.map(four.emotion.map(FOUR))).all()
+    assert workspace.json("metrics/emotion/elor.json")["count"] == four.samples.map(slice_count).sum()
+    assert {f"emotion_p{k}" for k in range(4)} <= set(predicted)
+
+
+def test_the_mean_of_all_evaluators_labels(workspace: Workspace, release: Path) -> None:
+    tables = learn(workspace, labels__rater="mean", folds__protocol="strict", search__scope="nested")
+    check_metrics(workspace, "classes", DIMENSIONS)
+    ratings = Iemocap(release).read().ratings.query("kind == 'evaluator'").dropna(subset=["valence", "arousal"])
+    means = ratings.groupby("utterance")[["valence", "arousal"]].mean()
+    labels = tables["slices"].drop_duplicates("utterance").set_index("utterance")
+    for head in DIMENSIONS:
+        assert (labels[head] == np.floor(means[head] - 0.5).reindex(labels.index)).all()
+    assert workspace.json("metrics/agreement.json")["rater"] == "mean"
+
+
+def test_strict_folds_share_no_speaker_and_a_nested_search_sees_no_test_speaker(workspace: Workspace) -> None:
+    """Looks at what the test above left."""
+    folds = read_table(workspace.folder / "data/folds.csv")
+    slices = read_table(workspace.folder / "data/slices.csv").set_index("slice")
+    folds["speaker"] = folds.slice.map(slices.speaker)
+    assert folds.groupby(["fold", "speaker"]).role.nunique().max() == 1
+    genders = folds[folds.role == "validation"].slice.map(slices.gender).groupby(folds.fold).unique()
+    assert all(set(found) == {"F", "M"} for found in genders)
+    protocol = workspace.json("metrics/protocol.json")
+    assert (protocol["protocol"], protocol["shared_speakers"], protocol["split_utterances"]) == ("strict", 0, 0)
+    for net in NETWORKS:
+        assert "no value has seen" in protocol["search_has_seen"][net]
+    trials = read_table(workspace.folder / "data/tuning/ftr_trials.csv")
+    assert sorted(trials.fold.unique()) == sorted(folds.fold.unique())
+    assert (trials.groupby("fold").size() == 3).all()

@@ -1,0 +1,68 @@
+"""Stages without DVC and without a new process: each runs as `python -m stages.<name>` does, in its own folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import runpy
+import shutil
+import sys
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import pytest
+
+from elor.files import file_digest
+from elor.training.engine import Engine
+from tests.pipeline.project import NETWORKS, ROOT, shrink
+
+READING = (("sources",), ("corpus",), ("labels",), ("slices",), ("folds",))
+"""What comes before any computing."""
+
+LEARNING = (*(("tune", net) for net in NETWORKS), *(("train", net) for net in NETWORKS), ("evaluate",))
+
+
+class Workspace:
+    """A working folder with a shrunk params.yaml, as `dvc repro` finds it."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        for name in ("params.yaml", "requirements.lock", "data/demo.yaml"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+        self.set_params()
+        patch.chdir(folder)
+        patch.setenv("ELOR_SCRATCH", str(folder.parent / "scratch"))
+        patch.setattr(Engine, "run", lambda self, function, jobs, watch=None: [function(*job) for job in jobs])  # here
+
+    def set_params(self, **changes: object) -> None:
+        """Apply changes given as `a__b=value`."""
+        shrink(self.folder / "params.yaml", **changes)
+
+    def run(self, stage: str, *arguments: str) -> tuple[int, str]:
+        """Run one stage; returns its exit status and what it said on stderr. A traceback is the test's failure."""
+        before, sys.argv = sys.argv, [stage, *arguments]
+        try:
+            with redirect_stderr(io.StringIO()) as said, pytest.raises(SystemExit) as end:
+                runpy.run_module(f"stages.{stage}", run_name="__main__")
+        finally:
+            sys.argv = before
+        return int(end.value.code or 0), said.getvalue()
+
+    def run_all(self, *stages: tuple[str, ...]) -> None:
+        """Run stages that must end well."""
+        for stage in stages:
+            code, said = self.run(*stage)
+            assert code == 0, (stage, said)
+
+    def json(self, name: str) -> dict:
+        return json.loads((self.folder / name).read_text())
+
+    def files(self) -> dict[str, str]:
+        """Digest of every file below data, metrics and plots."""
+        return {
+            str(path.relative_to(self.folder)): file_digest(path)
+            for part in ("data", "metrics", "plots")
+            for path in (self.folder / part).rglob("*")
+            if path.is_file()
+        }
