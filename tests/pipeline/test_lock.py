@@ -44,3 +44,14 @@ def test_a_changed_module_would_be_noticed(clone: Path) -> None:
         module.write("\n")
     result = dry_run(clone)
     assert result.returncode != 0 or stages(result.stdout)
+
+
+def test_readme_shows_this_pipeline() -> None:
+    dag = subprocess.run(
+        [Path(sys.executable).parent / "dvc", "dag", "--collapse-foreach-matrix", "--mermaid"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert dag in (ROOT / "README.md").read_text()

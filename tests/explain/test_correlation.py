@@ -1,0 +1,172 @@
+"""Readings of amplitude, and intervals and tests over speakers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr, spearmanr
+
+from elor.explain.correlation import (
+    INDISTINCT,
+    View,
+    among_networks,
+    by_speaker,
+    contrast,
+    envelope,
+    estimate,
+    fisher,
+    verdict,
+)
+
+SAMPLES = 8_000
+
+
+@pytest.fixture
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    loudness = np.exp(np.sin(np.arange(SAMPLES) / 900))
+    signal = rng.normal(size=SAMPLES) * loudness
+    return 0.3 * signal + rng.normal(size=SAMPLES) * loudness, signal
+
+
+def r(a, b, support: int = SAMPLES) -> dict[str, float]:
+    return View(a, support).r(View(b, support))
+
+
+def test_each_reading_is_scipys(pair) -> None:
+    a, b = pair
+    found = r(a, b)
+    frames = [np.sqrt((v.reshape(-1, 400) ** 2).mean(1)) for v in pair]
+    assert found["signed"] == pytest.approx(pearsonr(a, b)[0])
+    assert found["magnitude"] == pytest.approx(pearsonr(np.abs(a), np.abs(b))[0])
+    assert found["envelope"] == pytest.approx(pearsonr(*frames)[0])
+    assert found["level"] == pytest.approx(spearmanr(*(20 * np.log10(f) for f in frames))[0])
+    assert found["padded"] == pytest.approx(found["signed"])
+
+
+def test_padding_changes_the_papers_reading_only(pair) -> None:
+    a, b = (np.pad(v, (0, SAMPLES)) for v in pair)
+    a[:SAMPLES] += 1  # an offset, so that the padding is no part of the mean
+    padded, plain = r(a, b), r(a[:SAMPLES], b[:SAMPLES])
+    for reading in ("signed", "magnitude", "envelope", "level"):
+        assert padded[reading] == pytest.approx(plain[reading], abs=1e-12)
+    assert abs(padded["padded"] - plain["padded"]) > 0.02
+
+
+def test_r_flips_sign_with_the_map_and_ignores_its_scale(pair) -> None:
+    a, b = pair
+    base, scaled, flipped = r(a, b), r(1e-12 * a, b), r(-a, b)
+    assert scaled == pytest.approx(base)
+    assert flipped["signed"] == pytest.approx(-base["signed"])
+    assert flipped["magnitude"] == pytest.approx(base["magnitude"])
+
+
+def test_a_constant_map_has_no_correlation(pair) -> None:
+    assert all(math.isnan(value) for value in r(np.zeros(SAMPLES), pair[1]).values())
+    assert math.isnan(r(np.full(SAMPLES, 0.1), pair[1])["signed"])
+
+
+def test_an_envelope_is_rms_by_frames() -> None:
+    np.testing.assert_allclose(envelope(np.array([3.0, -4.0, 0.0, 2.0, 9.0]), 2), [math.sqrt(12.5), math.sqrt(2)])
+    assert envelope(np.array([2.0]), 400).tolist() == [2.0]
+
+
+def test_undefined_slices_are_counted_and_never_zero() -> None:
+    speakers = np.array(["a", "a", "b", "b", "c", "c", "d"])
+    values = np.array([0.5, np.nan, 0.5, 0.5, 0.5, 0.5, np.nan])
+    found = estimate(values, speakers)
+    assert found.r == pytest.approx(0.5)
+    assert (found.slices, found.undefined, found.speakers) == (5, 2, 3)
+
+
+def test_slices_are_averaged_in_speakers_first() -> None:
+    found = estimate([0.2] * 98 + [0.6, 0.6], ["a"] * 98 + ["b"] * 2)
+    assert found.r == pytest.approx(math.tanh((math.atanh(0.2) + math.atanh(0.6)) / 2))
+    np.testing.assert_allclose(by_speaker([1.0, 3.0, np.nan], ["b", "b", "a"]), [np.nan, 2.0])
+    assert np.isfinite(fisher([1.0, -1.0])).all()
+
+
+def test_a_contrast_is_over_speakers_with_the_exact_p() -> None:
+    rng = np.random.default_rng(1)
+    speakers = np.repeat(np.arange(6), 10)
+    control = np.tanh(rng.normal(0.5, 0.05, (3, 60)))
+    trained = np.tanh(np.arctanh(control).mean(0) + 0.2 + 0.01 * np.repeat(rng.normal(size=6), 10))
+    found = contrast(trained, control, speakers)
+    assert found.difference == pytest.approx(0.2, abs=0.01)
+    assert found.p == 2 / 2**6
+    assert found.verdict == "higher than untrained"
+    assert contrast(np.tanh(np.arctanh(control).mean(0)), trained, speakers, "shifted").verdict == "lower than shifted"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(-0.1, 0.1, INDISTINCT), (0.1, 0.2, "higher than untrained"), (-0.2, -0.1, "lower than untrained")],
+)
+def test_the_verdict_comes_from_the_interval(low: float, high: float, expected: str) -> None:
+    assert verdict(low, high) == expected
+
+
+def test_one_speaker_decides_nothing() -> None:
+    found = contrast([0.5, 0.4], [[0.1, 0.1]], ["a", "a"])
+    assert found.verdict.startswith("undecided")
+
+
+SPEAKERS, SLICES, SEEDS = 10, 4, 5
+
+
+def study(rng, shared: bool = False, single: bool = False):
+    """r of trained and untrained networks that differ by luck alone: the network's (sd 0.2), speaker's, slice's.
+
+    `shared`: the same networks for all speakers, instead of some for each. `single`: so it is for the trained one only.
+    """
+    voice = np.repeat(rng.normal(0, 0.1, SPEAKERS), SLICES)
+    networks = rng.normal(0, 0.2, (SEEDS + 1, 1 if shared else SPEAKERS))
+    luck = np.repeat(np.broadcast_to(networks, (SEEDS + 1, SPEAKERS)), SLICES, axis=1).copy()
+    if single:
+        luck[0] = luck[0, 0]
+    z = 0.5 + voice + luck + rng.normal(0, 0.05, (SEEDS + 1, SPEAKERS * SLICES))
+    return np.tanh(z[0]), np.tanh(z[1:]), np.repeat(np.arange(SPEAKERS), SLICES)
+
+
+def test_under_the_null_the_contrast_covers_and_its_p_is_uniform() -> None:
+    rng = np.random.default_rng(2)
+    found = [contrast(*study(rng, shared=False)) for _ in range(1_000)]
+    assert 0.93 <= np.mean([one.low <= 0 <= one.high for one in found]) <= 0.97
+    p = np.array([one.p for one in found])
+    for level in (0.05, 0.2, 0.5, 0.8):
+        assert np.mean(p <= level) == pytest.approx(level, abs=0.045)
+
+
+@pytest.mark.parametrize("how", [{"shared": True}, {"single": True}])
+def test_networks_that_all_speakers_share_would_be_taken_for_an_effect(how) -> None:
+    rng = np.random.default_rng(3)
+    found = [contrast(*study(rng, **how)) for _ in range(200)]
+    assert np.mean([one.low <= 0 <= one.high for one in found]) < 0.65  # why folds have untrained ones of their own
+
+
+def test_one_network_among_many_covers() -> None:
+    rng = np.random.default_rng(4)
+    found = [among_networks(*study(rng, single=True)) for _ in range(1_000)]
+    covered = [one.low <= 0 <= one.high for one in found]
+    assert 0.93 <= np.mean(covered) <= 0.98
+    assert covered == [one.p > 0.05 for one in found]
+
+
+def test_a_network_far_from_all_others_is_found() -> None:
+    rng = np.random.default_rng(5)
+    _, controls, speakers = study(rng, shared=False)
+    found = among_networks(np.full(controls.shape[1], np.tanh(1.6)), controls, speakers)
+    assert found.verdict == "higher than untrained"
+    assert found.units == SPEAKERS * SEEDS
+
+
+def test_the_interval_of_a_mean_correlation_covers() -> None:
+    rng = np.random.default_rng(6)
+    speakers, covered = np.repeat(np.arange(10), 5), []
+    for _ in range(1_000):
+        z = 0.4 + np.repeat(rng.normal(0, 0.1, 10), 5) + rng.normal(0, 0.1, 50)
+        found = estimate(np.tanh(z), speakers)
+        covered.append(found.low <= np.tanh(0.4) <= found.high)
+    assert 0.93 <= np.mean(covered) <= 0.97

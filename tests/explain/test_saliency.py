@@ -1,0 +1,195 @@
+"""The analysis of a small corpus from end to end, and the finding that made the controls obligatory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from elor.errors import UserError
+from elor.explain.attribution import gradient
+from elor.explain.correlation import INDISTINCT, View, contrast
+from elor.explain.guided import guided_backprop
+from elor.explain.measure import measure, overlap
+from elor.explain.saliency import Amount, plan, stratified, table_of, write_maps
+from elor.explain.summary import summarise
+from elor.files import plain
+from elor.training import checkpoint
+from tests.explain.models import elor
+
+SPEAKERS = ("F", "G", "M")
+EACH = 3
+
+
+def voice(seed: int, samples: int = 96_000) -> np.ndarray:
+    """Something like speech: harmonics under a slow envelope, and noise, int16."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(samples) / 16_000
+    pitch = 2 * np.pi * np.cumsum(120 + 60 * rng.random() + 20 * np.sin(2 * time)) / 16_000
+    sound = sum(np.sin(k * pitch) / k for k in range(1, 20)) * (0.1 + np.sin(np.pi * 3 * time) ** 2)
+    return (3_000 * (sound + 0.1 * rng.normal(size=samples))).astype(np.int16)
+
+
+def as_audio(signals: list[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(signals).astype(np.float32) / 32_768)[:, None]
+
+
+def r_of(method, network, audio) -> tuple[np.ndarray, np.ndarray]:
+    """r(arousal map, input) and r(arousal map, valence map) of every signal."""
+    maps = {head: [View(one, len(one)) for one in value.numpy()] for head, value in method(network, audio).items()}
+    signals = [View(one, len(one)) for one in audio[:, 0].numpy()]
+    with_input = [m.r(x)["signed"] for m, x in zip(maps["arousal"], signals, strict=True)]
+    return np.array(with_input), np.array([a.r(v)["signed"] for a, v in zip(*maps.values(), strict=True)])
+
+
+def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers() -> None:
+    network = elor((40, 40, 40), (80, 40, 400), (2, 10, 32), stride=1)
+    audio = as_audio([voice(0), voice(1)])
+    with_input, between = r_of(guided_backprop, network, audio)
+    assert (with_input > 0.3).all()  # the paper: 0.50
+    assert (between > 0.5).all()  # the paper: 0.96
+    with_input, between = r_of(gradient, network, audio)
+    assert np.abs(with_input).max() < 0.1
+    assert np.abs(between).max() < 0.1
+
+
+def test_untrained_against_untrained_is_not_distinguishable() -> None:
+    audio, speakers = as_audio([voice(seed) for seed in range(6)]), np.arange(6)
+    found = [
+        [r_of(guided_backprop, elor((8, 8, 8), seed=10 * s + k), audio[s : s + 1])[0][0] for s in speakers]
+        for k in range(4)
+    ]
+    assert contrast(found[0], found[1:], speakers).verdict == INDISTINCT
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Nine slices of three speakers, a fold and an (untrained) network for each."""
+    root = tmp_path_factory.mktemp("corpus")
+    supports = [96_000, 40_000, 20_000] * len(SPEAKERS)
+    signals = [np.pad(voice(i, n), (0, 96_000 - n)) for i, n in enumerate(supports)]
+    np.save(root / "slices.npy", np.stack(signals))
+    speakers = np.repeat(SPEAKERS, EACH)
+    names = [f"{s}_{i}" for i, s in enumerate(speakers)]
+    slices = pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports})
+    folds = pd.DataFrame({"fold": speakers, "slice": names, "role": "test"})
+    for seed, speaker in enumerate(SPEAKERS):
+        network = elor(seed=seed)
+        notes = {"architecture": asdict(network.architecture), "fold": speaker}
+        checkpoint.save(root / f"{speaker}.safetensors", network.state_dict(), notes)
+    return root, slices, folds
+
+
+@pytest.fixture(scope="module")
+def jobs(corpus):
+    root, slices, folds = corpus
+    amount = Amount(slices=3, steps=2, shown=1, untrained=2)
+    return plan(slices, folds, root, root / "slices.npy", "G", amount, seed=1, devices=["cpu"], first_steps=2)
+
+
+@pytest.fixture(scope="module")
+def found(jobs):
+    return [measure(job) for job in jobs]
+
+
+def test_every_slice_is_measured_by_its_fold_and_by_the_exemplary_network(jobs, corpus) -> None:
+    assert sorted(np.concatenate([job.rows for job in jobs]).tolist()) == list(range(9))
+    assert [job.networks["own"].stem for job in jobs] == list(SPEAKERS)
+    assert {job.networks["exemplary"].stem for job in jobs} == {"G"}
+    assert [len(job.sample) for job in jobs] == [1, 1, 1]
+    assert [len(job.shown) for job in jobs] == [0, 1, 0]
+    seeds = [seed for job in jobs for seed in job.seeds]
+    assert len(set(seeds)) == 6  # untrained networks of their own for every fold
+    root, slices, folds = corpus
+    with pytest.raises(UserError, match=r"explain\.speaker is X.*F, G, M"):
+        plan(slices, folds, root, root / "slices.npy", "X", Amount(1, 1, 1, 1), 1, ["cpu"])
+
+
+def test_the_sample_is_stratified() -> None:
+    speakers = np.array(["a"] * 50 + ["b"] * 5 + ["c"] * 1)
+    rows = stratified(speakers, 9, np.random.default_rng(0))
+    assert np.unique(speakers[rows], return_counts=True)[1].tolist() == [3, 3, 1]
+    assert len(set(rows.tolist())) == len(rows)
+
+
+def test_the_rows_are_the_correlations_of_the_maps(found, corpus) -> None:
+    root, slices, _ = corpus
+    table = table_of(found, "correlations", slices)
+    network, support = elor(seed=1), 40_000
+    audio = as_audio([np.load(root / "slices.npy")[4]])
+    maps = guided_backprop(network, audio)
+    views = {head: View(value[0].numpy(), support) for head, value in maps.items()}
+    rows = table[(table["slice"] == "G_4") & (table["method"] == "guided") & (table["model"] == "trained")]
+    for role in ("own", "exemplary"):
+        own = rows[(rows["role"] == role) & (rows["control"] == "")].set_index("pair")
+        expected = views["arousal"].r(View(audio[0, 0].numpy(), support))
+        for reading, value in expected.items():
+            assert own.loc["arousal~input", reading] == pytest.approx(value, abs=1e-5)
+        assert own.loc["arousal~valence", "signed"] == pytest.approx(
+            views["arousal"].r(views["valence"])["signed"], abs=1e-5
+        )
+
+
+def test_every_number_stands_beside_its_controls(found, corpus) -> None:
+    result = summarise(found, corpus[1])
+    json.dumps(plain(result), allow_nan=False)
+    assert set(result["own"]) == {"guided", "gradient", "integrated", "occlusion"}
+    assert set(result["exemplary"]) == {"guided", "gradient"}
+    for role in ("own", "exemplary"):
+        for method, pairs in result[role].items():
+            assert set(pairs) == {"arousal~input", "valence~input", "arousal~valence"}, method
+            for entry in pairs.values():
+                assert entry["controls"]["untrained"]["readings"]
+                assert entry["verdict"] in entry["text"]
+    own = result["own"]["guided"]
+    swaps = {"class swap", "other waveform", "shifted", "untrained", "heads untrained", "heads cnn.2 untrained"}
+    assert swaps <= set(own["arousal~input"]["controls"])
+    assert "class swap" in own["arousal~valence"]["controls"]
+    assert own["arousal~input"]["paper"] == 0.50
+    assert result["own"]["gradient"]["arousal~input"]["paper"] is None
+    assert set(result["model_free"]) == {"x", "|x|", "|dx|"}
+    assert result["model_free"]["x"]["signed"]["r"] > 0.999
+    assert set(result["overlap"]) == {"trained", "untrained"}
+    assert result["integrated"]["arousal"]["maps"] == 3
+    orders = {"guided", "gradient", "integrated", "occlusion", "loudest", "random"}
+    assert set(result["erasure"]["valence"]) == orders
+
+
+def test_networks_that_were_never_trained_are_called_so(found, corpus) -> None:
+    for pair, entry in summarise(found, corpus[1])["own"]["guided"].items():
+        assert entry["verdict"] == INDISTINCT, pair
+
+
+def test_a_job_gives_the_same_numbers_twice_with_or_without_a_sample(jobs, found) -> None:
+    again = measure(replace(jobs[1], sample=jobs[1].sample[:0], shown=jobs[1].shown[:0]))
+    assert not again.integrals
+    assert not again.maps
+    first, second = found[1].table("correlations"), again.table("correlations")
+    fast = first[first["method"].isin(["guided", "gradient", "none"])]
+    pd.testing.assert_frame_equal(fast.reset_index(drop=True), second, check_like=True)
+
+
+def test_the_maps_of_exemplary_slices_are_kept(found, corpus, tmp_path) -> None:
+    write_maps(tmp_path, found, corpus[1])
+    (path,) = tmp_path.iterdir()
+    maps = np.load(path)
+    assert path.stem.startswith("G_")
+    assert maps["guided"].shape == maps["integrated"].shape == (2, 96_000)
+    assert maps["stft"].shape == (2, 601, 201)
+    assert maps["occlusion"].shape == (2, 119)
+    assert maps["target"].shape == (2,)
+
+
+def test_overlap_is_jaccard_beside_chance() -> None:
+    one = np.arange(20.0)
+    assert overlap(one, one)["overlap"] == 1.0
+    assert overlap(one, -one)["overlap"] == 0.0
+    shifted = np.where(one == 19, -1, one)  # top two: 18, 17 instead of 19, 18
+    assert overlap(one, shifted)["overlap"] == pytest.approx(1 / 3)
+    rng = np.random.default_rng(0)
+    drawn = [overlap(*rng.random((2, 20))) for _ in range(400)]
+    assert np.mean([d["overlap"] for d in drawn]) == pytest.approx(drawn[0]["chance"], abs=0.03)
