@@ -111,6 +111,17 @@ class Evaluate(Section):
         return self
 
 
+class Explain(Section):
+    speaker: str
+
+
+class ExplainScale(Section):
+    slices: int = Field(ge=1)
+    steps: int = Field(ge=1)
+    shown: int = Field(ge=0)
+    untrained: int = Field(ge=1)
+
+
 class Engine(Section):
     device: str
     workers: int | None = Field(ge=1)
@@ -160,6 +171,7 @@ class Scale(Section):
     utterances: int = Field(ge=20)
     space: dict[str, Range]
     networks: dict[Network, NetworkScale]
+    explain: ExplainScale
 
 
 class Params(Section):
@@ -174,6 +186,7 @@ class Params(Section):
     search: Search
     train: Train
     evaluate: Evaluate
+    explain: Explain
     engine: Engine
     networks: dict[Network, Settings]
     scales: dict[Literal["demo", "lab", "paper"], Scale] = Field(alias="scale")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from elor.explain.measure import measure
-from elor.explain.saliency import Amount, plan, table_of, write_maps
+from elor.explain.saliency import Amount, exemplary_speaker, plan, table_of, write_maps
 from elor.explain.summary import summarise
 from elor.files import write_json
 from elor.params import load
@@ -24,7 +24,7 @@ def saliency() -> None:
         folds=read_table(DATA / "folds.csv"),
         models=DATA / "models" / "elor",
         audio=DATA / "slices.npy",
-        speaker=params.explain.speaker,
+        speaker=exemplary_speaker(slices, params.explain.speaker),
         amount=Amount(how.slices, how.steps, how.shown, how.untrained),
         seed=params.seed,
         devices=engine.devices(),

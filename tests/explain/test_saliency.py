@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
-from elor.errors import UserError
 from elor.explain.attribution import gradient
 from elor.explain.correlation import INDISTINCT, View, contrast
 from elor.explain.guided import guided_backprop
 from elor.explain.measure import measure, overlap
-from elor.explain.saliency import Amount, plan, stratified, table_of, write_maps
+from elor.explain.saliency import Amount, exemplary_speaker, plan, stratified, table_of, write_maps
 from elor.explain.summary import summarise
 from elor.files import plain
 from elor.training import checkpoint
@@ -104,9 +103,13 @@ def test_every_slice_is_measured_by_its_fold_and_by_the_exemplary_network(jobs, 
     assert [len(job.shown) for job in jobs] == [0, 1, 0]
     seeds = [seed for job in jobs for seed in job.seeds]
     assert len(set(seeds)) == 6  # untrained networks of their own for every fold
-    root, slices, folds = corpus
-    with pytest.raises(UserError, match=r"explain\.speaker is X.*F, G, M"):
-        plan(slices, folds, root, root / "slices.npy", "X", Amount(1, 1, 1, 1), 1, ["cpu"])
+
+
+def test_a_corpus_without_the_speaker_shows_its_first_one(corpus, capsys: pytest.CaptureFixture) -> None:
+    _, slices, _ = corpus
+    assert exemplary_speaker(slices, "M") == "M"
+    assert exemplary_speaker(slices, "X") == "F"
+    assert "explain.speaker X is not in this corpus; F stands in for her." in capsys.readouterr().err
 
 
 def test_the_sample_is_stratified() -> None:

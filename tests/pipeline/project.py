@@ -23,6 +23,7 @@ def shrink(path: Path, **changes: object) -> None:
     params = yaml.load(path)
     demo = params["scale"]["demo"]
     demo["utterances"] = 60
+    demo["explain"] |= {"slices": 3, "steps": 16, "shown": 1, "untrained": 2}
     params["evaluate"] |= {"draws": 200, "permutations": 200}
     for network, section in demo["networks"].items():
         section |= {"evaluations": 0 if network == "elor_ftr" else 3, "epochs": 2, "patience": 2}

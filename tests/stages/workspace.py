@@ -19,7 +19,7 @@ from tests.pipeline.project import NETWORKS, ROOT, shrink
 READING = (("sources",), ("corpus",), ("labels",), ("slices",), ("folds",))
 """What comes before any computing."""
 
-LEARNING = (*(("tune", net) for net in NETWORKS), *(("train", net) for net in NETWORKS), ("evaluate",))
+LEARNING = (*(("tune", net) for net in NETWORKS), *(("train", net) for net in NETWORKS), ("evaluate",), ("saliency",))
 
 
 class Workspace:

@@ -1,0 +1,1 @@
+"""What a trained network listens to, and whether that is true."""

@@ -1,0 +1,192 @@
+"""Correlations of maps and signals, and what may be inferred from them over speakers.
+
+Every r is turned into z = artanh(r) (Fisher 1915), averaged over the slices of a speaker, then over speakers: slices of
+one speaker are not independent, speakers are. The interval is a t-interval over speakers. A correlation with something
+constant is undefined: NaN, left out and counted, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtr, stdtrit
+from scipy.stats import rankdata
+
+from elor.evaluation.comparisons import sign_flip
+from elor.evaluation.intervals import speaker_interval
+
+READINGS = ("padded", "signed", "magnitude", "envelope", "level")
+"""What the paper's "amplitude" may mean: r(S, x) with the padding, as the paper has it; and on the slice's own samples
+r(S, x), r(|S|, |x|), r of the RMS in 25-ms frames, and Spearman's r of those levels in dB."""
+
+FRAME = 400
+"""25 ms at 16 kHz."""
+
+LARGEST = 1 - 1e-9
+"""|r| from here on is held, since artanh(1) is infinite (x with itself, in the model-free rows)."""
+
+INDISTINCT = "not distinguishable from untrained"
+
+
+class View:
+    """A map or a signal, centred and scaled to unit length in every reading, so that r is a dot product.
+
+    Args:
+        values: (samples,).
+        support: samples before the padding.
+    """
+
+    def __init__(self, values: ArrayLike, support: int) -> None:
+        whole = np.asarray(values, dtype=np.float64)
+        own = whole[:support]
+        level = envelope(own)
+        self.units = {
+            "padded": _unit(whole),
+            "signed": _unit(own),
+            "magnitude": _unit(np.abs(own)),
+            "envelope": _unit(level),
+            "level": _unit(rankdata(level)),  # Spearman: a level in dB has the ranks of the RMS
+        }
+
+    def r(self, other: View) -> dict[str, float]:
+        """The correlation in each reading; NaN where one of the two is constant."""
+        return {name: float(unit @ other.units[name]) for name, unit in self.units.items()}
+
+
+def envelope(values: NDArray, frame: int = FRAME) -> NDArray:
+    """RMS of consecutive frames; the rest of a frame is left out, unless there is nothing else: (frames,)."""
+    count = max(len(values) // frame, 1)
+    return np.sqrt(np.square(values[: count * frame].reshape(count, -1)).mean(1))
+
+
+def pearson(a: ArrayLike, b: ArrayLike) -> float:
+    """Pearson's r of two vectors; NaN where one is constant."""
+    return float(_unit(np.asarray(a, dtype=np.float64)) @ _unit(np.asarray(b, dtype=np.float64)))
+
+
+def fisher(r: ArrayLike) -> NDArray:
+    """z = artanh(r), |r| held just below 1; NaN stays NaN."""
+    return np.arctanh(np.clip(np.asarray(r, dtype=np.float64), -LARGEST, LARGEST))
+
+
+def by_speaker(z: ArrayLike, speakers: ArrayLike) -> NDArray:
+    """Mean over each speaker's defined values, (speakers,) in their sorted order; NaN for one without any."""
+    z, speakers = np.asarray(z, dtype=np.float64), np.asarray(speakers)
+    names, member = np.unique(speakers, return_inverse=True)
+    defined = np.isfinite(z)
+    count = np.bincount(member[defined], minlength=len(names))
+    total = np.bincount(member[defined], weights=z[defined], minlength=len(names))
+    return np.divide(total, count, out=np.full(len(names), np.nan), where=count > 0)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean correlation: of Fisher's z over speakers, turned back into r, with its 95 % t-interval."""
+
+    r: float
+    low: float
+    high: float
+    speakers: int
+    slices: int
+    undefined: int
+    """Slices whose r is undefined; they are not among `slices`."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Mean difference z(trained) - mean z(control) over speakers, its t-interval, and the exact sign-flip test."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    units: int
+    """Speakers, or untrained networks in `among_networks`."""
+    verdict: str
+
+
+def estimate(r: ArrayLike, speakers: ArrayLike, confidence: float = 0.95) -> Estimate:
+    """Mean correlation over speakers.
+
+    Args:
+        r: one correlation per slice, (n,); NaN where undefined.
+        speakers: (n,).
+        confidence: of the interval.
+    """
+    means = by_speaker(fisher(r), speakers)
+    means = means[np.isfinite(means)]
+    defined = int(np.isfinite(np.asarray(r, dtype=np.float64)).sum())
+    centre = float(np.tanh(means.mean())) if len(means) else float("nan")
+    low, high = np.tanh(speaker_interval(means, confidence))
+    return Estimate(centre, float(low), float(high), len(means), defined, len(np.asarray(r)) - defined)
+
+
+def contrast(
+    r: ArrayLike, control: ArrayLike, speakers: ArrayLike, against: str = "untrained", confidence: float = 0.95
+) -> Contrast:
+    """Does a correlation differ from its control's, slice by slice? The unit is the speaker.
+
+    Honest only where speakers bring networks of their own, trained and untrained (or where the control is taken on the
+    same network): what one network's luck adds to all speakers, this interval cannot see. See `among_networks`.
+
+    Args:
+        r: one correlation per slice, (n,).
+        control: the control's, (n,) or (seeds, n): their z are averaged per slice.
+        speakers: (n,).
+        against: the control's name, for the verdict.
+        confidence: of the interval.
+    """
+    reference = np.atleast_2d(fisher(control)).mean(0)
+    means = by_speaker(fisher(r) - reference, speakers)
+    means = means[np.isfinite(means)]
+    low, high = speaker_interval(means, confidence)
+    centre = float(means.mean()) if len(means) else float("nan")
+    p = sign_flip(means).p if len(means) else float("nan")
+    return Contrast(centre, low, high, p, len(means), verdict(low, high, against))
+
+
+def among_networks(
+    r: ArrayLike, controls: ArrayLike, networks: ArrayLike, against: str = "untrained", confidence: float = 0.95
+) -> Contrast:
+    """Does one network's correlation lie outside the spread of untrained networks?
+
+    Networks differ by their random weights more than speakers do. So the one is compared with the many: of each
+    untrained network the mean difference over its slices; then the t prediction interval for a further network, and its
+    p.
+
+    Args:
+        r: of the one network, one per slice, (n,).
+        controls: of untrained networks, (seeds, n).
+        networks: which of them a column's are: the group in which each slice was measured, (n,).
+    """
+    differences = fisher(r) - np.atleast_2d(fisher(controls))
+    means = np.concatenate([by_speaker(row, networks) for row in differences])
+    means = means[np.isfinite(means)]
+    centre = float(means.mean()) if len(means) else float("nan")
+    if (count := len(means)) < 2:
+        return Contrast(centre, float("nan"), float("nan"), float("nan"), count, verdict(np.nan, np.nan, against))
+    spread = means.std(ddof=1) * np.sqrt(1 + 1 / count)
+    reach = stdtrit(count - 1, (1 + confidence) / 2) * spread
+    p = float(2 * stdtr(count - 1, -abs(centre) / spread)) if spread > 0 else float("nan")
+    low, high = float(centre - reach), float(centre + reach)
+    return Contrast(centre, low, high, p, count, verdict(low, high, against))
+
+
+def verdict(low: float, high: float, against: str = "untrained") -> str:
+    """What an interval of the contrast allows to say."""
+    if not np.isfinite([low, high]).all():
+        return "undecided: fewer than two speakers with a defined correlation"
+    if low <= 0 <= high:
+        return INDISTINCT if against == "untrained" else f"not distinguishable from {against}"
+    return f"{'higher' if low > 0 else 'lower'} than {against}"
+
+
+def _unit(values: NDArray) -> NDArray:
+    """Centred, of length 1; all NaN where the values are constant up to rounding."""
+    centred = values - values.mean()
+    length = np.linalg.norm(centred)
+    if not length > 1e-12 * np.linalg.norm(values):
+        return np.full_like(centred, np.nan)
+    return centred / length

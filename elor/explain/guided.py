@@ -1,0 +1,119 @@
+"""Guided backpropagation, caught below the modules, strict about what it crosses.
+
+Through each ReLU the gradient becomes g <- max(g, 0) 1[input > 0] (Springenberg et al., "Striving for simplicity",
+2015). Every ReLU, be it a module or a function, ends in the operator `aten.threshold_backward`; a dispatch mode meets
+it there, so no hooks are set and nothing has to be restored. The same mode sees which other rectifiers a model uses:
+guided backpropagation is not defined for them, and what one would get is a gradient under a wrong name.
+
+Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks. A ReLU spelt out with `where`
+or a product cannot be told from other uses of those: it passes as what it is written as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from elor.errors import UserError
+from elor.explain.model import Heads, input_gradients, prepared
+
+OTHER_RECTIFIERS = {
+    "_prelu_kernel": "PReLU",
+    "clamp": "clamp",
+    "clamp_max": "clamp",
+    "clamp_min": "clamp",
+    "celu": "CELU",
+    "elu": "ELU or SELU",
+    "gelu": "GELU",
+    "hardshrink": "hardshrink",
+    "hardswish": "hardswish",
+    "hardtanh": "ReLU6 or hardtanh",
+    "leaky_relu": "LeakyReLU",
+    "maximum": "maximum",
+    "mish": "Mish",
+    "rrelu_with_noise": "RReLU",
+    "silu": "SiLU",
+    "softplus": "softplus",
+    "softshrink": "softshrink",
+    "threshold": "a threshold",
+}
+"""Operators that rectify otherwise, by their aten names, and what people call them."""
+
+
+class Guided(TorchDispatchMode):
+    """Replaces the backward pass of ReLU, counts it, and notes every other rectifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crossed = 0
+        self.others: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func._schema.name.removeprefix("aten::")
+        if name == "threshold_backward":
+            self.crossed += 1
+            grad, *rest = args
+            return func(grad.clamp(min=0), *rest, **(kwargs or {}))
+        if (plain := name.removesuffix("_") if not name.startswith("_") else name) in OTHER_RECTIFIERS:
+            self.others.add(OTHER_RECTIFIERS[plain])
+        return func(*args, **(kwargs or {}))
+
+
+def guided_backprop(
+    model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None, strict: bool = True
+) -> Heads:
+    """Guided backpropagation of every head's logit: one forward pass, one backward pass per head.
+
+    Its maps recover the input more than they explain the network (Nie et al. 2018; Adebayo et al. 2018): never show
+    one without the map of an untrained network beside it.
+
+    Args:
+        model, audio, targets: as in `elor.explain.attribution.gradient`.
+        strict: refuse where guided backpropagation is undefined; otherwise the gradient passes unchanged there.
+
+    Returns:
+        Per head (batch, samples).
+
+    Raises:
+        UserError: if strict and the model is compiled or scripted, crosses another rectifier, or meets no ReLU between
+            the input and a head.
+    """
+    if strict:
+        _refuse_opaque(model)
+    maps: Heads = {}
+    with prepared(model), Guided() as guide:
+        before = 0
+        for name, found, _ in input_gradients(model, audio, targets):
+            if strict:
+                _refuse(name, guide.crossed - before, guide.others)
+            before = guide.crossed
+            maps[name] = found
+    return maps
+
+
+def _refuse(head: str, crossed: int, others: set[str]) -> None:
+    """Say why a head's map would not be one of guided backpropagation."""
+    if others:
+        raise UserError(
+            f"Guided backpropagation is defined for ReLU only, and this model also uses {', '.join(sorted(others))}; "
+            "use the gradient, integrated gradients or occlusion."
+        )
+    if not crossed:
+        raise UserError(
+            f"Guided backpropagation met no ReLU between head {head} and the input, so it would be the plain gradient; "
+            "use that."
+        )
+
+
+def _refuse_opaque(model: nn.Module) -> None:
+    """Compiled and scripted code runs kernels of its own, in which a ReLU cannot be seen."""
+    for module in model.modules():
+        compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        if compiled or isinstance(module, torch.jit.ScriptModule):
+            kind = "compiled" if compiled else "scripted"
+            raise UserError(
+                f"Guided backpropagation cannot see the ReLUs of a {kind} model; give the model as it was before."
+            )

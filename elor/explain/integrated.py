@@ -1,0 +1,151 @@
+"""Integrated gradients in time, in frequency and in both, all from one average of the gradient along a path.
+
+From a baseline x' to the signal x: attribution_i = (x_i - x'_i) g_i, with g the mean of dz/dx over the straight path
+(Sundararajan et al., "Axiomatic attribution for deep networks", 2017). The sum over i is z(x) - z(x'): completeness,
+which measures the error of the numerical integral. A linear change of basis keeps the sum: with D and G the Fourier
+transforms of x - x' and g, Parseval's theorem gives attribution_k = Re(D_k conj(G_k)) / N, without further passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elor.explain.model import Heads, at, input_gradients, logits_of, prepared, targets_of
+
+STEPS = 64
+TOLERANCE = 0.01
+NOISE_FLOOR = 10 ** (-60 / 20)
+"""RMS of the noise baseline: -60 dB below full scale."""
+
+FRAME, HOP = 400, 160
+"""25-ms frames every 10 ms at 16 kHz, as for MFCCs."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """The mean gradient along the path from a baseline to a signal, and what follows from it.
+
+    Attributes:
+        difference: x - x', (batch, samples).
+        gradients: per head the mean gradient, (batch, samples).
+        change: per head z(x) - z(x'), (batch,).
+        steps: per signal the number of steps taken, (batch,).
+    """
+
+    difference: Tensor
+    gradients: Heads
+    change: Heads
+    steps: Tensor
+
+    def time(self) -> Heads:
+        """Attribution to each sample; per head (batch, samples)."""
+        return {name: self.difference * value for name, value in self.gradients.items()}
+
+    def frequency(self) -> Heads:
+        """Attribution to each frequency k / N, both signs together; per head (batch, N // 2 + 1)."""
+        return {name: _cross(self.difference, value) for name, value in self.gradients.items()}
+
+    def stft(self, frame: int = FRAME, hop: int = HOP) -> Heads:
+        """Attribution to each frame and frequency of a short-time Fourier transform; per head (batch, frames, bins).
+
+        The Hann window w enters squared: with C = sum_f w_f^2 > 0, x = sum_f w_f^2 x / C, so the sum over frames of
+        the spectra of w_f x times those of w_f g / C is complete. The first frame is centred on the first sample.
+        """
+        window = torch.hann_window(frame, dtype=self.difference.dtype, device=self.difference.device)
+        samples = self.difference.shape[-1]
+        padding = (frame // 2, frame // 2 + -samples % hop)
+
+        def framed(values: Tensor) -> Tensor:
+            return F.pad(values, padding).unfold(-1, frame, hop)
+
+        ones = torch.ones(1, 1, samples + sum(padding), dtype=window.dtype, device=window.device)
+        frames = ones.unfold(-1, frame, hop).shape[2]
+        weight = torch.zeros(samples + sum(padding), dtype=window.dtype, device=window.device)
+        for index in range(frames):
+            weight[index * hop : index * hop + frame] += window**2
+        cover = weight[padding[0] : padding[0] + samples]
+        return {
+            name: _cross(framed(self.difference) * window, framed(value / cover) * window)
+            for name, value in self.gradients.items()
+        }
+
+    def error(self) -> Heads:
+        """Completeness error relative to the change of the logit, per head (batch,)."""
+        sums = {name: value.sum(-1) for name, value in self.time().items()}
+        return {name: (sums[name] - z).abs() / z.abs().clamp(min=1e-9) for name, z in self.change.items()}
+
+
+def integrated_gradients(
+    model: nn.Module,
+    audio: Tensor,
+    targets: Mapping[str, Tensor] | None = None,
+    baseline: Tensor | None = None,
+    steps: int = STEPS,
+    tolerance: float = TOLERANCE,
+    most: int = 1024,
+) -> Path:
+    """Average the gradient over the path by the midpoint rule, with twice the steps until complete to `tolerance`.
+
+    Steps are taken one after the other: memory is that of a single gradient. Only signals that are not complete yet
+    are integrated again; one that is not complete with `most` steps shows it in `Path.error`.
+
+    Args:
+        model, audio, targets: as in `elor.explain.attribution.gradient`.
+        baseline: (batch, 1, samples), zeros if absent; `noise_like` gives a noise floor.
+        steps: to begin with. most: at most so many.
+        tolerance: of the relative completeness error, in every head.
+    """
+    start = torch.zeros_like(audio) if baseline is None else baseline
+    with prepared(model):
+        with torch.no_grad():
+            end_logits, start_logits = (
+                logits_of(model, audio.detach().clone()),
+                logits_of(model, start.detach().clone()),
+            )
+        chosen = targets_of(end_logits, targets)
+        change = {
+            name: at(value, chosen[name]) - at(start_logits[name], chosen[name]) for name, value in end_logits.items()
+        }
+        path = Path((audio - start)[:, 0], {}, change, torch.full((len(audio),), steps))
+        mean = _average(model, audio, start, chosen, steps)
+        path.gradients.update(mean)
+        while steps * 2 <= most and (left := _incomplete(path, tolerance)).any():
+            steps *= 2
+            again = _average(model, audio[left], start[left], {n: c[left] for n, c in chosen.items()}, steps)
+            for name, value in again.items():
+                path.gradients[name][left] = value
+            path.steps[left] = steps
+    return path
+
+
+def noise_like(audio: Tensor, rms: float = NOISE_FLOOR, seed: int = 0) -> Tensor:
+    """White Gaussian noise of a given RMS in the shape of the audio: quiet, but no digital silence."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(audio.shape, generator=generator, dtype=torch.float64)
+    return (rms * noise).to(audio)
+
+
+def _average(model: nn.Module, end: Tensor, start: Tensor, targets: Heads, steps: int) -> Heads:
+    total: Heads = {}
+    for step in range(steps):
+        point = start + (step + 0.5) / steps * (end - start)
+        for name, value, _ in input_gradients(model, point, targets):
+            total[name] = total[name] + value if name in total else value
+    return {name: value / steps for name, value in total.items()}
+
+
+def _incomplete(path: Path, tolerance: float) -> Tensor:
+    return torch.stack([error >= tolerance for error in path.error().values()]).any(0)
+
+
+def _cross(one: Tensor, other: Tensor) -> Tensor:
+    """Real cross-spectrum over N whose sum is the dot product: inner bins of the one-sided spectrum count twice."""
+    count = one.shape[-1]
+    found = (torch.fft.rfft(one) * torch.fft.rfft(other).conj()).real / count
+    found[..., 1 : (count + 1) // 2] *= 2
+    return found

@@ -1,0 +1,114 @@
+"""Occlusion: how far the logit falls when a part of the signal is taken away. The reference for all other maps.
+
+It asks the network itself, needs no gradient, and is exact: for a linear model each value is the sum that was removed
+(Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elor.explain.model import Heads, logits_of, prepared, targets_of
+
+WINDOW, HOP = 1_600, 800
+"""100-ms windows every 50 ms at 16 kHz."""
+
+BANDS = 26
+"""As many as the paper's mel filters."""
+
+CHUNK = 32
+"""Masked signals per forward pass."""
+
+
+def starts(samples: int, window: int = WINDOW, hop: int = HOP) -> list[int]:
+    """First samples of the windows: every `hop`, up to the first window that reaches the end (it may be cut)."""
+    return list(range(0, max(samples - window, 0) + hop, hop)) if samples > window else [0]
+
+
+def occlusion(
+    model: nn.Module,
+    audio: Tensor,
+    targets: Mapping[str, Tensor] | None = None,
+    window: int = WINDOW,
+    hop: int = HOP,
+    mask: Tensor | None = None,
+    supports: list[int] | None = None,
+) -> Heads:
+    """z(x) - z(x without a window), for every window of every signal.
+
+    Args:
+        model, audio, targets: as in `elor.explain.attribution.gradient`.
+        window, hop: in samples.
+        mask: what stands in the window instead, (batch, 1, samples), for instance `integrated.noise_like`; none: zeros.
+        supports: samples of each signal before its padding; windows wholly in the padding are 0 and cost nothing.
+
+    Returns:
+        Per head (batch, windows), windows beginning at `starts(samples)`; positive where the window speaks for the
+        class.
+    """
+    begins = starts(audio.shape[-1], window, hop)
+    filler = torch.zeros_like(audio) if mask is None else mask
+
+    def without(row: int, index: int) -> Tensor:
+        masked = audio[row].clone()
+        part = slice(begins[index], begins[index] + window)
+        masked[:, part] = filler[row][:, part]
+        return masked
+
+    counts = [sum(b < s for b in begins) for s in supports or [audio.shape[-1]] * len(audio)]
+    return _drops(model, audio, targets, without, counts, len(begins))
+
+
+def band_edges(samples: int, bands: int = BANDS, rate: int = 16_000) -> np.ndarray:
+    """Edges of mel-spaced bands in bins of a transform of `samples` samples, (bands + 1,): they share out all bins."""
+    top = 2595 * np.log10(1 + rate / 2 / 700)
+    hertz = 700 * (10 ** (np.linspace(0, top, bands + 1) / 2595) - 1)
+    edges = np.round(hertz * samples / rate).astype(int)
+    edges[-1] = samples // 2 + 1
+    return edges
+
+
+def band_occlusion(
+    model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None, bands: int = BANDS
+) -> Heads:
+    """z(x) - z(x without a mel band): the band's bins of the signal's Fourier transform are set to 0.
+
+    Returns:
+        Per head (batch, bands), from low to high.
+    """
+    samples = audio.shape[-1]
+    edges, spectra = band_edges(samples, bands), torch.fft.rfft(audio)
+
+    def without(row: int, index: int) -> Tensor:
+        masked = spectra[row].clone()
+        masked[:, edges[index] : edges[index + 1]] = 0
+        return torch.fft.irfft(masked, samples)
+
+    return _drops(model, audio, targets, without, [bands] * len(audio), bands)
+
+
+def _drops(
+    model: nn.Module,
+    audio: Tensor,
+    targets: Mapping[str, Tensor] | None,
+    without: Callable[[int, int], Tensor],
+    counts: list[int],
+    width: int,
+) -> Heads:
+    """z(x) - z(without(row, index)) for the first `counts[row]` indices, (batch, width); 0 for the rest."""
+    with prepared(model), torch.no_grad():
+        logits = logits_of(model, audio)
+        chosen = targets_of(logits, targets)
+        drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}
+        for row, count in enumerate(counts):
+            for first in range(0, count, CHUNK):
+                indices = range(first, min(first + CHUNK, count))
+                masked = logits_of(model, torch.stack([without(row, index) for index in indices]))
+                for name, value in masked.items():
+                    target = chosen[name][row]
+                    drops[name][row, indices.start : indices.stop] = logits[name][row, target] - value[:, target]
+    return drops

@@ -1,0 +1,119 @@
+"""The saliency analysis of a whole corpus: who is measured where, and what is kept."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from elor.explain.measure import EXEMPLARY, OWN, Found, Job
+from elor.files import replacing
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much of the slow work: how many slices for integrated gradients and occlusion, and their steps at most; how
+    many exemplary slices are kept; how many untrained networks."""
+
+    slices: int
+    steps: int
+    shown: int
+    untrained: int
+
+
+def plan(
+    slices: pd.DataFrame,
+    folds: pd.DataFrame,
+    models: Path,
+    audio: Path,
+    speaker: str,
+    amount: Amount,
+    seed: int,
+    devices: Sequence[str],
+    first_steps: int = 64,
+) -> list[Job]:
+    """One job per fold: its own network and that of the exemplary speaker, on its test slices.
+
+    Args:
+        slices, folds: the tables of these names.
+        models: folder of `<fold>.safetensors`.
+        audio: slices.npy.
+        speaker: whose network is the exemplary one, see `exemplary_speaker`.
+        amount: how much.
+        seed: of the untrained networks and all draws.
+        devices: dealt out in turn.
+        first_steps: of integrated gradients.
+
+    """
+    tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
+    exemplary = tested[(slices["speaker"] == speaker).to_numpy()]
+    rng = np.random.default_rng(seed)
+    sample, jobs = stratified(slices["speaker"].to_numpy(), amount.slices, rng), []
+    shown = _spread(np.flatnonzero(slices["speaker"] == speaker), amount.shown)
+    for index, fold in enumerate(pd.unique(tested)):
+        rows = np.flatnonzero(tested == fold)
+        job = Job(
+            networks={OWN: models / f"{fold}.safetensors", EXEMPLARY: models / f"{exemplary[0]}.safetensors"},
+            files={"audio": audio},
+            rows=rows,
+            supports=slices["samples"].to_numpy()[rows],
+            sample=np.intersect1d(rows, sample),
+            shown=np.intersect1d(rows, shown),
+            # each fold has untrained networks of its own: with the same ones, their luck would be every speaker's
+            seeds=tuple(1_000 * seed + index * amount.untrained + number for number in range(amount.untrained)),
+            steps=min(first_steps, amount.steps),
+            most=amount.steps,
+            seed=seed,
+            device=devices[index % len(devices)],
+        )
+        jobs.append(job)
+    return jobs
+
+
+def exemplary_speaker(slices: pd.DataFrame, asked: str) -> str:
+    """The speaker whose network is shown: the one asked for, or in a corpus without her the first by name, said so."""
+    known = sorted(slices["speaker"].unique())
+    if asked in known:
+        return asked
+    print(f"explain.speaker {asked} is not in this corpus; {known[0]} stands in for her.", file=sys.stderr)
+    return known[0]
+
+
+def stratified(speakers: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Row numbers of about `count` slices, the same number of every speaker (at least one), in rising order."""
+    names = np.unique(speakers)
+    each = max(1, round(count / len(names)))
+    rows = [np.flatnonzero(speakers == name) for name in names]
+    return np.sort(np.concatenate([rng.choice(some, min(each, len(some)), replace=False) for some in rows]))
+
+
+def _spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """Up to `count` rows, spread evenly."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
+
+
+def table_of(found: Sequence[Found], name: str, slices: pd.DataFrame) -> pd.DataFrame:
+    """One of the lists of all jobs as a table, with the slice's name and speaker; rows are sorted."""
+    table = pd.concat([one.table(name) for one in found], ignore_index=True)
+    if table.empty:  # a network of one head has no pairs of heads
+        return table
+    table.insert(0, "slice", slices["slice"].to_numpy()[table["row"]])
+    table.insert(1, "speaker", slices["speaker"].to_numpy()[table["row"]])
+    table.insert(2, "job", np.repeat(np.arange(len(found)), [len(getattr(one, name)) for one in found]))
+    return table.sort_values("row", kind="stable").drop(columns="row").reset_index(drop=True)
+
+
+def write_maps(folder: Path, found: Sequence[Found], slices: pd.DataFrame) -> None:
+    """Write the maps of the exemplary slices, one `<slice>.npz` each, for figures and players.
+
+    Arrays, heads first and in the network's order: guided, gradient, integrated (heads, samples), stft (heads, frames,
+    bins), occlusion (heads, windows), float32; target (heads,), the class that each map explains.
+    """
+    for one in found:
+        for row, maps in one.maps.items():
+            with replacing(folder / f"{slices['slice'][row]}.npz") as part, part.open("wb") as stream:
+                np.savez(stream, **maps)
