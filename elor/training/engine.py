@@ -17,6 +17,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import connection
 from typing import Any, TypeVar
 
 from elor.errors import UserError
@@ -151,11 +152,11 @@ def _become_worker() -> None:
     import torch
 
     torch.set_num_threads(1)
-    parent = os.getppid()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
 
     def leave_with_parent() -> None:
-        while os.getppid() == parent:
-            time.sleep(POLL_S)
+        connection.wait([parent.sentinel])  # not getppid: that is the fork server, which lives as long as its workers
         os._exit(1)
 
     threading.Thread(target=leave_with_parent, daemon=True).start()

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 
@@ -74,6 +76,32 @@ def test_a_killed_worker_costs_nothing(tmp_path: Path) -> None:
 def test_workers_that_always_die_end_in_advice() -> None:
     with pytest.raises(UserError, match="killed three times in a row"):
         Engine("cpu", 1).run(die_always, [()])
+
+
+def linger(folder: str) -> None:
+    (Path(folder) / f"{os.getpid()}.pid").touch()
+    time.sleep(120)
+
+
+def test_workers_leave_when_their_master_is_killed(tmp_path: Path) -> None:
+    code = "from tests.training.test_engine import linger, Engine\n"
+    code += f"if __name__ == '__main__': Engine('cpu', 2).run(linger, [({str(tmp_path)!r},)] * 2)"
+    (tmp_path / "master.py").write_text(code)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    master = subprocess.Popen([sys.executable, tmp_path / "master.py"], env=environment)
+    wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert all(psutil.pid_exists(pid) for pid in workers)
+    master.kill()
+    master.wait()
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in workers))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
 
 
 def test_devices_and_workers() -> None:
