@@ -171,7 +171,7 @@ def test_dask_with_a_killed_worker_gives_the_same_bytes(
 ) -> None:
     pytest.importorskip("distributed")
     address, workers = cluster
-    task = world.task("lom", files, slices, epochs=12, patience=12)
+    task = world.task("lom", files, slices, epochs=50, patience=50)
     settings = world.settings("lom", filters=[8, 8])
 
     def trained(engine: Engine, folder: str, watch=None) -> list:
@@ -183,7 +183,7 @@ def test_dask_with_a_killed_worker_gives_the_same_bytes(
     killed = []
 
     def kill_one() -> None:
-        begun = [path for path in (tmp_path / "dask").rglob("progress") if path.read_text() not in ("", "12")]
+        begun = [path for path in (tmp_path / "dask").rglob("progress") if path.read_text() not in ("", "50")]
         if begun and not killed:
             workers[0].kill()
             killed.append(begun)
