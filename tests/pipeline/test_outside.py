@@ -106,9 +106,12 @@ def test_a_changed_sound_recomputes_what_hangs_on_it_and_its_own_slices(outside:
     path = outside.table.parent / CHANGED
     before, kept = outside.computed(), path.read_bytes()
     voices.write_sound(path, 9.5, seed=1)
-    assert outside.project.repro("mfcc", "is10", "folds") == ["corpus", "labels", "slices", "mfcc", "is10"]
+    try:
+        recomputed = set(outside.project.repro("mfcc", "is10", "folds"))  # dvc is free in the order of mfcc and is10
+    finally:
+        path.write_bytes(kept)  # what follows asks for the old corpus, whatever happened here
+    assert recomputed == {"corpus", "labels", "slices", "mfcc", "is10"}
     assert outside.computed() - before == slice_count(152_000) == 2
-    path.write_bytes(kept)
 
 
 def test_an_added_row_recomputes_what_hangs_on_it_and_its_own_slice(outside: Outside) -> None:
