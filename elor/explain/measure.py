@@ -28,9 +28,9 @@ from elor.explain.integrated import integrated_gradients
 from elor.explain.model import Heads, predict, targets_of
 from elor.explain.occlusion import WINDOW, occlusion, starts
 from elor.networks import TwoHeadNetwork
+from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
 from elor.training.engine import local_device
-from elor.training.results import load_network
 
 BATCH = 16
 METHODS: dict[str, Callable[..., Heads]] = {"guided": guided_backprop, "gradient": gradient}

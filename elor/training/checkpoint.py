@@ -16,6 +16,8 @@ from torch import Tensor
 
 from elor.errors import UserError
 from elor.files import replacing
+from elor.networks import Architecture, TwoHeadNetwork
+from elor.targets import Head
 
 
 def save(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any] | None = None) -> None:
@@ -39,6 +41,23 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{path} does not exist: train the network first (dvc repro).") from None
     except (SafetensorError, json.JSONDecodeError) as error:
         raise UserError(f"{path} is damaged ({error}); delete it and run dvc repro again.") from None
+
+
+def load_network(path: Path) -> TwoHeadNetwork:
+    """Read a trained network, ready to predict.
+
+    Raises:
+        UserError: if the file is absent, damaged, or holds no network of this project.
+    """
+    tensors, notes = load(path)
+    if "architecture" not in notes:
+        raise UserError(f"{path} holds no network of this project; give a file that dvc repro or elor export wrote.")
+    value = notes["architecture"]
+    heads = tuple(Head(**head) for head in value.pop("heads"))
+    shape = Architecture(heads=heads, **{key: tuple(v) if isinstance(v, list) else v for key, v in value.items()})
+    network = TwoHeadNetwork(shape)
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
 def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,11 +9,9 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from elor.errors import UserError
 from elor.files import replacing
-from elor.networks import Architecture, TwoHeadNetwork
+from elor.networks import Architecture
 from elor.tables import write_table
-from elor.targets import Head
 from elor.training import checkpoint
 from elor.training.job import Job, Outcome
 from elor.training.jobs import Task
@@ -34,23 +32,6 @@ def write_models(folder: Path, jobs: list[Job], outcomes: list[Outcome]) -> None
     same = all(shape == first for shape in shapes.values())
     with replacing(folder / "network.yaml") as part:
         YAML().dump(first if same else {"folds": shapes}, part)
-
-
-def load_network(path: Path) -> TwoHeadNetwork:
-    """Read a trained network, ready to predict.
-
-    Raises:
-        UserError: if the file is absent, damaged, or holds no network of this project.
-    """
-    tensors, notes = checkpoint.load(path)
-    if "architecture" not in notes:
-        raise UserError(f"{path} holds no network of this project; give a file that dvc repro or elor export wrote.")
-    value = notes["architecture"]
-    heads = tuple(Head(**head) for head in value.pop("heads"))
-    shape = Architecture(heads=heads, **{key: tuple(v) if isinstance(v, list) else v for key, v in value.items()})
-    network = TwoHeadNetwork(shape)
-    network.load_state_dict(tensors)
-    return network.eval()
 
 
 def predictions_of(task: Task, jobs: list[Job], outcomes: list[Outcome]) -> pd.DataFrame:
