@@ -25,7 +25,7 @@ from elor.audio import SAMPLE_RATE
 from elor.files import file_digest, replacing, scratch
 from elor.progress import clock, track
 from elor.report.text import Block, Table, number
-from elor.training.engine import available_cores
+from elor.workers import available_cores
 
 FULL = 10_039
 """Turns of the release."""

@@ -29,10 +29,11 @@ from elor.params import NETWORKS, Params, Settings, load
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.targets import heads
-from elor.training.engine import available_cores, local_device
+from elor.training.engine import local_device
 from elor.training.job import Job, Options
 from elor.training.jobs import architecture
 from elor.training.loop import Trainer
+from elor.workers import available_cores
 
 SLICES = 64
 """Random slices that batches are drawn from."""

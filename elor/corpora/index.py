@@ -77,16 +77,6 @@ def read_index(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is no index of a corpus ({error}); run the stage `corpus` again.") from None
 
 
-def compare(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, list[str]]:
-    """The paths that were `added`, `removed` and `changed` between two indices, sorted."""
-    before, after = (dict(zip(frame.path, frame.digest, strict=True)) for frame in (old, new))
-    return {
-        "added": sorted(after.keys() - before.keys()),
-        "removed": sorted(before.keys() - after.keys()),
-        "changed": sorted(path for path in before.keys() & after.keys() if before[path] != after[path]),
-    }
-
-
 def _stamp(path: Path) -> Stamp:
     """What tells that a file is the same without reading it; the change time sees an edit that restored the others."""
     try:

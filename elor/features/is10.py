@@ -11,10 +11,8 @@ Reference:
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -32,6 +30,7 @@ from elor.features.slices import SLICE_SAMPLES
 from elor.features.store import VectorStore, content_key
 from elor.files import scratch, write_text
 from elor.progress import Progress
+from elor.workers import available_cores, end_with_parent
 
 FEATURES = 1582
 SLICES_PER_TASK = 4  # about 0.4 s of work: little is lost by a kill, little is spent on dealing
@@ -111,9 +110,9 @@ def _computed(slices: Path, rows: Sequence[int], workers: int | None) -> Iterato
         return
     tasks = [tuple(rows[start : start + SLICES_PER_TASK]) for start in range(0, len(rows), SLICES_PER_TASK)]
     pool = ProcessPoolExecutor(
-        max_workers=min(workers or _cores(), len(tasks)),
+        max_workers=min(workers or available_cores(), len(tasks)),
         mp_context=multiprocessing.get_context("spawn"),  # a fork would inherit threads that hold locks
-        initializer=_follow_parent,
+        initializer=_become_worker,
     )
     try:
         futures = {pool.submit(_functionals_of, slices, task): task for task in tasks}
@@ -134,24 +133,12 @@ def _functionals_of(slices: Path, rows: tuple[int, ...]) -> np.ndarray:
     return np.stack([functionals(signals[row]) for row in rows])
 
 
-def _follow_parent() -> None:
-    """Make a worker end with its parent, however that ends, and leave Ctrl-C to it."""
+def _become_worker() -> None:
+    """End with the parent, however that ends, and leave Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent()
 
 
 @cache
 def _smile() -> opensmile.Smile:
     return opensmile.Smile(opensmile.FeatureSet.IS10, opensmile.FeatureLevel.Functionals)
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

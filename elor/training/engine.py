@@ -9,18 +9,16 @@ own launchers. Workers must see the same files.
 from __future__ import annotations
 
 import multiprocessing
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection
 from typing import Any, TypeVar
 
 from elor.errors import UserError
+from elor.workers import available_cores, end_with_parent
 
 Result = TypeVar("Result")
 
@@ -130,11 +128,6 @@ def local_device(device: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def available_cores() -> int:
-    """Cores that this process may use (a container's or a batch system's share, not the machine's)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
     """Processes that have imported torch once, run one thread each, and never outlive this one."""
@@ -152,14 +145,7 @@ def _become_worker() -> None:
     import torch
 
     torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def leave_with_parent() -> None:
-        connection.wait([parent.sentinel])  # not getppid: that is the fork server, which lives as long as its workers
-        os._exit(1)
-
-    threading.Thread(target=leave_with_parent, daemon=True).start()
+    end_with_parent()
 
 
 def _single_threaded(function: Callable[..., Any], job: tuple) -> Any:

@@ -13,13 +13,23 @@ import pandas as pd
 import pytest
 
 from elor.corpora import index as module
-from elor.corpora.index import compare, index, read_index, write_index
+from elor.corpora.index import index, read_index, write_index
 from elor.corpora.source import open_source
 from elor.errors import UserError
 
 from .release import annotation_of, build, plain, sound_of, write_dialogue
 
 TURN = "Ses03M_impro05a_F000"
+
+
+def compare(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, list[str]]:
+    """The paths that were `added`, `removed` and `changed` between two indices, sorted."""
+    before, after = (dict(zip(frame.path, frame.digest, strict=True)) for frame in (old, new))
+    return {
+        "added": sorted(after.keys() - before.keys()),
+        "removed": sorted(before.keys() - after.keys()),
+        "changed": sorted(path for path in before.keys() & after.keys() if before[path] != after[path]),
+    }
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ EXEMPT = {
     "elor/training/checkpoint.py": "safetensors back and forth, bit for bit (tested)",
     "elor/training/engine.py": "where jobs run never changes a result (tested)",
     "elor/training/resume.py": "a resumed training ends with the same numbers (tested)",
+    "elor/workers.py": "how many worker processes, and when they end",
     "stages/__init__.py": "the door of every stage",
     "stages/cost.py": "time and memory",
 }

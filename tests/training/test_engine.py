@@ -16,7 +16,8 @@ import torch
 
 from elor.errors import UserError
 from elor.training import jobs
-from elor.training.engine import Engine, available_cores
+from elor.training.engine import Engine
+from elor.workers import available_cores
 from tests.training import world
 from tests.training.test_loop import same
 
