@@ -178,7 +178,7 @@ def _check_rows(names: pd.Series, known: pd.Series, key: str) -> None:
     """Each known name exactly once, and no other."""
     faults = (
         ("given more than once; keep one row each", names[names.duplicated()].unique()),
-        ("not in slices.csv; remove them", names[~names.isin(known)].unique()),
+        ("unknown to the corpus; remove them", names[~names.isin(known)].unique()),
         ("missing; predict them too", known[~known.isin(names)].unique()),
     )
     for fault, found in faults:

@@ -124,7 +124,7 @@ def test_an_iemocap_release(tmp_path: Path, elor: Elor) -> None:
     assert scores["valence"]["mine"]["utterance_count"] == len(mine) > 5
     short = elor("score", tmp_path / "mine.csv", "--corpus", tmp_path, "--minimum-s", 2)
     assert short.exit_code == 1
-    assert "utterances are not in slices.csv; remove them" in short.stderr
+    assert "utterances are unknown to the corpus; remove them" in short.stderr
 
 
 def test_faulty_files_are_refused_with_their_rows(manifest: Path, tmp_path: Path, elor: Elor) -> None:
@@ -132,7 +132,7 @@ def test_faulty_files_are_refused_with_their_rows(manifest: Path, tmp_path: Path
     faults = {
         "1 slices are missing; predict them too: 01_0_0.": good.iloc[1:],
         "2 slices are given more than once; keep one row each: 01_0_0, 01_1_0.": pd.concat([good, good.iloc[:2]]),
-        "1 slices are not in slices.csv; remove them: 09_0_0.": pd.concat([good, good.iloc[:1].assign(slice="09_0_0")]),
+        "1 slices are unknown to the corpus; remove them: 09_0_0.": pd.concat([good, good.iloc[:1].assign(slice="09_0_0")]),
         "1 rows are with a `valence` that is no class; give an integer 0..2: 01_1_0.": good.assign(
             valence=good["valence"].where(good["slice"] != "01_1_0", 7)
         ),

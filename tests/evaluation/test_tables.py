@@ -63,7 +63,7 @@ ROW = "Ses01F_003_1"
     [
         (lambda t: t[t["slice"] != ROW], f"1 slices are missing; predict them too: {ROW}"),
         (lambda t: pd.concat([t, t[t["slice"] == ROW]]), rf"1 slices are given more than once; .*: {ROW}"),
-        (lambda t: change(t, ROW, "slice", "stranger"), "not in slices.csv; remove them: stranger"),
+        (lambda t: change(t, ROW, "slice", "stranger"), "unknown to the corpus; remove them: stranger"),
         (lambda t: t.drop(columns=["slice", "utterance"]), "neither a column `slice` nor `utterance`"),
         (lambda t: t.drop(columns="valence_p2"), "lack the columns valence_p2"),
         (lambda t: t[["slice"]], "lack the columns valence;"),
