@@ -20,6 +20,7 @@ PLOTS = ROOT / ".dvc" / "plots"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 SEARCHED = NETWORKS[:3]
+LISTENED = NETWORKS[:2]  # to altered slices
 DIMENSIONS = ("arousal", "valence")
 FOLDS = ("Ses01F", "Ses01M", "Ses02F")
 EPOCHS = 4
@@ -46,6 +47,12 @@ def invent(repository: Path, gain: float) -> None:
     tried = [(name, v, 0.3 + v / 9 + gain, v, 0.4 + gain, "Ses01F") for name in ("trial", "dropout") for v in range(3)]
     for network in SEARCHED:
         write(repository / f"data/tuning/{network}_search.csv", "hyperparameter,value,score,trial,best,fold", tried)
+    moved = [
+        ("gain", "dB", h, d, d / 20 + gain, d / 20 - 0.1, d / 20 + gain + 0.1) for h in DIMENSIONS for d in (-6, 0, 6)
+    ]
+    moved += [("low_pass", "octaves", head, dose, -gain, -1, 1) for head in DIMENSIONS for dose in range(3)]
+    for network in LISTENED:
+        write(data / f"interventions/{network}.csv", "intervention,unit,head,dose,change,low,high", moved)
     both = [(network, dimension) for dimension in DIMENSIONS for network in NETWORKS]
     folds = [(*key, fold, 11, 0.3 + gain, 0.4 + gain, 0.3, 0.1) for key in both for fold in FOLDS]
     write(data / "scores/folds.csv", "network,dimension,fold,slices,uar,war,macro_f1,kappa", folds)
@@ -102,6 +109,7 @@ NAMES = {
     *(f"Training_of_{network}" for network in NETWORKS),
     *(f"Search_of_{network}" for network in SEARCHED),
     *(f"plots_data_scores_confusion_{dimension}_{network}_csv" for dimension in DIMENSIONS for network in NETWORKS),
+    *(f"plots_data_interventions_{network}_csv" for network in LISTENED),
     "UAR_and_WAR_by_fold",
     "Reliability",
 }
@@ -111,7 +119,7 @@ def test_every_chart_has_its_table(shown: Path):
     found = charts(shown)
     assert set(found) == NAMES
     rows = {"confusion": len(CONFUSION), "Training": len(FOLDS) * EPOCHS, "by_fold": len(FOLDS) * 8, "Search": 6}
-    rows["Reliability"] = 2 * 8
+    rows |= {"Reliability": 2 * 8, "interventions": 2 * 2 * 3}
     for kind, count in rows.items():
         drawn = {name: len(spec["data"]["values"]) for name, spec in found.items() if kind in name}
         assert set(drawn.values()) == {count}, drawn
@@ -188,6 +196,9 @@ def test_browser_draws_every_chart(which: str, revisions: int, request: pytest.F
     assert drawn["UAR_and_WAR_by_fold"].count('aria-roledescription="point"') == revisions * len(FOLDS) * 8 * 2
     assert drawn["Search_of_ftr"].count('aria-roledescription="point"') == revisions * 6
     assert drawn["Reliability"].count('aria-roledescription="point"') == revisions * 8
+    moved = drawn["plots_data_interventions_lom_csv"]
+    assert moved.count('aria-roledescription="point"') == revisions * 12
+    assert moved.count('aria-roledescription="area mark"') == revisions * 4
     matrix = re.findall(r"<text[^>]*>([^<]*)</text>", drawn["plots_data_scores_confusion_arousal_elor_csv"])
     assert matrix.count("75%") == matrix.count("25%") == revisions
     assert matrix.count("100%") == 2 * revisions  # classes 2 and 4

@@ -1,0 +1,287 @@
+"""The causal test: real slices are altered, dose by dose, and the networks answer the altered slices.
+
+A correlation says where a network looks; an intervention says what a property does to its answer. The answer of a head
+is one number per slice:
+
+- classes and distributions over ordered labels: the expected label, sum_k k p_k, p the softmax of the logits;
+- regression: the value itself;
+- nominal classes (emotion): the probability of each class, as answers of their own named `emotion.<class>`. (That of
+  the predicted class alone could only fall, whatever is altered: predictions are chosen for being high.)
+
+Untrained networks answer the same slices. Their normalisations are fitted to the unaltered slices of the job, as
+training would have done: else their activations, and what any alteration does to them, would be next to nothing, and
+the control too easily beaten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from elor.audio import FULL_SCALE
+from elor.explain.alterations import ALTERATIONS, Alteration, fitted
+from elor.explain.controls import untrained
+from elor.explain.pauses import pauses
+from elor.features.slices import SLICE_SAMPLES
+from elor.files import discard, scratch
+from elor.networks import TwoHeadNetwork
+from elor.progress import Progress
+from elor.targets import EMOTIONS, Head
+from elor.training.checkpoint import load_network
+from elor.training.engine import Engine, local_device
+
+BATCH = 16
+UNALTERED = ""
+"""Name of the intervention of a slice as it is."""
+
+Inputs = dict[str, Tensor]
+"""What networks eat, by the input's name."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is altered and asked in one fold.
+
+    Attributes:
+        fold: its name.
+        networks: file of the fold's own network, by the network's name.
+        audio: slices.npy.
+        rows: (n,) row numbers of the slices, of the fold's test part.
+        supports: (n,) samples of each before its padding.
+        seeds: of the untrained networks.
+        seed: of noise.
+        device: where to compute.
+        done: a file that grows by one byte per finished slice.
+    """
+
+    fold: str
+    networks: dict[str, Path]
+    audio: Path
+    rows: NDArray
+    supports: NDArray
+    seeds: tuple[int, ...]
+    seed: int
+    device: str
+    done: Path
+
+
+@dataclass(frozen=True)
+class Version:
+    """An altered slice: what was done (`UNALTERED` for nothing), its dose, and the sound, fitted to a slice.
+
+    Attributes:
+        intervention: see `ALTERATIONS`.
+        dose: NaN for a sham, and for an unaltered slice.
+        sound: (96000,).
+    """
+
+    intervention: str
+    dose: float
+    sound: NDArray
+
+
+def plan(
+    slices: pd.DataFrame,
+    folds: pd.DataFrame,
+    models: Path,
+    networks: Sequence[str],
+    audio: Path,
+    count: int,
+    untrained_networks: int,
+    seed: int,
+    devices: Sequence[str],
+) -> list[Job]:
+    """One job per fold: its own networks, on a sample of its test slices.
+
+    Args:
+        slices, folds: the tables of these names.
+        models: folder of `<network>/<fold>.safetensors`.
+        networks: which of them answer.
+        audio: slices.npy.
+        count: about how many slices in all, the same number of every speaker (two at least, for their spread).
+        untrained_networks: beside every trained one; every fold has its own, so that their luck is not everybody's.
+        seed: of the sample, of untrained networks and of noise.
+        devices: dealt out in turn.
+    """
+    each = max(2, round(count / slices["speaker"].nunique()))
+    sample = slices.sample(frac=1, random_state=seed).groupby("speaker").head(each).index.sort_values()
+    tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
+    ticks = scratch("interventions", [str(audio.resolve()), seed, count, untrained_networks, list(networks)])
+    jobs = []
+    for index, fold in enumerate(pd.unique(tested)):
+        rows = sample[tested[sample] == fold].to_numpy()
+        job = Job(
+            fold=fold,
+            networks={network: models / network / f"{fold}.safetensors" for network in networks},
+            audio=audio,
+            rows=rows,
+            supports=slices["samples"].to_numpy()[rows],
+            seeds=tuple(1_000 * seed + index * untrained_networks + number for number in range(untrained_networks)),
+            seed=seed,
+            device=devices[index % len(devices)],
+            done=ticks / fold,
+        )
+        jobs.append(job)
+    return jobs
+
+
+def run(jobs: Sequence[Job], engine: Engine) -> pd.DataFrame:
+    """Run all jobs, with progress in slices; see `intervene` for the columns, to which `fold` is added."""
+    for job in jobs:
+        job.done.unlink(missing_ok=True)
+    with Progress("interventions", total=sum(len(job.rows) for job in jobs), unit="slice") as progress:
+
+        def watch() -> None:
+            progress.advance(sum(job.done.stat().st_size for job in jobs if job.done.exists()) - progress.done)
+
+        tables = engine.run(intervene, [(job,) for job in jobs], watch)
+        progress.advance(progress.total - progress.done)
+    discard(jobs[0].done.parent)
+    return pd.concat([table.assign(fold=job.fold) for table, job in zip(tables, jobs, strict=True)], ignore_index=True)
+
+
+def intervene(job: Job) -> pd.DataFrame:
+    """Alter the slices of a job and ask every network, trained and untrained.
+
+    Returns:
+        One row per slice, version, network and answer: row, intervention, dose, over (share of samples beyond full
+        scale, which a 16-bit file would have clipped), network, model (-1 trained, else the number of the untrained
+        one), answer, value.
+    """
+    array, device = np.load(job.audio, mmap_mode="r"), torch.device(local_device(job.device))
+    sounds = {
+        row: array[row, :support] / FULL_SCALE
+        for row, support in zip(job.rows.tolist(), job.supports.tolist(), strict=True)
+    }
+    models = _models(job, np.stack([fitted(sound, SLICE_SAMPLES) for sound in sounds.values()]), device)
+    parts = []
+    for row, sound in sounds.items():
+        some = list(versions(sound, [job.seed, row]))
+        table = pd.DataFrame(
+            {"row": row, "intervention": [v.intervention for v in some], "dose": [v.dose for v in some]}
+        )
+        table["over"] = [float(np.mean(np.abs(v.sound) > 1)) for v in some]
+        for (network, model), values in _ask(models, np.stack([v.sound for v in some]), device):
+            parts += [
+                table.assign(network=network, model=model, answer=answer, value=value)
+                for answer, value in values.items()
+            ]
+        with job.done.open("a") as stream:
+            stream.write(".")
+    return pd.concat(parts, ignore_index=True)
+
+
+def versions(
+    sound: NDArray, seed: Sequence[int], alterations: Mapping[str, Alteration] = ALTERATIONS
+) -> Iterator[Version]:
+    """A slice as it is, at every dose of every alteration that applies to it, and at every sham.
+
+    Args:
+        sound: (samples,), a slice's own samples without its padding, in [-1, 1].
+        seed: of what is random; all doses of an alteration have the same noise.
+        alterations: by name. Doses that alter nothing are left out.
+    """
+    yield Version(UNALTERED, np.nan, fitted(sound, SLICE_SAMPLES))
+    pausing = bool(pauses(sound))
+    for name, alteration in alterations.items():
+        if alteration.needs_pauses and not pausing:
+            continue
+        for dose in alteration.doses:
+            if dose != alteration.none:
+                altered = alteration.apply(sound, dose, np.random.default_rng(seed))
+                yield Version(name, dose, fitted(altered, SLICE_SAMPLES))
+        if alteration.sham:
+            yield Version(name, np.nan, fitted(alteration.sham(sound, np.random.default_rng(seed)), SLICE_SAMPLES))
+
+
+def answers(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:
+    """One number per slice and answer, (batch,) each; the module's docstring says which.
+
+    Args:
+        heads: of the network.
+        logits: (batch, outputs) by the head's name.
+    """
+    found = {}
+    for head in heads:
+        output = logits[head.name].double()
+        if head.classes is None:
+            found[head.name] = output[:, 0]
+        elif head.name == "emotion":
+            found |= {f"emotion.{name}": p for name, p in zip(EMOTIONS, output.softmax(1).T, strict=True)}
+        else:
+            found[head.name] = output.softmax(1) @ torch.arange(head.classes).to(output)
+    return {name: value.cpu().numpy() for name, value in found.items()}
+
+
+def inputs_of(sounds: NDArray, wanted: set[str]) -> Inputs:
+    """Compute what networks eat of slices.
+
+    Args:
+        sounds: (batch, 96000), in [-1, 1] or beyond.
+        wanted: of `audio`, `mfcc`, `is10`.
+    """
+    found = {"audio": torch.from_numpy(sounds).float()[:, None]}
+    if "mfcc" in wanted:
+        from elor.features.mfcc import mfcc
+
+        found["mfcc"] = mfcc(torch.from_numpy(sounds) * FULL_SCALE)
+    if "is10" in wanted:
+        from elor.features.is10 import functionals
+
+        found["is10"] = torch.from_numpy(np.stack([functionals(sound * FULL_SCALE) for sound in sounds]))
+    return {name: found[name] for name in wanted}
+
+
+Models = dict[tuple[str, int], TwoHeadNetwork]
+"""Networks by name and number, -1 for the trained one."""
+
+
+def _models(job: Job, sounds: NDArray, device: torch.device) -> Models:
+    """The job's networks, each beside untrained ones of its shape, on their device."""
+    models: Models = {}
+    for name, path in job.networks.items():
+        network = load_network(path)
+        eaten = inputs_of(sounds[:BATCH], set(network.architecture.inputs))
+        models[name, -1] = network.to(device)
+        for number, seed in enumerate(job.seeds):
+            fresh = untrained(_factory(network), seed)
+            models[name, number] = normalised(fresh, network, eaten).to(device)
+    return models
+
+
+def _factory(network: TwoHeadNetwork) -> Callable[[], TwoHeadNetwork]:
+    return lambda: TwoHeadNetwork(network.architecture)
+
+
+def normalised(fresh: TwoHeadNetwork, trained: TwoHeadNetwork, inputs: Inputs) -> TwoHeadNetwork:
+    """Fit an untrained network's normalisations to the data: they are no knowledge of the labels.
+
+    The standardisation of MFCCs and IS10 is the trained one's; batch normalisations get the statistics of `inputs`.
+    """
+    fresh.standardize.load_state_dict(trained.standardize.state_dict())
+    if fresh.cnn is not None:
+        for module in fresh.cnn.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.momentum = 1.0  # the running statistics become this batch's
+        fresh.cnn.train()
+        with torch.no_grad():
+            fresh.features(*(inputs[name] for name in fresh.architecture.inputs))
+    return fresh.eval()
+
+
+def _ask(models: Models, sounds: NDArray, device: torch.device) -> Iterator[tuple[tuple[str, int], dict[str, NDArray]]]:
+    """The answers of every model to a stack of sounds (n, 96000)."""
+    wanted = {name for model in models.values() for name in model.architecture.inputs}
+    eaten = {name: value.to(device) for name, value in inputs_of(sounds, wanted).items()}
+    for key, model in models.items():
+        batches = zip(*(eaten[name].split(BATCH) for name in model.architecture.inputs), strict=True)
+        with torch.inference_mode():
+            parts = [answers(model.architecture.heads, model(*batch)) for batch in batches]
+        yield key, {answer: np.concatenate([part[answer] for part in parts]) for answer in parts[0]}

@@ -1,0 +1,345 @@
+"""Planted networks, whose one cue is known, are moved by the interventions on that cue and by no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from elor.explain import interventions
+from elor.explain.alterations import ALTERATIONS
+from elor.explain.effects import Units, curves, summarise, verdict
+from elor.explain.interventions import answers, inputs_of, intervene, normalised, plan, run, versions
+from elor.explain.pauses import pauses
+from elor.features.mfcc import mfcc
+from elor.files import plain
+from elor.networks import Architecture, TwoHeadNetwork
+from elor.targets import Head, heads
+from elor.training import checkpoint
+from elor.training.engine import Engine
+from tests.explain.models import elor
+from tests.explain.sounds import speech
+
+SPEAKERS = ("F", "G", "M")
+EACH = 2
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Six slices of three speakers with pauses, and for each an (untrained) network on audio and one on MFCCs."""
+    root = tmp_path_factory.mktemp("corpus")
+    supports = [36_000, 32_000] * len(SPEAKERS)
+    sounds = [np.pad(speech(n / 16_000, seed) * (1 + seed / 5), (0, 96_000 - n)) for seed, n in enumerate(supports)]
+    np.save(root / "slices.npy", np.round(np.stack(sounds) * 32_767).astype(np.int16))
+    speakers = np.repeat(SPEAKERS, EACH)
+    names = [f"{s}_{i}" for i, s in enumerate(speakers)]
+    slices = pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports})
+    folds = pd.DataFrame({"fold": speakers, "slice": names, "role": "test"})
+    for seed, speaker in enumerate(SPEAKERS):
+        for name, network in (("elor", elor(seed=seed)), ("lom", lom(seed))):
+            notes = {"architecture": asdict(network.architecture), "fold": speaker}
+            checkpoint.save(root / name / f"{speaker}.safetensors", network.state_dict(), notes)
+    return root, slices, folds
+
+
+def lom(seed: int) -> TwoHeadNetwork:
+    torch.manual_seed(seed)
+    shape = Architecture("lom", heads("classes", 5), (4, 4, 4), (4, 4, 4), (6, 6, 6), 1, (8,), 0.5, True)
+    return TwoHeadNetwork(shape).eval()
+
+
+def jobs_of(corpus, networks=("elor",)) -> list[interventions.Job]:
+    root, slices, folds = corpus
+    return plan(slices, folds, root, networks, root / "slices.npy", 6, 2, seed=1, devices=["cpu"])
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ELOR_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
+        patch.setattr(Engine, "run", here)
+        yield
+
+
+def here(self: Engine, function: Callable, jobs: list[tuple], watch: Callable[[], None]) -> list:
+    """Run jobs in this process, and watch after each."""
+    return [(function(*job), watch())[0] for job in jobs]
+
+
+@pytest.fixture(scope="module")
+def found(corpus, scratch) -> pd.DataFrame:
+    return run(jobs_of(corpus, ("elor", "lom")), Engine("cpu"))
+
+
+@pytest.fixture(scope="module")
+def summary(found, corpus) -> dict:
+    return summarise(found, corpus[1])
+
+
+class Planted(nn.Module):
+    """One head whose value is a known function of the signal (batch, samples)."""
+
+    architecture = SimpleNamespace(inputs=("audio",), heads=(Head("arousal", None),))
+
+    def __init__(self, cue: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.cue = cue
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        return {"arousal": self.cue(audio[:, 0].double())[:, None]}
+
+
+def level(signals: Tensor) -> Tensor:
+    """RMS, dB."""
+    return 10 * torch.log10(signals.square().mean(1))
+
+
+def brightness(signals: Tensor) -> Tensor:
+    """Share of the energy above 2 kHz."""
+    power = torch.fft.rfft(signals).abs().square()
+    return power[:, 12_000:].sum(1) / power.sum(1)
+
+
+def interruptions(signals: Tensor) -> Tensor:
+    return torch.tensor([float(len(pauses(np.trim_zeros(signal.numpy(), "b")))) for signal in signals])
+
+
+def crest(signals: Tensor) -> Tensor:
+    """Peak over RMS, of the slice and its padding."""
+    return signals.abs().max(1).values / signals.square().mean(1).sqrt()
+
+
+def linear(signals: Tensor) -> Tensor:
+    return signals @ torch.sin(torch.arange(96_000, dtype=torch.float64) / 50)
+
+
+def guess(signals: Tensor) -> Tensor:
+    """What stands for an untrained network here: at random, but the same twice."""
+    noise = torch.randn(96_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) / 300
+    return torch.tanh(signals @ noise)
+
+
+@pytest.fixture(scope="module")
+def planted(corpus, scratch) -> dict[str, dict]:
+    """By cue and intervention the effect on the network that knows only this cue."""
+    cues = (level, brightness, interruptions, crest, linear)
+    models = {(cue.__name__, -1): Planted(cue) for cue in cues} | {(cue.__name__, 0): Planted(guess) for cue in cues}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interventions, "_models", lambda job, sounds, device: models)
+        summary = summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1])
+    return {
+        cue: {name: entry["heads"]["arousal"] for name, entry in entries.items()}
+        for cue, entries in summary["networks"].items()
+    }
+
+
+def verdicts(effects: dict, *names: str) -> set[str]:
+    return {effects[name]["verdict"] for name in names}
+
+
+def test_a_level_network_is_moved_by_gain_and_by_nothing_that_keeps_the_level(planted) -> None:
+    effects = planted["level"]
+    assert verdicts(effects, "gain") == {"raises"}
+    assert effects["gain"]["slope"]["per_unit"] == pytest.approx(1.0, abs=1e-6)  # the answer is the level in dB
+    assert {dose: entry["change"] for dose, entry in effects["gain"]["doses"].items()} == pytest.approx(
+        {"-12": -12, "-6": -6, "0": 0, "6": 6, "12": 12}, abs=1e-5
+    )
+    kept = ("low_pass", "high_pass", "low_shelf", "high_shelf", "peak_limiting", "pitch")
+    assert verdicts(effects, *kept) == {"no effect found"}
+    assert max(abs(dose["change"]) for name in kept for dose in effects[name]["doses"].values()) < 1e-5
+    assert effects["noise"]["doses"]["0"]["change"] == pytest.approx(3.01, abs=0.1)  # as much noise as signal
+
+
+def test_a_brightness_network_is_moved_by_the_spectrum_and_not_by_gain(planted) -> None:
+    effects = planted["brightness"]
+    assert verdicts(effects, "gain") == {"no effect found"}
+    assert verdicts(effects, "low_pass", "low_shelf") == {"lowers"}
+    assert verdicts(effects, "high_pass", "high_shelf", "noise") == {"raises"}
+    span = effects["high_shelf"]["doses"]["12"]["change"]
+    assert abs(effects["pitch"]["doses"]["2"]["change"]) < 0.1 * span  # the envelope stays
+
+
+def test_a_network_that_counts_pauses_is_moved_by_their_number_alone(planted) -> None:
+    effects = planted["interruptions"]
+    assert verdicts(effects, "pause_insertion") == {"raises"}
+    assert effects["pause_insertion"]["slope"]["per_unit"] == pytest.approx(1.0, abs=0.05)
+    assert effects["pause_insertion"]["sham"]["change"] == 0.0
+    assert effects["pause_removal"]["doses"]["1"]["change"] <= -1
+    assert verdicts(effects, "gain", "pause_lengthening", "time_stretch") == {"no effect found"}
+
+
+def test_a_peak_network_is_lowered_by_limiting_at_equal_level(planted) -> None:
+    assert verdicts(planted["crest"], "peak_limiting") == {"lowers"}
+    assert verdicts(planted["crest"], "gain") == {"no effect found"}
+
+
+def test_a_linear_network_changes_in_closed_form(planted, corpus) -> None:
+    sounds = torch.from_numpy(np.load(corpus[0] / "slices.npy") / 32_768)
+    mean = float(linear(sounds).mean())  # speakers have equally many slices
+    for dose, entry in planted["linear"]["gain"]["doses"].items():
+        assert entry["change"] == pytest.approx((10 ** (float(dose) / 20) - 1) * mean, rel=1e-4, abs=1e-6)
+
+
+def test_the_sample_is_the_same_number_of_every_speaker_and_seeds_are_every_folds_own(corpus, scratch) -> None:
+    jobs = jobs_of(corpus)
+    assert [job.fold for job in jobs] == list(SPEAKERS)
+    assert [len(job.rows) for job in jobs] == [2, 2, 2]
+    assert len({seed for job in jobs for seed in job.seeds}) == 6
+    assert [job.networks["elor"].stem for job in jobs] == list(SPEAKERS)
+    assert all((corpus[1]["speaker"][job.rows] == job.fold).all() for job in jobs)
+
+
+def test_versions_are_the_slice_and_all_its_alterations_with_padding_left_zero() -> None:
+    sound = speech(3.0)
+    some = list(versions(sound, [1, 2]))
+    assert (some[0].intervention, len({v.intervention for v in some})) == ("", 1 + len(ALTERATIONS))
+    np.testing.assert_array_equal(some[0].sound[:48_000], sound)
+    assert all(v.sound.shape == (96_000,) and not v.sound[90_000:].any() for v in some)
+    doses = sum(len(alteration.doses) - 1 for alteration in ALTERATIONS.values())
+    shams = sum(alteration.sham is not None for alteration in ALTERATIONS.values())
+    assert len(some) == 1 + doses + shams
+    without = {v.intervention for v in versions(sound[:9_000], [1, 2])}  # nothing to lengthen or to take out
+    assert without == {"", *ALTERATIONS} - {"pause_removal", "pause_lengthening"}
+
+
+def test_answers_are_expected_labels_values_and_class_probabilities() -> None:
+    logits = torch.log(torch.tensor([[0.1, 0.2, 0.7], [0.5, 0.5, 1e-30]]))
+    assert answers([Head("arousal", 3)], {"arousal": logits})["arousal"] == pytest.approx([1.6, 0.5])
+    assert answers([Head("valence", 3, soft=True)], {"valence": logits})["valence"] == pytest.approx([1.6, 0.5])
+    assert answers([Head("arousal", None)], {"arousal": torch.tensor([[3.5]])})["arousal"] == pytest.approx([3.5])
+    emotion = answers(heads("emotion"), {"emotion": torch.zeros(1, 4)})
+    assert emotion == {f"emotion.{name}": [0.25] for name in ("angry", "happy", "sad", "neutral")}
+
+
+def test_networks_eat_the_altered_sound() -> None:
+    sounds = np.stack([np.pad(speech(3.0), (0, 48_000))])
+    found = inputs_of(sounds, {"audio", "mfcc", "is10"})
+    assert found["audio"].shape == (1, 1, 96_000)
+    assert found["is10"].shape == (1, 1_582)
+    as_stored = torch.from_numpy(np.round(sounds * 32_768).astype(np.int16))
+    assert (found["mfcc"] - mfcc(as_stored)).abs().median() < 0.05  # not rounded to 16 bit
+
+
+def test_untrained_networks_get_the_datas_normalisations_and_keep_their_weights() -> None:
+    trained, fresh, same = lom(1), lom(2), lom(2)
+    trained.standardize["mfcc"].fit(torch.full((26,), 3.0), torch.full((26,), 2.0))
+    values = 3 + 2 * torch.randn(4, 26, 599, generator=torch.Generator().manual_seed(0))
+    normalised(fresh, trained, {"mfcc": values})
+    assert fresh.standardize["mfcc"].mean.eq(3).all()
+    assert not fresh.training
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), same.parameters(), strict=True))
+    first = fresh.cnn[0]
+    outputs = first.conv(nn.functional.pad((values - 3) / 2, first.padding))
+    torch.testing.assert_close(first.norm.running_mean, outputs.mean((0, 2)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(first.norm.running_var, outputs.var((0, 2)), atol=1e-5, rtol=1e-3)
+
+
+def test_every_number_stands_in_the_summary_and_no_slice_is_named(summary, corpus) -> None:
+    text = json.dumps(plain(summary), allow_nan=False)
+    assert not any(name in text for name in corpus[1]["slice"])
+    assert summary["settings"]["slices"] == 6
+    assert summary["settings"]["unit"] == "speaker"
+    for network in ("elor", "lom"):
+        assert list(summary["networks"][network]) == list(ALTERATIONS)
+        for name, entry in summary["networks"][network].items():
+            assert entry["unit"] == ALTERATIONS[name].unit
+            for head in ("arousal", "valence"):
+                effect = entry["heads"][head]
+                finite = [dose for dose in ALTERATIONS[name].doses if np.isfinite(dose)]
+                assert list(effect["doses"]) == [f"{dose:g}" for dose in finite]
+                assert ("sham" in effect) == (ALTERATIONS[name].sham is not None)
+                assert effect["slope"]["untrained"][0] <= effect["slope"]["untrained"][1]
+                assert effect["text"].endswith(f"{effect['verdict']}.")
+        table = curves(summary, network)
+        assert list(table) == ["intervention", "unit", "head", "dose", "change", "low", "high"]
+        assert (table.loc[(table["intervention"] == "gain") & (table["dose"] == "0"), "change"] == 0).all()
+
+
+def test_networks_that_were_never_trained_have_few_effects(summary) -> None:
+    verdicts = [
+        effect["verdict"]
+        for entries in summary["networks"].values()
+        for entry in entries.values()
+        for effect in entry["heads"].values()
+    ]
+    assert len(verdicts) == 48
+    assert sum(verdict in ("raises", "lowers") for verdict in verdicts) <= 5
+
+
+def test_a_job_gives_the_same_numbers_twice(found, corpus, scratch) -> None:
+    job = jobs_of(corpus, ("elor",))[1]
+    again = intervene(replace(job, done=job.done.with_name("again")))
+    same = found[(found["fold"] == job.fold) & (found["network"] == "elor")].drop(columns="fold")
+    pd.testing.assert_frame_equal(same.reset_index(drop=True), again, check_exact=False, atol=1e-6)
+
+
+def test_progress_counts_slices_and_leaves_nothing_behind(corpus, scratch, capsys: pytest.CaptureFixture) -> None:
+    jobs = jobs_of(corpus)[:1]
+    run(jobs, Engine("cpu"))
+    assert "interventions: 2/2 slices" in capsys.readouterr().err
+    assert not jobs[0].done.parent.exists()
+
+
+def test_units_are_speakers_or_with_grouped_folds_folds() -> None:
+    table = pd.DataFrame({"speaker": ["a", "a", "b", "c"], "fold": ["g0", "g0", "g0", "g1"]}, index=[3, 5, 7, 9])
+    grouped = Units(table, 0.95)
+    assert grouped.name == "fold"
+    assert grouped.means(pd.Series([1.0, 3.0, 6.0, 5.0], [3, 5, 7, 9])).tolist() == [4.0, 5.0]  # (2 + 6) / 2
+    single = Units(table.assign(fold=table["speaker"]), 0.95)
+    assert single.name == "speaker"
+    assert single.means(pd.Series([1.0, np.nan, 6.0], [3, 5, 7])).tolist() == [1.0, 6.0]
+
+
+SLOPE = {"per_unit": 0.2, "low": 0.1, "high": 0.3, "untrained": [-0.05, 0.1]}
+UP, DOWN, EVEN = ({"change": change, "p": p} for change, p in ((0.2, 0.01), (-0.2, 0.01), (0.1, 0.2)))
+
+
+@pytest.mark.parametrize(
+    ("slope", "doses", "sham", "said"),
+    [
+        ({}, (EVEN, EVEN), None, "raises"),
+        ({}, (DOWN, UP), None, "raises"),
+        ({"per_unit": -0.2, "low": -0.3, "high": -0.1}, (UP, DOWN), None, "lowers"),
+        ({"low": -0.1}, (EVEN, EVEN), None, "no effect found"),
+        ({"low": -0.1}, (EVEN, UP), None, "undecided: single doses move it, but not in step with the dose"),
+        ({"low": -0.1}, (UP, UP), None, "undecided: doses move it both ways"),
+        ({}, (UP, UP), None, "undecided: doses move it both ways"),
+        ({"untrained": [-0.5, 0.5]}, (DOWN, UP), None, "undecided: untrained networks do as much"),
+        ({"untrained": [np.nan, np.nan]}, (DOWN, UP), None, "undecided: untrained networks answer all slices alike"),
+        ({}, (DOWN, UP), (0.3, 0.2, 0.4), "undecided: the processing alone moves it as far"),
+        ({}, (DOWN, UP), (0.05, 0.01, 0.1), "raises"),
+        ({}, (DOWN, UP), (0.3, -0.2, 0.8), "raises"),
+        ({"low": np.nan, "high": np.nan}, (EVEN, EVEN), None, "undecided: fewer than two speakers with such slices"),
+    ],
+)
+def test_verdicts_follow_from_the_numbers(slope, doses, sham, said) -> None:
+    shams = dict(zip(("change", "low", "high"), sham, strict=True)) if sham else None
+    assert verdict(SLOPE | slope, dict(zip(("-1", "1"), doses, strict=True)), shams, none=0.0) == said
+
+
+def test_doses_above_an_infinite_none_all_point_up() -> None:
+    assert verdict(SLOPE, {"-30": UP, "0": UP}, None, none=-np.inf) == "raises"
+    assert verdict(SLOPE, {"-30": DOWN, "0": UP}, None, none=-np.inf) == "undecided: doses move it both ways"
+
+
+def test_untrained_answers_are_stretched_to_the_trained_ones_spread() -> None:
+    """A control network that answers the same at a tenth of the size is as sensitive as the trained one."""
+    rows = []
+    for fold, row in (("F", 0), ("F", 1), ("G", 2), ("G", 3)):
+        for model, size in ((-1, 1.0), (0, 0.1)):
+            one = {"row": row, "over": 0.0, "network": "elor", "model": model, "answer": "arousal", "fold": fold}
+            rows.append(one | {"intervention": "", "dose": np.nan, "value": size * (2 + row % 2)})
+            for dose in (-12.0, -6.0, 6.0, 12.0):
+                rows.append(one | {"intervention": "gain", "dose": dose, "value": size * (2 + row % 2 + dose / 10)})
+    slices = pd.DataFrame({"slice": list("abcd"), "speaker": list("FFGG"), "samples": 10})
+    effect = summarise(pd.DataFrame(rows), slices)["networks"]["elor"]["gain"]["heads"]["arousal"]
+    assert effect["slope"]["per_unit"] == pytest.approx(0.1)
+    assert effect["slope"]["untrained"] == pytest.approx([0.1, 0.1])
+    assert effect["verdict"] == "undecided: untrained networks do as much"
