@@ -1,0 +1,76 @@
+"""A corpus against what it should be: readable, complete, rated, with speakers enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from elor.check import Finding
+from elor.corpora.labels import label, targets
+from elor.corpora.source import open_source
+from elor.corpora.tables import Tables
+from elor.errors import UserError
+from elor.features.slices import plan_slices
+
+FEWEST_SPEAKERS = 3
+"""Fewer cannot be split into training, validation and test."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What params.yaml asks of a corpus; the defaults are the paper's."""
+
+    rater: str = "E-2"
+    target: str = "classes"
+    classes: int = 5
+    low: float = 1.0
+    high: float = 5.0
+    stereo: str = "error"
+    partial: bool = False
+    minimum_s: float = 0.0
+
+
+def corpus(path: Path, wanted: Wanted) -> list[Finding]:
+    """Look at a corpus: every annotation and the header of every sound file is read."""
+    where = Finding("path", str(path))
+    try:
+        source = open_source(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
+        tables = source.read()
+    except UserError as error:
+        return [where, Finding("contents", "cannot be read", remedy=str(error))]
+    return [where, *contents(tables), *labels(tables, wanted)]
+
+
+def contents(tables: Tables) -> Iterator[Finding]:
+    """What the tables count, and how that differs from a complete release."""
+    report = tables.report
+    yield Finding(
+        "contents",
+        f"{report['utterances']:,} utterances, {report['minutes'] / 60:.2f} h, {report['ratings']:,} ratings",
+    )
+    speakers = report["speakers"]
+    few = f"give a corpus of at least {FEWEST_SPEAKERS} speakers: fewer cannot be split"
+    yield Finding("speakers", f"{speakers:,}", remedy=few if speakers < FEWEST_SPEAKERS else "")
+    deviations = report["deviations"]
+    found = f"{len(deviations)}" if deviations else "none"
+    text = "; ".join(deviations[:8]) + (f"; and {len(deviations) - 8} more" if len(deviations) > 8 else "")
+    if report["source"] == "iemocap":
+        remedy = f"compare your copy with the release: {text}" if deviations else ""
+        yield Finding("deviations from the release", found, remedy=remedy)
+    else:
+        yield Finding("deviations", found, note=f"{text[:1].upper()}{text[1:]}." if deviations else "")
+
+
+def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the rater and target that are asked for are to be had, and how many slices that makes."""
+    try:
+        labelled = label(tables, wanted.rater, wanted.classes, wanted.low, wanted.high)
+        chosen = targets(labelled.utterances, labelled.ratings, wanted.target, wanted.classes, wanted.low, wanted.high)
+        slices = plan_slices(labelled.utterances, chosen, wanted.minimum_s)
+    except UserError as error:
+        yield Finding("labels", f"not by {wanted.rater}", remedy=str(error))
+        return
+    rater = labelled.report["labels"]["rater"]
+    yield Finding("labels", f"{len(chosen):,} utterances have {wanted.target} by {rater}")
+    yield Finding("six-second slices", f"{len(slices):,}")

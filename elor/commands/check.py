@@ -1,0 +1,146 @@
+"""`elor check`: is this machine, this corpus, this cache in order?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elor.commands.printing import echo
+from elor.report.text import Format, Notes, Table
+
+if TYPE_CHECKING:
+    from elor.check import Finding
+    from elor.check.corpus import Wanted
+
+DEMO = Path("data/corpus/release")
+"""Where the pipeline puts the demonstration corpus."""
+
+WIDEST = 60
+"""Characters of a finding that a row of the table shows; more is told below it."""
+
+
+def check(
+    path: Annotated[
+        Path | None, typer.Argument(help="A corpus: an IEMOCAP root or a manifest CSV; else that of params.yaml.")
+    ] = None,
+    low: Annotated[float | None, typer.Option(help="Lowest rating of PATH's scale.", show_default=False)] = None,
+    high: Annotated[float | None, typer.Option(help="Highest rating.", show_default=False)] = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Remove the scratch folder's contents; asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Look at this machine, this workspace, a corpus and the scratch folder, and say what must be done.
+
+    Versions against requirements.lock, GPU, memory, disk; git identity; what
+    DVC's cache holds of dvc.lock (not with PATH); the corpus' counts against
+    the release's, missing files, the rater and the slices; unfinished work and
+    its size.
+
+    Exit status: 0 in order, 1 something must be done.
+
+    Examples:
+
+    \b
+        elor check
+        elor check /where/IEMOCAP_full_release
+        elor check my/table.csv --low 1 --high 7
+        elor check --clean
+    """
+    from elor.check import must_be_done
+    from elor.check import scratch as scratches
+    from elor.check.machine import machine
+    from elor.check.workspace import git, workspace
+    from elor.files import scratch_root
+
+    device, wanted, chosen = _asked(path, low, high)
+    areas: dict[str, list[Finding]] = {"machine": machine(device)}
+    if path is None:
+        areas["workspace"] = workspace()
+    elif Path("dvc.yaml").is_file():  # for another corpus the cache says nothing
+        areas["workspace"] = list(git(Path()))
+    areas["corpus"] = _corpus(chosen, wanted)
+    areas["scratch"] = scratches.scratch(scratch_root())
+    echo(_blocks(areas), Format.terminal)
+    if clean:
+        _clean(scratch_root(), yes)
+    if any(must_be_done(findings) for findings in areas.values()):
+        raise typer.Exit(1)
+
+
+def _asked(path: Path | None, low: float | None, high: float | None) -> tuple[str, Wanted, Path | None]:
+    """Device, demands and corpus of params.yaml, or of the options for another corpus."""
+    from elor.check.corpus import Wanted
+    from elor.params import load
+
+    if not Path("params.yaml").is_file():
+        return "auto", Wanted(low=1.0 if low is None else low, high=5.0 if high is None else high), path
+    params = load()
+    own, how = params.corpus, params.labels
+    given = Path(own.path) if path is None else path
+    scale = (own.low, own.high) if path is None else (1.0, 5.0)
+    wanted = Wanted(
+        rater=how.rater,
+        target=how.target,
+        classes=how.classes,
+        low=scale[0] if low is None else low,
+        high=scale[1] if high is None else high,
+        stereo=own.stereo,
+        partial=own.partial,
+        minimum_s=params.slices.minimum_s,
+    )
+    return params.engine.device, wanted, given
+
+
+def _corpus(path: Path | None, wanted: Wanted) -> list[Finding]:
+    from elor.check import Finding
+    from elor.check.corpus import corpus
+    from elor.corpora.demo import load_recipe
+    from elor.errors import UserError
+
+    if path is None:
+        return [Finding("path", "none given", note="`elor check PATH` looks at a corpus.")]
+    if path.suffix not in (".yaml", ".yml"):
+        return corpus(path, wanted)
+    try:
+        load_recipe(path)
+    except UserError as error:
+        return [Finding("recipe", str(path), remedy=str(error))]
+    if not DEMO.is_dir():
+        return [Finding("recipe", str(path)), Finding("contents", "not made yet", note="`dvc repro` makes the corpus.")]
+    return [Finding("recipe", str(path)), *corpus(DEMO, wanted)]
+
+
+def _blocks(areas: dict[str, list[Finding]]) -> list[Table | Notes]:
+    """A table of everything, the notes, and the verdict."""
+    from elor.check import must_be_done
+
+    groups = tuple(
+        tuple((area, finding.what, _short(finding.found), finding.state) for finding in findings)
+        for area, findings in areas.items()
+    )
+    everything = [finding for findings in areas.values() for finding in findings]
+    blocks: list[Table | Notes] = [Table("What was looked at", ("", "", "found", ""), groups, labels=4)]
+    if notes := [finding.note for finding in everything if finding.note]:
+        blocks.append(Notes("Worth knowing", tuple(notes)))
+    if remedies := must_be_done(everything):
+        count = "One thing" if len(remedies) == 1 else f"{len(remedies)} things"
+        blocks.append(Notes(f"{count} must be done", tuple(f"- {remedy}" for remedy in remedies)))
+    else:
+        blocks.append(Notes("In order", ("Nothing must be done.",)))
+    return blocks
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDEST else f"...{text[3 - WIDEST :]}"
+
+
+def _clean(root: Path, yes: bool) -> None:
+    from elor.check import scratch, size
+
+    freed = scratch.total(root)
+    question = f"Remove {size(freed)} of unfinished work and kept vectors in {root}?"
+    if freed and not yes and not typer.confirm(question, err=True):
+        typer.echo("Nothing was removed.")
+        return
+    typer.echo(f"{size(scratch.clean(root))} removed from {root}.")

@@ -1,0 +1,160 @@
+"""`elor corpus make` and `elor corpus import`: a corpus from nothing, and from other people's label files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elor.errors import UserError
+
+if TYPE_CHECKING:
+    from elor.foreign.labels import Labels
+
+corpus = typer.Typer(
+    name="corpus",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Make the demonstration corpus, or a manifest from another corpus' label files.",
+)
+
+
+class Kind(StrEnum):
+    """Formats of label files."""
+
+    msp_improv = "msp-improv"
+    msp_podcast = "msp-podcast"
+    csv = "csv"
+
+
+class UnknownSpeakers(StrEnum):
+    """What becomes of segments whose speaker is not known."""
+
+    leave_out = "leave-out"
+    together = "together"
+
+
+@corpus.command()
+def make(
+    folder: Annotated[Path, typer.Argument(help="Where to write it; made if need be.")],
+    utterances: Annotated[int, typer.Option(min=20, help="Turns; 420 are half an hour of sound and 60 MB.")] = 420,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other turns, moods and syllables.")] = 1,
+    recipe: Annotated[Path, typer.Option(help="What is planted, by whom, and how it is rated.")] = Path(
+        "data/demo.yaml"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Replace a corpus that stands there.")] = False,
+) -> None:
+    """Write the demonstration corpus: pseudo-speech with planted emotion, in IEMOCAP's layout.
+
+    Beside the folder release/ stand truth.csv (every planted value) and
+    segments.csv (where speech and pauses are). The same recipe, size and seed
+    give the same bytes.
+
+    Examples:
+
+    \b
+        elor corpus make /tmp/toy --utterances 60
+        elor corpus make /tmp/other --seed 2
+        dvc exp run -S corpus.path=/tmp/other
+    """
+    from elor.corpora.demo import generate, load_recipe
+    from elor.corpora.source import open_source
+
+    plan = load_recipe(recipe)
+    if (folder / "release").exists() and not force:
+        raise UserError(f"{folder / 'release'} exists; choose another folder, or give --force to replace it.")
+    generate(plan, utterances, seed, folder)
+    report = open_source(folder).read().report
+    typer.echo(
+        f"{folder}: {report['utterances']:,} utterances by {report['speakers']} speakers, {report['minutes']:.1f} min, "
+        f"{report['ratings']:,} ratings.\nUse it: dvc exp run -S corpus.path={folder}"
+    )
+
+
+@corpus.command("import")
+def import_(
+    labels: Annotated[Path, typer.Argument(help="The label file.", show_default=False)],
+    kind: Annotated[Kind, typer.Option(help="Its format.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("manifest.csv"),
+    audio: Annotated[Path | None, typer.Option(help="Folder of the sound files; else that of the label file.")] = None,
+    speakers: Annotated[Path | None, typer.Option(help="msp-podcast: the consensus table that names them.")] = None,
+    consensus: Annotated[bool, typer.Option("--consensus", help="msp-improv: averages instead of raters.")] = False,
+    column: Annotated[list[str] | None, typer.Option(metavar="OURS=THEIRS", help="csv: a column's name.")] = None,
+    low: Annotated[float, typer.Option(help="csv: lowest rating of the scale.")] = 1.0,
+    high: Annotated[float, typer.Option(help="csv: highest rating.")] = 5.0,
+    reverse: Annotated[list[str] | None, typer.Option(help="csv: a dimension whose low end means much.")] = None,
+    partition: Annotated[list[str] | None, typer.Option(help="Keep this partition only; may be repeated.")] = None,
+    unknown_speakers: Annotated[
+        UnknownSpeakers, typer.Option(help="Leave their segments out, or treat them as one person.")
+    ] = UnknownSpeakers.leave_out,
+    partial: Annotated[bool, typer.Option("--partial", help="Go on without sound files that are missing.")] = False,
+) -> None:
+    """Write a manifest, the one CSV that describes any corpus, from another corpus' label file.
+
+    \b
+        msp-improv   Evalution.txt: activation, which runs downwards there,
+                     is turned round; who speaks is read from the turn
+        msp-podcast  labels_consensus.csv, labels_detailed.csv or labels.txt,
+                     1 .. 7; partitions Train, Development, Test1, ...
+        csv          any table; --column, --low, --high, --reverse describe it.
+                     Ours are file speaker valence arousal, and if you have
+                     them dominance rater emotion gender session scenario
+                     partition start end
+
+    Sound files are found by name below --audio and stay where they are. What
+    was changed or left out is printed.
+
+    Examples:
+
+    \b
+        elor corpus import MSP-IMPROV/Evalution.txt --kind msp-improv
+        elor corpus import Labels/labels_consensus.csv --kind msp-podcast \\
+            --audio Audios --partition Test1
+        elor corpus import mine.csv --kind csv --column arousal=activation \\
+            --reverse arousal --low 1 --high 9
+    """
+    from elor.foreign.manifest import write
+
+    found = _read(labels, kind, speakers, consensus, column or [], (low, high), reverse or [])
+    home = audio or labels.parent
+    written = write(found, home, output, partition or [], unknown_speakers.value, partial)
+    typer.echo(
+        f"{output}: {written.rows:,} ratings of {written.segments:,} segments by {written.speakers:,} speakers, on "
+        f"{found.low:g} .. {found.high:g}, low to high."
+    )
+    for note in written.notes:
+        typer.echo(f"- {note}")
+    typer.echo(f"Use it: dvc exp run -S corpus.path={output}{_settings(found, written.raters)}")
+
+
+def _read(
+    labels: Path,
+    kind: Kind,
+    speakers: Path | None,
+    consensus: bool,
+    column: list[str],
+    scale: tuple[float, float],
+    reverse: list[str],
+) -> Labels:
+    from elor.foreign import columns, msp_improv, msp_podcast
+
+    if kind is Kind.msp_improv:
+        return msp_improv.read(labels, consensus)
+    if kind is Kind.msp_podcast:
+        return msp_podcast.read(labels, speakers)
+    pairs = [text.partition("=") for text in column]
+    if wrong := [f"{ours}{sign}{theirs}" for ours, sign, theirs in pairs if not (ours and theirs)]:
+        raise UserError(f"--column {wrong[0]} is no pair; write OURS=THEIRS, for instance arousal=activation.")
+    return columns.read(labels, {ours: theirs for ours, _, theirs in pairs}, *scale, reverse)
+
+
+def _settings(labels: Labels, raters: int) -> str:
+    """What params.yaml must be told beside the path."""
+    scale = (
+        ""
+        if (labels.low, labels.high) == (1.0, 5.0)
+        else f" -S corpus.low={labels.low:g} -S corpus.high={labels.high:g}"
+    )
+    return scale + (" -S labels.rater=mean" if raters > 1 else "")

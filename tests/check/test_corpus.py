@@ -1,0 +1,59 @@
+"""A corpus: readable, complete, rated, with speakers enough."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from elor.check.corpus import Wanted, corpus
+from elor.corpora import release
+from tests.corpora.release import write_sound
+
+
+def table(folder: Path, speakers: str, valence: float = 4) -> Path:
+    rows = ["file,speaker,valence,arousal"]
+    for index, speaker in enumerate(speakers):
+        write_sound(folder / f"{index}.wav", 16_000 * (1 + 9 * (index == 0)))
+        rows.append(f"{index}.wav,{speaker},{valence},2")
+    (folder / "table.csv").write_text("\n".join(rows) + "\n")
+    return folder / "table.csv"
+
+
+def test_a_good_table_is_counted(tmp_path: Path) -> None:
+    findings = {finding.what: finding for finding in corpus(table(tmp_path, "xyz"), Wanted())}
+    assert findings["contents"].found == "3 utterances, 0.00 h, 3 ratings"
+    assert findings["six-second slices"].found == "4"  # ten seconds are two
+    assert findings["labels"].found == "3 utterances have classes by gold"
+    assert findings["deviations"].note.startswith("No column rater")
+    assert not [finding for finding in findings.values() if finding.remedy]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"speakers": "xx"}, "at least 3 speakers"),
+        ({"valence": 6}, "outside the declared range 1..5"),
+        ({"lost": True}, "1 sound file of"),
+        ({"wanted": Wanted(target="emotion")}, "labels.target emotion"),
+    ],
+)
+def test_faults_must_be_mended(tmp_path: Path, change: dict, message: str) -> None:
+    path = table(tmp_path, change.get("speakers", "xyz"), change.get("valence", 4))
+    if change.get("lost"):
+        (tmp_path / "1.wav").unlink()
+    remedies = [finding.remedy for finding in corpus(path, change.get("wanted", Wanted())) if finding.remedy]
+    assert len(remedies) == 1
+    assert message in remedies[0]
+
+
+def test_a_release_that_counts_otherwise_must_be_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.corpora import release as invented
+
+    invented.build(tmp_path / "release")
+    (clean,) = [f for f in corpus(tmp_path / "release", Wanted()) if f.what == "deviations from the release"]
+    assert clean.state == "ok"  # a miniature is not held against the release
+    monkeypatch.setattr(release, "looks_complete", lambda dialogues: True)
+    (many,) = [f for f in corpus(tmp_path / "release", Wanted(partial=True)) if f.what == "deviations from the release"]
+    assert many.state == "fix"
+    assert "dialogues of Ses01, where the release has 28" in many.remedy
+    assert pd.Series(release.DIALOGUES).sum() == 151

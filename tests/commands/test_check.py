@@ -1,0 +1,92 @@
+"""`elor check`: the verdict, its exit status, and --clean."""
+
+import re
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from elor.commands import app
+from elor.files import scratch
+from tests.check.test_corpus import table
+
+Elor = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is no workspace, a scratch folder of its own."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
+
+
+def test_a_corpus_in_order(tmp_path: Path, elor: Elor) -> None:
+    result = elor("check", table(tmp_path, "xyz"))
+    assert result.exit_code == 0, result.stdout
+    assert result.stdout.endswith("In order\nNothing must be done.\n")
+    assert re.search(r"^corpus +six-second slices +4 +ok$", result.stdout, re.MULTILINE)
+    assert max(map(len, result.stdout.splitlines())) <= 110
+
+
+def test_what_must_be_done_stands_last_and_decides_the_status(tmp_path: Path, elor: Elor) -> None:
+    result = elor("check", table(tmp_path, "xx", valence=7), "--high", "6")
+    assert result.exit_code == 1
+    verdict = result.stdout.split("One thing must be done\n")[1]
+    assert "outside the declared range 1..6" in " ".join(verdict.split())
+    assert elor("check", table(tmp_path, "xyz", valence=7), "--high", "7").exit_code == 0
+
+
+def test_without_a_workspace_or_a_path_it_says_what_is_missing(elor: Elor) -> None:
+    result = elor("check")
+    assert result.exit_code == 1
+    assert "change into the project's folder" in result.stdout
+
+
+def test_a_workspace_gives_the_corpus_its_rater_and_range(tmp_path: Path, elor: Elor) -> None:
+    root = Path(__file__).parents[2]
+    text = (root / "params.yaml").read_text().replace("path: data/demo.yaml", f"path: {table(tmp_path, 'xyz', 7)}")
+    Path("params.yaml").write_text(text)
+    assert "outside the declared range 1..5" in " ".join(elor("check").stdout.split())
+    Path("params.yaml").write_text(text.replace("\n  high: 5\n", "\n  high: 9\n"))
+    assert "six-second slices" in elor("check").stdout
+    Path("params.yaml").write_text(text.replace(f"path: {tmp_path / 'table.csv'}", f"path: {root / 'data/demo.yaml'}"))
+    assert "not made yet" in elor("check").stdout
+    Path("params.yaml").write_text("profile: demo\n")
+    broken = elor("check")
+    assert (broken.exit_code, broken.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(("answer", "options", "left"), [("n\n", [], 1), ("y\n", [], 0), ("", ["--yes"], 0)])
+def test_clean_asks(tmp_path: Path, answer: str, options: list[str], left: int) -> None:
+    (scratch("train", 1) / "state").write_bytes(b"x" * 2000)
+    arguments = ["check", str(table(tmp_path, "xyz")), "--clean", *options]
+    result = CliRunner().invoke(app, arguments, input=answer)
+    assert result.exit_code == 0, result.output
+    assert len([path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]) == left
+    assert ("2 kB removed" if not left else "Nothing was removed") in result.stdout
+
+
+def test_version_and_completion(elor: Elor, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert elor("--version").stdout == f"elor {metadata.version('elor')}\n"
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    shown = CliRunner().invoke(app, ["--show-completion", "bash"], prog_name="elor")
+    assert shown.exit_code == 0
+    assert "_ELOR_COMPLETE=complete_bash" in shown.stdout
+    words = {"_ELOR_COMPLETE": "complete_bash", "COMP_WORDS": "elor ch", "COMP_CWORD": "1"}
+    completed = CliRunner().invoke(app, [], env=words, prog_name="elor")
+    assert completed.stdout.split() == ["check"]
+
+
+def test_help_has_examples(elor: Elor) -> None:
+    assert "elor check --clean" in elor("check", "--help").stdout.split("Examples")[1]
+
+
+def test_a_path_in_a_workspace_asks_for_the_identity_and_not_for_the_cache(tmp_path: Path, elor: Elor) -> None:
+    Path("dvc.yaml").write_text("stages: {}\n")
+    result = elor("check", table(tmp_path, "xyz"))
+    assert result.exit_code == 1
+    assert "`git init`: DVC needs one" in result.stdout
+    assert "cache" not in result.stdout

@@ -1,0 +1,131 @@
+"""`elor corpus`: what it writes, the corpus readers read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from elor.corpora.labels import label
+from elor.corpora.source import open_source
+from elor.files import file_digest
+from tests.corpora.release import write_sound
+from tests.foreign import files
+
+Elor = Callable[..., Result]
+RECIPE = Path(__file__).parents[2] / "data/demo.yaml"
+
+
+def imported(elor: Elor, *arguments: object) -> str:
+    result = elor("corpus", "import", *arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def refused(elor: Elor, *arguments: object) -> str:
+    result = elor("corpus", "import", *arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("elor corpus: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_a_made_corpus_is_read_back_and_repeats_itself(tmp_path: Path, elor: Elor) -> None:
+    for name in ("a", "b"):
+        result = elor("corpus", "make", tmp_path / name, "--utterances", 70, "--seed", 3, "--recipe", RECIPE)
+        assert result.exit_code == 0, result.output
+    assert f"Use it: dvc exp run -S corpus.path={tmp_path / 'b'}" in result.stdout
+    tables = open_source(tmp_path / "a").read()
+    assert f"{len(tables.utterances)} utterances by 10 speakers" in result.stdout
+    assert file_digest(tmp_path / "a/truth.csv") == file_digest(tmp_path / "b/truth.csv")
+    again = elor("corpus", "make", tmp_path / "a", "--recipe", RECIPE)
+    assert again.exit_code == 1
+    assert "give --force to replace it" in again.stderr
+
+
+def test_msp_improv_becomes_a_corpus(tmp_path: Path, elor: Elor) -> None:
+    labels, output = files.improv(tmp_path / "improv"), tmp_path / "tables/improv.csv"
+    text = imported(elor, labels, "--kind", "msp-improv", "--output", output)
+    assert "5 ratings of 3 segments by 3 speakers, on 1 .. 5" in text
+    assert "activation, released from 1 (active) to 5 (calm), was turned round" in text
+    assert text.endswith(f"dvc exp run -S corpus.path={output} -S labels.rater=mean\n")
+    tables = open_source(output).read()
+    ratings = tables.ratings.set_index(["utterance", "rater"]).arousal
+    assert ratings.to_dict() == files.AROUSAL
+    assert set(tables.utterances.speaker) == {"F01", "M01", "M03"}
+    assert set(tables.utterances.emotion) == {"angry", "sad", "happy"}
+    assert (tables.utterances.samples == 8000).all()
+    labelled = label(tables, "mean", 5, 1, 5).utterances.set_index("utterance").arousal
+    assert labelled["MSP-IMPROV-S01A-F01-S-FM02"] == 4  # raters 5 and 4: half goes up
+    assert labelled["MSP-IMPROV-S01A-F01-S-MF01"] == 0
+
+
+def test_msp_podcast_on_its_own_range(tmp_path: Path, elor: Elor) -> None:
+    labels, output = files.podcast(tmp_path / "pod"), tmp_path / "pod.csv"
+    where = ("--kind", "msp-podcast", "--audio", tmp_path / "pod/Audios", "--output", output)
+    text = imported(elor, labels / "labels_consensus.csv", *where)
+    assert "1 rating of unknown speakers left out (MSP-PODCAST_0003_0001.wav)" in text
+    assert "-S corpus.low=1 -S corpus.high=7\n" in text
+    tables = open_source(output, low=1, high=7).read()
+    assert list(tables.utterances.gender) == ["M", "M", "F"]
+    labelled = label(tables, "E-2", 5, 1, 7).utterances  # classes: bins of 1.5
+    assert list(labelled.arousal) == [3, 2, 0]
+    assert list(labelled.valence) == [1, 2, 4]
+    imported(elor, labels / "packed.csv", *where)
+    assert set(open_source(output, low=1, high=7).read().ratings.rater) == {"WORKER1", "WORKER2"}
+
+
+def test_unknown_speakers_and_partitions_as_asked(tmp_path: Path, elor: Elor) -> None:
+    labels, output = files.podcast(tmp_path / "pod") / "labels_consensus.csv", tmp_path / "pod.csv"
+    where = ("--kind", "msp-podcast", "--audio", tmp_path / "pod", "--output", output)
+    assert "by 3 speakers" in imported(elor, labels, *where, "--unknown-speakers", "together")
+    assert ",unknown," in output.read_text()
+    text = imported(elor, labels, *where, "--partition", "Test1", "--partition", "Train")
+    assert "3 ratings of 3 segments by 2 speakers" in text
+    assert "has no partition Test9; there are Test1, Test2, Train" in refused(
+        elor, labels, *where, "--partition", "Test9"
+    )
+    assert "Nothing of" in refused(elor, labels, *where, "--partition", "Test2")
+
+
+def test_missing_and_ambiguous_sounds_are_named_and_nothing_is_written(tmp_path: Path, elor: Elor) -> None:
+    labels, output = files.improv(tmp_path), tmp_path / "out.csv"
+    sound = next(tmp_path.rglob("MSP-IMPROV-S05H*.wav"))
+    write_sound(tmp_path / "copy" / sound.name, 8000)
+    where = (labels, "--kind", "msp-improv", "--output", output)
+    assert "Several files below" in (error := refused(elor, *where))
+    assert "MSP-IMPROV-S05H-M03-T-MF01" in error
+    sound.unlink()
+    (tmp_path / "copy" / sound.name).unlink()
+    assert "1 sound file missing below" in (error := refused(elor, *where))
+    assert "MSP-IMPROV-S05H-M03-T-MF01" in error
+    assert not output.exists()
+    assert "1 sound file missing" in imported(elor, *where, "--partial")
+    assert len(open_source(output).read().utterances) == 2
+    assert "is no folder" in refused(elor, *where, "--audio", tmp_path / "nowhere")
+
+
+def test_any_table(tmp_path: Path, elor: Elor) -> None:
+    for name in ("a", "b"):
+        write_sound(tmp_path / f"wav/{name}.wav", 16_000)
+    table, output = tmp_path / "mine.csv", tmp_path / "out/manifest.csv"
+    table.write_text("clip\twho\tv\tcalm\tfrom\twav/to\nwav/a.wav\tx\t9\t1\t0\t0.5\nb\ty\t1\t9\t\t\n")
+    names = ("file=clip", "speaker=who", "valence=v", "arousal=calm", "start=from", "end=wav/to")
+    options = [word for name in names for word in ("--column", name)]
+    where = (table, "--kind", "csv", *options, "--low", 1, "--high", 9, "--reverse", "arousal", "--output", output)
+    imported(elor, *where)
+    tables = open_source(output, low=1, high=9).read()
+    assert list(tables.ratings.arousal) == [9.0, 1.0]
+    assert list(tables.utterances.samples) == [8000, 16_000]
+    assert "--column x is no pair" in refused(elor, table, "--kind", "csv", "--column", "x")
+    table.write_text(table.read_text().replace("0.5", "-1"))
+    output.unlink()
+    assert "The manifest was not written: Line 2 of" in refused(elor, *where)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("verb", ["make", "import"])
+def test_help_has_examples(elor: Elor, verb: str) -> None:
+    result = elor("corpus", verb, "--help")
+    assert result.exit_code == 0
+    assert f"elor corpus {verb} " in result.stdout.split("Examples")[1]

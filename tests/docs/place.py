@@ -1,0 +1,86 @@
+"""A place in which the documentation's commands work: a toy workspace, with the files that the pages name."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from elor.explain.claims.rows import claims
+from elor.files import write_json
+from elor.networks import Architecture, TwoHeadNetwork
+from elor.tables import read_table
+from elor.targets import heads
+from elor.training.checkpoint import save
+from tests.check.test_corpus import table
+from tests.commands.workspace import make_workspace
+from tests.corpora.release import build, write_sound
+from tests.explain.claimed import facts
+from tests.foreign import files
+
+ROOT = Path(__file__).parents[2]
+
+
+def make_place(folder: Path) -> Path:
+    """Write everything, and commit it four times: HEAD and the experiments that the pages compare it with."""
+    make_workspace(folder)
+    for name in ("dvc.yaml", "data/demo.yaml", "requirements.lock", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    build(folder / "where/IEMOCAP_full_release")
+    write_json(folder / "metrics/claims.json", claims(facts(1)))
+    corpora(folder)
+    recordings(folder)
+    models(folder)
+    run(folder, "git", "init", "-q", "-b", "main")
+    run(folder, sys.executable, "-m", "dvc", "init", "-q")
+    run(folder, "git", "config", "user.name", "a")
+    run(folder, "git", "config", "user.email", "a@b")
+    run(folder, "git", "add", "-f", "metrics", "params.yaml", "dvc.yaml", ".gitignore")
+    run(folder, "git", "commit", "-qm", "a run")
+    for name in ("seed-2", "seed-3", "other", "mine", "shuffled"):
+        run(folder, "git", "tag", name)
+    return folder
+
+
+def corpora(folder: Path) -> None:
+    """The tables and label files of the pages on corpora."""
+    table(folder / "my", "xyz")
+    seven = (folder / "my/table.csv").read_text().replace(",4,", ",7,")
+    (folder / "my/seven.csv").write_text(seven)
+    files.improv(folder / "MSP-IMPROV")
+    labels = files.podcast(folder / "MSP-PODCAST")
+    (labels / "packed.csv").rename(labels / "labels_detailed.csv")
+    (folder / "labels.csv").write_text("file,speaker,valence,activation\nmy/0.wav,x,9,1\nmy/1.wav,y,1,9\n")
+    (folder / "my/labels.txt").write_text("a anna 4 2\nb bert 1 5\nc carl 3 3\n")
+    for name in "abc":
+        write_sound(folder / f"my/wav/{name}.wav", 8000)
+
+
+def recordings(folder: Path) -> None:
+    """Sounds to predict, and predictions to score."""
+    for name in ("interview.wav", "turn.wav"):
+        write_sound(folder / name, 32_000)
+    for name in ("mine.csv", "predictions.csv"):
+        shutil.copy(folder / "data/predictions/elor.csv", folder / name)
+
+
+def models(folder: Path) -> None:
+    """Untrained networks where trained ones are expected."""
+    torch.manual_seed(0)
+    for network in ("elor", "ftr"):
+        layers = ((2,), (64,), (400,)) if network == "elor" else ((), (), ())
+        shape = Architecture(
+            network, heads("classes", 5), *layers, stride=16, hidden=(4,), dropout=0.0, standardize=True
+        )
+        for fold in read_table(folder / "data/folds.csv")["fold"].unique():
+            notes = {"fold": fold, "architecture": asdict(shape), "epoch": 1}
+            save(folder / f"data/models/{network}/{fold}.safetensors", TwoHeadNetwork(shape).state_dict(), notes)
+
+
+def run(folder: Path, *command: str) -> None:
+    """Run a command in a folder; it must succeed."""
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)

@@ -1,0 +1,22 @@
+"""What pyproject.toml says of the package agrees with what the code checks."""
+
+import tomllib
+from pathlib import Path
+
+from elor.check import machine
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+
+
+def test_pythons_of_the_classifiers_are_those_that_are_checked() -> None:
+    named = [text.rsplit(" ", 1)[1] for text in PROJECT["classifiers"] if text.startswith("Programming Language")]
+    versions = [tuple(map(int, name.split("."))) for name in named]
+    assert (min(versions), max(versions)) == (machine.PYTHON, machine.TESTED)
+    assert PROJECT["requires-python"] == f">={min(named)}"
+
+
+def test_every_requirement_is_pinned() -> None:
+    pins = machine.read_pins(Path(__file__).parents[1] / "requirements.lock")
+    names = {name.lower().replace("_", "-") for name in pins}
+    lacking = [text for text in PROJECT["dependencies"] if text.split(">")[0].split("=")[0].strip() not in names]
+    assert lacking == []
