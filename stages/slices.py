@@ -4,7 +4,7 @@ from pathlib import Path
 
 from elor.corpora.labels import targets
 from elor.corpora.tables import read_ratings, read_utterances
-from elor.features.slices import plan_slices, write_slices
+from elor.features.slices import plan_slices, shuffled, write_slices
 from elor.params import load
 from elor.tables import write_table
 from stages import main
@@ -17,6 +17,8 @@ def slices() -> None:
     how, corpus = params.labels, params.corpus
     utterances, ratings = read_utterances(Path("data/utterances.csv")), read_ratings(Path("data/ratings.csv"))
     wanted = targets(utterances, ratings, how.target, how.classes, corpus.low, corpus.high)
+    if how.shuffle:
+        wanted = shuffled(wanted, utterances, params.seed)
     plan = plan_slices(utterances, wanted, params.slices.minimum_s)
     write_slices(plan, utterances, source_of(corpus).root, Path("data/slices.npy"), corpus.stereo)
     write_table(plan, Path("data/slices.csv"))

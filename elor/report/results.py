@@ -88,10 +88,10 @@ class Results:
             UserError: if a file is absent or no JSON.
         """
         scores: dict[str, dict[str, Scores]] = {}
-        for key in _read(folder / "uar.json"):
+        for key in read_json(folder / "uar.json"):
             dimension, network = key.split(".", 1)
-            scores.setdefault(dimension, {})[network] = _read(folder / dimension / f"{network}.json")
-        others = (_read(folder / f"{name}.json") for name in ("comparisons", "agreement", "protocol", "corpus"))
+            scores.setdefault(dimension, {})[network] = read_json(folder / dimension / f"{network}.json")
+        others = (read_json(folder / f"{name}.json") for name in ("comparisons", "agreement", "protocol", "corpus"))
         return cls(scores, *others)
 
     @classmethod
@@ -137,6 +137,22 @@ def results(found: Results) -> list[Block]:
     if found.comparisons["comparisons"]:
         blocks.append(comparisons(found))
     return [*blocks, reading(found), setting(found)]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of metrics.
+
+    Raises:
+        UserError: if it is absent or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist: run dvc repro, which makes it, in the folder of the project."
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}); run dvc repro again.") from None
 
 
 def title(network: str) -> str:
@@ -316,14 +332,3 @@ def _ceiling(found: Results) -> Iterator[str]:
         f"Evaluators among themselves: Krippendorff's ordinal alpha {', '.join(known)}; all agree on both in "
         f"{100 * found.agreement['exact']:.0f} % of {plural(found.agreement['exact_utterances'], 'utterance')}."
     )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist: run dvc repro, which makes it, in the folder of the project."
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON ({error}); run dvc repro again.") from None

@@ -11,7 +11,7 @@ import soundfile
 
 from elor.errors import UserError
 from elor.features.packed import opened
-from elor.features.slices import SLICE_SAMPLES, plan_slices, slice_count, split, write_slices
+from elor.features.slices import SLICE_SAMPLES, plan_slices, shuffled, slice_count, split, write_slices
 
 SECOND = 16_000
 
@@ -174,3 +174,19 @@ def test_an_array_of_another_shape_is_a_sentence(tmp_path: Path) -> None:
     np.save(tmp_path / "slices.npy", np.zeros((2, 5), dtype=np.int16))
     with pytest.raises(UserError, match=r"int16 \(2, 5\) where int16 \(n, 96000\)"):
         opened(tmp_path / "slices.npy", (SLICE_SAMPLES,), "int16")
+
+
+def test_shuffled_labels_stay_with_their_speaker_and_with_each_other() -> None:
+    turns = utterances({f"{speaker}{turn}": SECOND for turn in range(40) for speaker in "ABC"})
+    given = targets(list(turns["utterance"])).assign(arousal=lambda table: table["valence"] * 2.0)
+    given.loc[[3, 70], "valence"] = np.nan
+    found = shuffled(given, turns, seed=1)
+    kept = given.dropna().reset_index(drop=True)
+    assert list(found["utterance"]) == list(kept["utterance"])
+    assert (found["arousal"] == found["valence"] * 2).all()
+    for speaker in "ABC":
+        own = kept["utterance"].str.startswith(speaker)
+        assert sorted(found.loc[own, "valence"]) == sorted(kept.loc[own, "valence"])
+        assert (found.loc[own, "valence"] != kept.loc[own, "valence"]).mean() > 0.8
+    pd.testing.assert_frame_equal(found, shuffled(given, turns, seed=1))
+    assert not found.equals(shuffled(given, turns, seed=2))

@@ -1,0 +1,39 @@
+"""`elor claims`: the paper's claims, each with its verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from elor.commands.printing import echo
+from elor.commands.runs import read
+from elor.report.claims import claims as blocks
+from elor.report.results import read_json
+from elor.report.text import Format
+
+How = Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")]
+
+
+def claims(
+    how: How = Format.terminal,
+    against: Annotated[
+        str | None, typer.Option(metavar="REVISION", help="A commit, branch, or DVC experiment to set beside.")
+    ] = None,
+    metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
+) -> None:
+    """Print what became of the paper's claims: its number, ours, the control, the verdict, and all of it in words.
+
+    The control of the whole table is a run that learns labels shuffled within speakers.
+
+    Examples:
+
+    \b
+        elor claims
+        dvc exp run -S labels.shuffle=true --name shuffled
+        elor claims --against shuffled
+    """
+    file = metrics / "claims.json"
+    other = None if against is None else read(against, file)
+    echo(blocks(read_json(file), other, against or ""), how)

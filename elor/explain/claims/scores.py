@@ -1,0 +1,236 @@
+"""Pieces of evidence from predictions and ratings: paired tests over speakers that `evaluate` does not print.
+
+A score is a function of tallies that add up over speakers (`elor.evaluation`), so every difference of scores has a
+jackknife interval over speakers and a sign-flip p: exact, by exchange, where the two sides could change places (two
+networks on the same slices, two raters of the same utterances), and of the jackknife's pseudo-values where they could
+not (two heads, two kinds of score).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import xlogy
+from scipy.stats import rankdata
+
+from elor.evaluation.comparisons import difference_interval, exchange, sign_flip
+from elor.evaluation.continuous import ccc
+from elor.evaluation.intervals import NOWHERE, Statistic, jackknife, speaker_interval
+from elor.evaluation.recall import Array, ratio, uar, war
+from elor.evaluation.tables import Judged
+from elor.explain.claims.decide import Evidence, Missing
+from elor.explain.claims.evidence import TITLES, p_text
+from elor.explain.correlation import fisher, pearson
+
+FEWEST = 50
+"""Utterances that two raters must have in common to be compared."""
+
+
+class Difference(NamedTuple):
+    """A difference of two scores, with its interval over speakers and a two-sided p."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Predictions beside the truth, and the ratings.
+
+    Attributes:
+        judged: by head and network.
+        ratings: of evaluators, as classes: utterance, rater, speaker, valence, arousal.
+        rater: whose ratings are the labels.
+        classes: of a dimension.
+        confidence: of intervals.
+        draws: random sign patterns above 20 speakers.
+        seed: of those.
+    """
+
+    judged: Mapping[str, Mapping[str, Judged]]
+    ratings: pd.DataFrame
+    rater: str
+    classes: int
+    confidence: float = 0.95
+    draws: int = 10_000
+    seed: int = 0
+
+    @property
+    def smallest_p(self) -> float:
+        """The smallest p of a sign-flip test over the speakers that were predicted; 1 without any."""
+        judged = [one for networks in self.judged.values() for one in networks.values()]
+        return 2.0 ** (1 - len(np.unique(judged[0].speaker))) if judged else 1.0
+
+
+def better(scored: Scored, heads: Sequence[str], one: str, other: str) -> Evidence:
+    """One network's pooled score exceeds another's, in the mean over heads.
+
+    Raises:
+        Missing: if a head or network was not predicted, or there is one speaker only.
+    """
+    a, b = (_tallies(scored, heads, (network,)) for network in (one, other))
+    name, score = _score(scored, heads)
+
+    def mean(tallies: NDArray) -> Array:
+        return score(tallies).mean((-2, -1))
+
+    test = exchanged(a, b, mean, scored)
+    reached = [float(mean(tallies.sum(0))) for tallies in (a, b)]
+    text = f"{TITLES[one]} reaches {name} {reached[0]:.3f}, {TITLES[other]} {reached[1]:.3f}"
+    return _evidence(text, test, reached[0], TITLES[other], reached[1])
+
+
+def easier(scored: Scored, one: str, other: str) -> Evidence:
+    """One head's score exceeds another's, in the mean over networks."""
+    tallies = _tallies(scored, (one, other), _networks(scored, one))
+    name, score = _score(scored, (one, other))
+    reached = [float(part) for part in score(tallies.sum(0)).mean(0)]
+    test = paired(tallies, lambda t: np.subtract(*np.moveaxis(score(t), -1, 0)).mean(-1), scored)
+    text = f"the networks' mean {name} is {reached[0]:.3f} for {one} and {reached[1]:.3f} for {other}"
+    return _evidence(text, test, reached[0], other, reached[1])
+
+
+def weighted_above(scored: Scored, heads: Sequence[str]) -> Evidence:
+    """WAR exceeds UAR, in the mean over networks and heads."""
+    tallies = _tallies(scored, heads, _networks(scored, heads[0]))
+    if _score(scored, heads)[0] != "UAR":
+        raise Missing("networks that answer with values have no recall")
+    test = paired(tallies, lambda t: (war(t) - uar(t)).mean((-2, -1)), scored)
+    reached = [float(score(tallies.sum(0)).mean()) for score in (war, uar)]
+    text = f"the networks' mean WAR is {reached[0]:.3f}, their mean UAR {reached[1]:.3f}"
+    return _evidence(text, test, reached[0], "UAR", reached[1])
+
+
+def extremes(scored: Scored, network: str | None = None) -> Evidence:
+    """The distance of valence from the middle correlates with arousal: Spearman's r per speaker.
+
+    Args:
+        network: in its predictions; None: in the labels.
+    """
+    judged = [_of(scored, head, network or _networks(scored, head)[0]) for head in ("valence", "arousal")]
+    valence, arousal = (one.truth if network is None else one.value for one in judged)
+    distance, speaker = np.abs(valence - (scored.classes - 1) / 2), judged[0].speaker
+    if network is not None and (shares := judged[0].probabilities) is not None:
+        distance = shares @ np.abs(np.arange(scored.classes) - (scored.classes - 1) / 2)
+    z = np.array([fisher(pearson(*map(rankdata, (distance[s], arousal[s])))) for s in _rows(speaker)])
+    z = z[np.isfinite(z)]
+    _enough(len(z))
+    interval = np.tanh(speaker_interval(z, scored.confidence))
+    p = sign_flip(z, scored.draws, scored.seed).p
+    test = Difference(float(np.tanh(z.mean())), float(interval[0]), float(interval[1]), p)
+    where = "the labels" if network is None else f"{TITLES[network]}'s predictions"
+    text = f"in {where} Spearman's r is {test.value:+.2f} [{test.low:+.2f}, {test.high:+.2f}] ({p_text(test.p)})"
+    return Evidence(text, 1 if test.value > 0 else -1, test.p, test.value, "no correlation", 0.0)
+
+
+def balance(scored: Scored) -> list[Evidence]:
+    """The labels' rater fills the valence-arousal plane more evenly than each other rater of the same utterances.
+
+    Evenness is the entropy of the cells that were used, as a share of that of equal use.
+
+    Raises:
+        Missing: if the labels are nobody's own, or too few utterances have two raters.
+    """
+    table, own = scored.ratings, scored.ratings[scored.ratings["rater"] == scored.rater]
+    if own.empty:
+        raise Missing("the labels are no single evaluator's")
+    shared = table[table["utterance"].isin(own["utterance"]) & (table["rater"] != scored.rater)].groupby("rater")
+    found = [_balance(scored, own, name, rows) for name, rows in shared if len(rows) >= FEWEST]
+    if not found:
+        raise Missing(f"no other evaluator rated {FEWEST} utterances that {scored.rater} rated too")
+    return found
+
+
+def exchanged(a: NDArray, b: NDArray, statistic: Statistic, scored: Scored) -> Difference:
+    """A difference between two sides that could change places, speaker by speaker; tallies of (speakers, ...)."""
+    _enough(len(a))
+    value = float(statistic(a.sum(0)) - statistic(b.sum(0)))
+    low, high = difference_interval(a, b, statistic, scored.confidence)
+    return Difference(value, low, high, exchange(a, b, statistic, scored.draws, scored.seed).p)
+
+
+def paired(tallies: NDArray, statistic: Statistic, scored: Scored) -> Difference:
+    """A difference within the same speakers, by the jackknife's pseudo-values n T - (n - 1) T_(-s).
+
+    Args:
+        tallies: one per speaker, (speakers, ...).
+        statistic: the difference, as a function of a sum of tallies.
+        scored: says confidence, draws and seed.
+    """
+    count = len(tallies)
+    _enough(count)
+    total = tallies.sum(0)
+    pseudo = count * statistic(total) - (count - 1) * statistic(total - tallies)
+    low, high = jackknife(tallies, statistic, scored.confidence) if count > 1 else NOWHERE
+    return Difference(float(statistic(total)), low, high, sign_flip(pseudo, scored.draws, scored.seed).p)
+
+
+def _balance(scored: Scored, own: pd.DataFrame, name: str, rows: pd.DataFrame) -> Evidence:
+    """Against one other rater, on the utterances that both rated."""
+    common = own[own["utterance"].isin(rows["utterance"])]
+    speakers = np.unique(common["speaker"])
+    a, b = (_cells(part, speakers, scored.classes) for part in (common, rows))
+    test = exchanged(a, b, evenness, scored)
+    reached = [float(evenness(part.sum(0))) for part in (a, b)]
+    text = f"on {len(rows)} common utterances {scored.rater}'s evenness is {reached[0]:.3f}, {name}'s {reached[1]:.3f}"
+    return _evidence(text, test, reached[0], name, reached[1])
+
+
+def evenness(counts: NDArray) -> Array:
+    """Entropy of counts over cells as a share of its maximum, (..., cells) -> (...); 1: all cells equally used."""
+    shares = ratio(counts, counts.sum(-1, keepdims=True))
+    return -xlogy(shares, shares).sum(-1) / np.log(counts.shape[-1])
+
+
+def _cells(table: pd.DataFrame, speakers: NDArray, classes: int) -> NDArray:
+    """Ratings per speaker and cell of the plane, (speakers, classes^2)."""
+    cell = table["valence"].to_numpy(int) * classes + table["arousal"].to_numpy(int)
+    member = np.searchsorted(speakers, table["speaker"].to_numpy(dtype=speakers.dtype))
+    size = classes * classes
+    return np.bincount(member * size + cell, minlength=len(speakers) * size).reshape(-1, size)
+
+
+def _tallies(scored: Scored, heads: Sequence[str], networks: Sequence[str]) -> NDArray:
+    """Per speaker, network and head what scores are made of, (speakers, networks, heads, ...)."""
+    judged = [[_of(scored, head, network) for head in heads] for network in networks]
+    return np.stack([np.stack([one.tallies(one.speaker) for one in row], axis=1) for row in judged], axis=1)
+
+
+def _of(scored: Scored, head: str, network: str) -> Judged:
+    if network not in scored.judged.get(head, {}):
+        raise Missing(f"there are no predictions of {head} by {TITLES[network]}")
+    return scored.judged[head][network]
+
+
+def _networks(scored: Scored, head: str) -> list[str]:
+    if not scored.judged.get(head):
+        raise Missing(f"there are no predictions of {head}")
+    return list(scored.judged[head])
+
+
+def _score(scored: Scored, heads: Sequence[str]) -> tuple[str, Statistic]:
+    """The headline of these heads: UAR of classes, CCC of values."""
+    classes = _of(scored, heads[0], _networks(scored, heads[0])[0]).classes
+    return ("CCC", ccc) if classes is None else ("UAR", uar)
+
+
+def _rows(speaker: NDArray) -> list[NDArray]:
+    """Row numbers of each speaker."""
+    return [np.flatnonzero(speaker == name) for name in np.unique(speaker)]
+
+
+def _enough(speakers: int) -> None:
+    if speakers < 2:
+        raise Missing("there are fewer than two speakers with a value")
+
+
+def _evidence(text: str, test: Difference, value: float, control: str, control_value: float) -> Evidence:
+    found = f"{text} (difference {test.value:+.3f} [{test.low:+.3f}, {test.high:+.3f}], {p_text(test.p)})"
+    return Evidence(found, 1 if test.value > 0 else -1, test.p, value, control, control_value)

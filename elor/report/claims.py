@@ -1,0 +1,99 @@
+"""The table of claims as blocks of text: verdicts beside the paper's numbers and the controls, then rows in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from elor.corpora.faults import plural
+from elor.report.text import MISSING, Block, Notes, Row, Table, number, p_value
+
+Claims = Mapping[str, Any]
+"""What metrics/claims.json holds."""
+
+CONTROL = "labels shuffled within speakers: the control"
+
+
+def claims(found: Claims, against: Claims | None = None, name: str = "") -> list[Block]:
+    """The table, the comparison with another run's if there is one, and all rows in words.
+
+    Args:
+        found: metrics/claims.json.
+        against: that of another run.
+        name: what the other run is called.
+    """
+    blocks: list[Block] = [overview(found)]
+    if against is not None:
+        blocks.append(comparison(found, against, name))
+    return [*blocks, in_words(found), reading(found)]
+
+
+def overview(found: Claims) -> Table:
+    """One row per claim: verdict, the paper's number, ours, the control, p."""
+    header = ("claim", "verdict", "paper", "ours", "control", "p", "p Holm")
+    return Table(_caption(found), header, _groups(found, _cells), labels=2)
+
+
+def comparison(found: Claims, against: Claims, name: str) -> Table:
+    """The verdicts of two runs side by side; a claim that the other run lacks has an empty cell."""
+    others = {row["id"]: row for row in against["claims"]}
+
+    def cells(row: Claims) -> Row:
+        other = others.get(row["id"], {})
+        return (
+            row["id"],
+            row["verdict"],
+            other.get("verdict", MISSING),
+            _number(row["ours"]),
+            _number(other.get("ours")),
+        )
+
+    caption = f"Beside {name}" + (f" ({CONTROL})" if against.get("shuffled") else "")
+    header = ("claim", "verdict here", "verdict there", "ours here", "ours there")
+    return Table(caption, header, _groups(found, cells), labels=3)
+
+
+def in_words(found: Claims) -> Notes:
+    """The sentence of every row."""
+    return Notes("In words", tuple(row["text"] for row in found["claims"]))
+
+
+def reading(found: Claims) -> Notes:
+    """How verdicts come about."""
+    family = found["family"]
+    return Notes(
+        "How to read it",
+        (
+            "A claim holds, or is contradicted, only if its p survives "
+            f"{family['method']}'s correction over {plural(family['claims'], 'claim')} declared beforehand, at "
+            f"{100 * family['level']:g} % for the whole table; a claim that needs several pieces of evidence has the "
+            "largest of their p.",
+            "Not distinguishable from untrained: a network whose weights, or heads, are random does as much.",
+            "Undecided: the sentence says what is lacking. What a network does with a dimension tells nothing about it "
+            "as long as its answers are no better than if labels were permuted within speakers.",
+        ),
+    )
+
+
+def _caption(found: Claims) -> str:
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in found["counts"].items() if count)
+    caption = f"{plural(len(found['claims']), 'claim')} of the paper: {counts}"
+    return f"{caption} ({CONTROL})" if found.get("shuffled") else caption
+
+
+def _groups(found: Claims, cells: Any) -> tuple[tuple[Row, ...], ...]:
+    """Rows by group, in the order of the file."""
+    return tuple(tuple(map(cells, rows)) for _, rows in groupby(found["claims"], key=lambda row: row["group"]))
+
+
+def _cells(row: Claims) -> Row:
+    values = (_number(row[key]) for key in ("paper", "ours", "control_value"))
+    return (row["id"], row["verdict"], *values, p_value(row["p"]), p_value(row["p_holm"]))
+
+
+def _number(value: Any) -> str:
+    """A number; the paper's words, and what is not there, leave the cell empty."""
+    if not isinstance(value, (int, float)):
+        return MISSING
+    return number(value, 2 if abs(value) >= 0.1 or value == 0 else 3)

@@ -1,0 +1,70 @@
+"""Stage `claims`: the paper's claims, each with ours, its control, the test that decides it, and a verdict."""
+
+import json
+from pathlib import Path
+
+from elor.corpora.labels import choose_rater, evaluations
+from elor.corpora.tables import DIMENSIONS, read_ratings
+from elor.evaluation.agreement import as_classes
+from elor.evaluation.tables import check_predictions, fold_per_slice, judge
+from elor.explain.claims.evidence import Measured
+from elor.explain.claims.rows import claims as decide
+from elor.explain.claims.scores import Scored
+from elor.explain.claims.table import Facts
+from elor.files import write_json
+from elor.params import NETWORKS, Params, load
+from elor.tables import read_table
+from elor.targets import heads
+from stages import main
+
+DATA = Path("data")
+METRICS = Path("metrics")
+
+
+def claims() -> None:
+    """Write metrics/claims.json."""
+    params = load()
+    facts = Facts(measured(params), scored(params))
+    write_json(METRICS / "claims.json", decide(facts, shuffled=params.labels.shuffle))
+
+
+def measured(params: Params) -> Measured:
+    """What the stages before have measured."""
+    found = {name: _read(METRICS / f"{name}.json") for name in ("saliency", "prototypes", "interventions")}
+    asked = [head.name for head in heads(params.labels.target, params.labels.classes)]
+    scores = {head: {net: _read(METRICS / head / f"{net}.json") for net in NETWORKS} for head in asked}
+    return Measured(**found, scores=scores, confidence=params.evaluate.confidence)
+
+
+def scored(params: Params) -> Scored:
+    """Predictions beside the truth, and the ratings as classes."""
+    labels, how, corpus = params.labels, params.evaluate, params.corpus
+    slices, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
+    asked, fold = heads(labels.target, labels.classes), fold_per_slice(slices, folds)
+    tables = {
+        net: check_predictions(read_table(DATA / "predictions" / f"{net}.csv"), slices, asked, folds)
+        for net in NETWORKS
+    }
+    ratings = read_ratings(DATA / "ratings.csv")
+    rated = as_classes(evaluations(ratings), labels.classes, (corpus.low, corpus.high))
+    spoken = slices.drop_duplicates("utterance")[["utterance", "speaker"]]
+    return Scored(
+        judged={head.name: {net: judge(table, slices, head, fold) for net, table in tables.items()} for head in asked},
+        ratings=rated.merge(spoken, on="utterance")[["utterance", "rater", "speaker", *DIMENSIONS]],
+        rater=choose_rater(ratings, labels.rater),
+        classes=labels.classes,
+        confidence=how.confidence,
+        draws=how.permutations,
+        seed=params.seed,
+    )
+
+
+def _read(path: Path) -> dict:
+    """A file of metrics; without it the claims that need it are undecided."""
+    if not path.is_file():
+        return {}
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main(claims)

@@ -1,0 +1,75 @@
+"""`elor claims`: the table in three formats, and beside another revision."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from elor.explain.claims.rows import claims
+from elor.files import write_json
+from tests.explain.claimed import facts
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A revision `shuffled` in which nothing was learned, below a workspace in which all claims hold."""
+    monkeypatch.chdir(tmp_path)
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
+    write_json(tmp_path / "metrics/claims.json", claims(facts(-1, learned=0.5), shuffled=True))
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "shuffled"], ["tag", "shuffled"]):
+        subprocess.run([*git, *command], check=True)
+    write_json(tmp_path / "metrics/claims.json", claims(facts(1)))
+    return tmp_path
+
+
+def row(output: str, name: str) -> list[str]:
+    return next(line for line in output.splitlines() if line.startswith(name)).split()
+
+
+def test_the_table_has_every_claim_with_its_numbers_and_its_sentence(elor, repository: Path) -> None:
+    result = elor("claims")
+    assert result.exit_code == 0
+    found = json.loads((repository / "metrics/claims.json").read_text())["claims"]
+    assert row(result.output, "amplitude-arousal") == [
+        "amplitude-arousal",
+        "holds",
+        "0.50",
+        "0.50",
+        "0.30",
+        "<0.001",
+        "0.002",
+    ]
+    assert "25 claims of the paper: 24 holds, 1 undecided" in result.output
+    written = elor("claims", "--format", "markdown").output
+    for claim in found:
+        assert row(result.output, claim["id"])[1] == claim["verdict"].split()[0]
+        assert f"- {claim['text']}" in written.splitlines()
+
+
+def test_beside_the_shuffled_control(elor, repository: Path) -> None:
+    output = elor("claims", "--against", "shuffled").output
+    beside = output[output.index("Beside shuffled") :]
+    assert "Beside shuffled (labels shuffled within speakers: the control)" in beside
+    assert row(beside, "arousal-rate")[:3] == ["arousal-rate", "holds", "undecided"]
+    assert row(beside, "arousal-easier")[:3] == ["arousal-easier", "holds", "contradicted"]
+
+
+def test_a_shuffled_run_says_so_of_itself(elor, repository: Path) -> None:
+    write_json(repository / "metrics/claims.json", claims(facts(1), shuffled=True))
+    assert "labels shuffled within speakers" in elor("claims").output
+
+
+@pytest.mark.parametrize(("how", "mark"), [("markdown", "| claim | verdict |"), ("latex", r"\begin{tabular}{llrrrrr}")])
+def test_formats(how: str, mark: str, elor, repository: Path) -> None:
+    assert mark in elor("claims", "--format", how).output
+
+
+def test_what_is_not_there_is_named(elor, repository: Path) -> None:
+    assert "cannot be read" in elor("claims", "--against", "nowhere").output
+    (repository / "metrics/claims.json").unlink()
+    result = elor("claims")
+    assert result.exit_code == 1
+    assert "claims.json does not exist" in result.output
