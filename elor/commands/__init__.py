@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from elor.commands.check import check
+from elor.commands.claims import claims
+from elor.commands.corpus import corpus
+from elor.commands.explain import explain
+from elor.commands.export import export
+from elor.commands.predict import predict
 from elor.commands.results import results
 from elor.commands.runs import runs
 from elor.commands.score import score
+from elor.commands.selfcheck import selfcheck
 from elor.errors import UserError
 
 
@@ -34,6 +42,30 @@ app = typer.Typer(
     help="Speech emotion networks on raw audio: what they reach, and what they hear.",
     epilog="Exit status: 0 done, 1 a mistake that one sentence names, 2 wrong usage. NO_COLOR=1 turns colours off.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"elor {version('elor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    show: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before the verb."""
+
+
+app.command()(check)
+app.command()(claims)
+app.add_typer(corpus)
+app.command()(explain)
+app.command()(export)
+app.command()(predict)
 app.command()(results)
 app.command()(runs)
 app.command()(score)
+app.command()(selfcheck)

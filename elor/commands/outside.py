@@ -6,7 +6,8 @@ The slices are planned by the very functions of the stages `labels` and `slices`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from elor.errors import UserError
 from elor.evaluation.score import Evaluation, Settings, evaluate
 from elor.evaluation.tables import check_predictions
 from elor.features.slices import plan_slices
+from elor.report.results import Results
 from elor.tables import read_table
 from elor.targets import heads
 
@@ -39,6 +41,32 @@ class Truth:
     utterances: pd.DataFrame
     ratings: pd.DataFrame
     report: dict[str, Any]
+
+
+def score(
+    files: Mapping[str, Path],
+    corpus: Path,
+    folds: Path | None = None,
+    minimum_s: float = 0.0,
+    partial: bool = False,
+    settings: Settings | None = None,
+) -> Results:
+    """Score files of predictions against a corpus and compare every two; `elor score --help` says what they hold.
+
+    Args:
+        files: by name.
+        corpus, minimum_s, partial: as in `read_truth`.
+        folds: as in `score_files`.
+        settings: rater, target, classes, scale and protocol; its comparisons are replaced.
+
+    Raises:
+        UserError: as `read_truth` and `score_files` do.
+    """
+    settings = settings or Settings()
+    asked = heads(settings.target, settings.classes)
+    settings = replace(settings, comparisons=tuple((h.name, a, b) for h in asked for a, b in combinations(files, 2)))
+    truth = read_truth(corpus, settings, minimum_s, partial)
+    return Results.of(score_files(files, folds, truth, settings), truth.report, settings.confidence)
 
 
 def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: bool = False) -> Truth:

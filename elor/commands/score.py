@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -70,26 +69,22 @@ def score(
         elor score mine.csv --corpus labels.csv --high 7 --classes 7
         elor score data/predictions/ftr.csv --corpus data --folds data/folds.csv
     """
-    from elor.commands.outside import read_truth, score_files
+    from elor.commands.outside import score as scored
     from elor.evaluation.score import Settings
     from elor.files import write_json
-    from elor.report.results import Results
     from elor.report.results import results as blocks
-    from elor.targets import heads
 
     files = dict(zip(_names(predictions, name or []), predictions, strict=True))
     settings = Settings(
         confidence=confidence,
         seed=seed,
-        comparisons=tuple((head.name, a, b) for head in heads(target, classes) for a, b in combinations(files, 2)),
         rater=rater,
         protocol=protocol,
         target=target,
         classes=classes,
         scale=(low, high),
     )
-    truth = read_truth(corpus, settings, minimum_s, partial)
-    found = Results.of(score_files(files, folds, truth, settings), truth.report, confidence)
+    found = scored(files, corpus, folds, minimum_s, partial, settings)
     if json is not None:
         write_json(json, vars(found))
     echo(blocks(found), how)

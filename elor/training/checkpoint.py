@@ -50,13 +50,33 @@ def load_network(path: Path) -> TwoHeadNetwork:
         UserError: if the file is absent, damaged, or holds no network of this project.
     """
     tensors, notes = load(path)
+    return network_of(tensors, notes, path)
+
+
+def network_of(tensors: dict[str, Tensor], notes: dict[str, Any], path: Path) -> TwoHeadNetwork:
+    """Make a network of its weights and of its notes, which bear its architecture.
+
+    Args:
+        path: the file that they come from, for messages.
+
+    Raises:
+        UserError: if the notes describe no network, the weights are another network's, or some are not numbers.
+    """
     if "architecture" not in notes:
         raise UserError(f"{path} holds no network of this project; give a file that dvc repro or elor export wrote.")
-    value = notes["architecture"]
-    heads = tuple(Head(**head) for head in value.pop("heads"))
-    shape = Architecture(heads=heads, **{key: tuple(v) if isinstance(v, list) else v for key, v in value.items()})
-    network = TwoHeadNetwork(shape)
-    network.load_state_dict(tensors)
+    try:
+        value: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in notes["architecture"].items()
+        }
+        network = TwoHeadNetwork(Architecture(**value | {"heads": tuple(Head(**head) for head in value["heads"])}))
+        network.load_state_dict(tensors)
+    except (AttributeError, KeyError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} is damaged: its weights are not those of its network ({reason}); make it again."
+        ) from None
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise UserError(f"{path} is damaged: some of its weights are not numbers; make it again.")
     return network.eval()
 
 

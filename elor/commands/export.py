@@ -1,0 +1,102 @@
+"""`elor export`: the trained networks as files that stand alone."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elor.params import Network, Params, load
+
+if TYPE_CHECKING:
+    from elor.networks import TwoHeadNetwork
+    from elor.report.card import File
+    from elor.report.results import Results
+
+DECIDING = ("torch", "numpy")
+"""Packages whose versions the card names; the others stand in requirements.lock."""
+
+
+def export(
+    network: Annotated[Network, typer.Argument(help="Which network.")] = "elor",
+    fold: Annotated[
+        str | None, typer.Option(help="Only the network of this fold; without it all, in one file.", show_default=False)
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data/export"),
+    onnx: Annotated[bool, typer.Option(help="Write ONNX as well.")] = True,
+    models: Annotated[Path, typer.Option(help="Trained networks.")] = Path("data/models"),
+    metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
+    params: Annotated[Path, typer.Option(help="The parameters of the run.")] = Path("params.yaml"),
+) -> None:
+    """Write a network of this workspace as safetensors and ONNX, with a card that says what it can and cannot do.
+
+    The files are called after the network, and its fold if one is given. Both
+    formats hold every fold's network; `elor predict --model` reads either.
+    The card takes its scores from the metrics of this run.
+
+    ONNX needs three more packages: python -m pip install 'elor[onnx]'.
+
+    Examples:
+
+    \b
+        elor export
+        elor export ftr --no-onnx
+        elor export elor --fold Ses03F --out models
+    """
+    from elor.export import write_weights
+    from elor.files import write_text
+    from elor.inference import load_networks
+    from elor.onnx_model import need, write_onnx
+    from elor.report.card import Model, card, results_of
+    from elor.report.results import Results
+
+    if onnx:
+        need()
+    run, networks = load(params), load_networks(models, network, fold)
+    results = results_of(Results.read(metrics), next(iter(networks.values())).architecture)
+    name = network if fold is None else f"{network}-{fold}"
+    weights, graph, text = (out / f"{name}.{suffix}" for suffix in ("safetensors", "onnx", "md"))
+    write_weights(networks, weights)
+    files = [_file(weights, f"weights, {_size(networks)} numbers")]
+    if onnx:
+        written = write_onnx(networks, graph)
+        close = f"equal to torch's within {written.difference:.0e}"
+        files.append(_file(graph, f"graph, ONNX opset {written.opset}; logits {close}"))
+    model = Model(
+        architectures={fold: found.architecture for fold, found in networks.items()},
+        files=tuple(files),
+        corpus=_corpus(run, results),
+        shareable=run.corpus.shareable,
+        made_by=_versions(),
+    )
+    write_text(text, card(model, results))
+    for path in (weights, *([graph] if onnx else []), text):
+        typer.echo(path)
+
+
+def _file(path: Path, holds: str) -> File:
+    from elor.files import file_digest
+    from elor.report.card import File
+
+    return File(path.name, path.stat().st_size, file_digest(path), holds)
+
+
+def _size(networks: dict[str, TwoHeadNetwork]) -> str:
+    """How many numbers the networks have learnt, in all."""
+    return f"{sum(value.numel() for network in networks.values() for value in network.parameters()):,}"
+
+
+def _corpus(params: Params, results: Results) -> str:
+    """`demo`, `iemocap` or `manifest`: the demonstration corpus is released in IEMOCAP's layout, and is none."""
+    return "demo" if params.corpus.path.endswith((".yaml", ".yml")) else str(results.corpus["source"])
+
+
+def _versions() -> str:
+    """The versions of this package, of what decides numbers, and of the project's files if git knows them."""
+    packages = ", ".join(f"{name} {version(name)}" for name in DECIDING)
+    shown = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    commit = f", commit {shown.stdout.strip()}" if shown.returncode == 0 else ""
+    return f"elor {version('elor')}{commit}, with {packages}"

@@ -1,0 +1,137 @@
+"""`elor predict`: valence and arousal of any recording."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from elor.commands.printing import echo
+from elor.commands.results import How
+from elor.errors import UserError
+from elor.params import Network
+from elor.report.text import Format
+
+if TYPE_CHECKING:
+    from elor.inference import Ensemble, Prediction
+    from elor.recording import Recording
+
+Channels = Literal["mean", "left", "right"]
+
+BEFORE_PROGRESS = 20
+"""Windows up to which nothing is said on the way: it would take longer to read than to wait."""
+
+
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Sound files of any rate, length and number of channels.")],
+    model: Annotated[
+        Path, typer.Option(help="Trained networks: a run's data/models, or a file of elor export (safetensors, ONNX).")
+    ] = Path("data/models"),
+    network: Annotated[
+        Network | None, typer.Option(help="Which network of a folder; elor if there are several.", show_default=False)
+    ] = None,
+    fold: Annotated[
+        str | None, typer.Option(help="Only the network of this fold; without it the mean of all.", show_default=False)
+    ] = None,
+    hop: Annotated[float, typer.Option(min=0.1, help="Seconds from one six-second window to the next.")] = 6.0,
+    stereo: Annotated[Channels, typer.Option(help="What several channels become.")] = "mean",
+    windows: Annotated[bool, typer.Option("--windows", "-w", help="A row per window, not per recording.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write everything to this file.", show_default=False)] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a row per window to it.", show_default=False)] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw one recording over time (.png, .svg, .pdf).", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    how: How = Format.terminal,
+) -> None:
+    """Predict valence and arousal of recordings, window by window, with the networks of this workspace.
+
+    A recording is cut into windows of six seconds. A last, shorter one counts
+    if it brings more than three seconds that no other window holds, or if it
+    is the only one; it is filled up with silence. Windows of digital silence
+    are left out. What cannot be read is named, and the others go on.
+
+    Of a speaker of the training corpus only the network of that speaker's fold
+    knows nothing; give it by --fold.
+
+    Examples:
+
+    \b
+        elor predict interview.wav
+        elor predict *.flac --network ftr --csv predictions.csv
+        elor predict interview.mp3 --hop 1 --plot interview.png
+        elor predict turn.wav --model data/export/elor.onnx --json turn.json
+        elor predict Ses03F_impro01_F000.wav --fold Ses03F --windows
+    """
+    from elor.files import write_json
+    from elor.inference import load
+    from elor.report import predictions
+    from elor.tables import write_table
+    from elor.training.results import PROBABILITY_DIGITS
+
+    _check_plot(files, plot)
+    ensemble = load(model, network, fold, device)
+    found, failed = predict_all(files, ensemble, hop, stereo)
+    if found:
+        echo(predictions.blocks(found, ensemble, windows), how)
+    if json is not None:
+        write_json(json, predictions.as_json(found, failed, ensemble), digits=None)
+    if csv is not None and found:
+        write_table(predictions.table(found), csv, PROBABILITY_DIGITS)
+    if plot is not None and found:
+        from elor.report.course import draw
+
+        name, prediction = next(iter(found.items()))
+        draw(prediction, _recording(Path(name), stereo), predictions.caption(ensemble), plot)
+    if failed:
+        _report(failed, len(files))
+
+
+def predict_all(
+    files: list[Path], ensemble: Ensemble, hop: float, stereo: Channels
+) -> tuple[dict[str, Prediction], dict[str, str]]:
+    """Predict every recording that can be read; the reasons of the others come second, both by path."""
+    from elor.inference import hop_samples
+    from elor.progress import Progress
+    from elor.recording import window_count
+
+    found, failed, recordings = {}, {}, {}
+    for path in files:
+        try:
+            recordings[str(path)] = _recording(path, stereo)
+        except UserError as error:
+            failed[str(path)] = str(error)
+    total = sum(window_count(recording.samples, hop_samples(hop)) for recording in recordings.values())
+    with Progress("Predict", total, unit="window") as progress:
+        watch = progress.advance if total > BEFORE_PROGRESS else (lambda _: None)
+        for name, recording in recordings.items():
+            try:
+                found[name] = ensemble.predict(recording, hop_s=hop, watch=watch)
+            except UserError as error:
+                failed[name] = str(error)
+    return found, failed
+
+
+def _recording(path: Path, stereo: Channels) -> Recording:
+    from elor.recording import Recording
+
+    return Recording(path, stereo=stereo)
+
+
+def _check_plot(files: list[Path], plot: Path | None) -> None:
+    """Refuse a plot that could not be drawn, before any work is done."""
+    if plot is not None and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UserError(f"--plot {plot} has no known format; choose a name that ends in .png, .svg or .pdf.")
+    if plot is not None and len(files) > 1:
+        raise UserError(f"--plot draws one recording, and {len(files)} are given; give one of them.")
+
+
+def _report(failed: dict[str, str], files: int) -> None:
+    """Name what could not be predicted, each in one sentence, and exit with status 1."""
+    for reason in failed.values():
+        print(f"elor predict: {reason}", file=sys.stderr)
+    if files > 1:
+        print(f"elor predict: {len(failed)} of {files} recordings could not be predicted.", file=sys.stderr)
+    raise typer.Exit(1)

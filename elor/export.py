@@ -1,0 +1,33 @@
+"""Trained networks as files that stand alone: safetensors, ONNX and a card; never pickle.
+
+`elor.inference.load` reads both formats. The safetensors file of one fold is as training writes it; that of several
+holds them side by side, `<index>.<tensor>`, and its header lists them: `{"folds": [{"fold", "architecture"}, ...]}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from torch import Tensor
+
+from elor.networks import TwoHeadNetwork
+from elor.training import checkpoint
+
+
+def write_weights(networks: Mapping[str, TwoHeadNetwork], path: Path) -> None:
+    """Write networks, by fold, to one safetensors file, atomically.
+
+    Raises:
+        UserError: if the disk is full.
+    """
+    notes = [{"fold": fold, "architecture": asdict(network.architecture)} for fold, network in networks.items()]
+    if len(notes) == 1:
+        (network,) = networks.values()
+        checkpoint.save(path, network.state_dict(), notes[0])
+        return
+    tensors: dict[str, Tensor] = {}
+    for index, network in enumerate(networks.values()):
+        tensors |= checkpoint.prefixed(str(index), network.state_dict())
+    checkpoint.save(path, tensors, {"folds": notes})

@@ -1,0 +1,319 @@
+"""What a trained network says of any recording: `load` an ensemble, `predict` a file or an array.
+
+The networks of a run were trained with one speaker left out each. Of a voice that is not in their corpus all of them
+may judge, and the mean of their probabilities is the answer (`fold=None`). A recording *of* the corpus must be judged
+by the network of its own speaker's fold: all others have trained on that voice. Nothing here can tell the two apart.
+
+    >>> import elor
+    >>> ensemble = elor.load("data/models", network="elor")
+    >>> prediction = ensemble.predict("interview.wav")
+    >>> prediction.whole("arousal")  # probabilities of the classes 0 .. 4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from elor.audio import SAMPLE_RATE, Stereo
+from elor.errors import UserError
+from elor.features.slices import SLICE_SAMPLES
+from elor.networks import INPUTS, TwoHeadNetwork
+from elor.recording import Recording, Window
+from elor.targets import EMOTIONS, Head
+from elor.training import checkpoint, losses
+from elor.training.data import INT16_SCALE
+from elor.training.engine import local_device
+
+MODELS = Path("data/models")
+"""Where a run leaves its networks, below the project's folder."""
+
+BATCH = 8
+"""Windows per forward pass: at the paper's size about 120 MB of activations."""
+
+NETWORK = "elor"
+"""The network that is taken from a folder of several."""
+
+WINDOW_S = SLICE_SAMPLES / SAMPLE_RATE
+
+Logits = dict[str, np.ndarray]
+"""Per head (windows, folds, outputs)."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the networks of an ensemble say of one recording, window by window.
+
+    A window of digital silence has no answer: its row is NaN and does not enter the whole.
+
+    Attributes:
+        heads: the questions, for instance arousal and valence.
+        folds: names of the networks that answered.
+        seconds: length of the recording.
+        starts, ends: (windows,) seconds; padding does not count.
+        answers: per head (windows, folds, outputs): probabilities of the classes, or one value.
+    """
+
+    heads: tuple[Head, ...]
+    folds: tuple[str, ...]
+    seconds: float
+    starts: np.ndarray
+    ends: np.ndarray
+    answers: Logits
+
+    @property
+    def silent(self) -> np.ndarray:
+        """(windows,) which windows have nothing to hear."""
+        return np.asarray(np.isnan(self.answers[self.heads[0].name]).all(axis=(1, 2)))
+
+    def windows(self, head: str) -> np.ndarray:
+        """The mean over networks, (windows, outputs)."""
+        return self.answers[head].mean(axis=1)
+
+    def whole(self, head: str) -> np.ndarray:
+        """The mean over networks and windows, (outputs,): as utterances are scored in `elor.evaluation`."""
+        return self.by_fold(head).mean(axis=0)
+
+    def by_fold(self, head: str, window: int | None = None) -> np.ndarray:
+        """Each network's answer, (folds, outputs): to one window, or on average over all that are not silent."""
+        return self.answers[head][~self.silent].mean(axis=0) if window is None else self.answers[head][window]
+
+    def spread(self, head: str, window: int | None = None) -> float:
+        """How far the networks are apart: the standard deviation over them of `expected`; NaN for a single one."""
+        values = [expected(head, answer) for answer in self.by_fold(head, window)]
+        return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def expected(head: str, answer: np.ndarray) -> float:
+    """The expected label, sum of k p_k, of probabilities (classes,); the value itself of (1,); NaN for emotions.
+
+    Emotions have no order: the mean of `angry` and `sad` is not `happy`.
+    """
+    if len(answer) == 1:
+        return float(answer[0])
+    return float("nan") if head == "emotion" else float(np.arange(len(answer)) @ answer)
+
+
+def label(head: str, answer: np.ndarray) -> str:
+    """The likeliest class of probabilities (classes,): its number, or an emotion's name; a value (1,) has none."""
+    if len(answer) == 1 or np.isnan(answer).any():
+        return ""
+    best = int(answer.argmax())
+    return EMOTIONS[best] if head == "emotion" else str(best)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Trained networks that answer together.
+
+    Attributes:
+        network: `elor`, `lom`, `ftr` or `elor_ftr`.
+        folds: one name per network.
+        heads: what they answer.
+        run: from the inputs `INPUTS[network]`, float32 (windows, ...) each, to `Logits`.
+    """
+
+    network: str
+    folds: tuple[str, ...]
+    heads: tuple[Head, ...]
+    run: Callable[[Sequence[np.ndarray]], Logits]
+
+    def predict(
+        self,
+        audio: Recording | Path | str | np.ndarray,
+        rate: int | None = None,
+        hop_s: float = WINDOW_S,
+        stereo: Stereo = "mean",
+        watch: Callable[[int], Any] = lambda windows: None,
+    ) -> Prediction:
+        """Answer for every six-second window of a recording.
+
+        Args:
+            audio: a sound file, or an array (samples,) or (samples, channels), int16 or floats in [-1, 1].
+            rate: samples per second of an array.
+            hop_s: seconds from the start of one window to that of the next; 6 gives the slices of the pipeline.
+            stereo: what several channels become: `mean`, `left` or `right`.
+            watch: called with the number of windows whenever some are done.
+
+        Raises:
+            UserError: if the audio cannot be read, is empty, silent, or holds NaN; or a network gives no numbers.
+        """
+        recording = audio if isinstance(audio, Recording) else Recording(audio, rate, stereo)
+        parts: dict[str, list[np.ndarray]] = {head.name: [] for head in self.heads}
+        spans, heard = [], False
+        windows = recording.windows(hop_samples(hop_s))
+        while batch := list(islice(windows, BATCH)):
+            spans += [(window.start, window.start + window.samples) for window in batch]
+            heard = heard or not all(window.silent for window in batch)
+            for name, values in self._answer(batch).items():
+                parts[name].append(values)
+            watch(len(batch))
+        if not heard:
+            raise UserError(f"{recording.name} is silent: it holds no sound to judge; check the recording.")
+        answers = {name: np.concatenate(values) for name, values in parts.items()}
+        starts, ends = np.array(spans).T / SAMPLE_RATE
+        return Prediction(self.heads, self.folds, recording.seconds, starts, ends, answers)
+
+    def _answer(self, batch: Sequence[Window]) -> Logits:
+        """Probabilities or values (windows, folds, outputs) of every head; rows of NaN where there is silence."""
+        sound = np.array([not window.silent for window in batch])
+        answers = {head.name: np.full((len(batch), len(self.folds), head.outputs), np.nan) for head in self.heads}
+        if not sound.any():
+            return answers
+        signals = np.stack([window.signal for window in batch if not window.silent])
+        logits = self.run([FEATURES[name](signals) for name in INPUTS[self.network]])
+        for head in self.heads:
+            rows = torch.from_numpy(logits[head.name]).flatten(0, 1)
+            found = losses.predict(head, rows).reshape(-1, len(self.folds), head.outputs).numpy()
+            if not np.isfinite(found).all():
+                raise UserError(
+                    f"The {self.network} network gives no numbers for {head.name}; export or train it again."
+                )
+            answers[head.name][sound] = found
+        return answers
+
+
+def load(
+    path: Path | str = MODELS, network: str | None = None, fold: str | None = None, device: str = "auto"
+) -> Ensemble:
+    """Load trained networks.
+
+    Args:
+        path: a run's `data/models`, one network's folder in it, or a file `.safetensors` or `.onnx` of `elor export`.
+        network: `elor` (if a folder holds several, and this is None), `lom`, `ftr` or `elor_ftr`.
+        fold: only the network of this fold, which has not trained on its speaker; None: all of them.
+        device: `auto`, `cpu`, `cuda`; ONNX files run on the CPU.
+
+    Raises:
+        UserError: if there is no such network or fold, or a file is damaged.
+    """
+    path = Path(path)
+    if path.suffix == ".onnx":
+        from elor.onnx_model import load_onnx
+
+        return load_onnx(path, network, fold)
+    networks = load_networks(path, network, fold)
+    first = next(iter(networks.values())).architecture
+    return Ensemble(first.network, tuple(networks), first.heads, _Torch(networks, torch.device(local_device(device))))
+
+
+def predict(
+    audio: Path | str | np.ndarray,
+    rate: int | None = None,
+    model: Path | str = MODELS,
+    network: str | None = None,
+    fold: str | None = None,
+    hop_s: float = WINDOW_S,
+    stereo: Stereo = "mean",
+) -> Prediction:
+    """Load networks and predict one recording; to predict several, `load` once. Arguments as there, and in `Ensemble`.
+
+    Raises:
+        UserError: if the model or the audio cannot be read, or the audio is empty, silent, or holds NaN.
+    """
+    return load(model, network, fold).predict(audio, rate, hop_s, stereo)
+
+
+def load_networks(path: Path, network: str | None = None, fold: str | None = None) -> dict[str, TwoHeadNetwork]:
+    """The networks themselves, by fold, on the CPU; arguments and errors as in `load`."""
+    files = _files(path, network)
+    networks = {name: found for file in files for name, found in _read(file)}
+    check_choice(path, next(iter(networks.values())).architecture.network, list(networks), network, fold)
+    if len({(found.architecture.network, found.architecture.heads) for found in networks.values()}) > 1:
+        raise UserError(f"The networks in {path} answer different questions; run dvc repro, which trains them alike.")
+    return {name: found for name, found in networks.items() if fold in (None, name)}
+
+
+def check_choice(path: Path, held: str, folds: Sequence[str], network: str | None, fold: str | None) -> None:
+    """Check that what was asked for is there.
+
+    Raises:
+        UserError: if `path`, which holds the network `held` of `folds`, lacks the network or the fold.
+    """
+    if network not in (None, held):
+        raise UserError(
+            f"{path} holds the network {held}, not {network}; give another model, or leave the network out."
+        )
+    if fold is not None and fold not in folds:
+        raise UserError(f"{path} has no fold {fold}; choose one of {', '.join(folds)}.")
+
+
+def hop_samples(hop_s: float) -> int:
+    """A hop in samples at 16 kHz.
+
+    Raises:
+        UserError: if it is shorter than a sample, or no number.
+    """
+    if not hop_s * SAMPLE_RATE >= 1 or hop_s == float("inf"):
+        raise UserError(f"A hop of {hop_s} s leads nowhere; give seconds above 0.")
+    return round(hop_s * SAMPLE_RATE)
+
+
+class _Torch:
+    """The networks of an ensemble on one device."""
+
+    def __init__(self, networks: dict[str, TwoHeadNetwork], device: torch.device) -> None:
+        self.device, self.networks = device, nn.ModuleList(networks.values()).eval().to(device)
+
+    @torch.inference_mode()
+    def __call__(self, inputs: Sequence[np.ndarray]) -> Logits:
+        values = [torch.from_numpy(value).to(self.device) for value in inputs]
+        found = [network(*values) for network in self.networks]
+        return {name: torch.stack([each[name] for each in found], dim=1).cpu().numpy() for name in found[0]}
+
+
+def _files(path: Path, network: str | None) -> list[Path]:
+    """The files to read: the path itself, or the networks in a folder."""
+    if path.is_file() and path.suffix == ".safetensors":
+        return [path]
+    if path.is_file():
+        raise UserError(f"{path} is no model; give a .safetensors or .onnx file that elor export wrote.")
+    if path.suffix == ".safetensors":
+        raise UserError(f"{path} does not exist; write it with elor export, or give a folder of trained networks.")
+    if files := sorted(path.glob("*.safetensors")):
+        return files
+    held = sorted(file.parent.name for file in path.glob("*/*.safetensors"))
+    if not held:
+        raise UserError(f"{path} holds no trained network yet; run dvc repro, or give another folder or model file.")
+    files = sorted((path / (network or NETWORK)).glob("*.safetensors"))
+    if not files:
+        raise UserError(f"{path} has no network {network or NETWORK}; there is {', '.join(dict.fromkeys(held))}.")
+    return files
+
+
+def _read(path: Path) -> Iterator[tuple[str, TwoHeadNetwork]]:
+    """The networks of a file by fold: one, as training writes it, or several, as `elor.export.write_weights` does."""
+    tensors, notes = checkpoint.load(path)
+    if "folds" not in notes:
+        yield notes.get("fold", path.stem), checkpoint.network_of(tensors, notes, path)
+        return
+    for index, each in enumerate(notes["folds"]):
+        yield each["fold"], checkpoint.network_of(checkpoint.unprefixed(str(index), tensors), each, path)
+
+
+def _audio(signals: np.ndarray) -> np.ndarray:
+    return (signals.astype(np.float32) * np.float32(INT16_SCALE))[:, None]
+
+
+def _mfcc(signals: np.ndarray) -> np.ndarray:
+    from elor.features.mfcc import mfcc
+
+    return mfcc(torch.from_numpy(signals)).numpy()
+
+
+def _is10(signals: np.ndarray) -> np.ndarray:
+    from elor.features.is10 import functionals
+
+    vectors = np.stack([functionals(signal) for signal in signals])
+    return np.where(np.isfinite(vectors), vectors, 0).astype(np.float32)  # as elor.features.is10.write_is10 does
+
+
+FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"audio": _audio, "mfcc": _mfcc, "is10": _is10}
+"""Each input of a network from int16 windows (windows, 96000); float32 of `SHAPES`."""

@@ -1,0 +1,182 @@
+"""Networks as an ONNX file: every fold's logits from the same inputs, in any language that has an ONNX runtime.
+
+The graph is that of the plain layers, standardisation included, so that its inputs are the features as the pipeline
+writes them. Who wrote the file, for which folds and heads, stands in its metadata, under the key `elor`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elor.errors import UserError
+from elor.features.slices import SLICE_SAMPLES
+from elor.files import replacing
+from elor.inference import FEATURES, Ensemble, Logits, check_choice
+from elor.networks import TwoHeadNetwork
+from elor.targets import Head
+
+KEY = "elor"
+TOLERANCE = 1e-4
+"""Largest difference of a logit between torch and onnxruntime, relative where logits exceed 1."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_onnx` did: the version of ONNX' operators, and the largest difference of a logit from torch's."""
+
+    opset: int
+    difference: float
+
+
+def need(packages: Sequence[str] = ("onnx", "onnxruntime", "onnxscript")) -> None:
+    """Check that the optional packages are installed.
+
+    Raises:
+        UserError: if one is not.
+    """
+    if lacking := [name for name in packages if importlib.util.find_spec(name) is None]:
+        raise UserError(f"ONNX files need the package {lacking[0]}; install it: python -m pip install 'elor[onnx]'.")
+
+
+def write_onnx(networks: Mapping[str, TwoHeadNetwork], path: Path) -> Written:
+    """Write networks, by fold, to one ONNX file, and compare it with torch on sound.
+
+    Shape:
+        inputs, named as in `elor.networks.INPUTS`: float32 (batch, *SHAPES[name]).
+        outputs, one per head: float32 (batch, folds, outputs) logits or values.
+
+    Raises:
+        UserError: if the optional packages are absent, or onnxruntime gives other logits (nothing is written).
+    """
+    need()
+    module = _Folds([_plain(network) for network in networks.values()])
+    names = module.architecture.inputs
+    samples = tuple(torch.from_numpy(FEATURES[name](_sound())) for name in names)
+    batch = torch.export.Dim("batch", min=1)
+    with _quiet():
+        program: Any = torch.onnx.export(
+            module,
+            samples,
+            dynamo=True,
+            input_names=list(names),
+            output_names=[head.name for head in module.architecture.heads],
+            dynamic_shapes={"inputs": tuple({0: batch} for _ in names)},
+            verbose=False,
+        )
+    heads = [asdict(head) for head in module.architecture.heads]
+    notes = {"network": module.architecture.network, "folds": list(networks), "heads": heads}
+    program.model.metadata_props[KEY] = json.dumps(notes)
+    with replacing(path) as part:
+        program.save(part)
+        written = Written(program.model.opset_imports[""], _difference(module, samples, part))
+        if not written.difference <= TOLERANCE:
+            raise UserError(
+                f"{path} was not written: its logits differ from torch's by {written.difference:.1g}; "
+                "try other versions of onnx and onnxruntime."
+            )
+    return written
+
+
+def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -> Ensemble:
+    """Read what `write_onnx` wrote; arguments as in `elor.inference.load`.
+
+    Raises:
+        UserError: if onnxruntime is absent, the file is absent, damaged or another program's, or lacks what is asked.
+    """
+    need(("onnxruntime",))
+    session = _session(path)
+    text = session.get_modelmeta().custom_metadata_map.get(KEY)
+    if text is None:
+        raise UserError(f"{path} holds no network of this project; give a file that elor export wrote.")
+    notes: dict[str, Any] = json.loads(text)
+    check_choice(path, notes["network"], notes["folds"], network, fold)
+    chosen = [index for index, name in enumerate(notes["folds"]) if fold in (None, name)]
+    heads = tuple(Head(**head) for head in notes["heads"])
+    return Ensemble(notes["network"], tuple(notes["folds"][k] for k in chosen), heads, _Onnx(session, chosen))
+
+
+class _Folds(nn.Module):
+    """Networks side by side; logits of every head, (batch, folds, outputs), in the heads' order."""
+
+    def __init__(self, networks: Sequence[TwoHeadNetwork]) -> None:
+        super().__init__()
+        self.networks, self.architecture = nn.ModuleList(networks), networks[0].architecture
+        self.eval()
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        found = [network(*inputs) for network in self.networks]
+        return tuple(torch.stack([each[name] for each in found], dim=1) for name in found[0])
+
+
+class _Onnx:
+    """A session as `Ensemble.run`: the logits of the chosen folds."""
+
+    def __init__(self, session: Any, chosen: Sequence[int]) -> None:
+        self.session, self.chosen = session, list(chosen)
+        self.inputs = [value.name for value in session.get_inputs()]
+        self.outputs = [value.name for value in session.get_outputs()]
+
+    def __call__(self, inputs: Sequence[np.ndarray]) -> Logits:
+        found = self.session.run(self.outputs, dict(zip(self.inputs, inputs, strict=True)))
+        return {name: values[:, self.chosen] for name, values in zip(self.outputs, found, strict=True)}
+
+
+def _plain(network: TwoHeadNetwork) -> TwoHeadNetwork:
+    """The same network of PyTorch's own layers, which ONNX knows."""
+    twin = TwoHeadNetwork(network.architecture, fast=False)
+    twin.load_state_dict(network.state_dict())
+    return twin
+
+
+def _sound() -> np.ndarray:
+    """Two windows of noise, loud and soft, int16 (2, 96000)."""
+    noise = np.random.default_rng(0).standard_normal((2, SLICE_SAMPLES)) * [[3_000], [300]]
+    return np.clip(noise, -32_768, 32_767).astype(np.int16)
+
+
+def _difference(module: _Folds, samples: tuple[Tensor, ...], path: Path) -> float:
+    """The largest difference of a logit between torch and the file, relative where logits exceed 1."""
+    with torch.no_grad():
+        expected = [value.numpy() for value in module(*samples)]
+    found = _Onnx(_session(path), range(len(module.networks)))([value.numpy() for value in samples]).values()
+    pairs = zip(found, expected, strict=True)
+    return max(float((np.abs(a - b) / np.maximum(1, np.abs(b))).max()) for a, b in pairs)
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; write it with elor export.")
+    onnxruntime.set_default_logger_severity(4)  # what is wrong is said below, once
+    try:
+        return onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common base but this
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} is damaged ({reason}); export it again.") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks on packages that are not used, and on torch's own deprecations, to itself."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    try:
+        logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

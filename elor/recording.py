@@ -1,0 +1,175 @@
+"""A recording of any rate, length and number of channels as six-second windows, read block by block.
+
+An hour of studio sound would take gigabytes at once. Here it passes through in blocks of ten seconds: mixed down,
+resampled by a filter that keeps its state from block to block, rounded to int16, and cut. The samples are those of
+`elor.audio.read_int16`, bit for bit, so that a window of a corpus' own recording is the slice that the networks saw.
+
+Where windows lie is the paper's rule for slices (`elor.features.slices`), with any hop: they begin every `hop` samples,
+and a last, shorter one is filled up with zeros if it brings more than three seconds that no window before it holds.
+With a hop of six seconds these are the slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from elor.audio import FULL_SCALE, SAMPLE_RATE, Stereo, info, samples_at_16k
+from elor.errors import UserError
+from elor.features.slices import REST_SAMPLES, SLICE_SAMPLES
+
+BLOCK_S = 10
+"""Seconds of sound that are read at once."""
+
+SILENCE = 1
+"""Highest int16 amplitude that counts as digital silence: zeros, or the dither of zeros."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of a recording as a network takes it.
+
+    Attributes:
+        start: its first sample in the recording, at 16 kHz.
+        samples: how many of its samples are not padding.
+        signal: int16 (96000,).
+    """
+
+    start: int
+    samples: int
+    signal: np.ndarray
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to hear in it."""
+        return int(np.abs(self.signal.astype(np.int32)).max()) <= SILENCE
+
+
+class Recording:
+    """A sound file, or an array, that can be read any number of times.
+
+    Args:
+        source: path of a file that libsndfile reads; or an array (samples,) or (samples, channels), int16 or floats in
+            [-1, 1].
+        rate: samples per second of an array; a file says its own.
+        stereo: what several channels become: their `mean`, `left`, `right`, or an `error`.
+
+    Attributes:
+        name: the path; `array` for an array.
+        samples: length at 16 kHz.
+
+    Raises:
+        UserError: if the file is missing, a folder, not a sound file, empty or truncated, or the array is none of the
+            above.
+    """
+
+    def __init__(self, source: Path | str | np.ndarray, rate: int | None = None, stereo: Stereo = "mean") -> None:
+        self.stereo = stereo
+        if isinstance(source, np.ndarray):
+            self.name, self._path, self._array = "array", None, _checked(source, rate)
+            self._frames, self._rate, channels = len(source), int(rate or 0), self._array.shape[1]
+        else:
+            self.name, self._path = str(source), Path(source)
+            if self._path.is_dir():
+                raise UserError(f"{source} is a folder; give the sound files in it, for instance {source}/*.wav.")
+            header = info(self._path)
+            self._frames, self._rate, channels = header.frames, header.rate, header.channels
+        if channels > 1 and (stereo == "error" or (channels > 2 and stereo != "mean")):
+            raise UserError(f"{self.name} has {channels} channels; choose their mean, or make it mono.")
+        self.samples = samples_at_16k(self._frames, self._rate)
+        if not self.samples:
+            raise UserError(f"{self.name} is shorter than one sample at 16 kHz; give a longer recording.")
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self._frames / self._rate
+
+    def windows(self, hop: int = SLICE_SAMPLES) -> Iterator[Window]:
+        """Its windows, one after the other; `window_count(self.samples, hop)` of them.
+
+        Args:
+            hop: samples at 16 kHz from the start of one window to that of the next.
+
+        Raises:
+            UserError: if a sample is NaN or infinite, or the file cannot be decoded to its end.
+        """
+        return cut(self.blocks(), hop)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Its samples as int16 (n,) at 16 kHz, `samples` in all; errors as in `windows`."""
+        stream = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float64", quality="HQ")
+        read = written = 0
+        for frames in self._read():
+            read += len(frames)
+            mono = self._mono(frames)
+            if not np.isfinite(mono).all():
+                raise UserError(f"{self.name} holds samples that are not numbers (NaN or infinite); write it again.")
+            if self._rate != SAMPLE_RATE:
+                mono = stream.resample_chunk(mono, last=read >= self._frames)
+            exact = mono[: self.samples - written]  # the resampler may differ from the rounded length by one sample
+            written += len(exact)
+            yield np.clip(np.rint(exact * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+        if read != self._frames:
+            raise UserError(f"{self.name} is truncated: {read} of {self._frames} frames could be read; copy it again.")
+        if written < self.samples:
+            yield np.zeros(self.samples - written, np.int16)
+
+    def _read(self) -> Iterator[np.ndarray]:
+        """Float64 (n, channels) in [-1, 1], block by block."""
+        size = BLOCK_S * self._rate
+        if self._path is None:
+            for start in range(0, self._frames, size):
+                yield _as_float(self._array[start : start + size])
+            return
+        try:
+            with soundfile.SoundFile(str(self._path)) as file:
+                yield from file.blocks(blocksize=size, dtype="float64", always_2d=True)
+        except RuntimeError as error:
+            raise UserError(f"{self.name} cannot be decoded ({error}); replace it or take it out.") from error
+
+    def _mono(self, frames: np.ndarray) -> np.ndarray:
+        if self.stereo == "mean":
+            return frames.mean(axis=1) if frames.shape[1] > 1 else frames[:, 0]
+        return frames[:, -1 if self.stereo == "right" else 0]
+
+
+def window_count(samples: int, hop: int = SLICE_SAMPLES) -> int:
+    """How many windows a recording of `samples` samples at 16 kHz has; with a hop of six seconds `slice_count`."""
+    full = max(0, (samples - SLICE_SAMPLES) // hop + 1)
+    start, heard = full * hop, (full - 1) * hop + SLICE_SAMPLES if full else 0
+    return max(1, full + (samples - max(start, heard) > REST_SAMPLES))
+
+
+def cut(blocks: Iterable[np.ndarray], hop: int = SLICE_SAMPLES) -> Iterator[Window]:
+    """Cut a stream of int16 blocks (n,) at 16 kHz into windows, holding no more than one block and one window."""
+    held, start, heard = np.empty(0, np.int16), 0, 0  # what `held` begins with, and where the last window ended
+    for block in blocks:
+        held = np.concatenate([held, block])
+        while len(held) >= max(SLICE_SAMPLES, hop):
+            yield Window(start, SLICE_SAMPLES, held[:SLICE_SAMPLES].copy())
+            heard = start + SLICE_SAMPLES
+            held, start = held[hop:], start + hop
+    rest = held[:SLICE_SAMPLES]
+    if start == 0 or start + len(rest) - max(start, heard) > REST_SAMPLES:
+        yield Window(start, len(rest), np.pad(rest, (0, SLICE_SAMPLES - len(rest))))
+
+
+def _checked(array: np.ndarray, rate: int | None) -> np.ndarray:
+    """An array as (samples, channels), after a look at what it is."""
+    if rate is None or rate <= 0:
+        raise UserError(f"The rate of an array is {rate}; say how many samples it has per second.")
+    if array.ndim not in (1, 2) or not array.size:
+        raise UserError(f"An array of shape {array.shape} is no recording; give (samples,) or (samples, channels).")
+    if array.dtype != np.int16 and not np.issubdtype(array.dtype, np.floating):
+        raise UserError(f"Samples of type {array.dtype} have no known scale; give int16, or floats in [-1, 1].")
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _as_float(frames: np.ndarray) -> np.ndarray:
+    return frames / FULL_SCALE if frames.dtype == np.int16 else frames.astype(np.float64)

@@ -1,0 +1,225 @@
+"""The card that lies beside an exported model: what it was trained on, how it was tested, what it can and cannot do.
+
+Everything that depends on a run is taken from its metrics; the sections are those of Mitchell et al., "Model cards for
+model reporting", 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from elor.errors import UserError
+from elor.networks import INPUTS, SHAPES, Architecture
+from elor.report.results import Results, results, title
+from elor.report.text import Format, number, p_value, render
+
+CHANCE = 0.05
+"""A p value above which a score is said not to differ from chance."""
+
+INPUT_TEXTS = {
+    "audio": "six seconds of mono sound at 16 kHz as amplitudes in [-1, 1], shorter ones filled up with zeros",
+    "mfcc": "26 mel-frequency cepstral coefficients of 599 frames, by `elor.features.mfcc`",
+    "is10": "the 1,582 functionals of the INTERSPEECH 2010 Paralinguistic Challenge, by openSMILE",
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """An exported file: its name, bytes, SHA-256, and what is in it."""
+
+    name: str
+    bytes: int
+    digest: str
+    holds: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a card says beside the scores.
+
+    Attributes:
+        architectures: of each exported network, by fold.
+        files: what lies beside the card.
+        corpus: `demo`, `iemocap` or `manifest`.
+        shareable: whether the corpus' audio and ratings may be passed on.
+        made_by: versions of the code and of what decides numbers.
+    """
+
+    architectures: dict[str, Architecture]
+    files: tuple[File, ...]
+    corpus: str
+    shareable: bool
+    made_by: str
+
+    @property
+    def network(self) -> str:
+        """`elor`, `lom`, `ftr` or `elor_ftr`."""
+        return self.any.network
+
+    @property
+    def any(self) -> Architecture:
+        """One network's, for what all share."""
+        return next(iter(self.architectures.values()))
+
+
+def results_of(found: Results, architecture: Architecture) -> Results:
+    """The results of one network out of a run's; the declared comparisons stay together, as they were corrected.
+
+    Raises:
+        UserError: if the run has no scores of it, or of other heads.
+    """
+    network, heads = architecture.network, {head.name for head in architecture.heads}
+    scores = {name: {network: each[network]} for name, each in found.scores.items() if network in each}
+    if set(scores) != heads:
+        raise UserError(
+            f"The metrics have scores of {network} for {', '.join(scores) or 'nothing'}, and its networks answer for "
+            f"{', '.join(sorted(heads))}; run dvc repro, and export again."
+        )
+    seen = found.protocol.get("search_has_seen", {})
+    protocol = found.protocol | {"search_has_seen": {name: text for name, text in seen.items() if name == network}}
+    return replace(found, scores=scores, protocol=protocol)
+
+
+def card(model: Model, found: Results) -> str:
+    """The card as Markdown.
+
+    Args:
+        model: what was exported.
+        found: what `results_of` returned for its network.
+    """
+    *scores, protocol = results(found)
+    sections = {
+        f"# {title(model.network)}: model card": _what(model),
+        "## Files": _files(model),
+        "## Trained on": f"{CORPORA[model.corpus]}\n\n{render([protocol], Format.markdown)}",
+        "## Scores": f"{_tested(model)}\n\n{render(scores, Format.markdown)}",
+        "## Limits": _items(_limits(found)),
+        "## Intended use": INTENDED,
+        "## Licence": _licence(model),
+        "## Use it": _use(model),
+    }
+    return "\n\n".join(f"{heading}\n\n{text}" for heading, text in sections.items()) + "\n"
+
+
+CORPORA = {
+    "demo": "The embedded demonstration corpus: pseudo-speech that the pipeline makes itself, with planted emotion. "
+    "**The networks have never heard a person.** They show that the machinery works, and are of no other use.",
+    "iemocap": "A release of IEMOCAP (Busso et al., 2008): scripted and improvised dialogues of ten actors in English.",
+    "manifest": "A corpus that was given as a table of files, speakers and ratings.",
+}
+
+INTENDED = """Research on speech emotion recognition: comparing methods, and asking what such a network listens to.
+
+It judges how a voice sounds to the raters of its corpus, not what a person feels. It is not meant for decisions about
+people, at work, in school, in medicine or by authorities, nor for monitoring them; in the European Union some of these
+uses are forbidden (Regulation (EU) 2024/1689, article 5)."""
+
+
+def _what(model: Model) -> str:
+    heads = [
+        f"{head.name} ({'a value' if head.classes is None else f'{head.classes} classes'})" for head in model.any.heads
+    ]
+    folds = list(model.architectures)
+    if len(folds) > 1:
+        who = (
+            f"{len(folds)} networks, each trained without one fold's speakers ({', '.join(folds)}); the answer is the "
+            "mean of their probabilities."
+        )
+    else:
+        who = f"The network of fold {folds[0]}, which was trained without that fold's speakers."
+    return (
+        f"Predicts {' and '.join(heads)} from six seconds of speech, after Wieser et al., 2020. {who}\n\n"
+        f"Made by {model.made_by}."
+    )
+
+
+def _files(model: Model) -> str:
+    files = [f"`{file.name}`: {file.holds}; {file.bytes:,} bytes, SHA-256 {file.digest}." for file in model.files]
+    inputs = [
+        f"Input `{name}`, float32 (batch, {', '.join(map(str, SHAPES[name]))}): {INPUT_TEXTS[name]}."
+        for name in INPUTS[model.network]
+    ]
+    heads = [
+        f"Output `{head.name}`, float32 (batch, {len(model.architectures)} networks, {head.outputs}): "
+        f"{'values' if head.classes is None else 'logits'}."
+        for head in model.any.heads
+    ]
+    return _items([*files, *inputs, *heads, _shape(model)])
+
+
+def _shape(model: Model) -> str:
+    shape = model.any
+    layers = [
+        f"{filters} filters of {length}, pooled by {pool}"
+        for filters, length, pool in zip(shape.filters, shape.lengths, shape.pools, strict=True)
+    ]
+    if layers and shape.stride > 1:
+        layers[0] += f", at every {shape.stride}th position"
+    layers.append(f"per head hidden layers of {' and '.join(map(str, shape.hidden))} units")
+    others = "; those of other folds differ" if len(set(model.architectures.values())) > 1 else ""
+    return f"Layers: {'; '.join(layers)}{others}."
+
+
+def _tested(model: Model) -> str:
+    which = (
+        "The mean of the networks was not tested, and cannot be on this corpus: each of its speakers has trained all "
+        "networks but one."
+        if len(model.architectures) > 1
+        else "The scores are of the networks of all folds, of which this is one."
+    )
+    return f"Every network was tested on the speakers that were withheld from it. {which}"
+
+
+def _limits(found: Results) -> Iterator[str]:
+    """What the run's own numbers say against trusting the model."""
+    yield f"{found.any_scores['speakers']} speakers: how it does on other voices, languages and microphones is unknown."
+    for name, networks in found.scores.items():
+        (scores,) = networks.values()
+        p = scores.get("permutation_p")
+        if p is not None and p > CHANCE:
+            yield f"{name}: not distinguishable from chance (p = {p_value(p)})."
+        if weak := _weak(scores):
+            yield f"{name}: found more rarely than by a uniform guess: class {', '.join(weak)}."
+        if scores.get("ece") is not None:
+            yield f"{name}: its probabilities are off by {number(scores['ece'])} on average (calibration error)."
+    yield "Predictions for a speaker of the training corpus are of no worth, unless of the network of that fold."
+
+
+def _weak(scores: dict[str, float | None]) -> list[str]:
+    recalls = {key.removeprefix("recall_"): value for key, value in scores.items() if key.startswith("recall_")}
+    return [f"{k} (recall {number(v)})" for k, v in recalls.items() if v is not None and v < 1 / len(recalls)]
+
+
+def _licence(model: Model) -> str:
+    code = "The code is under the MIT licence."
+    if model.corpus == "demo":
+        return f"{code} The weights were trained on sound that this code makes; they are under the same licence."
+    owner = "IEMOCAP's licence" if model.corpus == "iemocap" else "the corpus' licence"
+    allowed = (
+        "The run says that the corpus may be passed on (corpus.shareable: true)."
+        if model.shareable
+        else "The run does not say that the corpus may be passed on (corpus.shareable: false)."
+    )
+    return (
+        f"{code} The weights derive from the corpus, and {owner} decides what may be done with them: ask its owner "
+        f"before you pass them on. {allowed}"
+    )
+
+
+def _use(model: Model) -> str:
+    name = model.files[0].name
+    return f"""```
+elor predict recording.wav --model {name}
+```
+
+```python
+import elor
+
+prediction = elor.load("{name}").predict("recording.wav")
+prediction.whole("{model.any.heads[0].name}")
+```"""
+
+
+def _items(items: Sequence[str] | Iterator[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)

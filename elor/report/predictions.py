@@ -1,0 +1,154 @@
+"""What was predicted of recordings, as people and programs read it: a table for the terminal, CSV rows, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from elor.inference import Ensemble, Prediction, expected, label
+from elor.report.results import title
+from elor.report.text import MISSING, Block, Notes, Row, Table, number
+from elor.targets import EMOTIONS, Head
+
+Found = Mapping[str, Prediction]
+"""Predictions by recording."""
+
+
+def blocks(found: Found, ensemble: Ensemble, windows: bool = False) -> list[Block]:
+    """The table of the terminal, with a row per recording or, if `windows`, per window; and how to read it."""
+    titles = tuple(name for head in ensemble.heads for name in _titles(head, len(ensemble.folds)))
+    short = _short(found)
+    if windows:
+        groups = tuple(tuple(_window_rows(short[name], prediction)) for name, prediction in found.items())
+        return [Table(caption(ensemble), ("recording", "from s", "to s", *titles), groups), _reading(ensemble)]
+    rows = tuple((short[name], number(found[name].seconds, 1), *_cells(found[name])) for name in found)
+    return [Table(caption(ensemble), ("recording", "seconds", *titles), (rows,)), _reading(ensemble)]
+
+
+def caption(ensemble: Ensemble) -> str:
+    """Who predicted: `ELoR, mean of 10 networks`."""
+    folds = ensemble.folds
+    who = f"network of fold {folds[0]}" if len(folds) == 1 else f"mean of {len(folds)} networks"
+    return f"{title(ensemble.network)}, {who}"
+
+
+def table(found: Found) -> pd.DataFrame:
+    """A row per recording and window; labels and probabilities are named as in the pipeline's data/predictions/.
+
+    Columns: recording, window, start_s, end_s; `<head>` and `<head>_p<k>`, or `<head>_value`; `<head>_spread`.
+    """
+    rows = []
+    for name, prediction in found.items():
+        for index, (start, end) in enumerate(zip(prediction.starts, prediction.ends, strict=True)):
+            row: dict[str, Any] = {"recording": name, "window": index, "start_s": start, "end_s": end}
+            for head in prediction.heads:
+                row |= _columns(head, prediction.windows(head.name)[index])
+                row[f"{head.name}_spread"] = prediction.spread(head.name, index)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict[str, Any]:
+    """Everything as plain values.
+
+    Keys: network, folds, heads (names of the classes; null for values), recordings (recording, seconds, one answer per
+    head, and windows: start_s, end_s, silent, one answer per head) and failed (recording, reason). An answer has label,
+    expected, spread and probabilities, or value and spread.
+    """
+    return {
+        "network": ensemble.network,
+        "folds": list(ensemble.folds),
+        "heads": {head.name: _classes(head) for head in ensemble.heads},
+        "recordings": [_recording(name, prediction) for name, prediction in found.items()],
+        "failed": [{"recording": name, "reason": reason} for name, reason in failed.items()],
+    }
+
+
+def _recording(name: str, prediction: Prediction) -> dict[str, Any]:
+    spans = enumerate(zip(prediction.starts, prediction.ends, prediction.silent, strict=True))
+    windows = [
+        {"start_s": start, "end_s": end, "silent": silent} | _answers(prediction, index)
+        for index, (start, end, silent) in spans
+    ]
+    return {"recording": name, "seconds": prediction.seconds, **_answers(prediction), "windows": windows}
+
+
+def _answers(prediction: Prediction, window: int | None = None) -> dict[str, dict[str, Any]]:
+    answers = {}
+    for head in prediction.heads:
+        answer = prediction.by_fold(head.name, window).mean(axis=0)
+        spread = {"spread": prediction.spread(head.name, window)}
+        if head.classes is None:
+            answers[head.name] = {"value": answer[0]} | spread
+        else:
+            first = {"label": _class(answer), "expected": expected(head.name, answer)}
+            answers[head.name] = first | spread | {"probabilities": answer}
+    return answers
+
+
+def _columns(head: Head, answer: np.ndarray) -> dict[str, Any]:
+    if head.classes is None:
+        return {f"{head.name}_value": answer[0]}
+    best = _class(answer)
+    return {head.name: "" if best is None else best} | {f"{head.name}_p{k}": value for k, value in enumerate(answer)}
+
+
+def _class(answer: np.ndarray) -> int | None:
+    """The number of the likeliest class; None where there was silence."""
+    return None if np.isnan(answer).any() else int(answer.argmax())
+
+
+def _classes(head: Head) -> list[str] | None:
+    if head.classes is None:
+        return None
+    return list(EMOTIONS) if head.name == "emotion" else [str(k) for k in range(head.classes)]
+
+
+def _short(found: Found) -> dict[str, str]:
+    """Names that fit a terminal: those of the files, if they tell the recordings apart."""
+    short = {name: Path(name).name for name in found}
+    return short if len(set(short.values())) == len(short) else {name: name for name in found}
+
+
+def _titles(head: Head, folds: int) -> Row:
+    if head.name == "emotion":
+        return head.name, "p"
+    spread = ("+-",) if folds > 1 else ()
+    return (head.name, *spread) if head.classes is None else (head.name, "p", "expected", *spread)
+
+
+def _window_rows(name: str, prediction: Prediction) -> Iterator[Row]:
+    for index, (start, end) in enumerate(zip(prediction.starts, prediction.ends, strict=True)):
+        yield (name, number(start, 1), number(end, 1), *_cells(prediction, index))
+
+
+def _cells(prediction: Prediction, window: int | None = None) -> Iterator[str]:
+    """What stands below `_titles`."""
+    for head in prediction.heads:
+        answer = prediction.by_fold(head.name, window).mean(axis=0)
+        if head.classes is not None:
+            yield label(head.name, answer) or MISSING
+            yield number(float(answer.max()), 2)
+        if head.name != "emotion":
+            yield number(expected(head.name, answer), 2)
+            if len(prediction.folds) > 1:
+                yield number(prediction.spread(head.name, window), 2)
+
+
+def _reading(ensemble: Ensemble) -> Notes:
+    items = []
+    if any(head.classes is not None for head in ensemble.heads):
+        items.append(
+            "p: mean probability of the likeliest class over windows and networks; not its chance to be right."
+        )
+    if any(head.classes is not None and head.name != "emotion" for head in ensemble.heads):
+        items.append("Classes count from 0, the lowest; expected: their mean, weighted by probability.")
+    if len(ensemble.folds) > 1:
+        if ensemble.heads[0].name != "emotion":
+            items.append("+-: standard deviation over the networks, from each of which another speaker was withheld.")
+        items.append("A voice of the training corpus needs --fold: only the network of its fold has not trained on it.")
+    return Notes("How to read it", tuple(items))

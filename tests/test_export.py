@@ -1,0 +1,160 @@
+"""Exported files: the same networks back, the same logits in onnxruntime, and nothing that could run code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from elor import onnx_model
+from elor.errors import UserError
+from elor.export import write_weights
+from elor.inference import load, load_networks
+from elor.networks import INPUTS, SHAPES
+from elor.onnx_model import load_onnx, write_onnx
+from elor.training import checkpoint
+from tests.features.speech import pseudo_speech
+from tests.trained import FOLDS, small, write_run
+
+NETWORKS = ("lom", "elor_ftr")
+"""Every kind of input: exporting one takes seconds."""
+
+
+def networks(network: str, target: str = "classes", folds: tuple[str, ...] = FOLDS) -> dict:
+    return {fold: small(network, target, seed) for seed, fold in enumerate(folds)}
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An ONNX file of each network."""
+    folder = tmp_path_factory.mktemp("onnx")
+    for network in NETWORKS:
+        write_onnx(networks(network, folds=FOLDS[:2]), folder / f"{network}.onnx")
+    return {network: folder / f"{network}.onnx" for network in NETWORKS}
+
+
+@pytest.mark.parametrize("folds", [FOLDS, FOLDS[:1], ("group-00", "03", "03.1")])
+def test_weights_come_back_bit_for_bit(tmp_path: Path, folds: tuple[str, ...]) -> None:
+    given = networks("elor_ftr", folds=folds)
+    write_weights(given, tmp_path / "a.safetensors")
+    back = load_networks(tmp_path / "a.safetensors")
+    assert list(back) == list(folds)
+    for fold, network in given.items():
+        assert back[fold].architecture == network.architecture
+        state = back[fold].state_dict()
+        assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+        assert list(load_networks(tmp_path / "a.safetensors", fold=fold)) == [fold]
+
+
+def test_one_fold_is_written_as_training_writes_it(tmp_path: Path) -> None:
+    write_weights(networks("ftr", folds=("Ses01F",)), tmp_path / "a.safetensors")
+    assert checkpoint.load_network(tmp_path / "a.safetensors").architecture.network == "ftr"
+
+
+def test_an_exported_ensemble_that_lost_a_tensor_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    write_weights(networks("elor"), path)
+    tensors, notes = checkpoint.load(path)
+    tensors.pop("2.cnn.0.conv.weight")
+    checkpoint.save(path, tensors, notes)
+    with pytest.raises(UserError, match="its weights are not those of its network"):
+        load(path)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_onnxruntime_gives_the_logits_of_torch(network: str, batch: int, graphs: dict[str, Path]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    scales = {"audio": 0.1, "mfcc": 20.0, "is10": 3_000.0}
+    inputs = {name: scales[name] * torch.randn(batch, *SHAPES[name], generator=generator) for name in INPUTS[network]}
+    session = onnxruntime.InferenceSession(graphs[network], providers=["CPUExecutionProvider"])
+    found = dict(zip(("arousal", "valence"), session.run(["arousal", "valence"], _arrays(inputs)), strict=True))
+    for index, each in enumerate(networks(network, folds=FOLDS[:2]).values()):
+        with torch.no_grad():
+            expected = each(*inputs.values())
+        for head, logits in found.items():
+            assert logits.shape == (batch, 2, 5)
+            np.testing.assert_allclose(logits[:, index], expected[head], atol=1e-5)
+    assert np.ptp(found["arousal"]) > 1e-3
+
+
+def test_a_graph_says_what_it_is_and_passes_the_checker(graphs: dict[str, Path]) -> None:
+    model = onnx.load(graphs["elor_ftr"])
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.input] == ["audio", "is10"]
+    notes = json.loads({each.key: each.value for each in model.metadata_props}["elor"])
+    assert (notes["network"], notes["folds"]) == ("elor_ftr", list(FOLDS[:2]))
+    assert not any(tensor.external_data for tensor in model.graph.initializer)  # one file, not two
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_both_formats_predict_the_same(network: str, tmp_path: Path, graphs: dict[str, Path]) -> None:
+    write_weights(networks(network, folds=FOLDS[:2]), tmp_path / "a.safetensors")
+    sound = pseudo_speech(2).reshape(-1)
+    for fold in (None, "Ses01M"):
+        ours = load(tmp_path / "a.safetensors", fold=fold).predict(sound, 16_000)
+        theirs = load(graphs[network], network, fold).predict(sound, 16_000)
+        assert ours.folds == theirs.folds
+        for head in ("arousal", "valence"):
+            np.testing.assert_allclose(ours.answers[head], theirs.answers[head], atol=1e-5)
+
+
+def test_values_survive_the_journey(tmp_path: Path) -> None:
+    given = networks("ftr", "regression", folds=FOLDS[:1])
+    written = write_onnx(given, tmp_path / "a.onnx")
+    assert written.difference < 1e-5
+    loaded = load_onnx(tmp_path / "a.onnx")
+    assert loaded.heads == given["Ses01F"].architecture.heads
+    prediction = loaded.predict(pseudo_speech(1)[0], 16_000)
+    assert all(prediction.whole(head.name).shape == (head.outputs,) for head in loaded.heads)
+
+
+def test_a_graph_that_computes_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_model, "_difference", lambda *_: 0.5)
+    with pytest.raises(UserError, match=r"was not written: its logits differ from torch's by 0.5"):
+        write_onnx(networks("ftr", folds=FOLDS[:1]), tmp_path / "a.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_graph_of_ours(tmp_path: Path, graphs: dict[str, Path]) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(graphs["lom"].read_bytes()[:1_000])
+    foreign = onnx.load(graphs["lom"])
+    del foreign.metadata_props[:]
+    onnx.save(foreign, tmp_path / "foreign.onnx")
+    for arguments, sentence in (
+        ((broken,), "broken.onnx is damaged"),
+        ((tmp_path / "foreign.onnx",), "foreign.onnx holds no network of this project"),
+        ((tmp_path / "gone.onnx",), "gone.onnx does not exist; write it with elor export"),
+        ((graphs["lom"], "elor"), "holds the network lom, not elor"),
+        ((graphs["lom"], None, "Ses09F"), "has no fold Ses09F; choose one of Ses01F, Ses01M"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            load(*arguments)
+
+
+def test_without_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = onnx_model.importlib.util.find_spec
+    monkeypatch.setattr(
+        onnx_model.importlib.util, "find_spec", lambda name: None if name.startswith("onnx") else find(name)
+    )
+    for call in (lambda: write_onnx({}, tmp_path / "a.onnx"), lambda: load(tmp_path / "a.onnx")):
+        with pytest.raises(UserError, match=r"need the package onnx\w*; install it: .* 'elor\[onnx\]'"):
+            call()
+
+
+def test_a_run_and_its_export_answer_alike(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "models")
+    write_weights(load_networks(run), tmp_path / "a.safetensors")
+    sound = pseudo_speech(1)[0]
+    one, other = (load(path).predict(sound, 16_000).whole("valence") for path in (run, tmp_path / "a.safetensors"))
+    np.testing.assert_array_equal(one, other)
+
+
+def _arrays(inputs: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in inputs.items()}
