@@ -1,0 +1,138 @@
+"""What would change a network's mind about a sound, and what it would hear most gladly: trials on any network.
+
+Alterations change one property of the sound dose by dose (`elor.explain.alterations`); prototypes are the signals that
+maximise each answer (`elor.explain.prototypes`), beside those of an untrained twin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from elor.errors import UserError
+from elor.explain.alterations import ALTERATIONS
+from elor.explain.descriptors import describe
+from elor.explain.foreign import Subject
+from elor.explain.model import Heads, predict
+from elor.explain.pauses import pauses
+from elor.explain.prototypes import Ascent, Parametrisation, Target, prototypes, targets_of_heads
+from elor.explain.resynthesis import fitted
+
+BATCH = 8
+MOST_TARGETS = 12
+"""Networks with more answers than this get prototypes of the predicted classes only."""
+
+
+def interventions(model: nn.Module, sound: NDArray, support: int, seed: int = 0) -> dict[str, Any]:
+    """Alter a sound dose by dose and ask again.
+
+    Args:
+        model: see `elor.explain.model`.
+        sound: (samples,) at 16 kHz; altered sounds are cut or filled up to the same length.
+        support: samples before the padding.
+        seed: of added noise.
+
+    Returns:
+        By alteration `what`, `unit` and `heads`: by head and dose (`sham` for the processing alone) the `change` of the
+        logit of the class that was predicted before (of the value, for a head of one output), and the `label` now.
+    """
+    own = np.asarray(sound[:support], dtype=np.float64)
+    pausing, versions = bool(pauses(own)), []
+    for name, alteration in ALTERATIONS.items():
+        if alteration.needs_pauses and not pausing:
+            continue
+        doses = {f"{dose:g}": dose for dose in alteration.doses if dose != alteration.none}
+        for key, dose in doses.items():
+            versions.append((name, key, alteration.apply(own, dose, np.random.default_rng(seed))))
+        if alteration.sham:
+            versions.append((name, "sham", alteration.sham(own, np.random.default_rng(seed))))
+    sounds = np.stack([sound, *(fitted(value, len(sound)) for _, _, value in versions)])
+    logits = _ask(model, sounds)
+    found: dict[str, Any] = {}
+    for index, (name, key, _) in enumerate(versions, start=1):
+        alteration = ALTERATIONS[name]
+        entry = found.setdefault(name, {"what": alteration.what, "unit": alteration.unit, "heads": {}})
+        for head, value in logits.items():
+            label = int(value[0].argmax())
+            change = float(value[index, label] - value[0, label])
+            now = int(value[index].argmax()) if value.shape[1] > 1 else None
+            entry["heads"].setdefault(head, {})[key] = {"change": change, "label": now}
+    return found
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Prototypes of a network.
+
+    Attributes:
+        summary: `refused` (a reason or None), `settings`, and `targets`: by parametrisation, head and label `logit`,
+            `untrained_logit`, `converged`, `restarts` and `descriptors` of the best restart.
+        signals: by `<parametrisation>.<head>.<label>` the best restart, (samples,) float32.
+    """
+
+    summary: dict[str, Any]
+    signals: dict[str, NDArray]
+
+
+def seek(subject: Subject, outputs: dict[str, int], predicted: dict[str, int], samples: int, how: Ascent) -> Sought:
+    """Seek the prototypes of every answer, in time and in frequency, at one level.
+
+    Args:
+        subject: the network and its twin.
+        outputs: by head how many it has.
+        predicted: by head the class that was predicted, which alone is sought where there are many.
+        samples: length of the signals at 16 kHz.
+        how: steps, restarts, level, seed; parametrisation and mode are set here.
+    """
+    targets = targets_of_heads(outputs)
+    if len(targets) > MOST_TARGETS:
+        targets = [Target(head, label) for head, label in predicted.items()]
+    summary: dict[str, Any] = {"refused": None, "settings": asdict(how) | {"mode": "level"}, "targets": {}}
+    signals: dict[str, NDArray] = {}
+    try:
+        for kind in ("time", "fourier"):
+            summary["targets"][kind] = _kind(subject, targets, samples, how, kind, signals)
+    except (UserError, RuntimeError, NotImplementedError) as error:  # no derivative, say
+        summary |= {"refused": " ".join(str(error).split())[:300], "targets": {}}
+    return Sought(summary, signals)
+
+
+def _kind(
+    subject: Subject,
+    targets: list[Target],
+    samples: int,
+    how: Ascent,
+    kind: Parametrisation,
+    signals: dict[str, NDArray],
+) -> dict[str, Any]:
+    """The prototypes of one parametrisation; the best of each target is added to `signals`."""
+    asked = Ascent(**(asdict(how) | {"parametrisation": kind, "mode": "level"}))
+    found = prototypes(subject.model, targets, asked, samples)
+    without = None
+    if subject.twin is not None:
+        without = prototypes(subject.twin(how.seed), targets, Ascent(**(asdict(asked) | {"restarts": 1})), samples)
+    entries: dict[str, Any] = {}
+    for index, (head, label) in enumerate(targets):
+        best = int(found.logits[index].argmax())
+        signal = found.signals[index, best]
+        signals[f"{kind}.{head}.{label}"] = signal
+        entries.setdefault(head, {})[str(label)] = {
+            "logit": float(found.logits[index, best]),
+            "untrained_logit": None if without is None else float(without.logits[index, 0]),
+            "converged": int(found.converged[index].sum()),
+            "restarts": how.restarts,
+            "descriptors": describe(signal),
+        }
+    return entries
+
+
+def _ask(model: nn.Module, sounds: NDArray) -> Heads:
+    """Logits of many sounds, (n, outputs) per head."""
+    audio = torch.from_numpy(sounds.astype(np.float32))[:, None]
+    parts = [predict(model, some) for some in audio.split(BATCH)]
+    return {head: torch.cat([part[head] for part in parts]) for head in parts[0]}

@@ -1,0 +1,106 @@
+"""`elor explain` and `elor selfcheck` as commands: files written, bad input named, the batch going on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from elor.commands.selfcheck import EXPECTED, failures
+from elor.explain.scoring import FINDS, MISSES, SOUND
+
+MODEL = "tests.explain.foreign_networks"
+CHEAP = ("--twins", 2, "--steps", 4, "--restarts", 1, "--ascents", 3)
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "voice.wav", 0.1 * rng.standard_normal((9_000, 2)), 8_000)
+    return tmp_path / "voice.wav"
+
+
+def test_a_foreign_network_is_explained_into_a_folder(elor: Callable, voice: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = elor("explain", voice, "--model", f"{MODEL}:Functional", "--output", out, *CHEAP)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads((out / "explain.json").read_text())
+    (window,) = found["recordings"]["voice"]["windows"]
+    assert window["end_s"] == pytest.approx(9_000 / 8_000, abs=1e-3)
+    maps = np.load(out / "voice" / "window-00.npz")
+    assert maps["gradient"].shape == (2, len(maps["sound"])) == (2, 18_000)
+    players = {path.name for path in (out / "voice").glob("*.wav")}
+    assert players == {"window-00.wav", "window-00-0.wav", "window-00-1.wav"}
+    assert soundfile.info(out / "voice" / "window-00-0.wav").frames == 18_000
+    assert len(list((out / "prototypes").glob("*.wav"))) == 2 * 5
+    for text in (result.stdout, (out / "summary.md").read_text()):
+        assert "guided backpropagation" in text
+        assert "untrained" in text
+
+
+def test_a_fixed_length_is_kept_and_a_refused_one_replaced(elor: Callable, voice: Path, tmp_path: Path) -> None:
+    fixed = ("explain", voice, "--model", f"{MODEL}:Fixed", "--output", tmp_path / "out", *CHEAP)
+    result = elor(*fixed, "--samples", 8_000)
+    assert result.exit_code == 0, result.stderr
+    windows = json.loads((tmp_path / "out" / "explain.json").read_text())["recordings"]["voice"]["windows"]
+    assert [(window["start_s"], window["samples"]) for window in windows] == [(0.0, 8_000), (0.5, 8_000)]
+    result = elor(*fixed)
+    assert result.exit_code == 1
+    assert "Trying windows of six seconds." in result.stderr
+    assert "got 96000" in result.stderr
+
+
+def test_bad_recordings_are_named_and_the_others_go_on(elor: Callable, voice: Path, tmp_path: Path) -> None:
+    silence = np.zeros(16_000)
+    soundfile.write(tmp_path / "empty.wav", silence[:0], 16_000)
+    soundfile.write(tmp_path / "silent.wav", silence, 16_000)
+    soundfile.write(tmp_path / "nan.wav", np.full(16_000, np.nan, dtype=np.float32), 16_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "hours.wav", np.zeros(3_700 * 1_000), 1_000, subtype="PCM_U8")
+    (tmp_path / "text.wav").write_text("hello")
+    bad = [tmp_path / f"{name}.wav" for name in ("empty", "silent", "nan", "hours", "text", "absent")]
+    out = tmp_path / "out"
+    result = elor("explain", *bad, voice, "--model", f"{MODEL}:Outside", "--output", out, *CHEAP)
+    assert result.exit_code == 1
+    for path, reason in zip(bad, ("no samples", "silent", "NaN", "1 h 01 min", "sound file", "not exist"), strict=True):
+        (line,) = [line for line in result.stderr.splitlines() if path.name in line]
+        assert reason in line
+    assert "6 of 7 recordings could not be explained" in result.stderr
+    found = json.loads((out / "explain.json").read_text())
+    assert set(found["recordings"]) == {"voice"}
+    assert set(found["failed"]) == {str(path) for path in bad}
+    assert found["prototypes"]["refused"]
+    assert "no parameters in torch" in result.stdout
+
+
+def test_options_of_a_foreign_network_need_one(elor: Callable, voice: Path, tmp_path: Path) -> None:
+    result = elor("explain", voice, "--rate", 8_000, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "name it by --model" in result.stderr
+    result = elor("explain", voice, "--models", tmp_path, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "no trained network yet" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def entries(verdict: str) -> dict:
+    return {"verdict": verdict}
+
+
+def test_a_self_check_fails_where_the_reference_misses() -> None:
+    methods: dict = {"random labels": {"occlusion": entries(SOUND), "gradient": entries(MISSES)}}
+    for name, method in EXPECTED:
+        methods.setdefault(name, {})[method] = entries(FINDS)
+    learned = {name: {"trained": {"accuracy": 0.99, "own": 0.98}} for name in (*methods, "level")}
+    assert failures(methods, learned) == []
+    methods["hum"]["occlusion, mel bands"] = entries(MISSES)
+    methods["random labels"]["gradient"] = entries(FINDS)
+    learned["level"] = {"trained": {"accuracy": 0.5, "own": 0.0}}
+    wrong = failures(methods, learned)
+    assert len(wrong) == 3
+    assert "did not learn the planted cue of level" in wrong[0]
+    assert "should find the cue of hum" in wrong[1]
+    assert "gradient finds a cue of random labels" in wrong[2]
