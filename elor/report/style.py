@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from cycler import cycler
 from matplotlib import rc_context
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from elor.files import replacing
 
@@ -25,7 +28,7 @@ INK, SOFT, LINE, FAINT = "#1c2430", "#5b6675", "#dde2e8", "#c3cad3"
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#004f7c", "#56b4e9", "#d3d7dc", "#f0975a", "#a33c00"])
 """Blue speaks against the class, orange for it, grey for neither."""
 
-STYLE = {
+STYLE: Any = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
@@ -51,13 +54,13 @@ SMALL_PER_INCH, BOLD_PER_INCH = 15.5, 10.0
 """Characters of the caption and of the title that fit into an inch."""
 
 
-def style() -> rc_context:
+def style() -> AbstractContextManager[None]:
     """A context in which figures are drawn and saved."""
     return rc_context(STYLE)
 
 
 def new_figure(
-    width: float, height: float, title: str, caption: str, below_title: str = "", layout: str | None = "constrained"
+    width: float, height: float, title: str, caption: str, below_title: str = "", arranged: bool = True
 ) -> Figure:
     """A figure with its title above, and below what n and the method are.
 
@@ -66,7 +69,7 @@ def new_figure(
         title: set bold.
         caption: set small.
         below_title: a line of its own below the title.
-        layout: matplotlib's; None for margins that fit a single column of axes, which is faster.
+        arranged: whether axes find their places by their labels; else margins fit a single column, which is faster.
     """
     heading, lines = (
         textwrap.wrap(title, int(width * BOLD_PER_INCH)),
@@ -75,14 +78,14 @@ def new_figure(
     above = 0.2 * len(heading) + 0.18 * bool(below_title) + 0.1
     below = 0.17 * len(lines) + 0.1
     whole = height + above + below
+    inside = (0.0, below / whole, 1.0, height / whole)
+    layout = ConstrainedLayoutEngine(rect=inside, w_pad=0.06, h_pad=0.06) if arranged else None
     figure = Figure(figsize=(width, whole), layout=layout)
     left = 0.1 / width
     figure.text(left, 1 - 0.07 / whole, "\n".join(heading), va="top", weight="bold", size=11, color=INK)
     figure.text(left, 1 - (0.09 + 0.2 * len(heading)) / whole, below_title, va="top", size=9, color=INK)
     figure.text(left, 0.08 / whole, "\n".join(lines), va="bottom", size=8, color=SOFT, linespacing=1.25)
-    if layout == "constrained":
-        figure.get_layout_engine().set(rect=(0.0, below / whole, 1.0, height / whole), w_pad=0.06, h_pad=0.06)
-    else:
+    if not arranged:
         figure.subplots_adjust(0.85 / width, (below + 0.42) / whole, 1 - 0.2 / width, 1 - (above + 0.1) / whole)
     return figure
 

@@ -1,0 +1,311 @@
+"""The page's sections on the analysis: claims, maps, controls, prototypes, interventions.
+
+One that has nothing to show says so in a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from elor.audio import SAMPLE_RATE
+from elor.corpora.faults import plural
+from elor.report import html, series
+from elor.report.audio import weighted
+from elor.report.findings import Findings, Shown
+from elor.report.results import title
+from elor.report.text import MISSING, Notes, Table, interval, number, p_value
+
+EXCERPT_S = 3.0
+"""Seconds of a prototype that the page plays; the files hold all of it."""
+
+PLAYED = 2
+"""Ways of making prototypes that the page plays: what more there is would double its weight."""
+
+VERDICTS = {
+    "holds": "holds",
+    "not distinguishable from untrained": "indistinct",
+    "contradicted": "contradicted",
+    "undecided": "undecided",
+}
+"""The claims' verdicts, and the style of each."""
+
+SIGNS = {"holds": "✓", "indistinct": "≈", "contradicted": "✗", "undecided": "?"}
+
+
+def claims(found: Findings) -> str:
+    """The table of the paper's claims, each beside its control and with a verdict."""
+    rows = found.claims.get("claims", [])
+    if not rows:
+        return html.section("claims", "The paper's claims", html.missing("No claims were tested in this run."))
+    counts = found.claims["counts"]
+    buttons = "".join(
+        f'<button type="button" aria-pressed="false" data-verdict-filter="{style(verdict)}">'
+        f"{escape(verdict)} ({count})</button>"
+        for verdict, count in counts.items()
+        if count
+    )
+    family = found.claims.get("family", {})
+    note = (
+        f"p Holm: corrected over the {plural(family['claims'], 'claim')} that were declared beforehand, at the level "
+        f"{family['level']:g}; all other rows are exploratory."
+        if family
+        else ""
+    )
+    names = ("Claim", "Paper", "Here", "Control", "p", "p Holm", "Verdict")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(row)
+    bodies = "".join(f"<tbody>{''.join(map(_claim, some))}</tbody>" for some in groups.values())
+    return html.section(
+        "claims",
+        "The paper's claims",
+        html.paragraph("Each number of the paper beside the same one here, and beside what would be found anyway."),
+        f'<div class="choices" role="group" aria-label="Show only one verdict">{buttons}</div>',
+        '<table class="claims" role="table"><caption>Claims, tests and verdicts</caption>'
+        f'<thead><tr role="row">{head}</tr></thead>{bodies}</table>',
+        html.paragraph(note, "soft"),
+    )
+
+
+def _claim(row: Mapping[str, Any]) -> str:
+    """One claim as a row, which a narrow screen shows as a card; what led to the verdict is folded away."""
+    paper, value = row.get("paper"), row.get("control_value")
+    words = [f"Paper, {row['where']}" + (f": \u201c{paper}\u201d" if isinstance(paper, str) else "")]
+    if row.get("reason"):
+        words.append(f"Here: {row['reason']}")
+    kind = "declared beforehand" if row.get("confirmatory") else "exploratory"
+    why = [row.get("text", ""), f"Decided by {row.get('test', '')} ({kind})."]
+    cells = {
+        "Paper": number(None if isinstance(paper, str) else paper),  # its words stand with the claim
+        "Here": number(row.get("ours")),
+        "Control": number(value) if value is None else f"{number(value)} ({row['control']})",
+        "p": p_value(row.get("p")),
+        "p Holm": p_value(row.get("p_holm")),
+    }
+    inner = "".join(
+        f'<td role="cell" data-name="{name}"{" class=none" if text == MISSING else ""}>{escape(text)}</td>'
+        for name, text in cells.items()
+    )
+    said = "".join(f'<span class="said">{escape(line)}</span>' for line in words)
+    reasons = html.folded("Why", "".join(html.paragraph(line, "said") for line in why))
+    return (
+        f'<tr role="row" data-verdict="{style(row["verdict"])}" id="claim-{escape(str(row["id"]))}">'
+        f'<th scope="row" role="rowheader">{escape(row["claim"])}{said}{reasons}</th>{inner}'
+        f'<td role="cell">{badge(row["verdict"])}</td></tr>'
+    )
+
+
+def maps(shown: Sequence[Shown], heading: str = "What the network listens to") -> str:
+    """The waveforms with their maps, to zoom into, and players."""
+    if not shown:
+        return html.section(
+            "maps", heading, html.missing("No maps were kept (explain.shown is 0, or no such network).")
+        )
+    players = "".join(_players(place, one) for place, one in enumerate(shown))
+    zooms = {"in": "Zoom in", "out": "Zoom out", "left": "Earlier", "right": "Later", "all": "Whole"}
+    buttons = "".join(f'<button type="button" data-zoom="{name}">{text}</button>' for name, text in zooms.items())
+    return html.section(
+        "maps",
+        heading,
+        html.paragraph(
+            "The paper's Fig. 4 for signals of this run. A map that looks like the waveform says little by itself: "
+            "that of an untrained network does as well. So r stands beside its control."
+        ),
+        html.choices(
+            html.select("pick-slice", "Signal", {}),
+            html.select("pick-method", "Method", {}),
+            html.select("pick-head", "Head", {}),
+        ),
+        '<figure class="card"><canvas id="map" tabindex="0" role="img" aria-describedby="map-text"></canvas>'
+        f'<div class="zoom">{buttons}<label>Position <input type="range" id="position" min="0" max="1000" value="0">'
+        '</label></div><figcaption id="map-text" aria-live="polite"></figcaption>'
+        "<figcaption>Orange speaks for the class, blue against it. With the waveform in focus, + and - zoom, the "
+        "arrows move, 0 shows all; drag to move.</figcaption></figure>",
+        "<h3>Listen</h3>",
+        html.paragraph(
+            "All players are equally loud. Weighted by occlusion: each moment as loud as the logit falls without it.",
+            "soft",
+        ),
+        f'<div class="players">{players}</div>',
+    )
+
+
+def _players(place: int, shown: Shown) -> str:
+    """The original and, per head, the signal weighted by occlusion; without the padding."""
+    own = shown.signal[: shown.support]
+    found = [html.player(f"{shown.name}: original, {shown.support / SAMPLE_RATE:.2f} s", own, slice=place)]
+    for head, drops in shown.drops.items():
+        heard = weighted(shown.signal, drops)[: shown.support]
+        if heard.any():
+            found.append(html.player(f"{shown.name}: weighted by occlusion for {head}", heard, slice=place))
+    return "".join(found)
+
+
+def controls(found: Findings) -> str:
+    """Every r beside its controls, as chart and table, and what may be said."""
+    roles = [role for role in series.ROLES if found.saliency.get(role)]
+    if not roles:
+        return html.section("controls", "Controls", html.missing("No saliency was measured in this run."))
+    rows = {role: series.controls(found.saliency, role, "signed") for role in roles}
+    names = list(dict.fromkeys(mark["name"] for row in rows[roles[0]] for mark in row["marks"]))
+    used = [name for name in names if not name.startswith("heads")] + ["partly untrained", "paper"]
+    caption = (
+        "Fisher z averaged over slices, then over speakers; bars: t-intervals over speakers. Untrained: random "
+        "weights; class swap: the map of the runner-up class; partly untrained: only the first layers are trained; "
+        "other waveform, shifted: the map beside a signal that is not its own."
+    )
+    texts = tuple(
+        entry["text"] for role in roles for method in found.saliency[role].values() for entry in method.values()
+    )
+    return html.section(
+        "controls",
+        "Every correlation beside its controls",
+        html.choices(
+            html.select("pick-role", "Network", {role: series.ROLES[role] for role in roles}, "controls"),
+            html.select("pick-reading", "Reading", series.READINGS, "controls"),
+        ),
+        html.chart("controls", caption, html.legend("controls", used)),
+        html.folded("What may be said", html.block(Notes("Verdicts", texts))),
+        html.folded("The same as a table", "".join(_control_table(role, rows[role]) for role in roles)),
+    )
+
+
+def _control_table(role: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = tuple(
+        (
+            row["pair"],
+            row["method"],
+            mark["name"],
+            interval(mark["value"], mark["low"], mark["high"]),
+            str(mark["slices"]),
+        )
+        for row in rows
+        for mark in row["marks"]
+    )
+    caption = f"r by {series.ROLES[role]}; {series.READINGS['signed']}, occlusion by windows"
+    return html.table(Table(caption, ("pair", "method", "network or control", "r", "slices"), (lines,), labels=3))
+
+
+def prototypes(found: Findings) -> str:
+    """The prototypes in time and frequency (Fig. 5), their descriptors and trends, and players."""
+    keys = series.prototype_keys(found.signals) or list(found.prototypes.get("table", {}))
+    if not keys:
+        return html.section("prototypes", "Prototypes", html.missing("No prototypes were sought in this run."))
+    names = {key: series.way(key) for key in keys}
+    heads = sorted({key.split(".")[2] for key in found.signals})
+    settings = found.prototypes.get("settings", {})
+    caption = (
+        "A point per fold's network, the median of its converged restarts; the line joins their medians. One prototype "
+        "per label allows no inference: verdicts rest on the fold networks, on untrained ones, and on both "
+        "parametrisations."
+    )
+    played = played_keys(keys)
+    players = "".join(
+        html.player(
+            f"{key.split('.')[2]} {key.split('.')[3]}", best[0][: int(EXCERPT_S * SAMPLE_RATE)], prototype=prefix
+        )
+        for prefix in played
+        for key, best in found.signals.items()
+        if key.startswith(f"{prefix}.")
+    )
+    unplayed = html.missing("This way is not played here; its files lie in data/prototypes.")
+    return html.section(
+        "prototypes",
+        "Prototypes",
+        html.paragraph(
+            "The paper's Fig. 5: signals that excite a label most, for the network of "
+            f"{found.prototypes.get('speaker', 'one fold')}. Left in time, right in frequency; thin lines are the "
+            "spectra of the other restarts."
+        ),
+        html.choices(html.select("pick-prototypes", "Made by", names, "prototypes descriptors")),
+        '<div class="wide" data-chart="prototypes"></div>',
+        "<h3>Descriptors by label</h3>",
+        html.legend("heads", heads),
+        '<div class="grid" data-chart="descriptors"></div>' + html.paragraph(caption, "soft"),
+        _trends(found.prototypes.get("trends", {})),
+        "<h3>Listen</h3>",
+        html.paragraph(f"The first {EXCERPT_S:g} s of each, equally loud.", "soft"),
+        f'<div class="players">{players}</div><div id="no-prototype-players">{unplayed}</div>',
+        html.folded("Settings", html.pairs(settings)) if settings else "",
+    )
+
+
+def played_keys(keys: Sequence[str]) -> list[str]:
+    """The first way, which is the paper's where it was taken, and one that shares neither mode nor parametrisation."""
+    first = keys[0]
+    others = [key for key in keys[1:] if not set(key.split(".")) & set(first.split("."))]
+    return [first, *(others or keys[1:])[: PLAYED - 1]]
+
+
+def _trends(trends: Mapping[str, Any]) -> str:
+    lines = tuple(
+        (head, series.DESCRIPTOR_NAMES.get(name, (name,))[0], kind, entry.get("direction") or "-", entry["verdict"])
+        for head, by_descriptor in trends.items()
+        for name, kinds in by_descriptor.items()
+        for kind, entry in kinds.items()
+    )
+    if not lines:
+        return ""
+    some = tuple(line for line in lines if line[-1].startswith("varies"))
+    header = ("head", "descriptor", "kind of trend", "direction", "verdict")
+    shown = html.table(Table("Trends that vary with the label", header, (some,), labels=5)) if some else ""
+    none = "" if some else html.paragraph("No trend is claimed; below stand all that were tested, and why.")
+    return shown + none + html.folded("All trends", html.table(Table("All trends", header, (lines,), labels=5)))
+
+
+def interventions(found: Findings) -> str:
+    """What changes the networks' answers on real slices."""
+    networks = found.interventions.get("networks", {})
+    if not networks:
+        return html.section("interventions", "Interventions", html.missing("No interventions were made in this run."))
+    heads = list(dict.fromkeys(h for net in networks.values() for one in net.values() for h in one["heads"]))
+    caption = (
+        "Change of the expected label (or the value) against the unaltered slice, mean over each speaker's slices, "
+        "then over speakers; bars: t-intervals over speakers."
+    )
+    return html.section(
+        "interventions",
+        "Interventions: what changes the answer",
+        html.paragraph("The causal step: real slices, altered by a dose of one property at a time."),
+        html.choices(
+            html.select("pick-intervened", "Network", {net: title(net) for net in networks}, "interventions"),
+        ),
+        html.legend("heads", heads),
+        '<div class="grid" data-chart="interventions"></div>' + html.paragraph(caption, "soft"),
+        "".join(_slopes(network, entries) for network, entries in networks.items()),
+    )
+
+
+def _slopes(network: str, entries: Mapping[str, Any]) -> str:
+    lines = []
+    for name, entry in entries.items():
+        for head, measured in entry["heads"].items():
+            slope = measured.get("slope") or {}
+            low, high = slope.get("untrained") or (None, None)
+            lines.append(
+                (
+                    name.replace("_", " "),
+                    head,
+                    measured["verdict"],
+                    interval(slope.get("per_unit"), slope.get("low"), slope.get("high")),
+                    f"{number(low)} to {number(high)}",
+                    p_value(slope.get("p")),
+                )
+            )
+    header = ("intervention", "head", "verdict", "slope per unit", "untrained networks", "p")
+    caption = f"{title(network)}: slopes by dose"
+    return html.folded(caption, html.table(Table(caption, header, (tuple(lines),), labels=3)))
+
+
+def badge(verdict: str) -> str:
+    """A verdict that can be told by sign and words, not by colour alone."""
+    kind = style(verdict)
+    return f'<span class="verdict {kind}"><span aria-hidden="true">{SIGNS[kind]}</span> {escape(verdict)}</span>'
+
+
+def style(verdict: str) -> str:
+    """The style of a verdict; `undecided: why` is undecided."""
+    return next((kind for name, kind in VERDICTS.items() if verdict.startswith(name)), "undecided")

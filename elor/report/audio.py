@@ -1,0 +1,84 @@
+"""Signals to listen to: equally loud, faded at both ends, never clipped, and inside the page that plays them.
+
+Loudness is the RMS of the frames that are not silent, so that a signal with long pauses is no louder than one without.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import wave
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from elor.audio import FULL_SCALE, SAMPLE_RATE
+from elor.report.columns import spread
+
+TARGET = 10 ** (-26 / 20)
+"""RMS of what sounds, -26 dB below full scale: speech of ordinary crest factor stays below the peak cap."""
+
+CAP = 10 ** (-1 / 20)
+"""Highest sample, -1 dB below full scale. A signal with higher peaks is made quieter as a whole."""
+
+GATE = 10 ** (-30 / 20)
+"""Frames this far below the loudest one are silence."""
+
+FRAME = 400
+"""25 ms at 16 kHz."""
+
+FADE = 160
+"""10 ms at 16 kHz."""
+
+
+def loudness(signal: ArrayLike) -> float:
+    """RMS of the frames of 25 ms that lie less than 30 dB below the loudest one; 0 for silence."""
+    values = np.asarray(signal, dtype=float)
+    padded = np.pad(values, (0, -len(values) % FRAME))
+    power = (padded.reshape(-1, FRAME) ** 2).mean(axis=1)
+    loud = power[power > GATE**2 * power.max(initial=0.0)]
+    return float(np.sqrt(loud.mean())) if len(loud) else 0.0
+
+
+def playable(signal: ArrayLike) -> NDArray:
+    """The signal at the common loudness, faded in and out, below the peak cap: float (samples,). Silence stays so."""
+    values = np.asarray(signal, dtype=float)
+    level = loudness(values)
+    if level == 0.0:
+        return values.copy()
+    loud = values * TARGET / level
+    ramp = np.sin(np.linspace(0, np.pi / 2, min(FADE, len(loud) // 2), endpoint=False)) ** 2
+    loud[: len(ramp)] *= ramp
+    loud[len(loud) - len(ramp) :] *= ramp[::-1]
+    return loud * min(1.0, CAP / np.abs(loud).max())
+
+
+def weighted(signal: ArrayLike, drops: ArrayLike) -> NDArray:
+    """The signal, each sample weighted by how much its windows speak for the class: (samples,).
+
+    Args:
+        signal: (samples,), with its padding.
+        drops: (windows,) of `elor.explain.occlusion.occlusion`; those below zero speak against the class and fall
+            silent. Where none is above zero, all is silent.
+    """
+    values = np.asarray(signal, dtype=float)
+    weight = np.maximum(spread(drops, len(values)), 0.0)
+    smooth = np.convolve(weight, np.hanning(2 * FRAME + 1) / FRAME, mode="same")  # no clicks at a window's edge
+    return values * smooth / (smooth.max() or 1.0)
+
+
+def wav(signal: ArrayLike) -> bytes:
+    """A WAV file, 16 bit, 16 kHz, mono, of samples within -1..1."""
+    levels = np.clip(np.rint(np.asarray(signal, dtype=float) * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(levels.astype("<i2").tobytes())
+    return stream.getvalue()
+
+
+def data_uri(signal: ArrayLike) -> str:
+    """What an `audio` element takes as its source, the signal made `playable`."""
+    return "data:audio/wav;base64," + base64.b64encode(wav(playable(signal))).decode()

@@ -1,0 +1,156 @@
+"""The paper's figures, redrawn: a signal with its map (Fig. 4), its spectrogram, and the prototypes (Fig. 5).
+
+Wieser et al. 2020 show maps and prototypes without anything to compare them with; here r stands beside its control, and
+every restart behind the best one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+from numpy.typing import NDArray
+
+from elor.audio import SAMPLE_RATE
+from elor.explain.integrated import FRAME, HOP
+from elor.report.columns import columns, full_colour, strongest
+from elor.report.findings import METHODS, Shown
+from elor.report.series import way
+from elor.report.spectra import FLOOR_DB, LOWEST_HZ, SPECTRUM_FRAME, spectrogram, spectrum_of
+from elor.report.style import FAINT, HUES, INK, SIGNED, SOFT, new_figure, style
+
+PIXELS = 1_400
+"""Columns of a waveform as wide as a page at the figures' resolution."""
+
+
+def waveform_map(shown: Shown, method: str, head: str) -> Figure:
+    """Fig. 4: the waveform, the positive saliency, and the waveform coloured by the signed saliency.
+
+    Args:
+        shown: the signal with its maps.
+        method: one of `METHODS`.
+        head: whose map.
+    """
+    values, signal = shown.maps[method][head], shown.signal
+    title = f"{shown.name}: {METHODS[method]}, {shown.target_text(head)}"
+    caption = (
+        f"n = 1 signal of {shown.support / SAMPLE_RATE:.2f} s; padding hatched. Above: waveform; middle: positive "
+        f"saliency; below: the waveform, orange where it speaks for the class and blue where against it. r "
+        f"{'of the windows and their level' if method == 'occlusion' else 'of map and waveform'}, without padding."
+    )
+    with style():
+        figure = new_figure(9.0, 5.0, title, caption, shown.correlations[method][head].sentence(), arranged=False)
+        top, middle, bottom = figure.subplots(3, 1, sharex=True, gridspec_kw={"hspace": 0.28})
+        seconds = _column_times(len(signal))
+        low, high = columns(signal, PIXELS).T
+        top.fill_between(seconds, low, high, color=INK, linewidth=0.4)
+        peaks = np.maximum(columns(values, PIXELS)[:, 1], 0.0)
+        middle.fill_between(seconds, 0.0, peaks, color=HUES[1], linewidth=0.4)
+        _coloured(bottom, seconds, low, high, strongest(values, PIXELS), full_colour(values))
+        for axes, label in ((top, "amplitude"), (middle, "saliency > 0"), (bottom, "amplitude")):
+            axes.set_ylabel(f"{label}\n({'1 = full scale' if label == 'amplitude' else 'logit per unit'})")
+            _hatch_padding(axes, shown)
+        for axes in (top, bottom):
+            axes.set_ylim(-1.05 * np.abs(signal).max() - 1e-6, 1.05 * np.abs(signal).max() + 1e-6)
+        middle.set_ylim(0.0, 1.05 * peaks.max() + 1e-12)
+        middle.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+        bottom.set(xlabel="time (s)", xlim=(0.0, len(signal) / SAMPLE_RATE))
+        figure.align_ylabels()
+    return figure
+
+
+def spectrogram_map(shown: Shown, head: str) -> Figure:
+    """The spectrogram, and the integrated gradients of the same frames and frequencies."""
+    heat, levels = shown.stft[head], spectrogram(shown.signal)
+    title = f"{shown.name}: integrated gradients in time and frequency, {shown.target_text(head)}"
+    caption = (
+        f"n = 1 signal of {shown.support / SAMPLE_RATE:.2f} s; padding hatched. Frames of "
+        f"{1000 * FRAME / SAMPLE_RATE:g} ms every {1000 * HOP / SAMPLE_RATE:g} ms; all attributions add up to "
+        f"{heat.sum():.3g}, the logit's change from silence. Orange speaks for the class, blue against it."
+    )
+    with style():
+        figure = new_figure(9.0, 5.0, title, caption, arranged=False)
+        figure.subplots_adjust(right=0.89)
+        upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.15})
+        area = (0.0, len(shown.signal) / SAMPLE_RATE, 0.0, SAMPLE_RATE / 2000)
+        image = {"origin": "lower", "aspect": "auto", "extent": area, "interpolation": "nearest"}
+        level = upper.imshow(levels.T, cmap="Greys", vmin=FLOOR_DB, vmax=0.0, **image)
+        largest = full_colour(heat)
+        signed = lower.imshow(heat.T, cmap=SIGNED, vmin=-largest, vmax=largest, **image)
+        for axes, shade, label in ((upper, level, "level (dB)"), (lower, signed, "attribution (logit)")):
+            axes.set_ylabel("frequency (kHz)")
+            _hatch_padding(axes, shown)
+            numbers = ScalarFormatter()
+            numbers.set_powerlimits((-2, 3))
+            figure.colorbar(shade, cax=axes.inset_axes((1.015, 0.0, 0.015, 1.0)), label=label, format=numbers)
+        lower.set_xlabel("time (s)")
+    return figure
+
+
+def prototypes(signals: Mapping[str, NDArray], key: str, heads: Mapping[str, list[str]], described: str) -> Figure:
+    """Fig. 5: the prototype of every label in time, and its spectrum with those of the other restarts as thin lines.
+
+    Args:
+        signals: `Findings.signals`.
+        key: mode and parametrisation, with a dot between.
+        heads: by head its labels.
+        described: what the caption says about the network and how the prototypes were made.
+    """
+    count = sum(map(len, heads.values()))
+    title = f"Prototypes: {way(key)}"
+    caption = (
+        f"{described} Left: the best restart in time, 1 = full scale. Right: its spectrum (thick) and those "
+        "of all restarts that were kept (thin); "
+        f"frames of {1000 * SPECTRUM_FRAME / SAMPLE_RATE:g} ms, 0 dB is the highest bin."
+    )
+    with style():
+        figure = new_figure(9.0, 1.05 * count + 0.5, title, caption)
+        grid = figure.subplots(count, 2, sharex="col", width_ratios=(3, 2), squeeze=False)
+        rows = [(head, label) for head, labels in heads.items() for label in labels]
+        for (wave, spectrum), (head, label) in zip(grid, rows, strict=True):
+            restarts = signals[f"{key}.{head}.{label}"]
+            low, high = columns(restarts[0], PIXELS // 2).T
+            colour = HUES[list(heads).index(head)]
+            wave.fill_between(_column_times(restarts.shape[-1], PIXELS // 2), low, high, color=colour, linewidth=0.3)
+            wave.set_title(f"{head} {label}", size=9, color=colour)
+            wave.set_xlim(0, restarts.shape[-1] / SAMPLE_RATE)
+            for place, restart in reversed(list(enumerate(restarts))):
+                hz, level = spectrum_of(restart)
+                spectrum.plot(hz, level, color=FAINT if place else colour, linewidth=0.6 if place else 1.3)
+            spectrum.set(xscale="log", xlim=(LOWEST_HZ, SAMPLE_RATE / 2), ylim=(-50, 3))
+            spectrum.grid(True)
+            wave.set_ylabel("amplitude")
+            spectrum.set_ylabel("level (dB)")
+        grid[-1, 0].set_xlabel("time (s)")
+        grid[-1, 1].set_xlabel("frequency (Hz)")
+        grid[-1, 1].set_xticks([100, 300, 1000, 3000], ["100", "300", "1,000", "3,000"])
+        grid[-1, 1].minorticks_off()
+    return figure
+
+
+def _column_times(samples: int, count: int = PIXELS) -> NDArray:
+    """The middle of every column in seconds."""
+    count = min(count, samples)
+    return (np.arange(count) + 0.5) * samples / count / SAMPLE_RATE
+
+
+def _coloured(axes: Axes, seconds: NDArray, low: NDArray, high: NDArray, values: NDArray, full: float) -> None:
+    """Columns of a waveform, each coloured by its strongest map value: one line per pixel, not per sample."""
+    flat = np.maximum(high - low, 1e-3 * max(high.max(), -low.min(), 1e-6)) / 2
+    middle = (high + low) / 2
+    ends = np.stack([np.stack([seconds, middle - flat], 1), np.stack([seconds, middle + flat], 1)], 1)
+    axes.add_collection(
+        LineCollection(list(ends), array=values, cmap=SIGNED, norm=Normalize(-full, full), linewidths=0.7)
+    )
+
+
+def _hatch_padding(axes: Axes, shown: Shown) -> None:
+    end = len(shown.signal)
+    if shown.support < end:
+        span = (shown.support / SAMPLE_RATE, end / SAMPLE_RATE)
+        axes.axvspan(*span, facecolor="none", edgecolor=SOFT, hatch="///", linewidth=0, alpha=0.45)

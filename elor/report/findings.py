@@ -1,0 +1,265 @@
+"""What a run found, read once from the files that its stages wrote; figures and the page draw from nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from elor.audio import FULL_SCALE
+from elor.explain.correlation import pearson
+from elor.explain.occlusion import WINDOW, starts
+from elor.report.columns import spread
+from elor.report.results import Results
+from elor.tables import read_table
+
+METHODS = {
+    "guided": "guided backpropagation",
+    "gradient": "gradient",
+    "integrated": "integrated gradients",
+    "occlusion": "occlusion",
+}
+"""The methods with a map in time, the paper's own first."""
+
+READING = {"occlusion": "envelope"}
+"""The reading of r that belongs to a method; `signed` for all others."""
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """r of one map with its waveform, on the slice's own samples, and the same r of its controls.
+
+    Attributes:
+        r: of the trained network; NaN where undefined.
+        controls: mean r by control (untrained, class swap, other waveform, ..); empty where none was measured.
+        basis: what the untrained mean is of: `5 networks, this slice`.
+    """
+
+    r: float
+    controls: dict[str, float] = field(default_factory=dict)
+    basis: str = ""
+
+    def sentence(self) -> str:
+        """`r = 0.39; untrained networks 0.29 (mean of 5, this slice)`, as a title holds it."""
+        r = f"r = {self.r:.2f}" if np.isfinite(self.r) else "r is undefined"
+        if "untrained" not in self.controls:
+            return f"{r}; no untrained network was measured"
+        return f"{r}; untrained networks {self.controls['untrained']:.2f} ({self.basis})"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One signal with its maps.
+
+    Attributes:
+        name: of the slice or the recording.
+        signal: (samples,) in -1..1, with its padding.
+        support: samples before the padding.
+        targets: by head the class that its maps explain (0 where a head answers with a value).
+        maps: by method and head (samples,), for every method of `METHODS` that there is.
+        drops: by head the occlusion windows, (windows,).
+        stft: by head the integrated gradients by frame and frequency, (frames, bins).
+        correlations: by method and head.
+        rated: by head the label; empty where there is none.
+        classes: whether heads answer with classes; False where they answer with values.
+    """
+
+    name: str
+    signal: NDArray
+    support: int
+    targets: dict[str, int]
+    maps: dict[str, dict[str, NDArray]]
+    drops: dict[str, NDArray]
+    stft: dict[str, NDArray]
+    correlations: dict[str, dict[str, Correlation]]
+    rated: dict[str, float] = field(default_factory=dict)
+    classes: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        signal: NDArray,
+        support: int,
+        heads: Sequence[str],
+        arrays: Mapping[str, NDArray],
+        measured: Mapping[tuple[str, str], Correlation] | None = None,
+        rated: Mapping[str, float] | None = None,
+        classes: bool = True,
+    ) -> Shown:
+        """Take the arrays as `elor.explain.saliency.write_maps` keeps them, heads first.
+
+        Args:
+            name, signal, support, rated, classes: as above.
+            heads: in the network's order.
+            arrays: guided, gradient, integrated, occlusion, stft, target; those that there are.
+            measured: by method and head the correlations that are known; the r of all others is computed here.
+        """
+        by_head = {key: dict(zip(heads, values, strict=True)) for key, values in arrays.items()}
+        drops = by_head.get("occlusion", {})
+        maps = {key: by_head[key] for key in METHODS if key in by_head}
+        if drops:
+            maps["occlusion"] = {head: spread(values, len(signal)) for head, values in drops.items()}
+        known = dict(measured or {})
+        for method, head in ((method, head) for method, by in maps.items() for head in by):
+            windows = drops[head] if method == "occlusion" else None
+            known.setdefault((method, head), Correlation(_r(maps[method][head], windows, signal, support)))
+        found = {method: {head: known[method, head] for head in by} for method, by in maps.items()}
+        targets = {head: int(value) for head, value in by_head["target"].items()}
+        stft = by_head.get("stft", {})
+        return cls(name, signal, support, targets, maps, drops, stft, found, dict(rated or {}), classes)
+
+    def target_text(self, head: str) -> str:
+        """Which class of which head a map explains, and how people rated: `arousal, class 3 predicted (rated 4)`."""
+        rated = self.rated.get(head)
+        said = f" (rated {rated:g})" if rated is not None and np.isfinite(rated) else ""
+        return f"{head}, {f'class {self.targets[head]} predicted' if self.classes else 'the value'}{said}"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that figures and the page show.
+
+    Attributes:
+        results: scores, comparisons, agreement, protocol, corpus.
+        saliency, claims, prototypes, interventions: the metrics of these names; empty where there are none.
+        shown: the exemplary slices with their maps.
+        curves: by network, plots/data/curves.
+        folds, breakdown: plots/data/scores.
+        confusion: by dimension and network the counts (rated, predicted).
+        descriptors: data/prototypes/descriptors.csv.
+        signals: by mode, parametrisation, head and label (dots between) the prototypes (restarts, samples).
+    """
+
+    results: Results
+    saliency: dict[str, Any]
+    claims: dict[str, Any]
+    prototypes: dict[str, Any]
+    interventions: dict[str, Any]
+    shown: list[Shown]
+    curves: dict[str, pd.DataFrame]
+    folds: pd.DataFrame
+    breakdown: pd.DataFrame
+    confusion: dict[str, dict[str, NDArray]]
+    descriptors: pd.DataFrame
+    signals: dict[str, NDArray]
+
+    @classmethod
+    def read(cls, metrics: Path, data: Path, plots: Path, heads: Sequence[str]) -> Findings:
+        """Read the folders of these names; what the analysis did not write stays empty.
+
+        Args:
+            metrics, data, plots: `metrics`, `data` and `plots/data` of a run.
+            heads: in the networks' order.
+
+        Raises:
+            UserError: if the scores are absent.
+        """
+        results = Results.read(metrics)
+        scores, confusion = plots / "scores", plots / "scores" / "confusion"
+        return cls(
+            results=results,
+            **{name: _json(metrics / f"{name}.json") for name in ("saliency", "claims", "prototypes", "interventions")},
+            shown=_shown(data, heads, _json(metrics / "saliency.json"), results.headline == "uar"),
+            curves={
+                network: read_table(plots / "curves" / f"{network}.csv")
+                for network in next(iter(results.scores.values()))
+                if (plots / "curves" / f"{network}.csv").is_file()
+            },
+            folds=_table(scores / "folds.csv"),
+            breakdown=_table(scores / "breakdown.csv"),
+            confusion={
+                dimension: {
+                    network: _counts(confusion / dimension / f"{network}.csv", values)
+                    for network, values in networks.items()
+                    if (confusion / dimension / f"{network}.csv").is_file()
+                }
+                for dimension, networks in results.scores.items()
+            },
+            descriptors=_table(data / "prototypes" / "descriptors.csv"),
+            signals=_arrays(data / "prototypes" / "signals.npz"),
+        )
+
+
+def _shown(data: Path, heads: Sequence[str], saliency: dict[str, Any], classes: bool) -> list[Shown]:
+    """The exemplary slices of data/saliency, by name."""
+    paths = sorted((data / "saliency").glob("*.npz"))
+    if not paths:
+        return []
+    slices = read_table(data / "slices.csv")
+    rows = {name: row for row, name in enumerate(slices["slice"])}
+    audio = np.load(data / "slices.npy", mmap_mode="r")
+    table = read_table(data / "saliency" / "correlations.csv")
+    found = []
+    for path in paths:
+        row, arrays = rows[path.stem], _arrays(path)
+        signal, support = np.asarray(audio[row], dtype=np.float32) / FULL_SCALE, int(slices["samples"][row])
+        own = table[(table["slice"] == path.stem) & (table["role"] == "own")]
+        measured = {}
+        for method, head in ((method, head) for method in METHODS if method in arrays for head in heads):
+            values = arrays[method][list(heads).index(head)]
+            r = _r(values, values if method == "occlusion" else None, signal, support)
+            measured[method, head] = _correlation(r, method, head, own, saliency)
+        rated = {head: float(slices[head][row]) for head in heads if head in slices}
+        found.append(Shown.of(path.stem, signal, support, heads, arrays, measured, rated, classes))
+    return found
+
+
+def _correlation(r: float, method: str, head: str, own: pd.DataFrame, saliency: dict[str, Any]) -> Correlation:
+    """r beside the controls of the same slice; where the slice is not in the sample, of the whole sample."""
+    reading, pair = READING.get(method, "signed"), f"{head}~input"
+    some = own[(own["method"] == method) & (own["pair"] == pair)].dropna(subset=[reading])
+    if len(some):
+        names = some["control"].astype(object).fillna("").astype(str)
+        names = names.where(names != "", some["model"].str.replace(r"^untrained \d+$", "untrained", regex=True))
+        means = some[reading].groupby(names).mean().drop("trained", errors="ignore")
+        count = int((names == "untrained").sum())
+        basis = f"mean of {count}, this slice" if count > 1 else "one network, this slice"
+        return Correlation(r, {str(name): float(value) for name, value in means.items()}, basis)
+    controls = saliency.get("own", {}).get(method, {}).get(pair, {}).get("controls", {})
+    means = {name: entry["readings"][reading]["r"] for name, entry in controls.items() if reading in entry["readings"]}
+    known = {name: value for name, value in means.items() if value is not None}
+    count = controls.get("untrained", {}).get("readings", {}).get(reading, {}).get("slices", 0)
+    return Correlation(r, known, f"mean over {count} other slices")
+
+
+def _r(values: NDArray, drops: NDArray | None, signal: NDArray, support: int) -> float:
+    """r of map and waveform, or of occlusion windows and their level, on the signal's own samples."""
+    if drops is None:
+        return float(pearson(values[:support], signal[:support]))
+    begins = [begin for begin in starts(len(signal)) if begin < support]
+    level = [np.sqrt(np.mean(signal[begin : begin + WINDOW] ** 2)) for begin in begins]
+    return float(pearson(drops[: len(begins)], level))
+
+
+def _counts(path: Path, scores: Mapping[str, Any]) -> NDArray:
+    """How often each rated class was predicted as each: (classes, classes)."""
+    table = read_table(path)
+    classes = 1 + max(
+        *(int(key.removeprefix("recall_")) for key in scores if key.startswith("recall_")),
+        int(table.to_numpy().max(initial=0)),
+    )
+    counts = np.zeros((classes, classes), dtype=int)
+    np.add.at(counts, (table["actual"].to_numpy(), table["predicted"].to_numpy()), 1)
+    return counts
+
+
+def _arrays(path: Path) -> dict[str, NDArray]:
+    if not path.is_file():
+        return {}
+    with np.load(path) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return read_table(path) if path.is_file() else pd.DataFrame()

@@ -1,0 +1,220 @@
+"""The page that people look at: one file, nothing loaded from elsewhere, with sounds and drawings inside.
+
+Tables and texts are HTML that needs no script; charts and the explorer are drawn by the page's own script from the
+numbers in its `data` element, so that they fit any screen and both themes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elor.audio import SAMPLE_RATE
+from elor.report import analysis, html, sections, series
+from elor.report.columns import columns, full_colour, packed, pooled
+from elor.report.findings import METHODS, Findings, Shown
+from elor.report.results import TITLES, title
+from elor.report.spectra import FLOOR_DB, spectrogram, spectrum_of
+
+BIN = 4
+"""Samples (0.25 ms) per column of the waveforms to zoom into."""
+
+BLOCK = 2
+"""Frames and frequencies that the page shows as one."""
+
+OUTLINE = 300
+"""Columns of a prototype's waveform."""
+
+BANDS = np.geomspace(62.5, 8_000.0, 64)
+"""Hz, at which the page draws spectra."""
+
+CONTENTS = {
+    "summary": "At a glance",
+    "results": "Results",
+    "claims": "Claims",
+    "maps": "Maps",
+    "controls": "Controls",
+    "prototypes": "Prototypes",
+    "interventions": "Interventions",
+    "corpus": "Corpus",
+    "making": "Making",
+}
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a run was made, for the page's last section.
+
+    Attributes:
+        settings: the parameters, nested.
+        tuned: by network the values that it was trained with.
+        versions: the packages that decide numbers, `numpy==2.4.6`.
+        cost: by stage seconds, cpu_seconds, peak_mb, cores; empty where they are not known.
+        demo: whether the corpus is the embedded demonstration corpus.
+        shareable: whether pages may carry the corpus' audio elsewhere.
+    """
+
+    settings: Mapping[str, Any]
+    tuned: Mapping[str, Any]
+    versions: Sequence[str]
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    demo: bool = True
+    shareable: bool = False
+
+
+def report(found: Findings, making: Making) -> str:
+    """The page of a whole run, as HTML."""
+    parts = {
+        "summary": sections.summary(found, _about(found, making)),
+        "results": sections.results(found),
+        "claims": analysis.claims(found),
+        "maps": analysis.maps(found.shown),
+        "controls": analysis.controls(found),
+        "prototypes": analysis.prototypes(found),
+        "interventions": analysis.interventions(found),
+        "corpus": sections.corpus(found, licence(making)),
+        "making": sections.making(making.settings, making.tuned, making.versions, making.cost),
+    }
+    return html.fill("What does a speech emotion network hear?", parts, CONTENTS, footer(licence(making)), _data(found))
+
+
+def licence(making: Making) -> str:
+    """Where this page may go."""
+    if making.demo:
+        return "Corpus: the embedded demonstration corpus, synthetic speech that may be shared."
+    allowed = "corpus.shareable allows to show its audio elsewhere" if making.shareable else "keep it on this machine"
+    return (
+        "This page holds sound and single ratings of an outside corpus. Neither git nor a DVC remote carries it; "
+        f"{allowed}."
+    )
+
+
+def maps_data(shown: Sequence[Shown]) -> dict[str, Any]:
+    """What the explorer draws from: waveforms, maps and spectrograms in columns, and what is said about them."""
+    return {
+        "rate": SAMPLE_RATE,
+        "methods": METHODS,
+        "shown": [_shown(one) for one in shown],
+    }
+
+
+def _about(found: Findings, making: Making) -> list[str]:
+    """The sentences at the head of the page."""
+    scores = found.results.any_scores
+    corpus = "the embedded demonstration corpus of synthetic speech" if making.demo else "an outside corpus"
+    best = [
+        f"{dimension}: {title(net)} {values[found.results.headline]:.3f}"
+        for dimension, networks in found.results.scores.items()
+        for net, values in [max(networks.items(), key=lambda item: item[1][found.results.headline] or 0.0)]
+    ]
+    return [
+        "Networks that hear emotion in raw audio, trained and taken apart as Wieser et al. (2020) did, with a control "
+        "beside every number.",
+        f"Corpus: {corpus}; {scores['count']:,} slices of {scores['speakers']} speakers, each tested by networks that "
+        f"have not heard that speaker. Best {series.score_title(found.results)}: {'; '.join(best)}.",
+    ]
+
+
+def footer(note: str) -> str:
+    """What stands at the end of the page, as HTML."""
+    lines = [note, "Every number here stands in a file beside this page: JSON or CSV."]
+    return "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+
+
+def _data(found: Findings) -> dict[str, Any]:
+    """All numbers of the charts."""
+    roles = [role for role in series.ROLES if found.saliency.get(role)]
+    keys = series.prototype_keys(found.signals)
+    return maps_data(found.shown) | {
+        "score": series.score_title(found.results),
+        "titles": TITLES,
+        "scores": series.scores(found.results),
+        "confusion": found.confusion,
+        "speakers": series.speakers(found),
+        "curves": series.curves(found.curves),
+        "controls": {
+            role: {reading: series.controls(found.saliency, role, reading) for reading in series.READINGS}
+            for role in roles
+        },
+        "prototypes": {key: _prototypes(found, key) for key in keys},
+        "descriptors": {key: series.descriptors(found.descriptors, key) for key in keys},
+        "descriptorNames": series.DESCRIPTOR_NAMES,
+        "interventions": {net: series.doses(entry) for net, entry in found.interventions.get("networks", {}).items()},
+    }
+
+
+def _shown(shown: Shown) -> dict[str, Any]:
+    """One signal with its maps, in columns of `BIN` samples."""
+    count = len(shown.signal) // BIN
+
+    def column_bytes(values: NDArray) -> dict[str, Any]:
+        return packed(columns(values, count).ravel())
+
+    found = {
+        "name": shown.name,
+        "seconds": len(shown.signal) / SAMPLE_RATE,
+        "support": shown.support / SAMPLE_RATE,
+        "wave": column_bytes(shown.signal),
+        "maps": {method: {head: column_bytes(m) for head, m in by.items()} for method, by in shown.maps.items()},
+        "full": {method: {head: full_colour(m) for head, m in by.items()} for method, by in shown.maps.items()},
+        "sentences": {
+            method: {head: one.sentence() for head, one in by.items()} for method, by in shown.correlations.items()
+        },
+        "about": {head: shown.target_text(head) for head in shown.targets},
+    }
+    return found | ({"stft": _stft(shown)} if shown.stft else {})
+
+
+def _stft(shown: Shown) -> dict[str, Any]:
+    """Level and integrated gradients in blocks; levels run over the whole of int8."""
+    blocks = {head: pooled(heat, BLOCK, BLOCK) for head, heat in shown.stft.items()}
+    frames, bins = next(iter(blocks.values())).shape
+    level = spectrogram(shown.signal)
+    mean = pooled(level, BLOCK, BLOCK) / pooled(np.ones_like(level), BLOCK, BLOCK)
+    heads = {head: packed(np.clip(b, -full_colour(b), full_colour(b)).ravel()) for head, b in blocks.items()}
+    return {"frames": frames, "bins": bins, "level": packed(1 - 2 * mean.ravel() / FLOOR_DB), "heads": heads}
+
+
+def _prototypes(found: Findings, key: str) -> list[dict[str, Any]]:
+    """The prototypes of one way of making: outline of the best restart, spectra of all."""
+    mode_and_how = found.prototypes.get("table", {}).get(key, {})
+    result = []
+    for name, restarts in found.signals.items():
+        if not name.startswith(f"{key}."):
+            continue
+        head, label = name.split(".")[2:]
+        spectra = [np.interp(BANDS, *spectrum_of(one)).round(1) for one in restarts]
+        result.append(
+            {
+                "head": head,
+                "label": label,
+                "seconds": restarts.shape[-1] / SAMPLE_RATE,
+                "wave": packed(columns(restarts[0], OUTLINE).ravel()),
+                "spectra": spectra,
+                "bands": BANDS.round(1),
+                "note": _prototype_note(mode_and_how.get(head, {}).get(label, {})),
+            }
+        )
+    return result
+
+
+def _prototype_note(entry: Mapping[str, Any]) -> str:
+    """Logit, where it lies among natural ones, and how many restarts converged."""
+    if not entry:
+        return ""
+    parts = [f"logit {_known(entry.get('logit'))}"]
+    if entry.get("percentile") is not None:
+        parts.append(f"percentile {entry['percentile']:g} of the natural slices' logits")
+    if entry.get("untrained_logit") is not None:
+        parts.append(f"in untrained networks {entry['untrained_logit']:.2f}")
+    parts.append(f"{entry['converged']} of {entry['restarts']} restarts converged")
+    return "; ".join(parts)
+
+
+def _known(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"

@@ -1,0 +1,78 @@
+"""The page of `elor explain`: recordings with their maps, controls and players, as the report shows its slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elor.report import analysis, html
+from elor.report.explanation import blocks
+from elor.report.findings import METHODS, Correlation, Shown
+from elor.report.page import footer, maps_data
+from elor.report.text import Block
+
+CONTENTS = {"maps": "Maps", "numbers": "In numbers"}
+
+
+def recordings(found: Mapping[str, Any], folder: Path) -> str:
+    """A page that opens from disk: every window to zoom into and to listen to, and all tables.
+
+    Args:
+        found: what `elor explain` writes into explain.json.
+        folder: where it stands, with the maps beside it: `<recording>/<window>.npz`.
+    """
+    shown = [
+        _shown(f"{name}, {window['start_s']:.2f}-{window['end_s']:.2f} s", window, folder / name)
+        for name, recording in found["recordings"].items()
+        for window in recording["windows"]
+    ]
+    return page(shown, f"What {found['model']['name']} hears", blocks(found))
+
+
+def page(shown: list[Shown], title: str, tables: list[Block]) -> str:
+    """The page of any signals with maps.
+
+    Args:
+        shown: the signals.
+        title: of the page.
+        tables: below the maps.
+    """
+    parts = {
+        "maps": analysis.maps(shown),
+        "numbers": html.section("numbers", "In numbers", *map(html.block, tables)),
+    }
+    return html.fill(title, parts, CONTENTS, footer(""), maps_data(shown))
+
+
+def _shown(name: str, window: Mapping[str, Any], folder: Path) -> Shown:
+    """One window as the explorer takes it."""
+    with np.load(folder / f"{window['files']}.npz") as file:
+        arrays = {key: file[key] for key in file.files}
+    heads, sound = arrays["heads"].tolist(), arrays["sound"]
+    answers = [window["prediction"][head]["label"] for head in heads]
+    kept = {key: arrays[key] for key in (*METHODS, "stft") if key in arrays}
+    measured = {
+        (method, head): _correlation(entry)
+        for method in METHODS
+        for head, entry in window["methods"].get(method, {}).get("heads", {}).items()
+    }
+    return Shown.of(
+        name,
+        sound,
+        round(window["support_s"] * 16_000),
+        heads,
+        kept | {"target": np.array([label or 0 for label in answers])},
+        measured,
+        classes=all(label is not None for label in answers),
+    )
+
+
+def _correlation(entry: Mapping[str, Any]) -> Correlation:
+    twins = [value for value in entry["untrained"] if value is not None]
+    r = float("nan") if entry["r"] is None else entry["r"]
+    if not twins:
+        return Correlation(r)
+    return Correlation(r, {"untrained": float(np.mean(twins))}, f"mean of {len(twins)}, this signal")

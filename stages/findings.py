@@ -1,0 +1,13 @@
+"""What the stages `figures` and `report` share: everything that the run has found."""
+
+from pathlib import Path
+
+from elor.params import Params
+from elor.report.findings import Findings
+from elor.targets import heads
+
+
+def findings(params: Params) -> Findings:
+    """Read what all stages before have written."""
+    names = [head.name for head in heads(params.labels.target, params.labels.classes)]
+    return Findings.read(Path("metrics"), Path("data"), Path("plots/data"), names)

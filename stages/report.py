@@ -1,0 +1,55 @@
+"""Stage `report`: one page with everything on it, which opens from disk without a network."""
+
+import json
+from pathlib import Path
+
+from elor.files import write_text
+from elor.params import NETWORKS, Params, load, read_yaml
+from elor.report.page import Making
+from elor.report.page import report as page
+from stages import main
+from stages.findings import findings
+from stages.source import is_demo
+
+DATA = Path("data")
+COST = Path("metrics/cost")
+
+
+def report() -> None:
+    """Write plots/report.html."""
+    params = load()
+    write_text(Path("plots/report.html"), page(findings(params), making(params)))
+
+
+def making(params: Params) -> Making:
+    """Parameters, tuned values, versions, and the costs that this machine knows."""
+    costs = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COST.glob("*.json"))}
+    return Making(
+        settings=settings(params),
+        tuned={net: read_yaml(DATA / "tuning" / f"{net}.yaml")["values"] for net in NETWORKS},
+        versions=(DATA / "env.txt").read_text(encoding="utf-8").split(),
+        cost={stage: cost for stage, cost in costs.items() if stage != "report"},  # its own is that of the run before
+        demo=is_demo(params.corpus),
+        shareable=params.corpus.shareable,
+    )
+
+
+def settings(params: Params) -> dict:
+    """The parameters that decided this run, of the chosen profile."""
+    sections = {
+        "corpus": params.corpus,
+        "labels": params.labels,
+        "slices": params.slices,
+        "folds": params.folds,
+        "search": params.search,
+        "train": params.train,
+        "evaluate": params.evaluate,
+        "explain": params.explain,
+        "amount to explain": params.scale.explain,
+    }
+    dumped = {name: section.model_dump() for name, section in sections.items()}
+    return {"profile": params.profile, "seed": params.seed} | dumped
+
+
+if __name__ == "__main__":
+    main(report)

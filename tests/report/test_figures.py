@@ -1,0 +1,136 @@
+"""Figures: fast, labelled, complete, and the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elor.explain.descriptors import UNITS
+from elor.report.album import album, write_figures
+from elor.report.figures import spectrogram_map, waveform_map
+from elor.report.findings import METHODS, Findings
+from elor.report.series import DESCRIPTOR_NAMES, descriptors
+from elor.report.spectra import FLOOR_DB, spectrogram, spectrum_of
+from elor.report.style import save
+from tests.report.conftest import invented
+
+
+def test_a_slice_with_its_map_is_drawn_in_half_a_second(found: Findings, tmp_path: Path) -> None:
+    shown = found.shown[0]
+    assert len(shown.signal) == 96_000
+    save(waveform_map(shown, "guided", "arousal"), tmp_path / "first.png")  # loads fonts
+
+    def seconds() -> float:  # of this process alone, whatever else the machine does
+        began = time.process_time()
+        save(waveform_map(shown, "guided", "arousal"), tmp_path / "fig4.png")
+        return time.process_time() - began
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+def test_fig_4_shows_r_beside_its_control_and_hatches_the_padding(found: Findings) -> None:
+    shown = found.shown[0]
+    figure = waveform_map(shown, "guided", "arousal")
+    texts = " ".join(text.get_text() for text in figure.texts)
+    r = np.corrcoef(shown.maps["guided"]["arousal"][: shown.support], shown.signal[: shown.support])[0, 1]
+    assert f"r = {r:.2f}; untrained networks " in texts
+    assert "(mean of 2, this slice)" in texts
+    assert "class 0 predicted" in texts
+    assert "guided backpropagation" in texts
+    for axes in figure.axes:
+        (patch,) = [patch for patch in axes.patches if patch.get_hatch()]
+        assert patch.get_x() == pytest.approx(shown.support / 16_000)
+    assert [axes.get_ylabel() != "" for axes in figure.axes] == [True] * 3
+
+
+def test_the_coloured_waveform_has_the_maps_sign(found: Findings) -> None:
+    shown = found.shown[0]
+    values = np.zeros(96_000, dtype=np.float32)
+    values[:32_000], values[32_000:64_000] = 1.0, -1.0
+    shown.maps["guided"]["arousal"][:] = values
+    (lines,) = waveform_map(shown, "guided", "arousal").axes[2].collections
+    found_values = lines.get_array()
+    third = len(found_values) // 3
+    assert set(found_values[: third - 1]) == {1.0}
+    assert set(found_values[third + 2 : 2 * third - 1]) == {-1.0}
+    assert set(found_values[2 * third + 2 :]) == {0.0}
+
+
+def test_every_figure_is_drawn_named_and_captioned(found: Findings, tmp_path: Path) -> None:
+    write_figures(replace(found, shown=found.shown[:1]), tmp_path / "figures", tmp_path / "paper")
+    captions = json.loads((tmp_path / "paper" / "captions.json").read_text())
+    names = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert names == set(captions)
+    kinds = {name.split("-")[0] for name in names}
+    expected = {"results", "confusion", "speakers", "curves", "controls", "fig4", "fig5"}
+    assert kinds == expected | {"spectrogram", "descriptors", "interventions"}
+    assert sum(name.startswith("fig4") for name in names) == 2 * len(METHODS)
+    for name, texts in captions.items():
+        assert len(texts) >= 2, name
+        assert "n = " in texts[-1] or "n in brackets" in texts[-1], name
+    vectors = {path.stem for path in (tmp_path / "paper").glob("*.svg")}
+    assert vectors == {name for name in names if not name.startswith("spectrogram")}
+    assert "<text" in (tmp_path / "paper" / "results.svg").read_text()  # editable
+
+
+def test_every_axis_says_what_it_shows(found: Findings) -> None:
+    for name, draw in album(replace(found, shown=found.shown[:1])):
+        axes = [one for one in draw().axes if one.axison and one.get_label() != "<colorbar>"]
+        across = max(one.get_subplotspec().colspan.stop for one in axes)
+        for one in axes[-across:]:  # the lowest of every column
+            assert one.get_xlabel(), name
+        assert any(one.get_ylabel() or one.get_yticklabels() for one in axes), name
+
+
+def test_the_same_findings_give_the_same_bytes(found: Findings, tmp_path: Path) -> None:
+    for kind in ("png", "svg"):
+        for number in range(2):
+            save(waveform_map(found.shown[1], "guided", "valence"), tmp_path / f"{number}.{kind}")
+        assert (tmp_path / f"0.{kind}").read_bytes() == (tmp_path / f"1.{kind}").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["emotion", "regression", "scores only"])
+def test_other_targets_and_runs_without_the_analysis_have_figures_too(tmp_path: Path, kind: str) -> None:
+    some = invented(tmp_path, kind)
+    drawn = {name for name, draw in album(replace(some, shown=some.shown[:1])) if draw() is not None}
+    assert {"results", "curves", "speakers", "controls-own"} <= drawn
+    assert any(name.startswith("confusion") for name in drawn) == (kind != "regression")
+    assert any(name.startswith("fig5") for name in drawn) == (kind != "scores only")
+
+
+def test_a_label_without_a_value_keeps_its_place(found: Findings) -> None:
+    rows = descriptors(found.descriptors, "paper.time")["pause_mean_s"]["arousal"]
+    assert [row["label"] for row in rows] == [0, 1, 2, 3, 4]
+    assert rows[0] == {"label": 0, "median": None, "folds": []}
+    table = found.descriptors
+    mine = table[(table["mode"] == "paper") & (table["head"] == "arousal") & (table["label"] == 3)]
+    trained = mine[mine["network"] != "untrained 0"].groupby("network")["pause_mean_s"].median()
+    assert rows[3]["folds"] == pytest.approx(trained.tolist())
+    assert rows[3]["median"] == pytest.approx(trained.median())
+
+
+def test_descriptors_are_those_that_are_measured() -> None:
+    assert list(DESCRIPTOR_NAMES) == list(UNITS)
+
+
+def test_a_spectrogram_puts_a_tone_at_its_frequency() -> None:
+    tone = np.sin(2 * np.pi * 1_000 * np.arange(96_000) / 16_000)
+    levels = spectrogram(tone)
+    assert levels.shape == (601, 201)  # as Path.stft
+    assert (levels[10:-10].argmax(axis=1) * 40 == 1_000).all()
+    assert levels.max() == 0.0
+    assert levels.min() == FLOOR_DB
+    hz, level = spectrum_of(tone)
+    assert hz[level.argmax()] == pytest.approx(1_000, abs=8)
+    assert (spectrogram(np.zeros(1_600)) == FLOOR_DB).all()
+
+
+def test_a_spectrogram_with_its_map_states_the_sum(found: Findings) -> None:
+    shown = found.shown[0]
+    texts = " ".join(text.get_text() for text in spectrogram_map(shown, "arousal").texts)
+    assert f"{shown.stft['arousal'].sum():.3g}" in texts.replace("\n", " ")

@@ -1,0 +1,177 @@
+"""The page: complete, self-contained, and no number on it that is not in a file."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elor.report.analysis import style
+from elor.report.findings import Findings
+from elor.report.page import CONTENTS, Making, report
+from tests.report.conftest import invented
+from tests.report.world import World
+
+VOID = {"meta", "link", "input", "br", "img"}
+
+
+class Page(HTMLParser):
+    """What a page holds: addresses, ids, texts of table cells; and that every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.cells: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        known = dict(attributes)
+        self.addresses += [value for name in ("src", "href", "action", "poster") if (value := known.get(name))]
+        self.ids += [value for name, value in attributes if name == "id" and value]
+        if tag == "td":
+            self.cells.append("")
+        if tag in ("th", "table"):
+            assert known.get("scope") or tag == "table", attributes
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "td" in self.open:
+            self.cells[-1] += f" {data}"
+
+
+@pytest.fixture(scope="session")
+def text(found: Findings) -> str:
+    cost = {"train@elor": {"seconds": 12.5, "cpu_seconds": 24.0, "peak_mb": 480.0, "cores": 2}}
+    return report(found, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"], cost))
+
+
+def embedded(text: str) -> dict[str, Any]:
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+
+
+def numbers_in(value: Any) -> list[float]:
+    """All numbers in JSON values, also those that are keys."""
+    if isinstance(value, dict):
+        return [n for key, item in value.items() for n in [*numbers_in(item), *numbers_in(key)]]
+    if isinstance(value, list):
+        return [n for item in value for n in numbers_in(item)]
+    try:
+        return [float(value)] if not isinstance(value, bool) else []
+    except (TypeError, ValueError):
+        return []
+
+
+def test_the_page_loads_nothing_and_is_well_formed(text: str) -> None:
+    page = Page(text)
+    assert page.addresses
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+    assert len(page.ids) == len(set(page.ids))
+    assert set(CONTENTS) <= set(page.ids)
+    assert "default-src 'none'" in text
+    assert {address[1:] for address in page.addresses if address.startswith("#")} <= set(page.ids)
+
+
+def test_every_number_in_a_table_stands_in_a_json(text: str, world: World) -> None:
+    known = [*numbers_in(embedded(text)), 12.5, 24.0, 480.0, 2.0]  # the cost
+    for path in world.metrics.rglob("*.json"):
+        known += numbers_in(json.loads(path.read_text()))
+    values = np.abs(np.array(known))
+    checked = 0
+    for cell in Page(text).cells:
+        for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w%.])", re.sub(r"number \d", "", cell)):
+            digits = len(number.partition(".")[2])
+            assert np.abs(values - float(number)).min() <= 0.5 * 10.0**-digits + 1e-9, cell
+            checked += 1
+    assert checked > 200
+
+
+def test_the_results_stand_beside_people_and_guesses(text: str, found: Findings) -> None:
+    results = text[text.index('id="results"') : text.index('id="claims"')]
+    for name in ("ELoR", "LoM", "FTR", "ELoR+FTR", "other evaluators", "guess: uniform"):
+        assert name in results
+    scores = found.results.scores["arousal"]["elor"]
+    assert f"{scores['uar']:.3f} [{scores['ci_low']:.3f}, {scores['ci_high']:.3f}]" in results
+    shown = found.confusion["arousal"]["elor"]
+    assert shown.sum() == 6
+    assert embedded(text)["confusion"]["arousal"]["elor"] == shown.tolist()
+
+
+def test_claims_come_first_in_the_analysis_with_their_controls(text: str) -> None:
+    order = [text.index(f'<section id="{name}"') for name in CONTENTS]
+    assert order == sorted(order)
+    assert list(CONTENTS).index("claims") < min(map(list(CONTENTS).index, ("maps", "controls", "prototypes")))
+    row = re.search(r'<tr role="row" data-verdict="(\w+)" id="claim-1">(.*?)</tr>', text, re.S)
+    assert row[1] == "indistinct"
+    assert "in the paper's words" in row[2].replace("&#x27;", "'")
+    assert "untrained networks" in row[2]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind"),
+    [("holds", "holds"), ("undecided: too few slices", "undecided"), ("contradicted", "contradicted")],
+)
+def test_a_verdict_has_a_style(verdict: str, kind: str) -> None:
+    assert style(verdict) == kind
+
+
+def test_players_hold_original_weighted_and_prototypes(text: str) -> None:
+    slices = re.findall(r'<figure data-slice="(\d)"><figcaption>([^<]*)<', text)
+    assert [place for place, _ in slices] == list("000111")
+    assert [caption.split(": ")[1].split(",")[0] for _, caption in slices[:3]] == [
+        "original",
+        "weighted by occlusion for arousal",
+        "weighted by occlusion for valence",
+    ]
+    prototypes = re.findall(r'data-prototype="([\w.]+)"', text)
+    assert prototypes == ["paper.time"] * 10 + ["level.fourier"] * 10
+    assert len(text) < 9e6
+
+
+@pytest.mark.parametrize("kind", ["emotion", "regression", "scores only"])
+def test_what_is_missing_is_said_in_a_line(tmp_path: Path, making: Making, kind: str) -> None:
+    text = report(invented(tmp_path, kind), making)
+    Page(text)
+    missing = re.findall(r'<p class="notice">([^<]*)', text)
+    if kind == "scores only":
+        for line in ("No claims were tested", "No prototypes were sought", "No interventions were made"):
+            assert any(one.startswith(line) for one in missing), line
+    if kind == "regression":
+        assert any("No confusion matrices" in one for one in missing)
+        assert "CCC" in text
+
+
+def test_a_page_without_costs_maps_or_saliency_says_so(found: Findings) -> None:
+    text = report(replace(found, shown=[], saliency={}), Making({}, {}, []))
+    for line in ("No costs are known", "No maps were kept", "No saliency was measured"):
+        assert line in text
+
+
+def test_an_outside_corpus_stays_at_home(found: Findings) -> None:
+    few = replace(found, shown=[], signals={})
+    assert "keep it on this machine" in report(few, Making({}, {}, [], demo=False))
+    assert "corpus.shareable allows" in report(few, Making({}, {}, [], demo=False, shareable=True))
+    assert "synthetic speech that may be shared" in report(few, Making({}, {}, []))
+
+
+def test_names_from_a_corpus_cannot_break_the_page(found: Findings, making: Making) -> None:
+    nasty = '</script><b onclick="x">'
+    shown = [replace(found.shown[0], name=nasty)]
+    text = report(replace(found, shown=shown, signals={}), making)
+    Page(text)
+    assert nasty not in text
+    assert embedded(text)["shown"][0]["name"] == nasty
