@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,14 +25,15 @@ RUNS = {
 }
 
 
-def measure(until: str = "evaluate") -> dict[str, Any]:
+def measure(until: str = "evaluate", keep: Path | None = None) -> dict[str, Any]:
     """Run the demonstration corpus' pipeline in a fresh clone: up to a stage, then all of it, then again.
 
     Args:
         until: the stage that ends the first run; another one than `evaluate` ends the second as well, for a quick look.
+        keep: a folder for the clone, which stays there; without one it is removed.
     """
     rest = [] if until == "evaluate" else [until]
-    with tempfile.TemporaryDirectory(prefix="elor-") as home:
+    with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="elor-") as home:
         clone = Clone.fresh(Path(home))
         first = clone.dvc("repro", until)
         everything = first + clone.dvc("repro", *rest)
@@ -57,9 +59,12 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     ]
 
 
-def main(until: Annotated[str, typer.Option(help="The stage that ends the first run.")] = "evaluate") -> None:
+def main(
+    until: Annotated[str, typer.Option(help="The stage that ends the first run.")] = "evaluate",
+    keep: Annotated[Path | None, typer.Option(help="A folder in which the clone stays.", show_default=False)] = None,
+) -> None:
     """Measure the pipeline in a fresh clone."""
-    publish("pipeline", "pipeline", lambda: measure(until), tables)
+    publish("pipeline", "pipeline", lambda: measure(until, keep), tables)
 
 
 if __name__ == "__main__":

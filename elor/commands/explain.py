@@ -63,8 +63,9 @@ def explain(
     (batch, 1, samples) to logits, one tensor or one per head. Called again it
     makes the untrained twins.
 
-    The folder holds explain.json, summary.md, and per recording maps (.npz)
-    and players (.wav): the sound, and the sound weighted by occlusion.
+    The folder holds explain.html (all of it on one page that opens from disk),
+    explain.json, summary.md, and per recording maps (.npz) and players (.wav):
+    the sound, and the sound weighted by occlusion.
 
     Examples:
 
@@ -79,6 +80,7 @@ def explain(
     from elor.explain.recording import Effort
     from elor.files import write_json, write_text
     from elor.report.explanation import blocks
+    from elor.report.recording import recordings
     from elor.report.text import render
 
     if model is not None:
@@ -103,6 +105,7 @@ def explain(
     if found:
         write_json(output / "explain.json", result)
         write_text(output / "summary.md", render(blocks(result), Format.markdown) + "\n")
+        write_text(output / "explain.html", recordings(result, output))
         echo(blocks(result), how)
     if failed:
         _report(failed, len(files))

@@ -19,7 +19,17 @@ from tests.pipeline.project import NETWORKS, ROOT, shrink
 READING = (("sources",), ("corpus",), ("labels",), ("slices",), ("folds",))
 """What comes before any computing."""
 
-LEARNING = (*(("tune", net) for net in NETWORKS), *(("train", net) for net in NETWORKS), ("evaluate",), ("saliency",))
+LEARNING = (
+    *(("tune", net) for net in NETWORKS),
+    *(("train", net) for net in NETWORKS),
+    ("evaluate",),
+    ("saliency",),
+    ("prototypes",),
+    ("interventions",),
+    ("claims",),
+    ("figures",),
+    ("report",),
+)
 
 
 class Workspace:
