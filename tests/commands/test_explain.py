@@ -40,6 +40,10 @@ def test_a_foreign_network_is_explained_into_a_folder(elor: Callable, voice: Pat
     for text in (result.stdout, (out / "summary.md").read_text()):
         assert "guided backpropagation" in text
         assert "untrained" in text
+    page = (out / "explain.html").read_text()
+    assert "voice, 0.00-1.1" in page
+    assert "guided backpropagation" in page
+    assert "://" not in page.replace("http://www.w3.org/", ""), "the page opens without a network"
 
 
 def test_a_fixed_length_is_kept_and_a_refused_one_replaced(elor: Callable, voice: Path, tmp_path: Path) -> None:
