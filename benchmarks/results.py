@@ -1,4 +1,4 @@
-"""Writes a run's table of results into the README: `python -m benchmarks.results --workspace DIR --name NAME`."""
+"""Writes a run's tables of results and of claims into the README: `python -m benchmarks.results --workspace DIR`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Annotated
 import typer
 
 from benchmarks.publish import README, command, update_readme
-from elor.report import results
+from elor.report import claims, results
 from elor.report.text import Format, render
 
 
 def main(
     workspace: Annotated[Path, typer.Option(help="A folder with the metrics of a finished run.")] = Path(),
-    name: Annotated[str, typer.Option(help="Of the README's markers.")] = "results",
+    corpus: Annotated[str, typer.Option(help="Ends the names of the README's markers; empty: the demo's.")] = "",
 ) -> None:
-    """Print the headline and the comparisons of a run, and what its search has seen, into the README."""
+    """Print the headline, the comparisons, what the search has seen, and the claims of a run into the README."""
     found = results.Results.read(workspace / "metrics")
-    blocks = [results.headline(found), results.comparisons(found), results.setting(found)]
-    update_readme(README, name, render(blocks, Format.markdown))
+    scores = [results.headline(found), results.comparisons(found), results.setting(found)]
+    verdicts = [claims.overview(results.read_json(workspace / "metrics" / "claims.json"))]
+    for name, blocks in (("results", scores), ("claims", verdicts)):
+        update_readme(README, f"{name}-{corpus}" if corpus else name, render(blocks, Format.markdown))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def export(
     formats hold every fold's network; `elor predict --model` reads either.
     The card takes its scores from the metrics of this run.
 
-    ONNX needs three more packages: python -m pip install 'elor[onnx]'.
+    ONNX needs three more packages: python -m pip install 'elor\\[onnx]'.
 
     Examples:
 
