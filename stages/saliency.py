@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from elor.explain.measure import measure
-from elor.explain.saliency import Amount, exemplary_speaker, plan, table_of, write_maps
+from elor.explain.saliency import Amount, exemplary_speaker, plan, run, table_of, write_maps
 from elor.explain.summary import summarise
 from elor.files import write_json
 from elor.params import load
@@ -29,10 +28,10 @@ def saliency() -> None:
         seed=params.seed,
         devices=engine.devices(),
     )
-    found = engine.run(measure, [(job,) for job in jobs])
+    found = run(jobs, engine)
     write_maps(DATA / "saliency", found, slices)
-    write_table(table_of(found, "correlations", slices), DATA / "saliency" / "correlations.csv", "%.5g")
-    write_json(Path("metrics/saliency.json"), summarise(found, slices, params.evaluate.confidence))
+    write_table(table_of(jobs, found, "correlations", slices), DATA / "saliency" / "correlations.csv", "%.5g")
+    write_json(Path("metrics/saliency.json"), summarise(jobs, found, slices, params.evaluate.confidence))
 
 
 if __name__ == "__main__":

@@ -14,17 +14,19 @@ import pytest
 import torch
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import kills, pipeline, projection, publish, scale, steps, svm
+from benchmarks import kills, maps, pipeline, projection, publish, scale, steps, svm
 from benchmarks.invented import invent
 from benchmarks.measure import ROOT, alternated, machine, ratio
 from benchmarks.plainstep import PlainStep
 from elor.errors import UserError
 from elor.evaluation.tables import check_predictions
+from elor.networks import TwoHeadNetwork
 from elor.params import NETWORKS, Settings, load
 from elor.report.text import Table
 from elor.tables import read_table
 from elor.targets import Head, heads
 from elor.training.folds import make_folds
+from elor.training.jobs import architecture
 from elor.training.loop import Trainer
 
 SMALL = Settings(
@@ -269,3 +271,20 @@ def workspace(folder: Path) -> pd.DataFrame:
     np.save(data / "is10.npy", features)
     (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     return slices
+
+
+def test_every_method_of_maps_is_timed_and_told() -> None:
+    shape = architecture("elor", HEADS, SMALL, standardize=True)
+    seconds = maps.seconds_per_map(TwoHeadNetwork(shape).eval(), batch=2, rounds=1)
+    assert set(seconds) == set(maps.TITLES)
+    assert seconds["guided"] < seconds["integrated"]  # 64 steps
+    measured = {"seconds": {"demo": seconds}, "cores": 2, "peak_mb": {"64": 500.0, "1024": 501.2}, "release_s": 301.0}
+    times, limits = maps.tables(measured)
+    assert len(times.groups[0]) == len(maps.TITLES)
+    assert limits.groups[0][-1][1:] == ("5 min 01 s", "< 10 min 00 s")
+
+
+def test_the_memory_of_integrated_gradients_does_not_grow_with_their_steps() -> None:
+    network = TwoHeadNetwork(architecture("elor", HEADS, SMALL, standardize=True)).eval()
+    few, many = (maps.peak_memory(network, steps) for steps in (4, 64))
+    assert many < few + 40  # MiB; expanded, 60 more steps of four slices of float32 would be 88 for the signals alone

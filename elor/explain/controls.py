@@ -8,6 +8,7 @@ A saliency statistic that stays the same under them is one of the architecture, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,17 +19,19 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.model import Heads
 
+Module = TypeVar("Module", bound=nn.Module)
+
 SHIFTS = 200
 
 
-def untrained(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
+def untrained(factory: Callable[[], Module], seed: int) -> Module:
     """A model as its factory makes it, under a seed of its own; the global random state is left as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return factory().eval()
 
 
-def partly_untrained(model: nn.Module, fresh: nn.Module, parts: Iterable[str]) -> nn.Module:
+def partly_untrained(model: Module, fresh: Module, parts: Iterable[str]) -> Module:
     """A trained model with some submodules put back to their untrained state.
 
     Args:
@@ -64,26 +67,29 @@ def model_free(signal: NDArray) -> dict[str, NDArray]:
     return {"x": signal, "|x|": np.abs(signal), "|dx|": np.abs(np.diff(signal, prepend=signal[:1]))}
 
 
-def shift_correlations(a: NDArray, b: NDArray, seed: int, shifts: int = SHIFTS, nearest: int = 800) -> NDArray:
-    """r of a signal with circular shifts of a map: what the two share in spectrum and level alone, (shifts,).
+def mean_shift(signal: NDArray, seed: int, shifts: int = SHIFTS, nearest: int = 800) -> NDArray:
+    """The mean of circularly shifted copies of a signal, (samples,).
+
+    The mean r of a map with the shifted signals is what the two share in spectrum and level alone. Since r is linear in
+    the signal, that mean is m a / (|b| |a|), with this m, the centred map a and the centred signal b: one dot product
+    per map in place of one per shift.
 
     Args:
-        a, b: (samples,).
+        signal: (samples,).
         seed: of the shifts, drawn with replacement.
+        shifts: how many.
         nearest: a shift is at least so many samples (50 ms), or a quarter of a signal that is shorter than four times
             that.
     """
-    a, b = (v - v.mean(dtype=np.float64) for v in (a, b))
-    scale, count = np.linalg.norm(a) * np.linalg.norm(b), len(a)
-    if not scale > 0:
-        return np.full(shifts, np.nan)
-    size = next_fast_len(2 * count, real=True)
-    linear = irfft(np.conj(rfft(a, size)) * rfft(b, size), size)  # zero-padded: fast for any length
-    circular = linear[:count].copy()
-    circular[1:] += linear[size - count + 1 :]
+    count = len(signal)
     near = min(nearest, count // 4)
     lags = np.random.default_rng(seed).integers(near, count - near + 1, size=shifts)
-    return circular[lags % count] / scale
+    drawn = np.bincount(lags % count, minlength=count) / shifts
+    size = next_fast_len(2 * count, real=True)
+    linear = irfft(np.conj(rfft(drawn, size)) * rfft(signal - signal.mean(dtype=np.float64), size), size)
+    circular = linear[:count].copy()  # zero-padded and folded back: fast for any length
+    circular[1:] += linear[size - count + 1 :]
+    return circular
 
 
 def _some_parts(state: dict[str, Tensor]) -> str:

@@ -11,14 +11,14 @@ or a product cannot be told from other uses of those: it passes as what it is wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
-from elor.explain.model import Heads, input_gradients, prepared
+from elor.explain.model import Forward, Heads, input_gradients, prepared
 
 OTHER_RECTIFIERS = {
     "_prelu_kernel": "PReLU",
@@ -44,10 +44,15 @@ OTHER_RECTIFIERS = {
 
 
 class Guided(TorchDispatchMode):
-    """Replaces the backward pass of ReLU, counts it, and notes every other rectifier."""
+    """Replaces the backward pass of ReLU while `guiding`, counts it, and notes every other rectifier."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # as in `QuickBackward`: compiled models are refused, and the import takes two seconds
 
     def __init__(self) -> None:
         super().__init__()
+        self.guiding = True
         self.crossed = 0
         self.others: set[str] = set()
 
@@ -56,7 +61,7 @@ class Guided(TorchDispatchMode):
         if name == "threshold_backward":
             self.crossed += 1
             grad, *rest = args
-            return func(grad.clamp(min=0), *rest, **(kwargs or {}))
+            return func(grad.clamp(min=0) if self.guiding else grad, *rest, **(kwargs or {}))
         if (plain := name.removesuffix("_") if not name.startswith("_") else name) in OTHER_RECTIFIERS:
             self.others.add(OTHER_RECTIFIERS[plain])
         return func(*args, **(kwargs or {}))
@@ -92,6 +97,38 @@ def guided_backprop(
             before = guide.crossed
             maps[name] = found
     return maps
+
+
+def guided_and_plain(
+    model: nn.Module, audio: Tensor, choose: Callable[[Heads], Sequence[Heads]], plain: bool = True
+) -> tuple[Heads, dict[str, list[Heads]]]:
+    """Guided backpropagation and the gradient, of several sets of classes, all from one forward pass.
+
+    Args:
+        model, audio: as in `elor.explain.attribution.gradient`.
+        choose: from the logits to the sets of classes; a set may leave heads out.
+        plain: the gradient too.
+
+    Returns:
+        The logits, and by method (`guided`, `gradient`) a map (batch, samples) per set and head.
+
+    Raises:
+        UserError: as `guided_backprop`, which is always strict here.
+    """
+    _refuse_opaque(model)
+    found: dict[str, list[Heads]] = {}
+    with prepared(model), Guided() as guide:
+        forward = Forward(model, audio)
+        sets = choose(forward.logits)
+        for method in ("guided", "gradient") if plain else ("guided",):
+            guide.guiding = method == "guided"
+            found[method] = [{} for _ in sets]
+            for maps, targets in zip(found[method], sets, strict=True):
+                for head, target in targets.items():
+                    before = guide.crossed
+                    maps[head], _ = forward.gradient(head, target)
+                    _refuse(head, guide.crossed - before, guide.others)
+    return {head: value.detach() for head, value in forward.logits.items()}, found
 
 
 def _refuse(head: str, crossed: int, others: set[str]) -> None:

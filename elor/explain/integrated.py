@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elor.explain.model import Heads, at, input_gradients, logits_of, prepared, targets_of
+from elor.explain.model import Forward, Heads, at, logits_of, prepared, targets_of
 
 STEPS = 64
 TOLERANCE = 0.01
@@ -34,7 +34,7 @@ class Path:
         difference: x - x', (batch, samples).
         gradients: per head the mean gradient, (batch, samples).
         change: per head z(x) - z(x'), (batch,).
-        steps: per signal the number of steps taken, (batch,).
+        steps: per signal the number of steps taken, the most of its heads, (batch,).
     """
 
     difference: Tensor
@@ -91,8 +91,8 @@ def integrated_gradients(
 ) -> Path:
     """Average the gradient over the path by the midpoint rule, with twice the steps until complete to `tolerance`.
 
-    Steps are taken one after the other: memory is that of a single gradient. Only signals that are not complete yet
-    are integrated again; one that is not complete with `most` steps shows it in `Path.error`.
+    Steps are taken one after the other: memory is that of a single gradient. Only signals and heads that are not
+    complete yet are integrated again; what is not complete with `most` steps shows it in `Path.error`.
 
     Args:
         model, audio, targets: as in `elor.explain.attribution.gradient`.
@@ -112,14 +112,14 @@ def integrated_gradients(
             name: at(value, chosen[name]) - at(start_logits[name], chosen[name]) for name, value in end_logits.items()
         }
         path = Path((audio - start)[:, 0], {}, change, torch.full((len(audio),), steps))
-        mean = _average(model, audio, start, chosen, steps)
-        path.gradients.update(mean)
-        while steps * 2 <= most and (left := _incomplete(path, tolerance)).any():
+        path.gradients.update(_average(model, audio, start, chosen, steps))
+        while steps * 2 <= most and (wrong := _incomplete(path, tolerance)):
             steps *= 2
-            again = _average(model, audio[left], start[left], {n: c[left] for n, c in chosen.items()}, steps)
-            for name, value in again.items():
-                path.gradients[name][left] = value
-            path.steps[left] = steps
+            left = torch.stack(list(wrong.values())).any(0)
+            again = _average(model, audio[left], start[left], {name: chosen[name][left] for name in wrong}, steps)
+            for name, value in again.items():  # of a signal only the heads that were incomplete
+                path.gradients[name][wrong[name]] = value[wrong[name][left]]
+            path.steps[left.to(path.steps.device)] = steps
     return path
 
 
@@ -134,13 +134,17 @@ def _average(model: nn.Module, end: Tensor, start: Tensor, targets: Heads, steps
     total: Heads = {}
     for step in range(steps):
         point = start + (step + 0.5) / steps * (end - start)
-        for name, value, _ in input_gradients(model, point, targets):
-            total[name] = total[name] + value if name in total else value
+        forward = Forward(model, point)
+        for index, (name, target) in enumerate(targets.items(), start=1):
+            value, _ = forward.gradient(name, target, last=index == len(targets))
+            total[name] = total[name].add_(value) if name in total else value.clone()
     return {name: value / steps for name, value in total.items()}
 
 
-def _incomplete(path: Path, tolerance: float) -> Tensor:
-    return torch.stack([error >= tolerance for error in path.error().values()]).any(0)
+def _incomplete(path: Path, tolerance: float) -> Heads:
+    """Which signals are not complete, (batch,) bool, for every head that has any."""
+    wrong = {name: error >= tolerance for name, error in path.error().items()}
+    return {name: value for name, value in wrong.items() if value.any()}
 
 
 def _cross(one: Tensor, other: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
+from elor.explain.backward import QuickBackward
 
 Heads = dict[str, Tensor]
 """One tensor per head, by the head's name."""
@@ -91,6 +92,38 @@ def at(logits: Tensor, target: Tensor) -> Tensor:
     return logits.gather(1, target[:, None])[:, 0]
 
 
+class Forward:
+    """One forward pass, to be differentiated by the signal as often as one likes; use it inside `prepared`.
+
+    Attributes:
+        logits: by head, (batch, classes).
+    """
+
+    def __init__(self, model: nn.Module, audio: Tensor) -> None:
+        self._signal = audio.detach().clone().requires_grad_()
+        self.logits = logits_of(model, self._signal)
+
+    def gradient(self, head: str, target: Tensor, last: bool = False) -> tuple[Tensor, Tensor]:
+        """The gradient (batch, samples) of a head's logits of given classes, and those logits (batch,).
+
+        Args:
+            head: its name.
+            target: class of each signal, (batch,).
+            last: no other gradient is asked for, so that the graph may be freed on the way.
+
+        Raises:
+            UserError: if there is no gradient, because a model leaves torch or a head does not look at the signal.
+        """
+        picked = at(self.logits[head], target)
+        if not picked.requires_grad:  # zeros would look like an answer
+            raise UserError(
+                f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."
+            )
+        with QuickBackward():
+            (gradient,) = torch.autograd.grad(picked.sum(), self._signal, retain_graph=not last)
+        return gradient[:, 0].detach(), picked.detach()
+
+
 def input_gradients(
     model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
@@ -102,16 +135,9 @@ def input_gradients(
         The head's name, its gradient (batch, samples) and its chosen logits (batch,).
 
     Raises:
-        UserError: if there is no gradient, because a model leaves torch or a head does not look at the signal.
+        UserError: as `Forward.gradient`.
     """
-    signal = audio.detach().clone().requires_grad_()
-    logits = logits_of(model, signal)
-    chosen = targets_of(logits, targets)
-    for index, (name, value) in enumerate(logits.items()):
-        picked, more = at(value, chosen[name]), index + 1 < len(logits)
-        if not picked.requires_grad:  # zeros would look like an answer
-            raise UserError(
-                f"Head {name} cannot be differentiated by the signal; use occlusion, which needs no gradient."
-            )
-        (gradient,) = torch.autograd.grad(picked.sum(), signal, retain_graph=more)
-        yield name, gradient[:, 0].detach(), picked.detach()
+    forward = Forward(model, audio)
+    chosen = targets_of(forward.logits, targets)
+    for index, name in enumerate(forward.logits, start=1):
+        yield name, *forward.gradient(name, chosen[name], last=index == len(forward.logits))

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from elor.explain.measure import EXEMPLARY, OWN, Found, Job
-from elor.files import replacing
+from elor.explain.job import BATCH, EXEMPLARY, OWN, Found, Job
+from elor.explain.measure import measure
+from elor.files import discard, replacing, scratch
+from elor.progress import Progress
+from elor.training.engine import Engine
+
+PART = 4 * BATCH
+"""Slices of a job: few enough that two cores end at the same time. Whole batches, since slices of a batch are each
+other's foreign waveforms."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ def plan(
     devices: Sequence[str],
     first_steps: int = 64,
 ) -> list[Job]:
-    """One job per fold: its own network and that of the exemplary speaker, on its test slices.
+    """Some jobs per fold: its own network and that of the exemplary speaker, on its test slices.
 
     Args:
         slices, folds: the tables of these names.
@@ -47,31 +55,57 @@ def plan(
         seed: of the untrained networks and all draws.
         devices: dealt out in turn.
         first_steps: of integrated gradients.
-
     """
     tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
     exemplary = tested[(slices["speaker"] == speaker).to_numpy()]
     rng = np.random.default_rng(seed)
-    sample, jobs = stratified(slices["speaker"].to_numpy(), amount.slices, rng), []
+    sample = stratified(slices["speaker"].to_numpy(), amount.slices, rng)
+    jobs: list[Job] = []
     shown = _spread(np.flatnonzero(slices["speaker"] == speaker), amount.shown)
-    for index, fold in enumerate(pd.unique(tested)):
-        rows = np.flatnonzero(tested == fold)
+    ticks = scratch("saliency", [str(audio.resolve()), seed, *asdict(amount).values()])
+    for index, fold, rows in _parts(tested):
         job = Job(
+            fold=fold,
             networks={OWN: models / f"{fold}.safetensors", EXEMPLARY: models / f"{exemplary[0]}.safetensors"},
             files={"audio": audio},
             rows=rows,
             supports=slices["samples"].to_numpy()[rows],
             sample=np.intersect1d(rows, sample),
             shown=np.intersect1d(rows, shown),
-            # each fold has untrained networks of its own: with the same ones, their luck would be every speaker's
+            # untrained networks of the fold's own: with the same ones, their luck would be every fold's
             seeds=tuple(1_000 * seed + index * amount.untrained + number for number in range(amount.untrained)),
             steps=min(first_steps, amount.steps),
             most=amount.steps,
             seed=seed,
-            device=devices[index % len(devices)],
+            device=devices[len(jobs) % len(devices)],
+            done=ticks / str(len(jobs)),
         )
         jobs.append(job)
     return jobs
+
+
+def _parts(tested: NDArray) -> Iterator[tuple[int, str, NDArray]]:
+    """Up to `PART` slices of one fold after the other: the fold's number and name, and the rows."""
+    for index, fold in enumerate(pd.unique(tested)):
+        whole = np.flatnonzero(tested == fold)
+        for first in range(0, len(whole), PART):
+            yield index, fold, whole[first : first + PART]
+
+
+def run(jobs: Sequence[Job], engine: Engine) -> list[Found]:
+    """Run all jobs, with progress in slices; what they find is in their order."""
+    for job in jobs:
+        job.done.parent.mkdir(parents=True, exist_ok=True)
+        job.done.unlink(missing_ok=True)
+    with Progress("saliency", total=sum(len(job.rows) for job in jobs), unit="slice") as progress:
+
+        def watch() -> None:
+            progress.advance(sum(len(job.rows) for job in jobs if job.done.exists()) - progress.done)
+
+        found = engine.run(measure, [(job,) for job in jobs], watch)
+        progress.advance(progress.total - progress.done)
+    discard(jobs[0].done.parent)
+    return found
 
 
 def exemplary_speaker(slices: pd.DataFrame, asked: str) -> str:
@@ -96,14 +130,16 @@ def _spread(rows: np.ndarray, count: int) -> np.ndarray:
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
 
 
-def table_of(found: Sequence[Found], name: str, slices: pd.DataFrame) -> pd.DataFrame:
-    """One of the lists of all jobs as a table, with the slice's name and speaker; rows are sorted."""
-    table = pd.concat([one.table(name) for one in found], ignore_index=True)
-    if table.empty:  # a network of one head has no pairs of heads
+def table_of(jobs: Sequence[Job], found: Sequence[Found], name: str, slices: pd.DataFrame) -> pd.DataFrame:
+    """One of the lists of all jobs as a table, with the slice's name, its speaker and its fold; rows are sorted."""
+    table = pd.concat(
+        [one.table(name).assign(fold=job.fold) for job, one in zip(jobs, found, strict=True)], ignore_index=True
+    )
+    if "row" not in table:  # a network of one head has no pairs of heads
         return table
-    table.insert(0, "slice", slices["slice"].to_numpy()[table["row"]])
-    table.insert(1, "speaker", slices["speaker"].to_numpy()[table["row"]])
-    table.insert(2, "job", np.repeat(np.arange(len(found)), [len(getattr(one, name)) for one in found]))
+    for place, column in enumerate(("slice", "speaker")):
+        table.insert(place, column, slices[column].to_numpy()[table["row"].to_numpy(int)])
+    table.insert(2, "fold", table.pop("fold"))
     return table.sort_values("row", kind="stable").drop(columns="row").reset_index(drop=True)
 
 

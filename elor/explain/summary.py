@@ -1,9 +1,11 @@
 """What the saliency numbers say: every correlation beside its controls, and a verdict in words.
 
 The decisive comparison is with untrained networks, on the slice's own samples. Each fold's own network meets untrained
-networks of its own, so that speakers are the unit (`correlation.contrast`). The exemplary speaker's network is a single
-one on all slices, whose luck no number of speakers averages out: it is compared with the spread of the untrained ones
-(`correlation.among_networks`).
+networks of its own, so that the fold is the unit (`correlation.contrast`). With up to ten speakers a fold is a speaker;
+in larger corpora it holds several, who share one network, trained or not: they count as one observation, in intervals,
+contrasts and tests. The exemplary speaker's network is a single one on all slices, whose luck no number of speakers
+averages out: it is compared with the spread of the untrained ones (`correlation.among_networks`), and what is said of
+that very network (its estimates, its class swap) has speakers as units.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
-from elor.explain.correlation import READINGS, among_networks, contrast, estimate, verdict
+from elor.explain.correlation import READINGS, among_networks, contrast, estimate, over_units, verdict
 from elor.explain.integrated import TOLERANCE
-from elor.explain.measure import EXEMPLARY, Found
+from elor.explain.job import EXEMPLARY, OWN, Found, Job
+from elor.explain.measure import FLATTENED
 from elor.explain.saliency import table_of
 
 PAPER = {"arousal~input": 0.50, "valence~input": 0.53, "arousal~valence": 0.96}
@@ -28,21 +32,27 @@ Series = dict[tuple[str, str, str], pd.DataFrame]
 """Rows of one role and method by pair, model and control."""
 
 
-def summarise(found: Sequence[Found], slices: pd.DataFrame, confidence: float = 0.95) -> dict:
+def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame, confidence: float = 0.95) -> dict:
     """Every correlation beside its controls, with intervals, p, and a verdict in words.
 
     Args:
-        found: what the jobs returned.
+        jobs, found: the jobs, and what they returned.
         slices: slices.csv.
         confidence: of all intervals.
 
     Returns:
         Per role (own, exemplary), method and pair: `paper` (its number), `as_the_paper` (plain mean over slices,
         padding included) and `untrained` (the same); `readings`, for every meaning of amplitude the estimate and its
-        contrast with untrained networks; `controls`; `labels`; `verdict`; `text`. Besides `model_free`, `integrated`,
-        `overlap` and `erasure`.
+        contrast with untrained networks; `controls`; `labels`; `verdict`; `text`. The pair `flattened` of the method
+        `gradient` is that of two heads' gradients at the CNN's output. Besides `model_free`, `integrated`, `overlap`
+        and `erasure`.
     """
-    table = table_of(found, "correlations", slices)
+    tables = {
+        name: table_of(jobs, found, name, slices) for name in ("correlations", "integrals", "overlaps", "erasures")
+    }
+    table = tables["correlations"]
+    # what counts as independent: the fold where each has a network of its own, else the speaker
+    table["unit"] = table["fold"].where(table["role"] == OWN, table["speaker"])
     for reading in READINGS:  # a reading that no row has is undefined everywhere
         table[reading] = table.get(reading, pd.Series(np.nan, table.index)).astype(float)
     result: dict = {}
@@ -53,9 +63,9 @@ def summarise(found: Sequence[Found], slices: pd.DataFrame, confidence: float = 
     free = table[table["role"] == ""].groupby("model")
     return result | {
         "model_free": {name: _estimates(rows, confidence) for name, rows in free},
-        "integrated": _integrals(table_of(found, "integrals", slices)),
-        "overlap": _overlaps(table_of(found, "overlaps", slices), confidence),
-        "erasure": _erasures(table_of(found, "erasures", slices), confidence),
+        "integrated": _integrals(tables["integrals"]),
+        "overlap": _overlaps(tables["overlaps"], confidence),
+        "erasure": _erasures(tables["erasures"], confidence),
     }
 
 
@@ -92,8 +102,8 @@ def _against_untrained(
     base = trained.set_index("slice")
     controls = np.stack([rows.set_index("slice")[reading].reindex(base.index) for rows in untrained])
     if single:
-        return asdict(among_networks(base[reading], controls, base["job"], confidence=confidence))
-    return asdict(contrast(base[reading], controls, base["speaker"], confidence=confidence))
+        return asdict(among_networks(base[reading], controls, base["fold"], confidence=confidence))
+    return asdict(contrast(base[reading], controls, base["speaker"], "untrained", confidence, base["unit"]))
 
 
 def _controls(series: Series, trained: pd.DataFrame, pair: str, decisive: str, confidence: float) -> dict:
@@ -108,17 +118,17 @@ def _controls(series: Series, trained: pd.DataFrame, pair: str, decisive: str, c
     base, found = trained.set_index("slice"), {}
     for name, rows in sorted(rows_of.items()):
         control = rows.set_index("slice")[decisive].reindex(base.index)
-        compared = contrast(base[decisive], control, base["speaker"], name, confidence)
+        compared = contrast(base[decisive], control, base["speaker"], name, confidence, base["unit"])
         found[name] = {"readings": _estimates(rows, confidence), "contrast": asdict(compared)}
     return found
 
 
 def _swapped(series: Series, pair: str) -> pd.DataFrame | None:
     """For two heads: the mean over both of r(map of the class, map of the runner-up) in the same head."""
-    parts = [series.get((f"{head}~{head}", "trained", "class swap")) for head in pair.split("~")]
-    if any(part is None for part in parts):  # one of the two is the input, or a head has a single output
+    one, _, other = pair.partition("~")
+    first, second = (series.get((f"{head}~{head}", "trained", "class swap")) for head in (one, other))
+    if first is None or second is None:  # one of the two is the input, or a head has a single output
         return None
-    first, second = parts
     mean = first.copy()
     readings = list(READINGS)
     mean[readings] = (first[readings] + second.set_index("slice").loc[first["slice"], readings].to_numpy()) / 2
@@ -128,7 +138,7 @@ def _swapped(series: Series, pair: str) -> pd.DataFrame | None:
 def _estimates(rows: pd.DataFrame, confidence: float) -> dict:
     """An estimate for each reading with a defined value."""
     defined = [reading for reading in READINGS if rows[reading].notna().any()]
-    return {reading: asdict(estimate(rows[reading], rows["speaker"], confidence)) for reading in defined}
+    return {reading: asdict(estimate(rows[reading], rows["speaker"], confidence, rows["unit"])) for reading in defined}
 
 
 def _integrals(table: pd.DataFrame) -> dict:
@@ -145,10 +155,10 @@ def _integrals(table: pd.DataFrame) -> dict:
 
 
 def _overlaps(table: pd.DataFrame, confidence: float) -> dict:
-    """Jaccard index of two heads' top occlusion windows beside chance, trained and untrained, over speakers."""
+    """Jaccard index of two heads' top occlusion windows beside chance, trained and untrained, over folds."""
     found = {}
     for model, rows in table.groupby("model") if len(table) else ():
-        excess = (rows["overlap"] - rows["chance"]).groupby(rows["speaker"]).mean()
+        excess = over_units(rows["overlap"] - rows["chance"], rows["speaker"], rows["fold"])
         means = {name: float(rows[name].mean()) for name in ("overlap", "chance")}
         found[model.split()[0]] = means | {"slices": len(rows), "over chance": _excess(excess, "chance", confidence)}
     return found
@@ -159,18 +169,19 @@ def _erasures(table: pd.DataFrame, confidence: float) -> dict:
     found: dict = {}
     for head, part in table.groupby("head") if len(table) else ():
         for measure in ("deletion", "insertion"):
-            wide = part.pivot(index=["speaker", "slice"], columns="order", values=measure)
+            wide = part.pivot(index=["fold", "speaker", "slice"], columns="order", values=measure)
+            speakers, folds = wide.index.get_level_values("speaker"), wide.index.get_level_values("fold")
             for order in wide:
-                entry = {"mean": float(wide[order].mean()), "slices": len(wide)}
+                entry: dict = {"mean": float(wide[order].mean()), "slices": len(wide)}
                 for baseline in sorted({"loudest", "random"} - {order}):
-                    excess = (wide[order] - wide[baseline]).groupby("speaker").mean()
+                    excess = over_units(wide[order] - wide[baseline], speakers, folds)
                     entry[f"over {baseline}"] = _excess(excess, f"{baseline} order", confidence)
                 found.setdefault(head, {}).setdefault(order, {})[measure] = entry
     return found
 
 
-def _excess(differences: pd.Series, against: str, confidence: float) -> dict:
-    """Mean difference over speakers, its t-interval, the exact sign-flip p, and what that allows to say."""
+def _excess(differences: NDArray, against: str, confidence: float) -> dict:
+    """Mean difference over units, its t-interval, the exact sign-flip p, and what that allows to say."""
     low, high = speaker_interval(differences, confidence)
     test = {"difference": float(differences.mean()), "low": low, "high": high, "p": sign_flip(differences).p}
     return test | {"verdict": verdict(low, high, against)}
@@ -178,8 +189,10 @@ def _excess(differences: pd.Series, against: str, confidence: float) -> dict:
 
 def _sentence(method: str, pair: str, entry: dict) -> str:
     """One line that a reader can quote: the number as the paper computes it, the untrained one, and the verdict."""
-    one, other = pair.split("~")
+    one, _, other = pair.partition("~")
     what = f"{one} map and {'input' if other == 'input' else f'{other} map'}"
+    if pair == FLATTENED:
+        what = "the two heads' logits at the flattened layer"
     paper = f" (paper {entry['paper']:.2f})" if entry["paper"] is not None else ""
     own, control = entry["as_the_paper"], entry["untrained"]
     if not np.isfinite(own):  # occlusion has windows, not samples

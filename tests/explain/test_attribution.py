@@ -10,7 +10,7 @@ from torch import nn
 
 from elor.errors import UserError
 from elor.explain.attribution import gradient, segment_saliency, segment_sums
-from elor.explain.guided import guided_backprop
+from elor.explain.guided import guided_and_plain, guided_backprop
 from elor.explain.integrated import integrated_gradients
 from elor.explain.occlusion import band_occlusion, occlusion
 from tests.explain.models import SAMPLES, Linear, audio, elor, net
@@ -45,6 +45,28 @@ def test_guided_backprop_is_the_hand_written_one() -> None:
         np.testing.assert_allclose(found[index], by_hand(model, x[index], target), atol=1e-10)
     assert found.abs().max() > 1e-3
     assert not torch.allclose(found, gradient(model, x, {"output": torch.tensor([2, 0, 1])})["output"])
+
+
+def test_several_maps_from_one_forward_pass_are_the_single_ones() -> None:
+    model, x = net(classes=(3, 2), as_dict=True), audio()
+    passes = []
+    handle = model.first.register_forward_hook(lambda *_: passes.append(1))
+    sets = [
+        {"arousal": torch.tensor([2, 0, 1]), "valence": torch.tensor([1, 1, 0])},
+        {"valence": torch.tensor([0] * 3)},
+    ]
+    logits, found = guided_and_plain(model, x, lambda values: sets)
+    assert len(passes) == 1
+    handle.remove()
+    torch.testing.assert_close(logits, {head: value.detach() for head, value in model(x).items()})
+    for method, function in {"guided": guided_backprop, "gradient": gradient}.items():
+        for targets, maps in zip(sets, found[method], strict=True):
+            assert set(maps) == set(targets)
+            for head, value in maps.items():
+                torch.testing.assert_close(value, function(model, x, targets)[head], rtol=0, atol=1e-14)
+    assert set(guided_and_plain(model, x, lambda values: sets, plain=False)[1]) == {"guided"}
+    with pytest.raises(UserError, match="GELU"):
+        guided_and_plain(net(activation=F.gelu), x, lambda values: [{"output": torch.tensor([0, 1, 2])}])
 
 
 def test_guided_backprop_on_three_numbers() -> None:

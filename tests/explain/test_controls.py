@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from elor.errors import UserError
-from elor.explain.controls import cascade, model_free, partly_untrained, runner_up, shift_correlations, untrained
+from elor.explain.controls import cascade, mean_shift, model_free, partly_untrained, runner_up, untrained
 from elor.explain.correlation import pearson
 from tests.explain.models import Convolutional, elor
 
@@ -51,11 +51,21 @@ def test_signals_without_a_model() -> None:
 
 
 @pytest.mark.parametrize("count", [500, 499])
-def test_shifts_are_the_rolled_correlations(count: int) -> None:
+def test_r_with_the_mean_shift_is_the_mean_r_of_the_shifts(count: int) -> None:
     rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(2, count))
-    found = shift_correlations(a, b, seed=3, shifts=20, nearest=50)
+    a, b = rng.normal(size=(2, count)) + 0.3
+    mean = mean_shift(b, seed=3, shifts=20, nearest=50)
     lags = np.random.default_rng(3).integers(50, count - 50 + 1, size=20)
-    np.testing.assert_allclose(found, [pearson(np.roll(a, lag), b) for lag in lags], atol=1e-12)
-    assert shift_correlations(a, a, seed=3, nearest=50).max() < 0.5  # never the unshifted one, r = 1
-    assert np.isnan(shift_correlations(np.zeros(count), b, seed=0)).all()
+    expected = np.mean([pearson(np.roll(a, lag), b) for lag in lags])
+    assert (a - a.mean()) @ mean / np.linalg.norm(a - a.mean()) / np.linalg.norm(b - b.mean()) == pytest.approx(
+        expected
+    )
+
+
+def test_a_signal_is_shifted_away_from_itself() -> None:
+    pulse = np.zeros(500)
+    pulse[100] = 1
+    found = mean_shift(pulse, seed=0, nearest=50) + 1 / 500
+    assert found.sum() == pytest.approx(1)
+    assert np.abs(found[51:150]).max() < 1e-12  # nothing within 50 samples
+    assert (found[:50] > 1e-3).any()

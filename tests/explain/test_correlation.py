@@ -17,6 +17,7 @@ from elor.explain.correlation import (
     envelope,
     estimate,
     fisher,
+    over_units,
     verdict,
 )
 
@@ -144,6 +145,31 @@ def test_networks_that_all_speakers_share_would_be_taken_for_an_effect(how) -> N
     rng = np.random.default_rng(3)
     found = [contrast(*study(rng, **how)) for _ in range(200)]
     assert np.mean([one.low <= 0 <= one.high for one in found]) < 0.65  # why folds have untrained ones of their own
+
+
+def test_speakers_of_a_fold_count_once() -> None:
+    speakers, folds = ["a", "a", "b", "c", "d"], ["y", "y", "y", "x", "x"]
+    np.testing.assert_allclose(over_units([1.0, 3.0, 4.0, np.nan, 7.0], speakers, folds), [7.0, 3.0])
+    np.testing.assert_allclose(over_units([1.0, 3.0, 4.0, np.nan, 7.0], speakers), [2.0, 4.0, 7.0])
+    np.testing.assert_allclose(over_units([1.0, 3.0, 4.0, 5.0, 7.0], speakers, speakers), [2.0, 4.0, 5.0, 7.0])
+
+
+def test_where_folds_hold_several_speakers_only_the_fold_as_unit_covers() -> None:
+    rng = np.random.default_rng(7)
+    folds, each = 10, 4
+    speakers = np.repeat(np.arange(folds * each), SLICES)
+    fold = speakers // each
+    by_fold, by_voice = [], []
+    for _ in range(600):
+        luck = rng.normal(0, 0.2, (SEEDS + 1, folds))[:, fold]
+        voice = rng.normal(0, 0.1, folds * each)[speakers]
+        z = 0.5 + voice + luck + rng.normal(0, 0.05, luck.shape)
+        r, controls = np.tanh(z[0]), np.tanh(z[1:])
+        for found, networks in ((by_fold, fold), (by_voice, None)):
+            found.append(contrast(r, controls, speakers, networks=networks))
+    assert {one.units for one in by_fold} == {folds}
+    assert 0.92 <= np.mean([one.low <= 0 <= one.high for one in by_fold]) <= 0.975
+    assert np.mean([one.low <= 0 <= one.high for one in by_voice]) < 0.8
 
 
 def test_one_network_among_many_covers() -> None:

@@ -9,15 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import pearsonr
 
 from elor.explain.attribution import gradient
 from elor.explain.correlation import INDISTINCT, View, contrast
 from elor.explain.guided import guided_backprop
-from elor.explain.measure import measure, overlap
-from elor.explain.saliency import Amount, exemplary_speaker, plan, stratified, table_of, write_maps
+from elor.explain.job import BATCH
+from elor.explain.measure import measure
+from elor.explain.saliency import PART, Amount, exemplary_speaker, plan, run, stratified, table_of, write_maps
+from elor.explain.sample import overlap
 from elor.explain.summary import summarise
 from elor.files import plain
+from elor.networks import TwoHeadNetwork
+from elor.targets import heads
 from elor.training import checkpoint
+from elor.training.engine import Engine
 from tests.explain.models import elor
 
 SPEAKERS = ("F", "G", "M")
@@ -86,8 +92,11 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def jobs(corpus):
     root, slices, folds = corpus
+    patch = pytest.MonkeyPatch()
+    patch.setenv("ELOR_SCRATCH", str(root / "scratch"))
     amount = Amount(slices=3, steps=2, shown=1, untrained=2)
-    return plan(slices, folds, root, root / "slices.npy", "G", amount, seed=1, devices=["cpu"], first_steps=2)
+    yield plan(slices, folds, root, root / "slices.npy", "G", amount, seed=1, devices=["cpu"], first_steps=2)
+    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +114,32 @@ def test_every_slice_is_measured_by_its_fold_and_by_the_exemplary_network(jobs, 
     assert len(set(seeds)) == 6  # untrained networks of their own for every fold
 
 
+def test_a_fold_is_dealt_out_in_whole_batches_with_the_same_untrained_networks(corpus) -> None:
+    root, slices, _ = corpus
+    many = pd.concat([slices.assign(slice=slices["slice"] + f"_{i}") for i in range(12)], ignore_index=True)
+    folds = pd.DataFrame({"fold": many["speaker"], "slice": many["slice"], "role": "test"})
+    amount = Amount(slices=3, steps=2, shown=1, untrained=2)
+    parts = plan(many, folds, root, root / "slices.npy", "G", amount, seed=1, devices=["cpu"])
+    assert [(part.fold, len(part.rows)) for part in parts] == [(s, n) for s in SPEAKERS for n in (PART, 36 - PART)]
+    assert PART % BATCH == 0  # a slice's foreign waveform is one of its batch
+    assert parts[0].seeds == parts[1].seeds != parts[2].seeds
+    assert sum(len(part.sample) for part in parts) == 3
+
+
+def test_progress_is_told_in_slices(jobs, found, monkeypatch, capsys: pytest.CaptureFixture) -> None:
+    def measured(self, function, some, watch):
+        for (job,) in some:
+            job.done.touch()
+            watch()
+        return found
+
+    monkeypatch.setattr(Engine, "run", measured)
+    assert run(jobs, Engine("cpu")) is found
+    assert "saliency: 9/9 slices, done" in capsys.readouterr().err
+    assert not jobs[0].done.parent.exists()
+    jobs[0].done.parent.mkdir(parents=True)
+
+
 def test_a_corpus_without_the_speaker_shows_its_first_one(corpus, capsys: pytest.CaptureFixture) -> None:
     _, slices, _ = corpus
     assert exemplary_speaker(slices, "M") == "M"
@@ -119,9 +154,9 @@ def test_the_sample_is_stratified() -> None:
     assert len(set(rows.tolist())) == len(rows)
 
 
-def test_the_rows_are_the_correlations_of_the_maps(found, corpus) -> None:
+def test_the_rows_are_the_correlations_of_the_maps(jobs, found, corpus) -> None:
     root, slices, _ = corpus
-    table = table_of(found, "correlations", slices)
+    table = table_of(jobs, found, "correlations", slices)
     network, support = elor(seed=1), 40_000
     audio = as_audio([np.load(root / "slices.npy")[4]])
     maps = guided_backprop(network, audio)
@@ -137,14 +172,15 @@ def test_the_rows_are_the_correlations_of_the_maps(found, corpus) -> None:
         )
 
 
-def test_every_number_stands_beside_its_controls(found, corpus) -> None:
-    result = summarise(found, corpus[1])
+def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
+    result = summarise(jobs, found, corpus[1])
     json.dumps(plain(result), allow_nan=False)
     assert set(result["own"]) == {"guided", "gradient", "integrated", "occlusion"}
     assert set(result["exemplary"]) == {"guided", "gradient"}
     for role in ("own", "exemplary"):
         for method, pairs in result[role].items():
-            assert set(pairs) == {"arousal~input", "valence~input", "arousal~valence"}, method
+            expected = {"arousal~input", "valence~input", "arousal~valence"}
+            assert set(pairs) == expected | ({"flattened"} if method == "gradient" else set()), method
             for entry in pairs.values():
                 assert entry["controls"]["untrained"]["readings"]
                 assert entry["verdict"] in entry["text"]
@@ -162,8 +198,41 @@ def test_every_number_stands_beside_its_controls(found, corpus) -> None:
     assert set(result["erasure"]["valence"]) == orders
 
 
-def test_networks_that_were_never_trained_are_called_so(found, corpus) -> None:
-    for pair, entry in summarise(found, corpus[1])["own"]["guided"].items():
+def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -> None:
+    root, slices, _ = corpus
+    entry = summarise(jobs, found, slices)["own"]["gradient"]["flattened"]
+    assert {"untrained", "class swap", "heads untrained"} <= set(entry["controls"])
+    network, audio = elor(seed=2), as_audio([np.load(root / "slices.npy")[7]])
+    features = network.features(audio).detach().requires_grad_()
+    by_head = {}
+    for head, layers in network.heads.items():
+        logits = layers(features)[0]
+        by_head[head] = [
+            torch.autograd.grad(z, features, retain_graph=True)[0][0].numpy() for z in logits.sort().values
+        ]
+    table = table_of(jobs, found, "correlations", slices)
+    rows = table[(table["slice"] == "M_7") & (table["pair"] == "flattened") & (table["role"] == "own")]
+    values = rows[rows["model"] == "trained"].set_index("control")["signed"]
+    expected = pearsonr(by_head["arousal"][-1], by_head["valence"][-1])[0]
+    assert values[""] == pytest.approx(expected, abs=1e-4)
+    swapped = [pearsonr(maps[-1], maps[-2])[0] for maps in by_head.values()]
+    assert values["class swap"] == pytest.approx(np.mean(swapped), abs=1e-4)
+
+
+def test_folds_of_several_speakers_are_the_units_of_own_networks(jobs, found, corpus) -> None:
+    grouped = [replace(job, fold="group-00" if job.fold in ("F", "G") else "group-01") for job in jobs]
+    alone, together = (summarise(some, found, corpus[1]) for some in (jobs, grouped))
+    for result, units in ((alone, 3), (together, 2)):
+        entry = result["own"]["guided"]["arousal~input"]
+        assert entry["readings"]["signed"]["contrast"]["units"] == units
+        assert entry["controls"]["class swap"]["contrast"]["units"] == units
+        assert entry["readings"]["signed"]["trained"]["speakers"] == 3
+        single = result["exemplary"]["guided"]["arousal~input"]
+        assert single["controls"]["class swap"]["contrast"]["units"] == 3  # one network: its speakers
+
+
+def test_networks_that_were_never_trained_are_called_so(jobs, found, corpus) -> None:
+    for pair, entry in summarise(jobs, found, corpus[1])["own"]["guided"].items():
         assert entry["verdict"] == INDISTINCT, pair
 
 
@@ -185,6 +254,20 @@ def test_the_maps_of_exemplary_slices_are_kept(found, corpus, tmp_path) -> None:
     assert maps["stft"].shape == (2, 601, 201)
     assert maps["occlusion"].shape == (2, 119)
     assert maps["target"].shape == (2,)
+
+
+@pytest.mark.parametrize(("target", "pairs"), [("regression", {"arousal~valence", "flattened"}), ("emotion", set())])
+def test_networks_of_values_or_of_one_head_are_explained_too(jobs, corpus, target: str, pairs: set[str]) -> None:
+    root, slices, _ = corpus
+    path = root / f"{target}.safetensors"
+    shape = replace(elor().architecture, heads=heads(target, 5))
+    checkpoint.save(path, TwoHeadNetwork(shape).state_dict(), {"architecture": asdict(shape)})
+    some = [replace(job, networks=dict.fromkeys(job.networks, path), seeds=job.seeds[:1]) for job in jobs[:2]]
+    result = summarise(some, [measure(job) for job in some], slices)
+    json.dumps(plain(result), allow_nan=False)
+    assert set(result["own"]["gradient"]) == {f"{head.name}~input" for head in shape.heads} | pairs
+    swaps = {"class swap"} & set(result["own"]["guided"][f"{shape.heads[0].name}~input"]["controls"])
+    assert bool(swaps) == (target == "emotion")  # a single value has no class next to it
 
 
 def test_overlap_is_jaccard_beside_chance() -> None:
