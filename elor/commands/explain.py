@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -188,24 +187,23 @@ def _explain_one(
                 raise
             print(f"elor explain: {error} Trying windows of six seconds.", file=sys.stderr)
             fixed = SIX_SECONDS
-    windows = list(_windows(sound, fixed))
     return [
         _explain_window(subject, part, start, support, effort, other, folder / f"window-{number:02d}")
-        for number, (start, support, part) in enumerate(windows)
+        for number, (start, support, part) in enumerate(_windows(sound, fixed))
     ]
 
 
-def _windows(sound: np.ndarray, length: int | None) -> Iterator[tuple[int, int, np.ndarray]]:
-    """First sample, samples before the padding, and the window; a last one of up to half a length is left out."""
+def _windows(sound: np.ndarray, length: int | None) -> list[tuple[int, int, np.ndarray]]:
+    """First sample, samples before the padding, and the window; silent ones are left out, and so is a last one of up to
+    half a length, unless nothing else sounds."""
     import numpy as np
 
     if length is None:
-        yield 0, len(sound), sound
-        return
-    for start in range(0, len(sound), length):
-        part = sound[start : start + length]
-        if (start == 0 or len(part) > length // 2) and np.abs(part).max() > 0:
-            yield start, len(part), np.pad(part, (0, length - len(part)))
+        return [(0, len(sound), sound)]
+    parts = [(start, sound[start : start + length]) for start in range(0, len(sound), length)]
+    sounding = [(start, part) for start, part in parts if np.abs(part).max() > 0]
+    kept = [(start, part) for start, part in sounding if start == 0 or len(part) > length // 2]
+    return [(start, len(part), np.pad(part, (0, length - len(part)))) for start, part in kept or sounding]
 
 
 def _explain_window(

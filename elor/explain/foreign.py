@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import math
 import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,7 +69,8 @@ class Resampled(nn.Module):
 
 
 class Committee(nn.Module):
-    """Several networks of one kind as one: the mean of their logits, by head.
+    """Several networks of one kind as one, by head: the logarithm of their mean probability, as `elor predict` averages
+    them (a softmax gives the mean back); of a single output the mean.
 
     Shape:
         as each of them
@@ -80,7 +82,14 @@ class Committee(nn.Module):
 
     def forward(self, audio: Tensor) -> Heads:
         found = [logits_of(member, audio) for member in self.members]
-        return {head: torch.stack([each[head] for each in found]).mean(0) for head in found[0]}
+        return {head: _mean(torch.stack([each[head] for each in found])) for head in found[0]}
+
+
+def _mean(logits: Tensor) -> Tensor:
+    """(members, batch, outputs) -> (batch, outputs)."""
+    if logits.shape[-1] == 1:
+        return logits.mean(0)
+    return logits.log_softmax(-1).logsumexp(0) - math.log(len(logits))
 
 
 def committee(name: str, networks: Sequence[TwoHeadNetwork]) -> Subject:

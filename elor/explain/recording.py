@@ -323,10 +323,12 @@ def _erasure(
 
 
 def _strongest(own: Maps, support: int) -> dict[str, dict[str, float]]:
-    """By head the occlusion window without which the answer loses most."""
+    """By head the occlusion window of the sound itself without which the answer loses most; none if none loses."""
     found = {}
-    for head, drops in own.values.get("occlusion", {}).items():
-        start = int(np.argmax(drops)) * SEGMENT
-        stop = min(start + WINDOW, support)
-        found[head] = {"start_s": start / 16_000, "end_s": stop / 16_000, "drop": float(np.max(drops))}
+    for head, values in own.values.get("occlusion", {}).items():
+        drops = values[: -(-support // SEGMENT)]  # behind the sound there is only padding
+        if drops.max() > 0:
+            start = int(np.argmax(drops)) * SEGMENT
+            stop = min(start + WINDOW, support)
+            found[head] = {"start_s": start / 16_000, "end_s": stop / 16_000, "drop": float(drops.max())}
     return found

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from elor.commands.explain import _windows
 from elor.commands.selfcheck import EXPECTED, failures
 from elor.explain.scoring import FINDS, MISSES, SOUND
 
@@ -108,3 +109,12 @@ def test_a_self_check_fails_where_the_reference_misses() -> None:
     assert "did not learn the planted cue of level" in wrong[0]
     assert "should find the cue of hum" in wrong[1]
     assert "gradient finds a cue of random labels" in wrong[2]
+
+
+def test_what_sounds_only_at_the_end_is_explained_too() -> None:
+    sound = np.zeros(8 * 16_000)
+    sound[-16_000:] = 0.1
+    ((start, support, window),) = _windows(sound, 96_000)
+    assert (start, support, len(window)) == (96_000, 32_000, 96_000)
+    assert [start for start, *_ in _windows(np.full(8 * 16_000, 0.1), 96_000)] == [0]
+    assert [start for start, *_ in _windows(np.full(10 * 16_000, 0.1), 96_000)] == [0, 96_000]

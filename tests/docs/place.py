@@ -35,6 +35,7 @@ def make_place(folder: Path) -> Path:
     corpora(folder)
     recordings(folder)
     models(folder)
+    own_network(folder)
     run(folder, "git", "init", "-q", "-b", "main")
     run(folder, sys.executable, "-m", "dvc", "init", "-q")
     run(folder, "git", "config", "user.name", "a")
@@ -44,6 +45,12 @@ def make_place(folder: Path) -> Path:
     for name in ("seed-2", "seed-3", "other", "mine", "shuffled"):
         run(folder, "git", "tag", name)
     return folder
+
+
+def own_network(folder: Path) -> None:
+    """The module that the page on a user's own network shows first."""
+    page = (ROOT / "docs/explain-my-network.md").read_text()
+    (folder / "mynet.py").write_text(page.split("```python\n", 1)[1].split("```", 1)[0])
 
 
 def corpora(folder: Path) -> None:

@@ -206,8 +206,8 @@ def test_a_committee_is_the_mean_of_its_members() -> None:
     members = [elor(seed=seed) for seed in range(3)]
     subject = committee("three", members)
     audio = torch.from_numpy(voice(6.0)).float()[None, None]
-    mean = torch.stack([member(audio)["valence"] for member in members]).mean(0)
-    torch.testing.assert_close(asked(subject.model, audio)["valence"], mean.detach())
+    mean = torch.stack([member(audio)["valence"].softmax(-1) for member in members]).mean(0)
+    torch.testing.assert_close(asked(subject.model, audio)["valence"].softmax(-1), mean.detach())
     assert not torch.equal(subject.twin(0).members[0].cnn[0].conv.weight, subject.twin(1).members[0].cnn[0].conv.weight)
 
 
