@@ -47,6 +47,7 @@ class Labels(Section):
     rater: str
     target: Target
     classes: int = Field(ge=2)
+    shuffle: bool
 
 
 class Slices(Section):
@@ -111,8 +112,33 @@ class Evaluate(Section):
         return self
 
 
+class Interventions(Section):
+    networks: list[Network] = Field(min_length=1)
+
+
+class Prototypes(Section):
+    penalty: float = Field(gt=0.0)
+    modes: list[Literal["paper", "level"]] = Field(min_length=1)
+    parametrisations: list[Literal["time", "fourier"]] = Field(min_length=1)
+
+
 class Explain(Section):
     speaker: str
+    prototypes: Prototypes
+    interventions: Interventions
+
+
+class InterventionsScale(Section):
+    slices: int = Field(ge=1)
+    untrained: int = Field(ge=1)
+
+
+class PrototypesScale(Section):
+    restarts: int = Field(ge=1)
+    steps: int = Field(ge=2)
+    other_restarts: int = Field(ge=1)
+    other_steps: int = Field(ge=2)
+    untrained: int = Field(ge=0)
 
 
 class ExplainScale(Section):
@@ -120,6 +146,8 @@ class ExplainScale(Section):
     steps: int = Field(ge=1)
     shown: int = Field(ge=0)
     untrained: int = Field(ge=1)
+    interventions: InterventionsScale
+    prototypes: PrototypesScale
 
 
 class Engine(Section):

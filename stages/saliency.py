@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from elor.explain.saliency import Amount, exemplary_speaker, plan, run, table_of, write_maps
+from elor.explain.exemplary import exemplary_speaker
+from elor.explain.saliency import Amount, plan, run, table_of, write_maps
 from elor.explain.summary import summarise
 from elor.files import write_json
 from elor.params import load

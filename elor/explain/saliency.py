@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,7 +49,7 @@ def plan(
         slices, folds: the tables of these names.
         models: folder of `<fold>.safetensors`.
         audio: slices.npy.
-        speaker: whose network is the exemplary one, see `exemplary_speaker`.
+        speaker: whose network is the exemplary one, see `elor.explain.exemplary`.
         amount: how much.
         seed: of the untrained networks and all draws.
         devices: dealt out in turn.
@@ -106,15 +105,6 @@ def run(jobs: Sequence[Job], engine: Engine) -> list[Found]:
         progress.advance(progress.total - progress.done)
     discard(jobs[0].done.parent)
     return found
-
-
-def exemplary_speaker(slices: pd.DataFrame, asked: str) -> str:
-    """The speaker whose network is shown: the one asked for, or in a corpus without her the first by name, said so."""
-    known = sorted(slices["speaker"].unique())
-    if asked in known:
-        return asked
-    print(f"explain.speaker {asked} is not in this corpus; {known[0]} stands in for her.", file=sys.stderr)
-    return known[0]
 
 
 def stratified(speakers: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -24,6 +24,9 @@ def shrink(path: Path, **changes: object) -> None:
     demo = params["scale"]["demo"]
     demo["utterances"] = 60
     demo["explain"] |= {"slices": 3, "steps": 16, "shown": 1, "untrained": 2}
+    demo["explain"]["interventions"] |= {"slices": 3, "untrained": 2}
+    few = {"restarts": 2, "steps": 4, "other_restarts": 1, "other_steps": 3, "untrained": 2}
+    demo["explain"]["prototypes"] |= few
     params["evaluate"] |= {"draws": 200, "permutations": 200}
     for network, section in demo["networks"].items():
         section |= {"evaluations": 0 if network == "elor_ftr" else 3, "epochs": 2, "patience": 2}

@@ -172,6 +172,11 @@ def test_every_stage_has_a_description_and_keeps_licensed_data_at_home(stages) -
         "data/mfcc",
         "data/is10.npy",
         "data/pred",
+        "data/saliency",
+        "data/prototypes",
+        "plots/figures",
+        "plots/paper",
+        "plots/report.html",
     )
     for stage in Repo(str(ROOT)).index.stages:
         assert stage.desc, stage.addressing

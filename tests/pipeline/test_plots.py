@@ -11,8 +11,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +60,8 @@ def invent(repository: Path, gain: float) -> None:
     write(data / "scores/folds.csv", "network,dimension,fold,slices,uar,war,macro_f1,kappa", folds)
     bins = [(*key, *row) for key in both for row in ((0.2, 0.4, 8, 0.35, 0.3 + gain), (0.4, 0.6, 0, "", ""))]
     write(data / "scores/reliability.csv", "network,dimension,low,high,count,confidence,accuracy", bins)
+    (repository / "plots" / "figures").mkdir(exist_ok=True)
+    Image.new("RGB", (40, 30), (round(255 * gain), 90, 160)).save(repository / "plots" / "figures" / "results.png")
 
 
 def call(*command: str | Path, cwd: Path) -> str:
@@ -156,7 +160,9 @@ def test_every_template_is_used():
     text = (ROOT / "dvc.yaml").read_text()
     used = set(re.findall(r"^\s+template: (\w+)$", text, re.MULTILINE))
     assert used == {path.stem for path in PLOTS.glob("*.json")}
-    for plot in YAML(typ="safe").load(text)["plots"]:
+    plots = YAML(typ="safe").load(text)["plots"]
+    assert "plots/figures" in plots  # pictures need no template
+    for plot in (one for one in plots if one != "plots/figures"):
         (options,) = plot.values()
         assert {"template", "x", "y", "x_label", "y_label"} <= set(options)
 
@@ -190,7 +196,8 @@ def test_browser_draws_every_chart(which: str, revisions: int, request: pytest.F
     assert complaints == []
     drawn = cards(document)
     assert set(drawn) >= NAMES
-    assert all("<svg" in card and 'class="card failed' not in card for card in drawn.values())
+    charts = [card for card in drawn.values() if "<img" not in card]
+    assert all("<svg" in card and 'class="card failed' not in card for card in charts)
     lines = drawn["Training_of_elor"].count('aria-roledescription="line mark"')
     assert lines == revisions * len(FOLDS) * 4  # two heads, validation and loss
     assert drawn["UAR_and_WAR_by_fold"].count('aria-roledescription="point"') == revisions * len(FOLDS) * 8 * 2
@@ -199,6 +206,10 @@ def test_browser_draws_every_chart(which: str, revisions: int, request: pytest.F
     moved = drawn["plots_data_interventions_lom_csv"]
     assert moved.count('aria-roledescription="point"') == revisions * 12
     assert moved.count('aria-roledescription="area mark"') == revisions * 4
+    pictures = re.findall(r'<img[^>]*src="([^"]+)"', document[document.index('id="section-figures"') :])
+    page = request.getfixturevalue(which)
+    colours = {Image.open(page.parent / unquote(picture)).getpixel((0, 0))[0] for picture in pictures}
+    assert colours == ({64} if revisions == 1 else {0, 64})  # the workspace's, and beside it that of HEAD
     matrix = re.findall(r"<text[^>]*>([^<]*)</text>", drawn["plots_data_scores_confusion_arousal_elor_csv"])
     assert matrix.count("75%") == matrix.count("25%") == revisions
     assert matrix.count("100%") == 2 * revisions  # classes 2 and 4

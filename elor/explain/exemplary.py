@@ -1,0 +1,22 @@
+"""Whose network is shown, as the paper shows that of one speaker."""
+
+from __future__ import annotations
+
+import sys
+
+import pandas as pd
+
+
+def exemplary_speaker(slices: pd.DataFrame, asked: str) -> str:
+    """The speaker whose network is shown: the one asked for, or in a corpus without her the first by name, said so."""
+    known = sorted(slices["speaker"].unique())
+    if asked in known:
+        return asked
+    print(f"explain.speaker {asked} is not in this corpus; {known[0]} stands in for her.", file=sys.stderr)
+    return known[0]
+
+
+def fold_of(speaker: str, slices: pd.DataFrame, folds: pd.DataFrame) -> str:
+    """The fold that tests a speaker."""
+    own = folds["slice"].isin(slices["slice"][slices["speaker"] == speaker])
+    return folds["fold"][own & (folds["role"] == "test")].iloc[0]

@@ -1,0 +1,145 @@
+"""The paper's Table 6 with numbers: what each label's prototype is like, with spreads, exemplars and controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from elor.audio import SAMPLE_RATE
+from elor.explain.descriptors import UNITS
+from elor.explain.gallery import Found, Job, label_names
+from elor.explain.trends import trends
+from elor.files import replacing
+from elor.targets import Head
+
+EXEMPLARS = 5
+"""Slices per label that the shown network finds most typical."""
+
+HEADROOM_DB = 1.0
+"""Peak of every WAV below full scale: all are equally far from clipping, and none is as loud as it was found."""
+
+
+def table_of(found: Sequence[Found]) -> pd.DataFrame:
+    """All searches in one table, see `Found.table`."""
+    return pd.concat([one.table for one in found], ignore_index=True)
+
+
+def summarise(jobs: Sequence[Job], found: Sequence[Found], speaker: str, heads: Sequence[Head]) -> dict:
+    """All that metrics/prototypes.json holds.
+
+    Args:
+        jobs, found: the searches and what they returned.
+        speaker: whose fold's network is shown.
+        heads: of the networks; those with nominal classes (emotion) have no trends.
+    """
+    table, shown = table_of(found), next(job for job in jobs if job.shown)
+    other = jobs[-1]  # untrained, if there are any
+    percentiles = f"of the logits of all {len(shown.natural)} slices; of untrained networks, of {len(other.natural)}"
+    networks = table.drop_duplicates(["untrained", "network"])["untrained"]
+    return {
+        "speaker": speaker,
+        "settings": {
+            "network": shown.network,
+            "penalty": shown.how.penalty,
+            "level_dbfs": 20 * np.log10(shown.how.level),
+            "restarts": shown.how.restarts,
+            "steps": shown.how.steps,
+            "other_restarts": other.how.restarts,
+            "other_steps": other.how.steps,
+            "tolerance": shown.how.tolerance,
+            "percentiles": percentiles,
+        },
+        "networks": {"folds": int((networks == 0).sum()), "untrained": int((networks == 1).sum())},
+        "table": table6(table, shown.network),
+        "trends": trends(table, {head.name: label_names(head) for head in heads if head.name != "emotion"}),
+        "convergence": convergence(table, shown.network),
+    }
+
+
+def table6(table: pd.DataFrame, shown: str) -> dict:
+    """By `<mode>.<parametrisation>`, head and label what the shown network's prototypes are like.
+
+    Returns:
+        Per label: `logit` and `percentile` (among the natural logits), medians over converged restarts; the same of
+        untrained networks, medians of theirs; `converged` of `restarts`; `descriptors`, each with its median and range
+        over converged restarts, and the range of `folds`' and of `untrained` networks' medians. None where undefined.
+    """
+    result: dict = {}
+    for (mode, how, head, label), rows in table.groupby(["mode", "parametrisation", "head", "label"], sort=False):
+        entry = _label(rows, shown)
+        result.setdefault(f"{mode}.{how}", {}).setdefault(head, {})[str(label)] = entry
+    return result
+
+
+def _label(rows: pd.DataFrame, shown: str) -> dict:
+    """One label in one search."""
+    own = rows[rows["network"] == shown]
+    settled = own[own["converged"] == 1]
+    columns = ["logit", "percentile", *UNITS]
+    medians = rows[rows["converged"] == 1].groupby(["untrained", "network"])[columns].median().reset_index("network")
+    folds, untrained = (medians[medians.index == kind] for kind in (0, 1))
+    return {
+        "logit": settled["logit"].median(),
+        "percentile": settled["percentile"].median(),
+        "untrained_logit": untrained["logit"].median(),
+        "untrained_percentile": untrained["percentile"].median(),
+        "converged": int(own["converged"].sum()),
+        "restarts": len(own),
+        "descriptors": {
+            name: _spread(settled[name]) | {"folds": _range(folds[name]), "untrained": _range(untrained[name])}
+            for name in UNITS
+        },
+    }
+
+
+def _spread(values: pd.Series) -> dict[str, float]:
+    return {"median": values.median(), "low": values.min(), "high": values.max()}
+
+
+def _range(values: pd.Series) -> list[float]:
+    return [values.min(), values.max()]
+
+
+def convergence(table: pd.DataFrame, shown: str) -> dict:
+    """How many searches converged, by `<mode>.<parametrisation>`: in the shown, the other, and untrained networks."""
+    kind = np.where(table["untrained"] == 1, "untrained", np.where(table["network"] == shown, "shown", "folds"))
+    found: dict = {}
+    for (mode, how, name), rows in table.groupby(["mode", "parametrisation", kind], sort=False):
+        found.setdefault(f"{mode}.{how}", {})[str(name)] = {
+            "converged": int(rows["converged"].sum()),
+            "searches": len(rows),
+        }
+    return found
+
+
+def exemplars(found: Sequence[Found], slices: pd.DataFrame) -> pd.DataFrame:
+    """The slices to which the shown network gives the highest logits of each label: head, label, rank, slice, logit."""
+    parts = []
+    for (head, label), logits in found[0].natural.items():
+        best = np.argsort(-logits, kind="stable")[:EXEMPLARS]
+        names = slices["slice"].to_numpy()[best]
+        part = {
+            "head": head,
+            "label": label,
+            "rank": np.arange(1, len(best) + 1),
+            "slice": names,
+            "logit": logits[best],
+        }
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def write_signals(folder: Path, found: Sequence[Found]) -> None:
+    """Write signals.npz (all kept restarts, float16 to halve it: some 66 dB of range) and a WAV of each best one."""
+    signals = {name: values for one in found for name, values in one.signals.items()}
+    with replacing(folder / "signals.npz") as part, part.open("wb") as stream:
+        np.savez(stream, **{name: values.astype(np.float16) for name, values in signals.items()})
+    for name, values in signals.items():
+        best = values[0].astype(np.float64)
+        scale = 10 ** (-HEADROOM_DB / 20) / max(np.abs(best).max(), np.finfo(float).tiny)
+        with replacing(folder / f"{name}.wav") as part:
+            soundfile.write(part, np.rint(best * scale * 32_767).astype(np.int16), SAMPLE_RATE, "PCM_16", format="WAV")

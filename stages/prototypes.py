@@ -1,0 +1,48 @@
+"""Stage `prototypes`: the signals that networks on raw audio answer most strongly, and what the labels differ in."""
+
+from pathlib import Path
+
+from elor.explain.exemplary import exemplary_speaker
+from elor.explain.gallery import Amount, Search, plan, run
+from elor.explain.table6 import exemplars, summarise, table_of, write_signals
+from elor.explain.units import seek_units, unit_jobs, write_units
+from elor.files import write_json
+from elor.params import load
+from elor.tables import read_table, write_table
+from elor.targets import heads
+from elor.training.engine import Engine
+from stages import main
+
+DATA = Path("data")
+FOLDER = DATA / "prototypes"
+
+
+def prototypes() -> None:
+    """Write data/prototypes/ (signals, exemplars, descriptors, single filters) and metrics/prototypes.json."""
+    params = load()
+    slices, how = read_table(DATA / "slices.csv"), params.explain.prototypes
+    speaker = exemplary_speaker(slices, params.explain.speaker)
+    engine = Engine(params.engine.device, params.engine.workers, params.engine.address)
+    jobs = plan(
+        slices=slices,
+        folds=read_table(DATA / "folds.csv"),
+        models=DATA / "models" / "elor",
+        audio=DATA / "slices.npy",
+        speaker=speaker,
+        search=Search(tuple(how.modes), tuple(how.parametrisations), how.penalty),
+        amount=Amount(**params.scale.explain.prototypes.model_dump()),
+        seed=params.seed,
+        devices=engine.devices(),
+    )
+    found = run(jobs, engine)
+    units = engine.run(seek_units, [(job,) for job in unit_jobs(jobs[0].path, jobs[0].how, engine.devices())])
+    write_signals(FOLDER, found)
+    write_table(write_units(FOLDER, units), FOLDER / "units.csv", "%.6g")
+    write_table(exemplars(found, slices), FOLDER / "exemplars.csv", "%.5g")
+    write_table(table_of(found), FOLDER / "descriptors.csv", "%.6g")
+    asked = heads(params.labels.target, params.labels.classes)
+    write_json(Path("metrics/prototypes.json"), summarise(jobs, found, speaker, asked))
+
+
+if __name__ == "__main__":
+    main(prototypes)

@@ -1,0 +1,139 @@
+"""The stage `prototypes` on toy networks: every kind of head, what is written, and that git sees no slice's name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+
+from elor.explain.descriptors import UNITS, describe
+from elor.explain.gallery import KEPT, percentile
+from elor.networks import Architecture, TwoHeadNetwork
+from elor.tables import read_table
+from elor.targets import heads
+from elor.training import checkpoint
+from tests.stages.workspace import Workspace
+
+SPEAKERS = ("F", "G", "M")
+EACH = 3
+SEARCHES = ["paper.time", "paper.fourier", "level.time", "level.fourier"]
+
+
+def prepare(workspace: Workspace, target: str) -> None:
+    """Nine slices of three speakers, their folds, and an (untrained) network for each."""
+    rng, data = np.random.default_rng(0), workspace.folder / "data"
+    supports = np.array([96_000, 40_000, 20_000] * len(SPEAKERS))
+    signals = [np.pad(rng.normal(0, 1_000, n), (0, 96_000 - n)) for n in supports]
+    np.save(data / "slices.npy", np.stack(signals).astype(np.int16))
+    speakers = np.repeat(SPEAKERS, EACH)
+    names = [f"{speaker}_{number}" for number, speaker in enumerate(speakers)]
+    slices = pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports})
+    slices.to_csv(data / "slices.csv", index=False)
+    folds = [
+        {"fold": fold, "slice": name, "role": "test" if fold == speaker else "train"}
+        for fold in SPEAKERS
+        for name, speaker in zip(names, speakers, strict=True)
+    ]
+    pd.DataFrame(folds).to_csv(data / "folds.csv", index=False)
+    for seed, fold in enumerate(SPEAKERS):
+        torch.manual_seed(seed)
+        asked = heads(target, 5)
+        shape = Architecture("elor", asked, (2, 3, 4), (96, 12, 8), (120, 8, 8), 8, (8,), 0.5, True)
+        notes = {"architecture": asdict(shape), "fold": fold}
+        path = data / "models" / "elor" / f"{fold}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.save(path, TwoHeadNetwork(shape).state_dict(), notes)
+    workspace.set_params(labels__target=target, explain__speaker="G")
+
+
+LABELS = {
+    "classes": {"arousal": list("01234"), "valence": list("01234")},
+    "regression": {"arousal": ["low", "high"], "valence": ["low", "high"]},
+    "emotion": {"emotion": ["angry", "happy", "sad", "neutral"]},
+}
+
+
+@pytest.mark.parametrize("target", LABELS)
+def test_every_kind_of_head_has_prototypes(workspace: Workspace, target: str) -> None:
+    prepare(workspace, target)
+    workspace.run_all(("prototypes",))
+    found, folder = workspace.json("metrics/prototypes.json"), workspace.folder / "data/prototypes"
+    assert found["speaker"] == found["settings"]["network"] == "G"
+    assert found["networks"] == {"folds": 3, "untrained": 2}
+    assert list(found["table"]) == SEARCHES
+    expected = LABELS[target]
+    signals = np.load(folder / "signals.npz")
+    for search in SEARCHES:
+        assert {head: list(labels) for head, labels in found["table"][search].items()} == expected
+        for head, label in ((head, label) for head, labels in expected.items() for label in labels):
+            entry, name = found["table"][search][head][label], f"{search}.{head}.{label}"
+            assert set(entry["descriptors"]) == set(UNITS)
+            assert entry["restarts"] == 2
+            assert signals[name].shape == (min(2, KEPT), 96_000)
+            sound, rate = soundfile.read(folder / f"{name}.wav", dtype="int16")
+            assert (len(sound), rate) == (96_000, 16_000)
+            assert np.abs(sound).max() == pytest.approx(32_767 * 10 ** (-1 / 20), abs=1)
+            best = signals[name][0].astype(float)
+            assert np.corrcoef(sound, best)[0, 1] > 0.999
+    assert read_table(folder / "units.csv")["layer"].tolist() == [0] * 2 + [1] * 3 + [2] * 4
+    assert set(np.load(folder / "units.npz")) == {f"{n}.{kind}" for n in range(3) for kind in ("signals", "responses")}
+    assert set(found["trends"]) == (set() if target == "emotion" else set(expected))
+    for head in found["trends"].values():
+        for pattern in head["centroid_hz"].values():  # three folds are too few
+            assert pattern["verdict"].startswith("undecided")
+    exemplars = read_table(folder / "exemplars.csv")
+    assert exemplars.columns.tolist() == ["head", "label", "rank", "slice", "logit"]
+    assert len(exemplars) == 5 * sum(map(len, expected.values()))
+    text = json.dumps(found)
+    assert not [name for name in exemplars["slice"] if name in text]
+
+
+def test_the_numbers_are_those_of_the_signals(workspace: Workspace) -> None:
+    prepare(workspace, "classes")
+    workspace.run_all(("prototypes",))
+    folder = workspace.folder / "data/prototypes"
+    table, signals = read_table(folder / "descriptors.csv"), np.load(folder / "signals.npz")
+    assert len(table) == 4 * 10 * (2 + 2 * 1 + 2 * 1)  # the shown network has two restarts, all others one
+    rows = table[(table["network"] == "G") & (table["mode"] == "level") & (table["parametrisation"] == "time")]
+    rows = rows[(rows["head"] == "arousal") & (rows["label"] == 3)]
+    own = rows.iloc[rows["logit"].argmax()]
+    network = checkpoint.load_network(workspace.folder / "data/models/elor/G.safetensors")
+    with torch.no_grad():
+        best = torch.from_numpy(signals["level.time.arousal.3"][0].astype(np.float32))
+        logit = float(network(best[None, None])["arousal"][0, 3])
+        audio = torch.from_numpy(np.load(workspace.folder / "data/slices.npy").astype(np.float32) / 32_768)[:, None]
+        natural = network(audio)["arousal"][:, 3].numpy()
+    assert own["logit"] == pytest.approx(logit, rel=1e-2)
+    assert own["percentile"] == pytest.approx(percentile(own["logit"], natural), abs=1e-3)
+    assert own["centroid_hz"] == pytest.approx(describe(best.numpy())["centroid_hz"], rel=1e-2)
+    trained = np.load(workspace.folder / "data/slices.npy")[[0, 1, 2, 6, 7, 8]] / 32_768
+    rms = [np.sqrt(np.mean(x[:n] ** 2)) for x, n in zip(trained, [96_000, 40_000, 20_000] * 2, strict=True)]
+    assert own["rms_dbfs"] == pytest.approx(20 * np.log10(np.sqrt(np.median(np.square(rms)))), abs=0.01)
+    exemplars = read_table(folder / "exemplars.csv")
+    first = exemplars[(exemplars["head"] == "arousal") & (exemplars["label"] == 3) & (exemplars["rank"] == 1)].iloc[0]
+    assert first["logit"] == pytest.approx(natural.max(), rel=1e-3)
+    assert first["slice"].endswith(f"_{natural.argmax()}")
+
+
+def test_a_second_run_writes_the_same_bytes(workspace: Workspace) -> None:
+    prepare(workspace, "emotion")
+    workspace.run_all(("prototypes",))
+    before = {name: text for name, text in workspace.files().items() if "cost" not in name and "npz" not in name}
+    kept = {name: values.tobytes() for name, values in np.load("data/prototypes/signals.npz").items()}
+    workspace.run_all(("prototypes",))
+    assert {name: text for name, text in workspace.files().items() if name in before} == before
+    assert {name: values.tobytes() for name, values in np.load("data/prototypes/signals.npz").items()} == kept
+
+
+def test_silence_is_a_users_mistake(workspace: Workspace) -> None:
+    prepare(workspace, "emotion")
+    np.save("data/slices.npy", np.zeros((9, 96_000), np.int16))
+    code, said = workspace.run("prototypes")
+    assert code == 1
+    assert "Most training slices of fold G are silent" in said
+    assert not (workspace.folder / "metrics/prototypes.json").exists()
