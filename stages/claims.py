@@ -7,10 +7,10 @@ from elor.corpora.labels import choose_rater, evaluations
 from elor.corpora.tables import DIMENSIONS, read_ratings
 from elor.evaluation.agreement import as_classes
 from elor.evaluation.tables import check_predictions, fold_per_slice, judge
+from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
-from elor.explain.claims.table import Facts
 from elor.files import write_json
 from elor.params import NETWORKS, Params, load
 from elor.tables import read_table

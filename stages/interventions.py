@@ -1,9 +1,12 @@
 """Stage `interventions`: real slices are altered, dose by dose, and the networks answer the altered slices."""
 
+import json
 from pathlib import Path
 
-from elor.explain.effects import curves, summarise
-from elor.explain.interventions import plan, run
+import pandas as pd
+
+from elor.explain.effects import curves, head_of, summarise
+from elor.explain.interventions import moved_mfcc, plan, run
 from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table
@@ -11,6 +14,7 @@ from elor.training.engine import Engine
 from stages import main
 
 DATA = Path("data")
+METRICS = Path("metrics")
 CURVES = Path("plots/data/interventions")
 
 
@@ -30,10 +34,24 @@ def interventions() -> None:
         seed=params.seed,
         devices=engine.devices(),
     )
-    summary = summarise(run(jobs, engine), slices, params.evaluate.confidence)
+    found = run(jobs, engine)
+    summary = summarise(found, slices, params.evaluate.confidence, learned(found))
+    summary["features"] = moved_mfcc(jobs)
     for network in params.explain.interventions.networks:
         write_table(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
-    write_json(Path("metrics/interventions.json"), summary, digits=6)
+    write_json(METRICS / "interventions.json", summary, digits=6)
+
+
+def learned(found: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """p of every network's scores against labels permuted by utterance, as far as there are any."""
+    known: dict[str, dict[str, float]] = {}
+    for network, answer in found[["network", "answer"]].drop_duplicates().itertuples(index=False):
+        head = head_of(answer)
+        path = METRICS / head / f"{network}.json"
+        scores = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if (p := scores.get("utterance_permutation_p")) is not None:
+            known.setdefault(network, {})[head] = p
+    return known
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def claims(
 ) -> None:
     """Print what became of the paper's claims: its number, ours, the control, the verdict, and all of it in words.
 
-    The control of the whole table is a run that learns labels shuffled within speakers.
+    A run that learns labels shuffled within speakers is the control of what has to be learned. Beside it stand the
+    claims that the shuffle voids: not those on ratings, on labels as such, and on features.
 
     Examples:
 

@@ -6,8 +6,17 @@ changes the spectrum keeps the RMS, so that level is altered by `gain` alone.
 
 What changes the duration makes a slice shorter or longer. `fitted` brings it back to 6 s: one that has grown loses its
 end, one that has shrunk gets more zeros. So a slice that was already full loses speech by growing, and shows padding
-by shrinking, which it never had; of shorter slices only the length of the padding changes. That is part of what a
-network sees of a speaker who pauses, or speaks slowly.
+by shrinking, which it never had; of shorter slices only the length of the padding changes. A network that looks at
+nothing but the padding would be moved, so each dose of such an alteration has a *length control*: the slice as it is,
+cut or extended to the altered length. What the dose does beyond its length control is not the length's doing.
+
+What a control is extended with should say as little as can be, and bring no more sound than the alteration does:
+
+- pauses add silence, so the control gets the noise floor of the slice behind its end: as much sound, as much silence,
+  and no pause, which needs sound on both sides;
+- slow speech has more sound, as loud and as dense as before, so the control begins again from its start. Noise floor
+  would be next to padding for a network on raw audio, and a network that adds up energy would pass for one that hears
+  the rate.
 
 A `sham` goes through the same processing and changes nothing else: what it does to an answer is the artefact's doing.
 """
@@ -133,6 +142,20 @@ def refill_pauses(signal: NDArray, rng: np.random.Generator) -> NDArray:
     return _joined([*pieces, signal[done:]], fills)
 
 
+def with_silence(signal: NDArray, samples: int, rng: np.random.Generator) -> NDArray:
+    """The signal cut at its end, or continued by its own noise floor: (samples,)."""
+    if samples <= len(signal):
+        return signal[:samples]
+    return np.concatenate([signal, _floor(signal, samples - len(signal), rng)])  # as abruptly as padding begins
+
+
+def with_sound(signal: NDArray, samples: int) -> NDArray:
+    """The signal cut at its end, or begun again there, with 5-ms fades: (samples,)."""
+    if samples <= len(signal):
+        return signal[:samples]
+    return _joined([signal, np.resize(signal, samples - len(signal))], [signal[:0]])
+
+
 @dataclass(frozen=True)
 class Alteration:
     """One property that is altered, dose by dose.
@@ -145,6 +168,7 @@ class Alteration:
         apply: signal, dose and a source of randomness to the altered signal.
         sham: the same processing without the alteration, if it has artefacts; its randomness likewise.
         needs_pauses: signals without a pause are left out, since there is nothing to alter.
+        to_length: signal, samples and a source of randomness to the length control; None where the length stays.
     """
 
     what: str
@@ -154,9 +178,10 @@ class Alteration:
     apply: Callable[[NDArray, float, np.random.Generator], NDArray]
     sham: Callable[[NDArray, np.random.Generator], NDArray] | None = None
     needs_pauses: bool = False
+    to_length: Callable[[NDArray, int, np.random.Generator], NDArray] | None = None
 
 
-def _exactly(function: Callable[[NDArray, float], NDArray]) -> Callable:
+def _exactly(function: Callable) -> Callable:
     return lambda signal, dose, rng: function(signal, dose)
 
 
@@ -176,6 +201,7 @@ ALTERATIONS: Mapping[str, Alteration] = {
         0.0,
         insert_pauses,
         lambda signal, rng: insert_pauses(signal, 4, rng, length=0),
+        to_length=with_silence,
     ),
     "pause_removal": Alteration(
         "share of every pause taken out",
@@ -185,6 +211,7 @@ ALTERATIONS: Mapping[str, Alteration] = {
         _exactly(remove_pauses),
         refill_pauses,
         needs_pauses=True,
+        to_length=with_silence,
     ),
     "pause_lengthening": Alteration(
         "seconds put into every pause",
@@ -194,6 +221,7 @@ ALTERATIONS: Mapping[str, Alteration] = {
         lengthen_pauses,
         refill_pauses,
         needs_pauses=True,
+        to_length=with_silence,
     ),
     "peak_limiting": Alteration("peaks held down, RMS kept", "dB", (0.0, 3.0, 6.0, 9.0), 0.0, _exactly(limit_peaks)),
     "time_stretch": Alteration(
@@ -203,6 +231,7 @@ ALTERATIONS: Mapping[str, Alteration] = {
         1.0,
         _exactly(stretch),
         lambda signal, rng: fitted(stretch(stretch(signal, 1.25), 0.8), len(signal)),
+        to_length=_exactly(with_sound),
     ),
     "noise": Alteration("white noise added", "dB re signal", (-np.inf, -30.0, -20.0, -10.0, 0.0), -np.inf, add_noise),
     "pitch": Alteration(

@@ -80,11 +80,13 @@ class Version:
         intervention: see `ALTERATIONS`.
         dose: NaN for a sham, and for an unaltered slice.
         sound: (96000,).
+        length: whether it is the length control of that dose, and nothing else was done.
     """
 
     intervention: str
     dose: float
     sound: NDArray
+    length: bool = False
 
 
 def plan(
@@ -151,22 +153,17 @@ def intervene(job: Job) -> pd.DataFrame:
     """Alter the slices of a job and ask every network, trained and untrained.
 
     Returns:
-        One row per slice, version, network and answer: row, intervention, dose, over (share of samples beyond full
-        scale, which a 16-bit file would have clipped), network, model (-1 trained, else the number of the untrained
-        one), answer, value.
+        One row per slice, version, network and answer: row, intervention, dose, length (whether a length control), over
+        (share of samples beyond full scale, which a 16-bit file would have clipped), network, model (-1 trained, else
+        the number of the untrained one), answer, value.
     """
-    array, device = np.load(job.audio, mmap_mode="r"), torch.device(local_device(job.device))
-    sounds = {
-        row: array[row, :support] / FULL_SCALE
-        for row, support in zip(job.rows.tolist(), job.supports.tolist(), strict=True)
-    }
+    sounds, device = _sounds(job), torch.device(local_device(job.device))
     models = _models(job, np.stack([fitted(sound, SLICE_SAMPLES) for sound in sounds.values()]), device)
     parts = []
     for row, sound in sounds.items():
         some = list(versions(sound, [job.seed, row]))
-        table = pd.DataFrame(
-            {"row": row, "intervention": [v.intervention for v in some], "dose": [v.dose for v in some]}
-        )
+        table = pd.DataFrame({name: [getattr(v, name) for v in some] for name in ("intervention", "dose", "length")})
+        table.insert(0, "row", row)
         table["over"] = [float(np.mean(np.abs(v.sound) > 1)) for v in some]
         for (network, model), values in _ask(models, np.stack([v.sound for v in some]), device):
             parts += [
@@ -178,10 +175,41 @@ def intervene(job: Job) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def moved_mfcc(jobs: Sequence[Job], name: str = "gain") -> dict[str, dict]:
+    """How far an alteration moves the MFCCs themselves: what they do not show, a network on them cannot hear.
+
+    Args:
+        jobs: with the slices.
+        name: of an alteration that keeps the length.
+
+    Returns:
+        By network that reads MFCCs, and none else, `mfcc`, by the alteration's name `moved_sd`: (26,) mean |change|
+        from the lowest to the highest dose, in standard deviations of the coefficient in unaltered slices. Both are
+        over slices and those frames that lie in a slice's own samples: padding would add to the deviation only.
+    """
+    readers = [net for net, path in jobs[0].networks.items() if "mfcc" in load_network(path).architecture.inputs]
+    if not readers:
+        return {}
+    from elor.features.mfcc import SHIFT, WINDOW
+
+    alteration, plain, moved = ALTERATIONS[name], [], []
+    for job in jobs:
+        for row, sound in _sounds(job).items():
+            rng = np.random.default_rng([job.seed, row])
+            ends = [alteration.apply(sound, dose, rng) for dose in (alteration.doses[0], alteration.doses[-1])]
+            stack = np.stack([fitted(one, SLICE_SAMPLES) for one in (sound, *ends)])
+            frames = 1 + max(0, len(sound) - WINDOW) // SHIFT
+            own, low, high = inputs_of(stack, {"mfcc"})["mfcc"][..., :frames].double().numpy()
+            plain.append(own)
+            moved.append(np.abs(high - low))
+    in_sd = np.concatenate(moved, axis=1).mean(1) / np.concatenate(plain, axis=1).std(1)
+    return {network: {"mfcc": {name: {"moved_sd": in_sd.tolist()}}} for network in readers}
+
+
 def versions(
     sound: NDArray, seed: Sequence[int], alterations: Mapping[str, Alteration] = ALTERATIONS
 ) -> Iterator[Version]:
-    """A slice as it is, at every dose of every alteration that applies to it, and at every sham.
+    """A slice as it is, at every dose of every alteration that applies to it with its control, and at every sham.
 
     Args:
         sound: (samples,), a slice's own samples without its padding, in [-1, 1].
@@ -197,6 +225,9 @@ def versions(
             if dose != alteration.none:
                 altered = alteration.apply(sound, dose, np.random.default_rng(seed))
                 yield Version(name, dose, fitted(altered, SLICE_SAMPLES))
+                if alteration.to_length:
+                    control = alteration.to_length(sound, len(altered), np.random.default_rng(seed))
+                    yield Version(name, dose, fitted(control, SLICE_SAMPLES), length=True)
         if alteration.sham:
             yield Version(name, np.nan, fitted(alteration.sham(sound, np.random.default_rng(seed)), SLICE_SAMPLES))
 
@@ -237,6 +268,13 @@ def inputs_of(sounds: NDArray, wanted: set[str]) -> Inputs:
 
         found["is10"] = torch.from_numpy(np.stack([functionals(sound * FULL_SCALE) for sound in sounds]))
     return {name: found[name] for name in wanted}
+
+
+def _sounds(job: Job) -> dict[int, NDArray]:
+    """The job's slices by row, each (samples,) in [-1, 1] without its padding."""
+    array = np.load(job.audio, mmap_mode="r")
+    rows = zip(job.rows.tolist(), job.supports.tolist(), strict=True)
+    return {row: array[row, :support] / FULL_SCALE for row, support in rows}
 
 
 Models = dict[tuple[str, int], TwoHeadNetwork]

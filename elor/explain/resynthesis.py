@@ -30,7 +30,8 @@ def stretch(signal: NDArray, speed: float) -> NDArray:
     hop, count = FRAME // 2, round(len(signal) / speed)
     steps = -(-count // hop) + 1
     reach = hop + TOLERANCE
-    padded = np.pad(signal, (reach, max(0, round(steps * hop * speed) - len(signal)) + 2 * reach + FRAME))
+    behind = max(0, round(steps * hop * speed) - len(signal)) + 2 * reach + FRAME
+    padded = np.pad(signal, (reach, behind), mode="symmetric")  # zeros would end up in the sound, as more padding
     squares = np.concatenate([[0.0], np.cumsum(padded**2)])
     window, output, place = hann(FRAME, sym=False), np.zeros((steps + 1) * hop), TOLERANCE
     for step in range(steps):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +13,7 @@ Claims = Mapping[str, Any]
 """What metrics/claims.json holds."""
 
 CONTROL = "labels shuffled within speakers: the control"
+NULLED = f"{CONTROL} of these claims"
 
 
 def claims(found: Claims, against: Claims | None = None, name: str = "") -> list[Block]:
@@ -32,11 +33,16 @@ def claims(found: Claims, against: Claims | None = None, name: str = "") -> list
 def overview(found: Claims) -> Table:
     """One row per claim: verdict, the paper's number, ours, the control, p."""
     header = ("claim", "verdict", "paper", "ours", "control", "p", "p Holm")
-    return Table(_caption(found), header, _groups(found, _cells), labels=2)
+    return Table(_caption(found), header, _groups(found["claims"], _cells), labels=2)
 
 
 def comparison(found: Claims, against: Claims, name: str) -> Table:
-    """The verdicts of two runs side by side; a claim that the other run lacks has an empty cell."""
+    """The verdicts of two runs side by side; a claim that the other run lacks has an empty cell.
+
+    Beside a run with shuffled labels stand only the claims that the shuffle voids.
+    """
+    shuffled = bool(against.get("shuffled"))
+    rows = [row for row in found["claims"] if not shuffled or row.get("nulled", True)]
     others = {row["id"]: row for row in against["claims"]}
 
     def cells(row: Claims) -> Row:
@@ -49,9 +55,9 @@ def comparison(found: Claims, against: Claims, name: str) -> Table:
             _number(other.get("ours")),
         )
 
-    caption = f"Beside {name}" + (f" ({CONTROL})" if against.get("shuffled") else "")
+    caption = f"Beside {name}" + (f" ({NULLED})" if shuffled else "")
     header = ("claim", "verdict here", "verdict there", "ours here", "ours there")
-    return Table(caption, header, _groups(found, cells), labels=3)
+    return Table(caption, header, _groups(rows, cells), labels=3)
 
 
 def in_words(found: Claims) -> Notes:
@@ -65,13 +71,16 @@ def reading(found: Claims) -> Notes:
     return Notes(
         "How to read it",
         (
-            "A claim holds, or is contradicted, only if its p survives "
-            f"{family['method']}'s correction over {plural(family['claims'], 'claim')} declared beforehand, at "
-            f"{100 * family['level']:g} % for the whole table; a claim that needs several pieces of evidence has the "
-            "largest of their p.",
-            "Not distinguishable from untrained: a network whose weights, or heads, are random does as much.",
+            "A claim that was declared for a test holds, or is contradicted, only if its p survives "
+            f"{family['method']}'s correction over all {plural(family['claims'], 'such claim')}, at "
+            f"{100 * family['level']:g} % for the family; a claim that needs several pieces of evidence has the "
+            "largest of their p, and trends of prototypes, which have none to rely on, must point the same way.",
+            "A claim that is exploratory, or measured, says so: it is decided by its rule, without a p, and outside "
+            "that promise.",
+            "Not distinguishable from untrained: a network whose weights, or heads, are random does as much, or more.",
             "Undecided: the sentence says what is lacking. What a network does with a dimension tells nothing about it "
-            "as long as its answers are no better than if labels were permuted within speakers.",
+            "as long as its answers are no better than if labels were permuted within speakers; nor do scores of which "
+            "none is better than that.",
         ),
     )
 
@@ -82,9 +91,9 @@ def _caption(found: Claims) -> str:
     return f"{caption} ({CONTROL})" if found.get("shuffled") else caption
 
 
-def _groups(found: Claims, cells: Any) -> tuple[tuple[Row, ...], ...]:
+def _groups(claims: Sequence[Claims], cells: Callable[[Claims], Row]) -> tuple[tuple[Row, ...], ...]:
     """Rows by group, in the order of the file."""
-    return tuple(tuple(map(cells, rows)) for _, rows in groupby(found["claims"], key=lambda row: row["group"]))
+    return tuple(tuple(map(cells, rows)) for _, rows in groupby(claims, key=lambda row: row["group"]))
 
 
 def _cells(row: Claims) -> Row:

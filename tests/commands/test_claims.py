@@ -52,9 +52,19 @@ def test_the_table_has_every_claim_with_its_numbers_and_its_sentence(elor, repos
 def test_beside_the_shuffled_control(elor, repository: Path) -> None:
     output = elor("claims", "--against", "shuffled").output
     beside = output[output.index("Beside shuffled") :]
-    assert "Beside shuffled (labels shuffled within speakers: the control)" in beside
+    assert "Beside shuffled (labels shuffled within speakers: the control of these claims)" in beside
     assert row(beside, "arousal-rate")[:3] == ["arousal-rate", "holds", "undecided"]
-    assert row(beside, "arousal-easier")[:3] == ["arousal-easier", "holds", "contradicted"]
+    assert row(beside, "arousal-easier")[:3] == ["arousal-easier", "holds", "undecided"]
+    table = beside[: beside.index("In words")]
+    assert not {"rater-balanced", "extreme-valence-aroused", "mfcc-amplitude"} & set(table.split())
+
+
+def test_beside_another_run_stand_all_claims(elor, repository: Path) -> None:
+    commit = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "other"]
+    subprocess.run(commit, check=True, cwd=repository)
+    output = elor("claims", "--against", "HEAD").output
+    beside = output[output.index("Beside HEAD") :]
+    assert row(beside, "rater-balanced")[:3] == ["rater-balanced", "holds", "holds"]
 
 
 def test_a_shuffled_run_says_so_of_itself(elor, repository: Path) -> None:

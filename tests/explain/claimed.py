@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from elor.evaluation.tables import Judged
+from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.scores import Scored
-from elor.explain.claims.table import Facts
 
 SPEAKERS = 10
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
@@ -60,16 +60,21 @@ def contrast(side: int, p: float) -> dict[str, Any]:
 
 
 def pair(side: int, p: float) -> dict[str, Any]:
-    """r of two maps, or of a map and the input, beside its controls."""
+    """r of two maps, or of a map and the input, beside its controls; padding makes all of them larger."""
+
+    def readings(r: float) -> dict[str, Any]:
+        return {"signed": {"r": r}, "padded": {"r": r + 0.03}}
+
     return {
-        "as_the_paper": 0.5,
-        "untrained": 0.5 - 0.2 * side,
+        "as_the_paper": 0.53,
+        "untrained": 0.53 - 0.2 * side,
         "decisive": "signed",
         "verdict": "as its contrast",
-        "readings": {"signed": {"trained": {"r": 0.5}, "contrast": contrast(side, p)}},
+        "readings": {name: {"trained": part, "contrast": contrast(side, p)} for name, part in readings(0.5).items()},
         "controls": {
-            "heads untrained": {"readings": {"padded": {"r": 0.4}}, "contrast": contrast(side, p)},
-            "class swap": {"readings": {"signed": {"r": 0.4}}, "contrast": contrast(min(side, 0), p)},
+            "untrained": {"readings": readings(0.5 - 0.2 * side)},
+            "heads untrained": {"readings": readings(0.4), "contrast": contrast(side, p)},
+            "class swap": {"readings": readings(0.4), "contrast": contrast(min(side, 0), p)},
         },
     }
 
@@ -103,6 +108,7 @@ def effect(slope: float, change: float, p: float) -> dict[str, Any]:
     for dose in doses.values():
         dose["speakers"] = SPEAKERS
     inside = {"per_unit": slope, "low": slope - 0.001, "high": slope + 0.001, "p": p, "untrained": [-0.002, 0.002]}
+    inside["units"] = SPEAKERS
     return {"doses": doses, "slope": inside, "verdict": "raises" if slope > 0 else "lowers"}
 
 
@@ -120,7 +126,11 @@ def measured(side: int, p: float, learned: float) -> Measured:
     return Measured(
         saliency=saliency(side, p),
         prototypes={"networks": {"folds": 10, "untrained": 20}, "trends": trends},
-        interventions={"networks": networks},
+        interventions={
+            "networks": networks,
+            "spread": {net: dict.fromkeys(HEADS, 0.6) for net in networks},
+            "features": {"lom": {"mfcc": {"gain": {"moved_sd": [0.02 if side >= 0 else 0.9, *[0.0] * 25]}}}},
+        },
         scores={head: {net: {"utterance_permutation_p": learned} for net in NETWORKS} for head in HEADS},
     )
 

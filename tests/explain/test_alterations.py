@@ -20,6 +20,8 @@ from elor.explain.alterations import (
     low_shelf,
     refill_pauses,
     remove_pauses,
+    with_silence,
+    with_sound,
 )
 from elor.explain.pauses import pauses
 from elor.explain.resynthesis import fitted, rms, shift_pitch, stretch
@@ -95,6 +97,43 @@ def test_a_sham_is_audible_and_keeps_length_and_level(name: str, rng: np.random.
     assert len(sham) == len(signal)
     assert np.abs(sham - signal).max() > 0  # the processing was not bypassed
     assert rms(sham) == pytest.approx(rms(signal), rel=0.05)
+
+
+def test_what_changes_the_length_and_nothing_else_has_a_length_control(rng: np.random.Generator) -> None:
+    signal = speech()
+    for name, alteration in ALTERATIONS.items():
+        changes = any(len(alteration.apply(signal, dose, rng)) != len(signal) for dose in alteration.doses)
+        assert changes == (alteration.to_length is not None), name
+
+
+@pytest.mark.parametrize("name", [name for name, alteration in ALTERATIONS.items() if alteration.to_length])
+def test_a_length_control_is_the_signal_itself_cut_or_extended(name: str, rng: np.random.Generator) -> None:
+    control, signal = ALTERATIONS[name].to_length, speech()
+    np.testing.assert_array_equal(control(signal, 40_000, rng), signal[:40_000])
+    np.testing.assert_array_equal(control(signal, len(signal), rng), signal)
+    longer = control(signal, 80_000, rng)
+    assert len(longer) == 80_000
+    np.testing.assert_array_equal(longer[: len(signal) - 80], signal[:-80])  # the rest may fade
+    for one in (np.zeros(5_000), signal[:300], np.array([0.1])):
+        assert len(control(one, 6_000, rng)) == 6_000
+        assert np.isfinite(control(one, 6_000, rng)).all()
+
+
+def test_silence_behind_the_end_is_noise_floor_and_no_pause(rng: np.random.Generator) -> None:
+    signal = speech()
+    longer = with_silence(signal, 80_000, rng)
+    added = longer[len(signal) :]
+    assert (added != 0).all()  # which would be padding
+    assert rms(added) == pytest.approx(1e-4, rel=0.2)  # the sound's own floor
+    assert durations(longer) == pytest.approx(durations(signal), abs=0.01)
+
+
+def test_sound_behind_the_end_is_as_loud_and_the_beginning_again() -> None:
+    signal = speech()
+    longer = with_sound(signal, 80_000)
+    np.testing.assert_array_equal(longer[64_080:], signal[80:16_000])
+    assert np.abs(np.diff(longer[63_900:64_100])).max() <= 1.1 * np.abs(np.diff(signal)).max()  # no click
+    assert rms(longer) == pytest.approx(rms(signal), rel=0.05)
 
 
 def test_gain_is_decibels() -> None:
@@ -196,6 +235,7 @@ def test_an_inserted_pause_is_quiet_but_no_digital_silence(rng: np.random.Genera
 def test_stretching_changes_the_length_and_keeps_frequency_and_level(speed: float) -> None:
     altered = stretch(tone(220, 4.0), speed)
     assert len(altered) == round(64_000 / speed)
+    assert not (altered[-100:] == 0).all()
     assert frequency(altered) == pytest.approx(220.0, abs=0.1)
     assert amplitude(altered) == pytest.approx(0.1, rel=0.01)
 

@@ -15,16 +15,26 @@ from scipy.stats import ttest_1samp
 from elor.evaluation.comparisons import holm, sign_flip
 from elor.evaluation.intervals import speaker_interval
 from elor.evaluation.tables import Judged
-from elor.explain.claims.decide import Evidence, Lean, Verdict, agree, every, settle
-from elor.explain.claims.evidence import Measured, equivalence
+from elor.explain.claims.answers import equivalence, no_effect
+from elor.explain.claims.claim import Facts
+from elor.explain.claims.decide import Evidence, Lean, Missing, Verdict, agree, every, settle
+from elor.explain.claims.evidence import Measured, by_any
 from elor.explain.claims.rows import claims
 from elor.explain.claims.scores import Scored
-from elor.explain.claims.table import CLAIMS, Facts
+from elor.explain.claims.table import CLAIMS
 from elor.files import plain
 from tests.explain.claimed import HEADS, NETWORKS, SPEAKERS, facts, measured, scored
 
-INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototypes")} - {"valence-low-louder"}
+INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototypes")} - {
+    "valence-low-louder",
+    "mfcc-amplitude",
+}
 """Claims about what a network has learned."""
+
+EXPLORATORY = {"arousal-periodic", "valence-extremes-frequencies", "valence-extremes-periodic"}
+MEASURED = "mfcc-amplitude"
+DECIDED = {claim.id for claim in CLAIMS if claim.confirmatory} | EXPLORATORY | {MEASURED}
+"""Claims of which evidence can say that they hold."""
 
 
 NO_SCORES = Scored({}, pd.DataFrame(columns=["utterance", "rater", "speaker", *HEADS]), "gold", 5)
@@ -62,7 +72,16 @@ def looks(*points_and_p: tuple[int, float | None]) -> list[Evidence]:
         (agree, [(1, 0.01), (0, 0.5)], "not distinguishable from untrained", 0.5),
         (agree, [(1, 0.01), (-1, 0.01)], "undecided", None),
         (agree, [(1, None), (1, 0.01)], "holds", 0.01),
-        (agree, [(1, None)], "holds", 1.0),
+        (agree, [(1, None)], "holds", None),
+        (agree, [(-1, None)], "contradicted", None),
+        (agree, [(0, None)], "not distinguishable from untrained", None),
+        (agree, [(-1, None), (-1, 0.01)], "contradicted", 0.01),
+        (agree, [(-1, None), (1, 0.01)], "undecided", None),
+        (agree, [(1, None), (-1, 0.01)], "undecided", None),
+        (agree, [(0, None), (-1, 0.01)], "not distinguishable from untrained", None),
+        (agree, [(-1, None), (0, 0.5)], "not distinguishable from untrained", None),
+        (every, [(1, None), (-1, 0.01), (1, 0.01)], "undecided", None),
+        (every, [(-1, None), (1, 0.01)], "undecided", None),
         (every, [(1, 0.01), (1, 0.03)], "holds", 0.03),
         (every, [(1, 0.01), (-1, 0.01), (1, 0.2)], "contradicted", 0.03),
         (every, [(1, 0.01), (0, 0.5)], "not distinguishable from untrained", 0.5),
@@ -78,6 +97,8 @@ def test_what_a_look_presupposes_counts_as_its_p() -> None:
     assert agree([Evidence("", 1, 0.01, given=0.04)]).p == 0.04
     assert agree([Evidence("", -1, 0.01, given=0.04)]).p == 0.04
     assert agree([Evidence("", 1, 0.01), Evidence("", 1, 0.05, given=0.001)]).p == 0.05
+    assert agree([Evidence("", 1, 0.01), Evidence("", 1, given=0.03)]).p == 0.03
+    assert agree([Evidence("", -1, 0.01), Evidence("", -1, given=0.03)]).p == 0.03
 
 
 def test_only_what_survives_holm_is_asserted() -> None:
@@ -90,12 +111,17 @@ def test_only_what_survives_holm_is_asserted() -> None:
     assert f"(Holm p {expected[1]:.3f})" in settled[1][0].reason
 
 
-def test_outside_the_family_nothing_is_asserted() -> None:
-    leans = [Lean(Verdict.holds, 1e-9, "r"), Lean(Verdict.holds, 0.04, "r")]
+def test_what_is_outside_the_family_neither_pays_for_it_nor_is_corrected() -> None:
+    leans = [Lean(Verdict.holds), Lean(Verdict.holds, 0.04, "r")]
     assert [(lean.towards.value, p) for lean, p in settle(leans, [False, True])] == [
-        ("undecided", None),
+        ("holds", None),
         ("holds", pytest.approx(0.04)),
     ]
+
+
+def test_in_the_family_a_claim_without_a_p_is_never_asserted() -> None:
+    ((lean, p),) = settle([Lean(Verdict.holds)], [True])
+    assert (lean.towards, p) == (Verdict.undecided, 1.0)
 
 
 def test_a_contradiction_that_does_not_survive_leaves_what_is_left() -> None:
@@ -130,7 +156,7 @@ def test_ids_are_unique_and_sentences_complete() -> None:
 
 def test_findings_as_the_papers_make_its_claims_hold() -> None:
     found = claims(facts(1))
-    expected = {claim.id: "holds" if claim.confirmatory else "undecided" for claim in CLAIMS}
+    expected = {claim.id: "holds" if claim.id in DECIDED else "undecided" for claim in CLAIMS}
     assert {name: row["verdict"] for name, row in by_id(found).items()} == expected
     assert found["counts"] == {
         "holds": len(CLAIMS) - 1,
@@ -141,7 +167,7 @@ def test_findings_as_the_papers_make_its_claims_hold() -> None:
 
 
 def test_flipped_findings_contradict_them() -> None:
-    expected = {claim.id: "contradicted" if claim.confirmatory else "undecided" for claim in CLAIMS}
+    expected = {claim.id: "contradicted" if claim.id in DECIDED else "undecided" for claim in CLAIMS}
     assert verdicts(facts(-1)) == expected
 
 
@@ -153,17 +179,121 @@ def test_findings_like_untrained_networks_are_not_distinguishable() -> None:
 def test_findings_that_chance_could_make_assert_nothing() -> None:
     for side in (1, -1):
         found = verdicts(facts(side, p=0.04))
-        assert {name for name in INSIDE if found[name] in ("holds", "contradicted")} <= {
-            "arousal-loudness",
-            "mfcc-amplitude",
-        }
+        asserted = {name for name in INSIDE - EXPLORATORY if found[name] in ("holds", "contradicted")}
+        assert asserted <= {"arousal-loudness"}
 
 
 def test_a_network_that_has_learned_nothing_proves_nothing() -> None:
     for side in (1, -1):
         rows = by_id(claims(facts(side, learned=0.3)))
-        assert {rows[name]["verdict"] for name in INSIDE} == {"undecided"}
-        assert all("permuted within speakers" in rows[name]["text"] for name in INSIDE)
+        nulled = {claim.id for claim in CLAIMS if claim.nulled}
+        assert nulled >= INSIDE
+        assert {rows[name]["verdict"] for name in nulled} == {"undecided"}
+        assert all("permuted within speakers" in rows[name]["text"] for name in nulled - {"valence-low-louder"})
+        assert rows["rater-balanced"]["p"] == by_id(claims(facts(side)))["rater-balanced"]["p"] < 0.05
+
+
+def test_one_network_that_has_learned_lets_scores_be_compared() -> None:
+    whole, found = facts(1).measured, Evidence("", 1, 0.01)
+    scores = {head: {net: {"utterance_permutation_p": 0.5} for net in NETWORKS} for head in HEADS}
+    scores["arousal"]["lom"] = {"utterance_permutation_p": 0.004}
+    some = replace(whole, scores=scores)
+    assert by_any(found, some, NETWORKS, HEADS) == replace(found, given=0.032)
+    assert by_any(found, some, ("elor", "ftr"), HEADS).unmet
+    with pytest.raises(Missing, match="not asked for emotion"):
+        by_any(found, some, NETWORKS, ("emotion",))
+
+
+def with_trend(way: str, head: str, descriptor: str, kind: str) -> Facts:
+    """All findings for the paper, but for one trend."""
+    whole = facts(1)
+    one = whole.measured.prototypes["trends"][head][descriptor][kind]
+    one["direction"], one["verdict"] = (
+        ("", "not distinguishable from untrained") if way == "" else (way, one["verdict"])
+    )
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict"), [("up", "holds"), ("down", "undecided"), ("", "not distinguishable from untrained")]
+)
+def test_a_trend_must_point_the_same_way_and_adds_no_p(way: str, verdict: str) -> None:
+    for p in (0.9, 1e-9):  # Page's p is not read
+        whole = with_trend(way, "arousal", "centroid_hz", "monotone")
+        for part in whole.measured.prototypes["trends"]["arousal"]["centroid_hz"]["monotone"]["per"].values():
+            part["p"] = p
+        row = by_id(claims(whole))["arousal-frequencies"]
+        assert row["verdict"] == verdict
+        if verdict == "holds":
+            assert row["p"] == 1e-4  # of what the network has learned: the effect's own is smaller
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict"), [("up", "holds"), ("down", "contradicted"), ("", "not distinguishable from untrained")]
+)
+def test_trends_alone_are_exploratory_and_say_so(way: str, verdict: str) -> None:
+    row = by_id(claims(with_trend(way, "valence", "centroid_hz", "extreme")))["valence-extremes-frequencies"]
+    assert (row["verdict"], row["p"], row["p_holm"], row["confirmatory"]) == (verdict, None, None, False)
+    assert "(exploratory" in row["text"]
+
+
+@pytest.mark.parametrize(("moved", "verdict"), [(0.099, "holds"), (0.101, "contradicted")])
+def test_amplitude_in_mfccs_is_measured(moved: float, verdict: str) -> None:
+    whole = facts(1)
+    whole.measured.interventions["features"]["lom"]["mfcc"]["gain"]["moved_sd"][0] = moved
+    row = by_id(claims(whole))["mfcc-amplitude"]
+    assert (row["verdict"], row["p"], row["p_holm"], row["confirmatory"]) == (verdict, None, None, False)
+    assert (row["ours"], row["control_value"]) == (moved, 0.1)
+    assert "measured, with nothing to test" in row["text"]
+    assert ". Beside it: amplification raises LoM's expected arousal by 0.005 per dB" in row["text"]
+
+
+@pytest.mark.parametrize(("spread", "points"), [(10.0, 1), (0.6, 1), (0.5, 1), (0.39, -1), (0.1, -1)])
+def test_what_counts_as_no_effect_shrinks_with_the_answers_variation(spread: float, points: int) -> None:
+    whole = measured(1, 1e-5, 1e-4)
+    part = whole.interventions["networks"]["elor"]["gain"]["heads"]["arousal"]
+    part["doses"]["12"] |= {"change": 0.2, "low": 0.19, "high": 0.21}
+    whole.interventions["spread"]["elor"]["arousal"] = spread
+    found = no_effect(whole, "elor", "arousal", "gain")
+    assert found.points == points
+    if points > 0:
+        doses = [part["doses"][dose] for dose in ("-12", "12")]
+        margin = min(0.25, spread / 2)
+        assert found.p == max(
+            equivalence(dose["change"], dose["low"], dose["high"], SPEAKERS, margin) for dose in doses
+        )
+        part["slope"]["units"] = 4  # folds
+        assert no_effect(whole, "elor", "arousal", "gain").p == max(
+            equivalence(dose["change"], dose["low"], dose["high"], 4, margin) for dose in doses
+        )
+
+
+def test_lower_than_a_control_is_not_called_indistinguishable_from_it() -> None:
+    whole = facts(1)
+    low = {"difference": -0.1, "low": -0.2, "high": -0.05, "p": 0.002}
+    whole.measured.saliency["own"]["guided"]["arousal~input"]["controls"]["heads untrained"]["contrast"] = low
+    row = by_id(claims(whole))["amplitude-arousal"]
+    assert row["verdict"] == "not distinguishable from untrained"
+    assert "finds no support beyond its control" in row["text"]
+    assert "0.50, is no higher than its control: lower than the 0.40 of untrained heads" in row["text"]
+    assert "distinguishable" not in row["text"]
+
+
+def test_a_p_stands_beside_the_numbers_that_it_is_of() -> None:
+    row = by_id(claims(facts(1)))["amplitude-arousal"]
+    assert (row["ours"], row["control_value"]) == (0.5, pytest.approx(0.3))  # as the contrast: no padding
+    paper = "as the paper computes it, with the padding: 0.53, untrained 0.33)"
+    assert f"is 0.50, in untrained networks 0.30 (p < 0.001; {paper}" in row["text"]
+    flattened = by_id(claims(facts(1)))["same-features"]
+    assert "with the padding" not in flattened["text"]
+
+
+def test_a_number_is_never_another_looks() -> None:
+    whole = facts(1)
+    del whole.measured.prototypes["trends"]["arousal"]["centroid_hz"]
+    row = by_id(claims(whole))["arousal-frequencies"]
+    assert (row["ours"], row["control"], row["control_value"]) == (None, "", None)
+    assert "a higher level above 2 kHz raises" in row["ours_text"]
 
 
 def test_what_was_not_measured_is_undecided_and_says_so() -> None:
@@ -181,7 +311,10 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
         ("amplitude-matters", "saliency", ("erasure", "valence", "loudest")),
         ("same-parts", "saliency", ("overlap", "untrained")),
         ("same-features", "saliency", ("own", "gradient", "flattened")),
-        ("mfcc-amplitude", "interventions", ("networks", "lom")),
+        ("mfcc-amplitude", "interventions", ("features",)),
+        ("arousal-loudness", "interventions", ("spread", "elor")),
+        ("elor-best-arousal", "scores", ("arousal", "lom")),
+        ("extreme-valence-aroused", "scores", ("valence", "elor")),
         ("arousal-frequencies", "prototypes", ("trends", "arousal", "centroid_hz")),
         ("arousal-peaks", "interventions", ("networks", "elor", "peak_limiting")),
         ("arousal-periodic", "prototypes", ("trends", "arousal")),
@@ -216,18 +349,39 @@ def test_few_speakers_are_named_as_the_reason() -> None:
     assert "few speakers" in rows["arousal-easier"]["text"]
 
 
+def test_speakers_who_share_a_network_allow_no_smaller_p_than_their_folds() -> None:
+    whole = facts(1)
+    grouped = {
+        head: {
+            net: replace(one, fold=np.char.add("group-", (one.speaker > "S4").astype(str))) for net, one in nets.items()
+        }
+        for head, nets in whole.scored.judged.items()
+    }
+    rows = by_id(claims(replace(whole, scored=replace(whole.scored, judged=grouped))))
+    assert rows["arousal-easier"]["p"] == 0.5  # ten speakers would allow 1/512
+    assert "so few speakers or folds" in rows["arousal-easier"]["text"]
+
+
 # chance
 
 
-def random_scores(rng: np.random.Generator) -> Scored:
-    """Labels, ratings and predictions that have nothing to do with each other."""
+def random_scores(rng: np.random.Generator, lazy: bool = False) -> Scored:
+    """Labels, ratings and predictions that have nothing to do with each other.
+
+    Args:
+        rng: draws them.
+        lazy: networks that nearly always answer with the most frequent class, by which WAR exceeds UAR, in one head
+            more than in the other.
+    """
     speaker = np.repeat([f"S{number}" for number in range(SPEAKERS)], 12).astype(object)
     size = len(speaker)
     judged: dict[str, dict[str, Judged]] = {head: {} for head in HEADS}
     for head in HEADS:
-        truth = rng.integers(0, 5, size)
+        truth = rng.choice(5, size, p=[0.1, 0.1, 0.6, 0.1, 0.1]) if lazy else rng.integers(0, 5, size)
         for net in NETWORKS:
-            judged[head][net] = Judged(5, truth, rng.integers(0, 5, size), None, speaker, speaker)
+            guess = rng.integers(0, 5, size)
+            predicted = np.where(rng.random(size) < 0.9, 2, guess) if lazy else guess
+            judged[head][net] = Judged(5, truth, predicted, None, speaker, speaker)
     table = pd.concat(
         pd.DataFrame(
             {
@@ -243,9 +397,15 @@ def random_scores(rng: np.random.Generator) -> Scored:
     return Scored(judged, table, "E-2", 5)
 
 
-def asserted(some: Facts) -> int:
-    counts = claims(some)["counts"]
-    return counts["holds"] + counts["contradicted"]
+def asserted(some: Facts, confirmatory: bool = True) -> int:
+    """Claims that hold or are contradicted: of the family, or outside of it, where no error rate is promised."""
+    rows = [row for row in claims(some)["claims"] if row["confirmatory"] == confirmatory and row["id"] != MEASURED]
+    return sum(row["verdict"] in ("holds", "contradicted") for row in rows)
+
+
+def chance(rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
+    """p of networks that have learned nothing."""
+    return {head: {net: {"utterance_permutation_p": rng.random()} for net in NETWORKS} for head in HEADS}
 
 
 def rejected(errors: list[bool]) -> float:
@@ -258,24 +418,44 @@ def test_family_wise_error_where_labels_are_random() -> None:
     rng, errors = np.random.default_rng(0), []
     for number in range(400):
         some = measured((1, -1)[number % 2], 1e-9, 1.0)
-        chance = {head: {net: {"utterance_permutation_p": rng.random()} for net in NETWORKS} for head in HEADS}
-        errors.append(asserted(Facts(replace(some, scores=chance), NO_SCORES)) > 0)
+        errors.append(asserted(Facts(replace(some, scores=chance(rng)), NO_SCORES)) > 0)
     assert rejected(errors) <= 0.05
 
 
-def test_family_wise_error_where_predictions_are_random() -> None:
-    rng = np.random.default_rng(3)
-    assert rejected([asserted(Facts(Measured(), random_scores(rng))) > 0 for _ in range(50)]) <= 0.05
+@pytest.mark.parametrize("lazy", [False, True])
+def test_family_wise_error_where_predictions_are_random(lazy: bool) -> None:
+    rng, errors, unguarded = np.random.default_rng(3), [], []
+    known = measured(1, 1e-9, 1e-4).scores
+    for _ in range(40):
+        some = random_scores(rng, lazy)
+        errors.append(asserted(Facts(Measured(scores=chance(rng)), some)) > 0)
+        if lazy:  # the numbers alone would assert something, and only what was learned stops it
+            unguarded.append(asserted(Facts(Measured(scores=known), some)) > 0)
+    assert rejected(errors) <= 0.05
+    assert not lazy or np.mean(unguarded) > 0.9
+
+
+def test_family_wise_error_where_everything_answers_and_nothing_was_learned() -> None:
+    """All at once: the network answers as the paper says, scores differ, and only the labels are random."""
+    rng, errors = np.random.default_rng(6), []
+    some, scores = measured(1, 1e-9, 1.0), replace(facts(1).scored, ratings=NO_SCORES.ratings)
+    for _ in range(60):
+        errors.append(asserted(Facts(replace(some, scores=chance(rng)), scores)) > 0)
+    assert rejected(errors) <= 0.05
 
 
 def noisy(tree: Any, rng: np.random.Generator) -> Any:
-    """Every test in a tree of findings becomes one of ten speakers around nothing (around the margin: 0.25)."""
+    """Every test in a tree of findings becomes one of ten speakers around nothing (around the margin: 0.25).
+
+    Trends are harder on the family than that: Page's p of correlated folds is small as often as not, and every third
+    lies beyond untrained networks.
+    """
     if not isinstance(tree, dict):
         return tree
     tree = {key: noisy(value, rng) for key, value in tree.items()}
-    if "verdict" in tree and "per" in tree:  # a trend: outside the range of twenty others by chance, either way
-        way = "varies with the label" if rng.random() < 2 / 21 else "not distinguishable from untrained"
-        per = {name: part | {"p": rng.random()} for name, part in tree["per"].items()}
+    if "verdict" in tree and "per" in tree:
+        way = "varies with the label" if rng.random() < 1 / 3 else "not distinguishable from untrained"
+        per = {name: part | {"p": rng.random() ** 4} for name, part in tree["per"].items()}
         return tree | {"verdict": way, "direction": str(rng.choice(["up", "down"])), "per": per}
     if {"low", "high", "p"} <= set(tree):
         centre = 0.25 if "change" in tree else 0.0
@@ -287,12 +467,15 @@ def noisy(tree: Any, rng: np.random.Generator) -> Any:
 
 
 def test_family_wise_error_where_a_learned_network_answers_to_nothing() -> None:
-    rng, errors = np.random.default_rng(1), []
+    rng, errors, exploratory = np.random.default_rng(1), [], []
     base = measured(1, 1e-5, 1e-4)
     for _ in range(200):
         parts = {name: noisy(getattr(base, name), rng) for name in ("saliency", "prototypes", "interventions")}
-        errors.append(asserted(Facts(replace(base, **parts), NO_SCORES)) > 0)
+        some = Facts(replace(base, **parts), NO_SCORES)
+        errors.append(asserted(some) > 0)
+        exploratory.append(asserted(some, confirmatory=False) > 0)
     assert rejected(errors) <= 0.05
+    assert rejected(exploratory) > 0.05  # of these nothing is promised, which is why they stand outside
 
 
 def test_the_simulation_would_notice_uncorrected_verdicts() -> None:

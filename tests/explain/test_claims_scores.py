@@ -25,6 +25,7 @@ from elor.explain.claims.scores import (
     exchanged,
     extremes,
     paired,
+    units,
     weighted_above,
 )
 
@@ -102,7 +103,53 @@ def test_extremes_are_spearmans_r_of_each_speaker(scored: Scored) -> None:
     assert found.p == sign_flip(np.arctanh(each)).p
     certain = {head: {net: replace(one, probabilities=np.eye(5)[one.truth]) for net, one in networks.items()}
                for head, networks in scored.judged.items()}  # fmt: skip
-    assert extremes(replace(scored, judged=certain), "elor").value == pytest.approx(found.value)
+    predicted = extremes(replace(scored, judged=certain), "elor")
+    assert predicted.value == pytest.approx(found.value)
+    assert predicted.p is None  # a description
+
+
+def grouped(scored: Scored) -> Scored:
+    """The same with three speakers to a network, and two to the last."""
+    return replace(
+        scored,
+        judged={
+            head: {
+                net: replace(one, fold=np.array([f"group-{int(name[1:]) // 3}" for name in one.speaker], dtype=object))
+                for net, one in networks.items()
+            }
+            for head, networks in scored.judged.items()
+        },
+    )
+
+
+def test_where_folds_hold_several_speakers_they_are_the_unit(scored: Scored) -> None:
+    some = grouped(scored)
+    assert set(units(scored.judged["arousal"]["elor"])) == {f"S{number}" for number in range(SPEAKERS)}
+    assert set(units(some.judged["arousal"]["elor"])) == {"group-0", "group-1", "group-2"}
+    assert (scored.smallest_p, some.smallest_p) == (2.0 ** (1 - SPEAKERS), 0.25)
+    whole, by_fold = (better(one, ("arousal",), "ftr", "elor") for one in (scored, some))
+    assert by_fold.value == whole.value
+    assert (whole.p, by_fold.p) == (2.0 ** (1 - SPEAKERS), 0.25)  # the least of eight, and of three
+    in_labels, in_predictions = extremes(some), extremes(some, "elor")
+    assert in_labels == extremes(scored)  # labels know no network
+    parts = {name: [] for name in ("group-0", "group-1", "group-2")}
+    one, other = (some.judged[head]["elor"] for head in ("valence", "arousal"))
+    for number, rows in enumerate(np.split(np.arange(SPEAKERS * EACH), SPEAKERS)):
+        distance = one.probabilities[rows] @ [2, 1, 0, 1, 2]
+        r = spearmanr(distance, other.probabilities[rows] @ np.arange(5)).statistic
+        parts[f"group-{number // 3}"].append(np.arctanh(r))
+    assert in_predictions.value == pytest.approx(np.tanh(np.mean([np.mean(part) for part in parts.values()])))
+
+
+def test_above_twenty_units_the_draws_bound_p(scored: Scored) -> None:
+    many = {
+        head: {
+            net: replace(one, speaker=(names := np.arange(len(one.truth)).astype(str)), fold=names)
+            for net, one in nets.items()
+        }
+        for head, nets in scored.judged.items()
+    }
+    assert replace(scored, judged=many, draws=99).smallest_p == 0.01
 
 
 def test_evenness_is_the_entropy_of_scipy() -> None:

@@ -13,10 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from elor.evaluation.intervals import speaker_interval
 from elor.explain import interventions
 from elor.explain.alterations import ALTERATIONS
 from elor.explain.effects import Units, curves, summarise, verdict
-from elor.explain.interventions import answers, inputs_of, intervene, normalised, plan, run, versions
+from elor.explain.interventions import answers, inputs_of, intervene, moved_mfcc, normalised, plan, run, versions
 from elor.explain.pauses import pauses
 from elor.features.mfcc import mfcc
 from elor.files import plain
@@ -116,6 +117,17 @@ def crest(signals: Tensor) -> Tensor:
     return signals.abs().max(1).values / signals.square().mean(1).sqrt()
 
 
+def padding(signals: Tensor) -> Tensor:
+    """Share of the slice behind its last sample that is not zero."""
+    return torch.tensor([1 - len(np.trim_zeros(signal.numpy(), "b")) / len(signal) for signal in signals])
+
+
+def tempo(signals: Tensor) -> Tensor:
+    """Minus the mean length of pauses, seconds: whatever speeds speech up raises it, whatever the padding."""
+    spans = [pauses(np.trim_zeros(signal.numpy(), "b")) for signal in signals]
+    return torch.tensor([-np.mean([stop - start for start, stop in some] or [0]) / 16_000 for some in spans])
+
+
 def linear(signals: Tensor) -> Tensor:
     return signals @ torch.sin(torch.arange(96_000, dtype=torch.float64) / 50)
 
@@ -129,7 +141,7 @@ def guess(signals: Tensor) -> Tensor:
 @pytest.fixture(scope="module")
 def planted(corpus, scratch) -> dict[str, dict]:
     """By cue and intervention the effect on the network that knows only this cue."""
-    cues = (level, brightness, interruptions, crest, linear)
+    cues = (level, brightness, interruptions, crest, linear, padding, tempo)
     models = {(cue.__name__, -1): Planted(cue) for cue in cues} | {(cue.__name__, 0): Planted(guess) for cue in cues}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(interventions, "_models", lambda job, sounds, device: models)
@@ -175,6 +187,47 @@ def test_a_network_that_counts_pauses_is_moved_by_their_number_alone(planted) ->
     assert verdicts(effects, "gain", "pause_lengthening", "time_stretch") == {"no effect found"}
 
 
+LENGTHENING = ("pause_insertion", "pause_removal", "pause_lengthening", "time_stretch")
+
+
+def test_a_network_that_sees_only_the_padding_has_no_effect_although_every_dose_moves_it(planted) -> None:
+    for name in LENGTHENING:
+        effect = planted["padding"][name]
+        assert effect["verdict"] == "no effect found", name
+        assert effect["slope"]["per_unit"] == pytest.approx(0.0, abs=1e-6)
+        altered = effect["slope"]["altered"]
+        assert not altered["low"] <= 0 <= altered["high"]  # without the control it would have been one
+        for dose, control in effect["length_control"].items():
+            assert control["change"] == pytest.approx(effect["doses"][dose]["change"], abs=2e-5)
+    insertion = planted["padding"]["pause_insertion"]["doses"]
+    assert insertion["4"]["change"] == pytest.approx(-4 * 4_800 / 96_000, abs=1e-5)
+
+
+def test_a_network_that_adds_up_energy_is_moved_by_no_change_of_length(planted) -> None:
+    """Slow speech has more of it, and a slice cut to the length of one without pauses has less."""
+    stretched = planted["level"]["time_stretch"]
+    assert stretched["slope"]["altered"]["per_unit"] < -3  # dB per rate; without the control it would be an effect
+    assert stretched["slope"]["altered"]["high"] < 0
+    assert abs(stretched["slope"]["per_unit"]) < 1
+    assert stretched["verdict"].startswith("undecided")
+    assert planted["level"]["pause_removal"]["length_control"]["1"]["change"] < -0.5
+    assert planted["level"]["pause_removal"]["verdict"] == ONLY_BESIDE
+    for name in ("pause_insertion", "pause_lengthening"):  # dB: the fades at the joints
+        assert all(abs(dose["change"]) < 0.05 for dose in planted["level"][name]["length_control"].values())
+        assert abs(planted["level"][name]["slope"]["per_unit"]) < 0.05
+
+
+def test_a_tempo_network_is_found_beyond_the_length(planted) -> None:
+    effects = planted["tempo"]
+    assert verdicts(effects, "time_stretch", "pause_removal") == {"raises"}
+    assert verdicts(effects, "pause_lengthening") == {"lowers"}
+    assert effects["pause_lengthening"]["slope"]["per_unit"] == pytest.approx(-1.0, abs=0.05)
+    assert effects["time_stretch"]["doses"]["0.8"]["change"] == pytest.approx(-0.1, abs=0.02)  # 0.4 s become 0.5 s
+    assert abs(effects["time_stretch"]["length_control"]["0.8"]["change"]) < 0.02
+    assert "cut or extended" in effects["time_stretch"]["text"]
+    assert "cut or extended" not in effects["gain"]["text"]
+
+
 def test_a_peak_network_is_lowered_by_limiting_at_equal_level(planted) -> None:
     assert verdicts(planted["crest"], "peak_limiting") == {"lowers"}
     assert verdicts(planted["crest"], "gain") == {"no effect found"}
@@ -204,7 +257,13 @@ def test_versions_are_the_slice_and_all_its_alterations_with_padding_left_zero()
     assert all(v.sound.shape == (96_000,) and not v.sound[90_000:].any() for v in some)
     doses = sum(len(alteration.doses) - 1 for alteration in ALTERATIONS.values())
     shams = sum(alteration.sham is not None for alteration in ALTERATIONS.values())
-    assert len(some) == 1 + doses + shams
+    controls = [v for v in some if v.length]
+    assert len(some) == 1 + doses + shams + len(controls)
+    assert {v.intervention for v in controls} == set(LENGTHENING)
+    for one in controls:  # in front of it stands its dose, of the same length
+        dose = some[[v is one for v in some].index(True) - 1]
+        assert (dose.intervention, dose.dose, dose.length) == (one.intervention, one.dose, False)
+        assert len(np.trim_zeros(dose.sound, "b")) == len(np.trim_zeros(one.sound, "b"))
     without = {v.intervention for v in versions(sound[:9_000], [1, 2])}  # nothing to lengthen or to take out
     assert without == {"", *ALTERATIONS} - {"pause_removal", "pause_lengthening"}
 
@@ -255,6 +314,8 @@ def test_every_number_stands_in_the_summary_and_no_slice_is_named(summary, corpu
                 finite = [dose for dose in ALTERATIONS[name].doses if np.isfinite(dose)]
                 assert list(effect["doses"]) == [f"{dose:g}" for dose in finite]
                 assert ("sham" in effect) == (ALTERATIONS[name].sham is not None)
+                assert ("length_control" in effect) == ("altered" in effect["slope"]) == (name in LENGTHENING)
+                assert list(effect.get("length_control", effect["doses"])) == list(effect["doses"])
                 assert effect["slope"]["untrained"][0] <= effect["slope"]["untrained"][1]
                 assert effect["text"].endswith(f"{effect['verdict']}.")
         table = curves(summary, network)
@@ -298,6 +359,8 @@ def test_units_are_speakers_or_with_grouped_folds_folds() -> None:
 
 
 SLOPE = {"per_unit": 0.2, "low": 0.1, "high": 0.3, "untrained": [-0.05, 0.1]}
+FALLING = {"per_unit": -0.2, "low": -0.3, "high": -0.1}
+ONLY_BESIDE = "undecided: seen only against its length control"
 UP, DOWN, EVEN = ({"change": change, "p": p} for change, p in ((0.2, 0.01), (-0.2, 0.01), (0.1, 0.2)))
 
 
@@ -306,7 +369,7 @@ UP, DOWN, EVEN = ({"change": change, "p": p} for change, p in ((0.2, 0.01), (-0.
     [
         ({}, (EVEN, EVEN), None, "raises"),
         ({}, (DOWN, UP), None, "raises"),
-        ({"per_unit": -0.2, "low": -0.3, "high": -0.1}, (UP, DOWN), None, "lowers"),
+        (FALLING, (UP, DOWN), None, "lowers"),
         ({"low": -0.1}, (EVEN, EVEN), None, "no effect found"),
         ({"low": -0.1}, (EVEN, UP), None, "undecided: single doses move it, but not in step with the dose"),
         ({"low": -0.1}, (UP, UP), None, "undecided: doses move it both ways"),
@@ -316,6 +379,11 @@ UP, DOWN, EVEN = ({"change": change, "p": p} for change, p in ((0.2, 0.01), (-0.
         ({}, (DOWN, UP), (0.3, 0.2, 0.4), "undecided: the processing alone moves it as far"),
         ({}, (DOWN, UP), (0.05, 0.01, 0.1), "raises"),
         ({}, (DOWN, UP), (0.3, -0.2, 0.8), "raises"),
+        ({"altered": {"low": 0.05, "high": 0.2}}, (DOWN, UP), None, "raises"),
+        ({"altered": {"low": -0.1, "high": 0.2}}, (DOWN, UP), None, ONLY_BESIDE),
+        ({"altered": {"low": -0.3, "high": -0.2}}, (DOWN, UP), None, ONLY_BESIDE),
+        (FALLING | {"altered": {"low": -0.2, "high": -0.1}}, (UP, DOWN), None, "lowers"),
+        (FALLING | {"altered": {"low": 0.1, "high": 0.2}}, (UP, DOWN), None, ONLY_BESIDE),
         ({"low": np.nan, "high": np.nan}, (EVEN, EVEN), None, "undecided: fewer than two speakers with such slices"),
     ],
 )
@@ -329,17 +397,108 @@ def test_doses_above_an_infinite_none_all_point_up() -> None:
     assert verdict(SLOPE, {"-30": DOWN, "0": UP}, None, none=-np.inf) == "undecided: doses move it both ways"
 
 
+SLICES = pd.DataFrame({"slice": list("abcd"), "speaker": list("FFGG"), "samples": 10})
+
+
+def responses(intervention: str, doses: tuple[float, ...], slopes: dict[tuple[str, int], float], **columns) -> list:
+    """Rows of two slices each of F and G: answers 2, 3, 2, 3 that rise with the dose, by a slope per fold and model."""
+    none = ALTERATIONS[intervention].none if intervention else 0.0
+    same = {"over": 0.0, "network": "elor", "answer": "arousal", "intervention": intervention, "length": False}
+    return [
+        same
+        | {"row": row, "fold": fold, "model": model, "dose": dose, "value": 2 + row % 2 + slope * (dose - none)}
+        | columns
+        for row, fold in enumerate("FFGG")
+        for (of, model), slope in slopes.items()
+        for dose in doses
+        if of == fold
+    ]
+
+
+def unaltered(slopes: dict[tuple[str, int], float]) -> list:
+    """The rows of the slices as they are."""
+    return [row | {"dose": np.nan} for row in responses("", (0.0,), slopes)]
+
+
+def both(trained: float, untrained: float) -> dict[tuple[str, int], float]:
+    """The same slope in both folds."""
+    return {(fold, model): slope for fold in "FG" for model, slope in ((-1, trained), (0, untrained))}
+
+
+GAINS, RATES = (-12.0, -6.0, 6.0, 12.0), (0.8, 0.9, 1.12, 1.25)
+
+
+def effect_of(name: str, rows: list, **learned) -> dict:
+    return summarise(pd.DataFrame(rows), SLICES, **learned)["networks"]["elor"][name]["heads"]["arousal"]
+
+
 def test_untrained_answers_are_stretched_to_the_trained_ones_spread() -> None:
     """A control network that answers the same at a tenth of the size is as sensitive as the trained one."""
-    rows = []
-    for fold, row in (("F", 0), ("F", 1), ("G", 2), ("G", 3)):
-        for model, size in ((-1, 1.0), (0, 0.1)):
-            one = {"row": row, "over": 0.0, "network": "elor", "model": model, "answer": "arousal", "fold": fold}
-            rows.append(one | {"intervention": "", "dose": np.nan, "value": size * (2 + row % 2)})
-            for dose in (-12.0, -6.0, 6.0, 12.0):
-                rows.append(one | {"intervention": "gain", "dose": dose, "value": size * (2 + row % 2 + dose / 10)})
-    slices = pd.DataFrame({"slice": list("abcd"), "speaker": list("FFGG"), "samples": 10})
-    effect = summarise(pd.DataFrame(rows), slices)["networks"]["elor"]["gain"]["heads"]["arousal"]
+    rows = unaltered(both(0.1, 0.1)) + responses("gain", GAINS, both(0.1, 0.1))
+    effect = effect_of("gain", [row | {"value": row["value"] * (0.1 if row["model"] == 0 else 1)} for row in rows])
     assert effect["slope"]["per_unit"] == pytest.approx(0.1)
     assert effect["slope"]["untrained"] == pytest.approx([0.1, 0.1])
     assert effect["verdict"] == "undecided: untrained networks do as much"
+
+
+def test_the_control_is_the_range_of_single_untrained_networks_not_of_their_means() -> None:
+    slopes = {("F", -1): 0.1, ("G", -1): 0.1, ("F", 0): 0.3, ("G", 0): -0.3, ("F", 1): -0.2, ("G", 1): 0.2}
+    effect = effect_of("gain", unaltered(slopes) + responses("gain", GAINS, slopes))
+    assert effect["slope"]["untrained"] == pytest.approx([-0.3, 0.3])  # their means over folds are 0
+    assert effect["verdict"] == "undecided: untrained networks do as much"
+
+
+def test_slope_p_and_untrained_range_are_of_the_difference_to_the_length_control() -> None:
+    slopes = {("F", -1): 0.5, ("G", -1): 0.7, ("F", 0): 0.1, ("G", 0): 0.3}
+    controls = {("F", -1): 0.2, ("G", -1): 0.2, ("F", 0): 0.2, ("G", 0): 0.2}
+    rows = unaltered(slopes) + responses("time_stretch", RATES, slopes)
+    effect = effect_of("time_stretch", rows + responses("time_stretch", RATES, controls, length=True))
+    assert effect["slope"]["per_unit"] == pytest.approx(0.4)
+    assert effect["slope"]["altered"]["per_unit"] == pytest.approx(0.6)
+    assert effect["slope"]["untrained"] == pytest.approx([-0.1, 0.1])
+    low, high = speaker_interval([0.3, 0.5])
+    assert (effect["slope"]["low"], effect["slope"]["high"]) == pytest.approx((low, high))
+    assert effect["doses"]["1.25"]["change"] == pytest.approx(0.6 * 0.25)
+    assert effect["length_control"]["1.25"]["change"] == pytest.approx(0.2 * 0.25)
+    assert "+0.180" in effect["text"]  # 0.4 over the span of 0.45
+    assert "the length alone +0.090" in effect["text"]
+
+
+def test_the_sentence_counts_the_units_that_have_slopes() -> None:
+    rows = unaltered(both(0.1, 0.0)) + responses("pause_removal", (0.5, 1.0), both(0.1, 0.0))
+    some = [row for row in rows if row["intervention"] == "" or row["fold"] == "F"]
+    assert ", 1 speakers;" in effect_of("pause_removal", some)["text"]
+    assert ", 2 speakers;" in effect_of("pause_removal", rows)["text"]
+
+
+@pytest.mark.parametrize("p", [0.0, 0.05, 0.0501, 0.8559])
+def test_the_sentence_of_a_head_that_has_not_learned_says_so(p: float) -> None:
+    rows = unaltered(both(0.1, 0.0)) + responses("gain", GAINS, both(0.1, 0.0))
+    said = effect_of("gain", rows, learned={"elor": {"arousal": p}})
+    ends = f"raises, but the head answers no better than permuted labels (p {p:.3f})." if p > 0.05 else ": raises."
+    assert said["text"].endswith(ends)
+    assert (said["learned_p"], said["verdict"]) == (p, "raises")
+    unknown = effect_of("gain", rows, learned={"elor": {"valence": p}, "lom": {"arousal": p}})
+    assert "learned_p" not in unknown
+    assert unknown["text"].endswith(": raises.")
+
+
+def test_the_spread_is_within_folds() -> None:
+    rows = unaltered({("F", -1): 0.0, ("G", -1): 0.0, ("F", 0): 0.0, ("G", 0): 0.0})
+    rows += responses("gain", GAINS, both(0.1, 0.0))
+    rows = [row | {"value": row["value"] + (9 if row["fold"] == "G" else 0)} for row in rows]
+    assert summarise(pd.DataFrame(rows), SLICES)["spread"] == {"elor": {"arousal": pytest.approx(np.sqrt(0.5))}}
+
+
+def test_gain_moves_the_first_of_the_mfccs_and_no_other(corpus, scratch) -> None:
+    found = moved_mfcc(jobs_of(corpus, ("elor", "lom")))
+    assert list(found) == ["lom"]
+    moved = found["lom"]["mfcc"]["gain"]["moved_sd"]
+    assert len(moved) == 26
+    assert max(moved[1:]) < 1e-3
+    sounds, supports = np.load(corpus[0] / "slices.npy"), corpus[1]["samples"]
+    frames = [1 + (support - 400) // 160 for support in supports]
+    first = [mfcc(torch.from_numpy(sounds[k : k + 1]))[0, 0, :n].double() for k, n in enumerate(frames)]
+    step = np.log(10 ** (24 / 10))  # the log energy rises by as much in every frame
+    assert moved[0] == pytest.approx(step / float(torch.cat(first).std(correction=0)), rel=1e-4)
+    assert moved_mfcc(jobs_of(corpus)) == {}

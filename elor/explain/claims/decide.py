@@ -5,8 +5,21 @@ pieces is null, so the largest p is a valid p of the whole (intersection-union t
 testing and acceptance sampling", Technometrics 24(4), 1982). A claim that falls by any one of k pieces is rejected at k
 times their smallest p (Bonferroni). Which of the two p is read depends on where the pieces point; as every p is
 two-sided, half of it bounds each kind of error, and the sum keeps the level. Holm then corrects over all claims that
-were declared confirmatory, those that turn out undecidable included: the family-wise error over the table stays below
-the level whatever depends on what.
+were declared confirmatory, those that turn out to lack a piece included, whatever depends on what.
+
+Not every look has a p that may be used so. A trend of prototypes has Page's, but networks of the folds share most of
+their training slices, and where chance alone is at work that p is at most 0.05 a quarter to half of the time; a rank
+among 20 untrained networks is valid but cannot be below 2/21, which no correction survives (`elor.explain.trends`).
+Such a look is a *condition*: it can stop a claim, or a contradiction, by not pointing the same way, and never adds
+proof. Hence three kinds of claims, told apart in every row:
+
+- *in the family*: decided by the p of its tests, where all its conditions point the same way. The family-wise error is
+  that of the tests' hypotheses: that an alteration of real speech does nothing to the label, say. That prototypes
+  show the same trend is a further hurdle, whose own rate of error is not corrected.
+- *exploratory*: conditions only. It is asserted by the rule of its look, has no p, and no error rate is promised:
+  where labels are random and prototypes look as the paper says all the same, one of three is asserted in a tenth of
+  all runs (whenever scores pass for learned, one head in twenty each), and some claim of the family in 0.6 %.
+- *measured*: a property of a computation, in which chance has no part, and there is nothing to test.
 """
 
 from __future__ import annotations
@@ -44,12 +57,13 @@ class Evidence:
     Attributes:
         text: what was found, with its numbers, as a clause of a sentence.
         points: +1 with the claim, -1 against it, 0 no further than its untrained control does.
-        p: two-sided; None for a look that can withhold its support but gives none of its own.
+        p: two-sided; None for a condition, which can withhold its support but gives no proof of its own.
         given: p of what the look presupposes, without which it may prove nothing.
         value: the number found.
         control: what the number is compared with, in words.
         control_value: the same as a number.
         unmet: why nothing may be concluded from it, if that is so.
+        instead: of a look that points nowhere, what is said where "not distinguishable from untrained" would be wrong.
     """
 
     text: str
@@ -60,11 +74,14 @@ class Evidence:
     control_value: float | None = None
     given: float = 0.0
     unmet: str = ""
+    instead: str = ""
 
     @property
     def proof(self) -> float:
-        """The p at which it may be read as proof of anything: 1 where there is none."""
-        return max(self.given, self.p) if self.p is not None and np.isfinite(self.p) else 1.0
+        """The p up to which it stands in nobody's way: of a condition that of what it presupposes, else its own too."""
+        if self.p is None:
+            return self.given
+        return max(self.given, self.p) if np.isfinite(self.p) else 1.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +90,7 @@ class Lean:
 
     Attributes:
         towards: the verdict that is possible.
-        p: its p; of a verdict that asserts nothing, the p that stood in the way.
+        p: its p, None where there are conditions only; of a verdict that asserts nothing, the p that stood in the way.
         reason: why nothing is asserted; of a lean that asserts, what the evidence does.
         otherwise: the verdict if p does not survive the correction.
     """
@@ -117,9 +134,9 @@ def settle(
 
     Args:
         leans: one per claim.
-        confirmatory: which claims are in the family; the others are never asserted.
+        confirmatory: which claims are in the family; the others stay as they lean.
         level: of the family-wise error.
-        smallest: p that the corpus' speakers allow at all.
+        smallest: p that the corpus' speakers, or folds, allow at all.
 
     Returns:
         Per claim its final lean, and the p after Holm; None outside the family and where nothing was to be asserted.
@@ -130,24 +147,21 @@ def settle(
     corrected = dict(zip(family, holm(p), strict=True))
     hopeless = smallest * len(family) > level
     return [
-        (
-            _final(lean, corrected.get(index), len(family), level, hopeless),
-            corrected.get(index) if lean.asserts else None,
-        )
+        (_final(lean, corrected[index], len(family), level, hopeless), corrected[index] if lean.asserts else None)
+        if index in corrected
+        else (lean, None)
         for index, lean in enumerate(leans)
     ]
 
 
-def _final(lean: Lean, p: float | None, claims: int, level: float, hopeless: bool) -> Lean:
+def _final(lean: Lean, p: float, claims: int, level: float, hopeless: bool) -> Lean:
     """The lean itself if it asserts nothing or its corrected p allows it; else what is left of it."""
-    if not lean.asserts or (p is not None and p <= level):
+    if not lean.asserts or p <= level:
         return lean
     if lean.otherwise is Verdict.indistinct:
         return Lean(Verdict.indistinct, lean.p)
-    if p is None:
-        return Lean(Verdict.undecided, lean.p, f"{lean.reason}, but it was not declared for a test")
     chance = f"no further than chance may among {claims} claims (Holm p {p:.3f})"
-    few = ", and so few speakers allow no smaller p" if hopeless else ""
+    few = ", and so few speakers or folds allow no smaller p" if hopeless else ""
     return Lean(Verdict.undecided, lean.p, f"{lean.reason}, but {chance}{few}")
 
 
@@ -157,13 +171,23 @@ def _with(pieces: Sequence[Evidence]) -> Lean:
         return Lean(Verdict.indistinct, max((piece.p for piece in stale if piece.p is not None), default=None))
     if any(piece.points < 0 for piece in pieces):
         return Lean(Verdict.undecided, None, "the pieces of evidence disagree")
-    p = max((piece.proof for piece in pieces if piece.p is not None), default=1.0)
-    return Lean(Verdict.holds, p, "the evidence points with it")
+    tested = any(piece.p is not None for piece in pieces)
+    return Lean(Verdict.holds, max(piece.proof for piece in pieces) if tested else None, "the evidence points with it")
 
 
 def _against(pieces: Sequence[Evidence]) -> Lean:
-    """Possibly `contradicted`, at the smallest p of those that point against, times the number of all that could."""
-    p = min(1.0, len(pieces) * min(piece.proof for piece in pieces if piece.points < 0))
-    points = {piece.points for piece in pieces}
+    """Possibly `contradicted`, at the smallest p of the tests that point against, times the number of all tests.
+
+    Conditions must point against the claim too; where one does not, nothing is asserted.
+    """
+    conditions, tests = [piece for piece in pieces if piece.p is None], [p for p in pieces if p.p is not None]
+    against = [piece.proof for piece in tests if piece.points < 0]
+    if any(piece.points >= 0 for piece in conditions) or (tests and not against):
+        if any(piece.points > 0 for piece in pieces):
+            return Lean(Verdict.undecided, None, "the pieces of evidence disagree")
+        return Lean(Verdict.indistinct)
+    presupposed = max((piece.proof for piece in conditions), default=0.0)
+    p = max(presupposed, min(1.0, len(tests) * min(against))) if tests else None
+    points = {piece.points for piece in tests}
     reason = "the evidence points both ways" if 1 in points else "the evidence points against it"
     return Lean(Verdict.contradicted, p, reason, Verdict.indistinct if 0 in points else Verdict.undecided)

@@ -7,16 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from elor.explain.claims.claim import Claim, Facts, Look
 from elor.explain.claims.decide import LEVEL, SAYS, Evidence, Lean, Missing, Verdict, settle
-from elor.explain.claims.table import CLAIMS, Claim, Facts
+from elor.explain.claims.table import CLAIMS
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The evidence on a claim, and what was not to be had."""
+    """The evidence on a claim, and what was not to be had.
+
+    Attributes:
+        pieces: what the looks found.
+        missing: why some found nothing.
+        first: the first look's piece, which gives the row its number; None if that look found nothing.
+        beside: what else is told.
+    """
 
     pieces: tuple[Evidence, ...]
     missing: tuple[str, ...]
+    first: Evidence | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def unmet(self) -> str:
@@ -32,7 +42,7 @@ def claims(
     Args:
         facts: what the stages before have found.
         declared: the claims.
-        shuffled: whether the labels were shuffled within speakers, which makes the table its own control.
+        shuffled: whether the labels were shuffled within speakers: a control of the claims that this voids.
         level: family-wise error.
 
     Returns:
@@ -53,16 +63,28 @@ def claims(
 
 def gather(claim: Claim, facts: Facts) -> Gathered:
     """Look at everything that a claim is decided by."""
-    pieces: list[Evidence] = []
-    missing: list[str] = []
-    for look in claim.looks:
-        try:
-            found = look(facts)
-        except Missing as reason:
-            missing.append(str(reason))
-            continue
-        pieces += [found] if isinstance(found, Evidence) else found
-    return Gathered(tuple(pieces), tuple(dict.fromkeys(missing)))
+    looked = [_look(look, facts) for look in claim.looks]
+    pieces = tuple(piece for found in looked if not isinstance(found, Missing) for piece in found)
+    missing = tuple(dict.fromkeys(str(found) for found in looked if isinstance(found, Missing)))
+    first = None if isinstance(looked[0], Missing) else looked[0][0]
+    return Gathered(pieces, missing, first, tuple(told for look in claim.beside for told in _told(look, facts)))
+
+
+def _look(look: Look, facts: Facts) -> Sequence[Evidence] | Missing:
+    """What a look finds, at least one piece, or why it finds nothing."""
+    try:
+        found = look(facts)
+    except Missing as reason:
+        return reason
+    return [found] if isinstance(found, Evidence) else found
+
+
+def _told(look: Look, facts: Facts) -> list[str]:
+    """What a look has to tell that decides nothing."""
+    found = _look(look, facts)
+    if isinstance(found, Missing):
+        return [str(found)]
+    return [f"{piece.text}, but {piece.unmet}" if piece.unmet else piece.text for piece in found]
 
 
 def lean(claim: Claim, found: Gathered) -> Lean:
@@ -79,7 +101,7 @@ def lean(claim: Claim, found: Gathered) -> Lean:
 
 def row(claim: Claim, found: Gathered, final: Lean, p_holm: float | None) -> dict[str, Any]:
     """One row of metrics/claims.json."""
-    first = found.pieces[0] if found.pieces else None
+    first = found.first
     return {
         "id": claim.id,
         "group": claim.group,
@@ -94,6 +116,7 @@ def row(claim: Claim, found: Gathered, final: Lean, p_holm: float | None) -> dic
         "p": final.p,
         "p_holm": p_holm,
         "confirmatory": claim.confirmatory,
+        "nulled": claim.nulled,
         "verdict": final.towards.value,
         "reason": final.reason,
         "text": sentence(claim, found, final, p_holm),
@@ -103,16 +126,19 @@ def row(claim: Claim, found: Gathered, final: Lean, p_holm: float | None) -> dic
 def sentence(claim: Claim, found: Gathered, final: Lean, p_holm: float | None) -> str:
     """What a reader can quote: the claim, the verdict, and the numbers behind it."""
     paper = f" (paper: {claim.paper:.2f})" if isinstance(claim.paper, float) else ""
-    corrected = "" if p_holm is None else f" (Holm p {p_holm:.3f})"
+    untested = f" ({claim.untested})" if claim.untested else ""
+    corrected = untested if p_holm is None else f" (Holm p {p_holm:.3f})"
+    instead = next((piece.instead for piece in found.pieces if piece.instead), "is not distinguishable from untrained")
     opening = {
         Verdict.holds: f"That {claim.claim}{paper} holds{corrected}",
         Verdict.contradicted: f"That {claim.claim}{paper} is contradicted{corrected}",
-        Verdict.indistinct: f"That {claim.claim}{paper} is not distinguishable from untrained",
-        Verdict.undecided: f"Whether {claim.claim}{paper} is undecided, as {final.reason}",
+        Verdict.indistinct: f"That {claim.claim}{paper} {instead}{untested}",
+        Verdict.undecided: f"Whether {claim.claim}{paper} is undecided{untested}, as {final.reason}",
     }[final.towards]
     texts = [piece.text for piece in found.pieces]
     if final.towards is Verdict.indistinct:  # what stands in the way comes first
         texts = [piece.text for piece in found.pieces if piece.points == 0]
         texts += [f"yet {piece.text}" for piece in found.pieces if piece.points]
     link = "; found: " if final.towards is Verdict.undecided else ": "
-    return f"{opening}{link}{'; '.join(texts)}." if texts else f"{opening}."
+    beside = f" Beside it: {'; '.join(found.beside)}." if found.beside else ""
+    return (f"{opening}{link}{'; '.join(texts)}." if texts else f"{opening}.") + beside

@@ -1,9 +1,11 @@
-"""Pieces of evidence from predictions and ratings: paired tests over speakers that `evaluate` does not print.
+"""Pieces of evidence from predictions and ratings: paired tests over units that `evaluate` does not print.
 
-A score is a function of tallies that add up over speakers (`elor.evaluation`), so every difference of scores has a
-jackknife interval over speakers and a sign-flip p: exact, by exchange, where the two sides could change places (two
-networks on the same slices, two raters of the same utterances), and of the jackknife's pseudo-values where they could
-not (two heads, two kinds of score).
+A unit is a speaker; in corpora whose folds hold several speakers it is the fold, since these share a network and count
+as one observation of what networks can do. A score is a function of tallies that add up over units (`elor.evaluation`),
+so every difference of scores has a jackknife interval over units and a sign-flip p: exact, by exchange, where the two
+sides could change places (two networks on the same slices, two raters of the same utterances), and of the jackknife's
+pseudo-values where they could not (two heads, two kinds of score). Where no network is concerned, in labels and
+ratings, a unit is always a speaker.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from scipy.stats import rankdata
 
-from elor.evaluation.comparisons import difference_interval, exchange, sign_flip
+from elor.evaluation.comparisons import EXACT_UP_TO, difference_interval, exchange, sign_flip
 from elor.evaluation.continuous import ccc
 from elor.evaluation.intervals import NOWHERE, Statistic, jackknife, speaker_interval
 from elor.evaluation.recall import Array, ratio, uar, war
@@ -32,7 +34,7 @@ FEWEST = 50
 
 
 class Difference(NamedTuple):
-    """A difference of two scores, with its interval over speakers and a two-sided p."""
+    """A difference of two scores, with its interval over units and a two-sided p."""
 
     value: float
     low: float
@@ -50,7 +52,7 @@ class Scored:
         rater: whose ratings are the labels.
         classes: of a dimension.
         confidence: of intervals.
-        draws: random sign patterns above 20 speakers.
+        draws: random sign patterns above 20 units.
         seed: of those.
     """
 
@@ -64,16 +66,23 @@ class Scored:
 
     @property
     def smallest_p(self) -> float:
-        """The smallest p of a sign-flip test over the speakers that were predicted; 1 without any."""
+        """The smallest p of a sign-flip test over the units that were predicted; 1 without any."""
         judged = [one for networks in self.judged.values() for one in networks.values()]
-        return 2.0 ** (1 - len(np.unique(judged[0].speaker))) if judged else 1.0
+        count = len(np.unique(units(judged[0]))) if judged else 1
+        return 2.0 ** (1 - count) if count <= EXACT_UP_TO else 1 / (self.draws + 1)
+
+
+def units(judged: Judged) -> NDArray:
+    """What is independent: the speaker of every row, or its fold where any fold tests several speakers, (rows,)."""
+    pairs = np.unique(np.stack([judged.fold, judged.speaker]).astype(str), axis=1)
+    return judged.speaker if len(np.unique(pairs[0])) == pairs.shape[1] else judged.fold
 
 
 def better(scored: Scored, heads: Sequence[str], one: str, other: str) -> Evidence:
     """One network's pooled score exceeds another's, in the mean over heads.
 
     Raises:
-        Missing: if a head or network was not predicted, or there is one speaker only.
+        Missing: if a head or network was not predicted, or there is one unit only.
     """
     a, b = (_tallies(scored, heads, (network,)) for network in (one, other))
     name, score = _score(scored, heads)
@@ -112,22 +121,28 @@ def extremes(scored: Scored, network: str | None = None) -> Evidence:
     """The distance of valence from the middle correlates with arousal: Spearman's r per speaker.
 
     Args:
-        network: in its predictions; None: in the labels.
+        network: in its predictions, which describes it and is no test: heads on the same convolutions correlate
+            whatever they have learned. None: in the labels.
+
+    Raises:
+        Missing: if a head or network was not predicted, or fewer than two speakers have an r.
     """
     judged = [_of(scored, head, network or _networks(scored, head)[0]) for head in ("valence", "arousal")]
     valence, arousal = (one.truth if network is None else one.value for one in judged)
     distance, speaker = np.abs(valence - (scored.classes - 1) / 2), judged[0].speaker
     if network is not None and (shares := judged[0].probabilities) is not None:
         distance = shares @ np.abs(np.arange(scored.classes) - (scored.classes - 1) / 2)
-    z = np.array([fisher(pearson(*map(rankdata, (distance[s], arousal[s])))) for s in _rows(speaker)])
-    z = z[np.isfinite(z)]
+    rows = _rows(speaker)
+    each = pd.Series([fisher(pearson(*map(rankdata, (distance[s], arousal[s])))) for s in rows])
+    unit = speaker if network is None else units(judged[0])
+    z = each.groupby([unit[s[0]] for s in rows]).mean().dropna().to_numpy()
     _enough(len(z))
-    interval = np.tanh(speaker_interval(z, scored.confidence))
-    p = sign_flip(z, scored.draws, scored.seed).p
-    test = Difference(float(np.tanh(z.mean())), float(interval[0]), float(interval[1]), p)
-    where = "the labels" if network is None else f"{TITLES[network]}'s predictions"
-    text = f"in {where} Spearman's r is {test.value:+.2f} [{test.low:+.2f}, {test.high:+.2f}] ({p_text(test.p)})"
-    return Evidence(text, 1 if test.value > 0 else -1, test.p, test.value, "no correlation", 0.0)
+    low, high = np.tanh(speaker_interval(z, scored.confidence))
+    r, p = float(np.tanh(z.mean())), sign_flip(z, scored.draws, scored.seed).p
+    where = f"the labels Spearman's r is {r:+.2f} [{low:+.2f}, {high:+.2f}] ({p_text(p)})"
+    if network is not None:
+        where = f"{TITLES[network]}'s predictions, as a description, it is {r:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return Evidence(f"in {where}", 1 if r > 0 else -1, p if network is None else None, r, "no correlation", 0.0)
 
 
 def balance(scored: Scored) -> list[Evidence]:
@@ -149,7 +164,7 @@ def balance(scored: Scored) -> list[Evidence]:
 
 
 def exchanged(a: NDArray, b: NDArray, statistic: Statistic, scored: Scored) -> Difference:
-    """A difference between two sides that could change places, speaker by speaker; tallies of (speakers, ...)."""
+    """A difference between two sides that could change places, unit by unit; tallies of (units, ...)."""
     _enough(len(a))
     value = float(statistic(a.sum(0)) - statistic(b.sum(0)))
     low, high = difference_interval(a, b, statistic, scored.confidence)
@@ -157,10 +172,10 @@ def exchanged(a: NDArray, b: NDArray, statistic: Statistic, scored: Scored) -> D
 
 
 def paired(tallies: NDArray, statistic: Statistic, scored: Scored) -> Difference:
-    """A difference within the same speakers, by the jackknife's pseudo-values n T - (n - 1) T_(-s).
+    """A difference within the same units, by the jackknife's pseudo-values n T - (n - 1) T_(-s).
 
     Args:
-        tallies: one per speaker, (speakers, ...).
+        tallies: one per unit, (units, ...).
         statistic: the difference, as a function of a sum of tallies.
         scored: says confidence, draws and seed.
     """
@@ -198,9 +213,9 @@ def _cells(table: pd.DataFrame, speakers: NDArray, classes: int) -> NDArray:
 
 
 def _tallies(scored: Scored, heads: Sequence[str], networks: Sequence[str]) -> NDArray:
-    """Per speaker, network and head what scores are made of, (speakers, networks, heads, ...)."""
+    """Per unit, network and head what scores are made of, (units, networks, heads, ...)."""
     judged = [[_of(scored, head, network) for head in heads] for network in networks]
-    return np.stack([np.stack([one.tallies(one.speaker) for one in row], axis=1) for row in judged], axis=1)
+    return np.stack([np.stack([one.tallies(units(one)) for one in row], axis=1) for row in judged], axis=1)
 
 
 def _of(scored: Scored, head: str, network: str) -> Judged:
@@ -226,9 +241,9 @@ def _rows(speaker: NDArray) -> list[NDArray]:
     return [np.flatnonzero(speaker == name) for name in np.unique(speaker)]
 
 
-def _enough(speakers: int) -> None:
-    if speakers < 2:
-        raise Missing("there are fewer than two speakers with a value")
+def _enough(count: int) -> None:
+    if count < 2:
+        raise Missing("there are fewer than two speakers, or folds of them, with a value")
 
 
 def _evidence(text: str, test: Difference, value: float, control: str, control_value: float) -> Evidence:

@@ -1,0 +1,110 @@
+"""Pieces of evidence from saliency maps, from occlusion, and from silencing parts of the input."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from elor.explain.claims.decide import Evidence, Missing
+from elor.explain.claims.evidence import UNDECIDED, Measured, Tree, number, p_text, section, side, why
+
+HEADS = "heads untrained"
+"""The control whose convolutions are trained."""
+
+ONE = "one speaker's network on all slices "
+
+
+def above_untrained(measured: Measured, method: str, pair: str) -> Evidence:
+    """r of a pair of maps, every fold's network on its own test slices, against untrained networks.
+
+    Its numbers are those of the reading that decides, as its p is; what the paper computed stands in brackets.
+    """
+    found = _pair(measured, method, pair)
+    contrast = section(found, "readings", found["decisive"], "contrast")
+    low, high, p = (number(contrast, pair, key) for key in ("low", "high", "p"))
+    own, untrained = _own(found, pair), _controlled(found, pair, "untrained")
+    text = f"mean r of {_named(pair)} is {own:.2f}, in untrained networks {untrained:.2f} ({p_text(p)}"
+    text += f"{_as_the_paper(measured, method, pair)})"
+    return Evidence(text, side(low, high), p, own, "untrained networks", untrained)
+
+
+def above_untrained_heads(measured: Measured, method: str, pair: str) -> Evidence:
+    """The same against trained convolutions under untrained heads: r that is no higher is none of the heads' doing.
+
+    An r that is lower does not contradict that the map follows the amplitude; it supports it as little as an equal one.
+    """
+    found = _pair(measured, method, pair)
+    low, high, p = (number(found, pair, "controls", HEADS, "contrast", key) for key in ("low", "high", "p"))
+    own, control = _own(found, pair), _controlled(found, pair, HEADS)
+    where = side(low, high)
+    than = ("not distinguishable from", "higher than", "no higher than its control: lower than")[where]
+    text = f"r of {_named(pair)}, {own:.2f}, is {than} the {control:.2f} of untrained heads on the trained convolutions"
+    instead = "finds no support beyond its control" if where < 0 else ""
+    return Evidence(f"{text} ({p_text(p)})", max(where, 0), p, own, HEADS, control, instead=instead)
+
+
+def above_class_swap(measured: Measured, method: str, pair: str) -> Evidence:
+    """Two heads' maps are as alike as one head's maps of two classes; a look that can only withhold its support."""
+    found = _pair(measured, method, pair)
+    low, high, p = (number(found, pair, "controls", "class swap", "contrast", key) for key in ("low", "high", "p"))
+    r = _controlled(found, pair, "class swap")
+    if side(low, high) < 0:
+        return Evidence(
+            f"their maps differ more than those of two classes of one head, whose r is {r:.2f} ({p_text(p)})", -1, p
+        )
+    return Evidence(f"their maps differ no more than those of two classes of one head, whose r is {r:.2f}", 1)
+
+
+def overlapping(measured: Measured) -> Evidence:
+    """Two heads' top occlusion windows overlap more than chance, and more than in untrained networks."""
+    trained, untrained = (section(measured.saliency, "overlap", model) for model in ("trained", "untrained"))
+    share, control = (number(model, "overlap", "overlap") for model in (trained, untrained))
+    low, high, p = (number(trained, "overlap", "over chance", key) for key in ("low", "high", "p"))
+    reach = number(untrained, "overlap", "over chance", "high")
+    points = -1 if high < 0 else int(low > reach)
+    text = f"the most occlusion-sensitive tenths overlap by {share:.2f} (Jaccard), in untrained networks {control:.2f}"
+    return Evidence(f"{text}, by chance {number(trained, 'overlap', 'chance'):.2f} ({p_text(p)})", points, p)
+
+
+def loudest_first(measured: Measured, head: str) -> Evidence:
+    """Silencing the loudest 50-ms segments lowers the answer more than silencing any."""
+    test = section(measured.saliency, "erasure", head, "loudest", "deletion", "over random")
+    difference, p = (number(test, f"erasure.{head}", key) for key in ("difference", "p"))
+    than = "more" if difference > 0 else "less"
+    text = (
+        f"without the loudest segments the {head} logit falls by {abs(difference):.3f} {than} than without random ones"
+    )
+    return Evidence(f"{text} ({p_text(p)})", 1 if difference > 0 else -1, p, difference, "random order", 0.0)
+
+
+def _pair(measured: Measured, method: str, pair: str) -> Tree:
+    found = section(measured.saliency, "own", method, pair)
+    if str(found.get("verdict", "")).startswith(UNDECIDED):
+        raise Missing(f"r of {_named(pair)} is undecided ({why(found)})")
+    return found
+
+
+def _own(found: Tree, pair: str) -> float:
+    """r of the trained networks, in the reading that decides."""
+    return number(found, pair, "readings", found["decisive"], "trained", "r")
+
+
+def _controlled(found: Tree, pair: str, control: str) -> float:
+    """The same of a control."""
+    return number(found, pair, "controls", control, "readings", found["decisive"], "r")
+
+
+def _as_the_paper(measured: Measured, method: str, pair: str) -> str:
+    """The means over slices, padding included, that the paper prints, as far as there are any; no layer has padding."""
+    parts = []
+    paths = {"": ("own", "as_the_paper"), "untrained ": ("own", "untrained"), ONE: ("exemplary", "as_the_paper")}
+    for name, (role, key) in paths.items() if "~" in pair else ():
+        with suppress(Missing):
+            parts.append(f"{name}{number(measured.saliency, pair, role, method, pair, key):.2f}")
+    return f"; as the paper computes it, with the padding: {', '.join(parts)}" if parts else ""
+
+
+def _named(pair: str) -> str:
+    one, _, other = pair.partition("~")
+    if not other:
+        return f"the two heads' gradients at the {one} layer"
+    return f"{one} map and {'input' if other == 'input' else f'{other} map'}"
