@@ -76,7 +76,7 @@ def _claim(row: Mapping[str, Any]) -> str:
     words = [f"Paper, {row['where']}" + (f": \u201c{paper}\u201d" if isinstance(paper, str) else "")]
     if row.get("reason"):
         words.append(f"Here: {row['reason']}")
-    kind = "declared beforehand" if row.get("confirmatory") else "exploratory"
+    kind = "declared beforehand" if row.get("confirmatory") else "outside the family that Holm corrects over"
     why = [row.get("text", ""), f"Decided by {row.get('test', '')} ({kind})."]
     cells = {
         "Paper": number(None if isinstance(paper, str) else paper),  # its words stand with the claim

@@ -132,7 +132,9 @@ def test_faulty_files_are_refused_with_their_rows(manifest: Path, tmp_path: Path
     faults = {
         "1 slices are missing; predict them too: 01_0_0.": good.iloc[1:],
         "2 slices are given more than once; keep one row each: 01_0_0, 01_1_0.": pd.concat([good, good.iloc[:2]]),
-        "1 slices are unknown to the corpus; remove them: 09_0_0.": pd.concat([good, good.iloc[:1].assign(slice="09_0_0")]),
+        "1 slices are unknown to the corpus; remove them: 09_0_0.": pd.concat(
+            [good, good.iloc[:1].assign(slice="09_0_0")]
+        ),
         "1 rows are with a `valence` that is no class; give an integer 0..2: 01_1_0.": good.assign(
             valence=good["valence"].where(good["slice"] != "01_1_0", 7)
         ),
