@@ -148,7 +148,7 @@ def controls(saliency: Mapping[str, Any], role: str, reading: str) -> Figure:
                 label = "partly untrained" if mark["name"].startswith("heads") else mark["name"]
                 _interval(axes, place, mark, colour, shape, filled, None if label in known else label)
                 known[label] = None
-        axes.set_yticks(range(len(rows)), [f"{_pair(row['pair'])}: {METHODS[row['method']]}" for row in rows])
+        axes.set_yticks(range(len(rows)), [f"{row['what']}: {METHODS[row['method']]}" for row in rows])
         axes.set(xlabel="r", xlim=(-1.02, 1.02), ylim=(len(rows) - 0.4, -0.6))
         axes.grid(True, axis="x")
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -264,11 +264,6 @@ def _control_mark(name: str) -> tuple[str, str, bool]:
     if name == "paper":
         return PAPER
     return CONTROL_MARKS.get(name, PARTLY)
-
-
-def _pair(pair: str) -> str:
-    one, other = pair.split("~")
-    return f"{one} map, {'waveform' if other == 'input' else f'{other} map'}"
 
 
 def _frame(place: int) -> Rectangle:

@@ -96,7 +96,8 @@ def controls(saliency: Mapping[str, Any], role: str, reading: str) -> list[dict[
     A method keeps the reading it has (occlusion has windows, not samples) and says which.
 
     Returns:
-        Rows with pair, method, reading, verdict, paper (its number or None) and marks: name, value, low, high, n.
+        Rows with pair, what (the pair in words), method, reading, verdict, paper (its number or None) and marks: name,
+        value, low, high, n.
     """
     rows = []
     by_method = saliency.get(role, {})
@@ -114,9 +115,17 @@ def controls(saliency: Mapping[str, Any], role: str, reading: str) -> list[dict[
                 marks.append(_correlated(name, control["readings"][own]))
         verdict = entry["readings"][own]["contrast"]["verdict"]
         paper = entry["paper"] if own in ("padded", "signed") else None
-        row = {"pair": pair, "method": method, "reading": own, "verdict": verdict, "paper": paper, "marks": marks}
-        rows.append(row)
+        row = {"pair": pair, "what": _what(pair), "method": method, "reading": own, "verdict": verdict}
+        rows.append(row | {"paper": paper, "marks": marks})
     return rows
+
+
+def _what(pair: str) -> str:
+    """What is correlated, in words; a pair without two sides is the two heads at the flattened layer."""
+    one, _, other = pair.partition("~")
+    if not other:
+        return f"the heads' gradients, {one} layer"
+    return f"{one} map, {'waveform' if other == 'input' else f'{other} map'}"
 
 
 def doses(network: Mapping[str, Any]) -> list[dict[str, Any]]:

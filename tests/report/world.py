@@ -122,6 +122,8 @@ class World:
         write_table(pd.DataFrame(rows), self.data / "saliency" / "correlations.csv")
         pairs = [f"{head}~input" for head in self.heads] + ["~".join(self.heads)] * (count > 1)
         own = {method: {pair: self._pair(method) for pair in pairs} for method in (*METHODS, "occlusion")}
+        if count > 1:
+            own["gradient"]["flattened"] = self._pair("gradient")
         exemplary = {method: {pair: self._pair(method) for pair in pairs} for method in METHODS[:2]}
         write_json(self.metrics / "saliency.json", {"own": own, "exemplary": exemplary})
 

@@ -54,9 +54,8 @@ const drawings = {
   controls(place) {
     const rows = data.controls[find("#pick-role").value][find("#pick-reading").value].map((row) => {
       const marks = row.marks.concat(defined(row.paper) ? [{ name: "paper", value: row.paper }] : []);
-      const [one, other] = row.pair.split("~");
       return {
-        label: `${one} map, ${other === "input" ? "waveform" : `${other} map`}: ${data.methods[row.method]}`,
+        label: `${row.what}: ${data.methods[row.method]}`,
         marks: marks.map((mark) => {
           const [kind, hue, filled] = look(CONTROL_LOOK, mark.name, partly);
           return { ...mark, kind, hue, filled, title: `${mark.name}: ${withInterval(mark)}` };
