@@ -156,8 +156,7 @@ def search(
         return Result(base, no_trials())
     history = generate_trials_to_calculate([{d.label: d.default for d in searched}])
     domain = Domain(lambda point: 0.0, {d.label: d.expression for d in searched})
-    # the first round is drawn without knowledge: after one or two trials TPE would stay beside the default
-    propose = partial(tpe.suggest, n_startup_jobs=max(round_size, min(RANDOM_AT_MOST, evaluations // 3)))
+    propose = partial(tpe.suggest, n_startup_jobs=min(RANDOM_AT_MOST, max(1, evaluations // 3)))
     rows: list[dict[str, Any]] = []
     done: list[Trial] = []
     for number in range(math.ceil(evaluations / round_size)):

@@ -30,7 +30,7 @@ class Claim:
         group: saliency, prototypes, scores or corpus.
         claim: completes "that ...".
         where: in the paper.
-        paper: the paper's number, or its words.
+        paper: the paper's number, or its words exactly (`...` where some are left out).
         test: what decides it, in words.
         looks: the same as functions; the first gives the row its number.
         rule: how the looks combine.

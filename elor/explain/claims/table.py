@@ -114,7 +114,7 @@ SALIENCY = (
         group="saliency",
         claim="the louder a part is, the more it weighs in the prediction of both dimensions",
         where="Data-driven visualizations",
-        paper="the louder a phoneme is perceived, the more influence it has",
+        paper="the louder a phoneme is perceived relative to the complete signal, the more influence it has",
         test="for both heads: the map against its controls, gain on real slices, deletion of loud segments",
         looks=tuple(
             look
@@ -145,7 +145,7 @@ SALIENCY = (
         group="saliency",
         claim="both MLPs rely on the same features of the CNN",
         where="Data-driven visualizations",
-        paper="mainly the same parts of the learned representations",
+        paper="mainly on the same parts of the learned representations",
         test="both heads' gradients at the flattened layer, against untrained networks and class swap within a head",
         looks=(
             _within("elor", HEADS, above_untrained, "gradient", FLATTENED),
@@ -157,7 +157,7 @@ SALIENCY = (
         group="saliency",
         claim="the amplitude of the signal is absent from MFCCs",
         where="Data-driven visualizations",
-        paper="relevant information which is not represented in the MFCCs used for the LoM network",
+        paper="relevant information, which is not represented in the MFCC representation used for the LoM network",
         test="gain on real slices moves no coefficient by more than 0.1 standard deviations over slices",
         looks=(lambda facts: moved(facts.measured, "lom", "mfcc", "gain"),),
         untested=MEASURED,
@@ -217,7 +217,7 @@ PROTOTYPES = (
     _prototype(
         "valence-extremes-frequencies",
         "extreme valence goes with high frequencies",
-        "an extreme value if the signal contains high frequencies",
+        "an extreme value ... if the signal contains high frequencies",
         f"{TREND}: spectral centroid against |label - 2|",
         _trend("valence", "centroid_hz", "extreme", "up"),
         untested=EXPLORATORY,
@@ -225,7 +225,7 @@ PROTOTYPES = (
     _prototype(
         "valence-extremes-periodic",
         "extreme valence goes with longer periodic parts",
-        "an extreme value if periodic for a longer period of time",
+        "an extreme value if the signal contains periodic frequencies for a longer period of time",
         f"{TREND}: longest periodic run against |label - 2|",
         _trend("valence", "longest_periodic_s", "extreme", "up"),
         untested=EXPLORATORY,
@@ -250,7 +250,7 @@ PROTOTYPES = (
     _prototype(
         "valence-low-louder",
         "low valence goes with louder speech",
-        "a lower value if the signal is louder; also a more quiet speech seems more negative",
+        "a lower value if the signal is louder ... a more quiet speech seems to indicate a more negative ... state",
         f"the direction only: {ON_SPEECH}: gain; {TREND}: level, low against high labels",
         _effect("valence", "gain", -1),
         _trend("valence", "rms_dbfs", "low_high", "down"),
@@ -262,21 +262,21 @@ SCORES = (
     _ranking(
         "elor-best-arousal",
         "ELoR is the best network on arousal",
-        "ELoR seems to perform best",
+        "the ELoR network seems to perform best",
         "arousal",
         [("elor", "elor_ftr"), ("elor", "lom"), ("elor", "ftr")],
     ),
     _ranking(
         "ftr-worst-arousal",
         "FTR is the worst network on arousal",
-        "FTR seems to perform worst",
+        "the FTR network seems to perform worst",
         "arousal",
         [("elor", "ftr"), ("lom", "ftr"), ("elor_ftr", "ftr")],
     ),
     _ranking(
         "elor-ftr-best-valence",
         "ELoR+FTR is the best network on valence",
-        "ELoR+FTR performs best",
+        "network performs best on valence",
         "valence",
         [("elor_ftr", "elor"), ("elor_ftr", "lom"), ("elor_ftr", "ftr")],
     ),
@@ -315,7 +315,7 @@ CORPUS = (
         group="corpus",
         claim="a more extreme valence goes with high arousal",
         where="Conclusion",
-        paper="correlated",
+        paper="a more extreme value on valence is correlated with high arousal",
         test="Spearman's r per speaker of |valence - 2| with arousal, in the labels; in ELoR's predictions its sign "
         "must be the same (a condition, without a control)",
         looks=(_extremes, _extremes_predicted),
@@ -326,7 +326,7 @@ CORPUS = (
         group="corpus",
         claim="the chosen evaluator's ratings are more balanced than the others'",
         where="IEMOCAP dataset",
-        paper="more balanced over the complete valence-arousal space",
+        paper="more balanced over the complete valence–arousal space",
         test="exchange tests over speakers of the entropy of the valence-arousal cells on common utterances, per rater",
         looks=(_balance,),
         rule=every,
