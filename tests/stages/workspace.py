@@ -16,7 +16,7 @@ from elor.files import file_digest
 from elor.training.engine import Engine
 from tests.pipeline.project import NETWORKS, ROOT, shrink
 
-READING = (("sources",), ("corpus",), ("labels",), ("slices",), ("folds",))
+READING = (("env",), ("sources",), ("corpus",), ("labels",), ("slices",), ("folds",))
 """What comes before any computing."""
 
 LEARNING = (
