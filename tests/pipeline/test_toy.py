@@ -32,6 +32,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     return made
 
 
+JUDGING = {"evaluate", "interventions", "claims", "figures", "report"}
+"""What looks at all networks."""
+
+
 def test_every_promised_file_has_its_columns(project: Project) -> None:
     data = project.folder / "data"
     columns = {
@@ -82,6 +86,8 @@ def test_stages_read_no_file_that_they_do_not_declare(project: Project) -> None:
         name, path = line.split("\t")
         if name not in stages or not path.startswith(("data/", "metrics/", "plots/", "requirements")):
             continue
+        if name == "stages.report" and path.startswith("metrics/cost/"):
+            continue  # what the run cost on this machine: shown, but no result, and so nobody's dependency
         known = [*stages[name].deps, *stages[name].outs]
         covered = any(path == item.def_path or path.startswith(f"{item.def_path}/") for item in known)
         if not covered and not Path(path).name.startswith("."):
@@ -93,9 +99,7 @@ def test_one_networks_value_reruns_that_network_and_its_heir(project: Project) -
     before = project.predictions()
     project.set_params(networks__ftr__alpha=0.01)
     ran = project.repro()
-    assert set(ran) == {"tune@ftr", "train@ftr", "tune@elor_ftr", "train@elor_ftr", "evaluate"} - (
-        set() if "train@elor_ftr" in ran else {"train@elor_ftr"}
-    )
+    assert set(ran) - {"train@elor_ftr"} == {"tune@ftr", "train@ftr", "tune@elor_ftr", *JUDGING}
     after = project.predictions()
     assert before["elor"] == after["elor"]
     assert before["ftr"] != after["ftr"]
@@ -103,7 +107,7 @@ def test_one_networks_value_reruns_that_network_and_its_heir(project: Project) -
     assert "valence.ftr" in project.dvc("metrics", "diff", "--all")
     assert "networks.ftr.alpha" in project.dvc("params", "diff")
     project.set_params(networks__ftr__alpha=None)
-    assert project.repro() in ([], ["evaluate"])  # everything else comes back from the run cache
+    assert set(project.repro()) <= JUDGING  # everything that learns comes back from the run cache
     assert project.predictions() == before
 
 
