@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elor.commands.printing import echo
+from elor.commands.printing import echo, refuse
 from elor.commands.results import How
 from elor.errors import UserError
 from elor.report.text import Format
@@ -107,7 +107,7 @@ def explain(
         write_text(output / "explain.html", recordings(result, output))
         echo(blocks(result), how)
     if failed:
-        _report(failed, len(files))
+        refuse(failed, len(files), "explain", "explained")
 
 
 def _own(models: Path, fold: str | None) -> Subject:
@@ -267,12 +267,3 @@ def _names(paths: list[str]) -> dict[str, str]:
         taken = list(names.values()).count(stem) + sum(name.startswith(f"{stem}-") for name in names.values())
         names[path] = f"{stem}-{taken + 1}" if taken else stem
     return names
-
-
-def _report(failed: dict[str, str], files: int) -> None:
-    """Name what could not be explained, each in one sentence, and exit with status 1."""
-    for reason in failed.values():
-        print(f"elor explain: {reason}", file=sys.stderr)
-    if files > 1:
-        print(f"elor explain: {len(failed)} of {files} recordings could not be explained.", file=sys.stderr)
-    raise typer.Exit(1)

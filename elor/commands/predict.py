@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from elor.commands.printing import echo
+from elor.commands.printing import echo, refuse
 from elor.commands.results import How
 from elor.errors import UserError
 from elor.params import Network
@@ -86,7 +85,7 @@ def predict(
         name, prediction = next(iter(found.items()))
         draw(prediction, _recording(Path(name), stereo), predictions.caption(ensemble), plot)
     if failed:
-        _report(failed, len(files))
+        refuse(failed, len(files), "predict", "predicted")
 
 
 def predict_all(
@@ -126,12 +125,3 @@ def _check_plot(files: list[Path], plot: Path | None) -> None:
         raise UserError(f"--plot {plot} has no known format; choose a name that ends in .png, .svg or .pdf.")
     if plot is not None and len(files) > 1:
         raise UserError(f"--plot draws one recording, and {len(files)} are given; give one of them.")
-
-
-def _report(failed: dict[str, str], files: int) -> None:
-    """Name what could not be predicted, each in one sentence, and exit with status 1."""
-    for reason in failed.values():
-        print(f"elor predict: {reason}", file=sys.stderr)
-    if files > 1:
-        print(f"elor predict: {len(failed)} of {files} recordings could not be predicted.", file=sys.stderr)
-    raise typer.Exit(1)

@@ -1,10 +1,12 @@
-"""How commands print: captions stand out on a terminal, and only there; NO_COLOR is respected."""
+"""How commands print, and end after a batch: captions stand out on a terminal alone; NO_COLOR is respected."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import NoReturn
 
 import typer
 
@@ -15,3 +17,19 @@ def echo(blocks: Sequence[Block], how: Format) -> None:
     """Print blocks; without escape codes where the output is no terminal or NO_COLOR is set (no-color.org)."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     typer.echo(render(blocks, how, partial(typer.style, bold=True)), color=False if plain else None)
+
+
+def refuse(failed: Mapping[str, str], files: int, verb: str, done: str) -> NoReturn:
+    """Name the recordings that a verb could not take, each in one sentence, and exit with status 1.
+
+    Args:
+        failed: the reasons, by path.
+        files: how many recordings were given.
+        verb: of `elor`.
+        done: what could not be done to them, a participle.
+    """
+    for reason in failed.values():
+        print(f"elor {verb}: {reason}", file=sys.stderr)
+    if files > 1:
+        print(f"elor {verb}: {len(failed)} of {files} recordings could not be {done}.", file=sys.stderr)
+    raise typer.Exit(1)
