@@ -16,7 +16,7 @@ from elor.corpora.iemocap import Iemocap
 from elor.features.slices import slice_count
 from elor.tables import read_table
 from tests.pipeline.project import NETWORKS, ROOT
-from tests.stages.workspace import LEARNING, READING, Workspace
+from tests.stages.workspace import CORPUS, LABELLING, LEARNING, Workspace
 
 FEATURES = (("mfcc",), ("is10",))
 DIMENSIONS = {"arousal", "valence"}
@@ -48,7 +48,7 @@ def workspace(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch:
         made = Workspace(tmp_path_factory.mktemp("targets") / "project", patch)
         made.set_params(corpus__path=str(release))
-        made.run_all(*READING[:2])
+        made.run_all(*CORPUS)
         yield made
 
 
@@ -64,7 +64,7 @@ def learn(workspace: Workspace, **changes: object) -> dict[str, pd.DataFrame]:
     workspace.set_params(**defaults | changes)
     for outputs in ("metrics", "plots"):  # as DVC does before it runs a stage
         shutil.rmtree(workspace.folder / outputs, ignore_errors=True)
-    workspace.run_all(*READING[2:], *FEATURES, *LEARNING)
+    workspace.run_all(*LABELLING, *FEATURES, *LEARNING)
     return {name: read_table(workspace.folder / f"data/{name}.csv") for name in ("slices", "utterances", "ratings")}
 
 

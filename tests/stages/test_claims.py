@@ -99,7 +99,7 @@ def test_a_shuffled_run_is_marked(folder: Path) -> None:
 
 def test_shuffled_labels_reach_the_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(tmp_path / "project", monkeypatch)
-    workspace.run_all(*READING[:4])
+    workspace.run_all(*READING)
     before = read_table(Path("data/slices.csv")).drop_duplicates("utterance")
     workspace.set_params(labels__shuffle=True)
     workspace.run_all(("slices",))

@@ -16,7 +16,12 @@ from elor.files import file_digest
 from elor.training.engine import Engine
 from tests.pipeline.project import NETWORKS, ROOT, shrink
 
-READING = (("env",), ("sources",), ("corpus",), ("labels",), ("slices",), ("folds",))
+CORPUS = (("env",), ("sources",), ("corpus",))
+"""What no choice of labels changes."""
+
+LABELLING = (("labels",), ("slices",), ("folds",))
+
+READING = (*CORPUS, *LABELLING)
 """What comes before any computing."""
 
 LEARNING = (
