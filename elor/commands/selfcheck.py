@@ -90,7 +90,7 @@ def measured(amount: Amount, engine: Engine, seed: int, data: Path | None) -> di
     from elor.explain.selfcheck import check
 
     jobs = [(name, number, amount, seed) for name in SETS for number in range(amount.networks)]
-    results = engine.run(check, jobs)
+    results = engine.track(check, jobs, "planted cues", [1] * len(jobs), "network")
     methods = summarise(pd.concat([one.scores for one in results]))
     means = pd.concat([one.learned for one in results]).groupby(["set", "model"], sort=False).mean(numeric_only=True)
     learned = {name: {model: means.loc[(name, model)].to_dict() for model in ("trained", "untrained")} for name in SETS}
@@ -152,5 +152,7 @@ def on_corpus(data: Path, engine: Engine, seed: int, each: int = 2) -> dict[str,
         for speaker, fold in zip(tested["speaker"], tested["fold"], strict=True)
     }
     jobs = counterfactuals.plan(recipe, plans, truth, networks, each, seed)
-    rows = engine.run(counterfactuals.measure, [(job,) for job in jobs])
+    rows = engine.track(
+        counterfactuals.measure, [(job,) for job in jobs], "counterfactuals", [1] * len(jobs), "speaker"
+    )
     return counterfactuals.summarise(pd.concat(rows, ignore_index=True), truth)

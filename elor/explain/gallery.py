@@ -30,9 +30,7 @@ from elor.explain.exemplary import fold_of
 from elor.explain.model import predict
 from elor.explain.prototypes import Ascent, Mode, Parametrisation, Target, prototypes, targets_of_heads
 from elor.features.slices import SLICE_SAMPLES
-from elor.files import discard, scratch
 from elor.networks import TwoHeadNetwork
-from elor.progress import Progress
 from elor.targets import EMOTIONS, Head
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
@@ -97,7 +95,6 @@ class Job:
         natural: rows that the network answers.
         shown: whether signals are kept.
         device: where to compute.
-        done: a file that says so.
     """
 
     network: str
@@ -109,7 +106,6 @@ class Job:
     natural: NDArray
     shown: bool
     device: str
-    done: Path
 
 
 @dataclass(frozen=True)
@@ -162,7 +158,6 @@ def plan(
     shown = fold_of(speaker, slices, folds)
     sample = np.unique(np.linspace(0, len(slices) - 1, SAMPLE).round().astype(int))
     asked = search.ascents(level_of_training(slices, folds, shown, audio), seed)
-    ticks = scratch("prototypes", [str(audio.resolve()), shown, str(amount), list(map(str, asked))])
 
     def job(network: str, how: Ascent, number: int = -1) -> Job:
         trained, exhibit = number < 0, network == shown
@@ -178,7 +173,6 @@ def plan(
             natural=np.arange(len(slices)) if exhibit else sample[: 0 if trained else None],
             shown=exhibit,
             device="",
-            done=ticks / f"{network}.{how.mode}.{how.parametrisation}",
         )
 
     jobs = [job(name, how) for name in sorted(names, key=lambda name: name != shown) for how in asked]
@@ -205,18 +199,8 @@ def level_of_training(slices: pd.DataFrame, folds: pd.DataFrame, fold: str, audi
 
 def run(jobs: Sequence[Job], engine: Engine) -> list[Found]:
     """Run all jobs; progress is counted in steps of a restart, since some searches are much longer than others."""
-    for job in jobs:
-        job.done.unlink(missing_ok=True)
-    sizes = {job.done: job.how.restarts * job.how.steps for job in jobs}
-    with Progress("prototypes", total=sum(sizes.values())) as progress:
-
-        def watch() -> None:
-            progress.advance(sum(size for done, size in sizes.items() if done.exists()) - progress.done)
-
-        found = engine.run(seek, [(job,) for job in jobs], watch)
-        progress.advance(progress.total - progress.done)
-    discard(jobs[0].done.parent)
-    return found
+    sizes = [job.how.restarts * job.how.steps for job in jobs]
+    return engine.track(seek, [(job,) for job in jobs], "prototypes", sizes, "step")
 
 
 def seek(job: Job) -> Found:
@@ -245,7 +229,6 @@ def seek(job: Job) -> Found:
         if job.shown:
             best = np.argsort(-found.history[index, :, -1], kind="stable")[:KEPT]
             signals[f"{job.how.mode}.{job.how.parametrisation}.{head}.{label}"] = found.signals[index, best]
-    job.done.touch()
     return Found(pd.DataFrame(rows), signals, natural)
 
 

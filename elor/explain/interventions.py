@@ -30,9 +30,7 @@ from elor.explain.alterations import ALTERATIONS, Alteration, fitted
 from elor.explain.controls import untrained
 from elor.explain.pauses import pauses
 from elor.features.slices import SLICE_SAMPLES
-from elor.files import discard, scratch
 from elor.networks import TwoHeadNetwork
-from elor.progress import Progress
 from elor.targets import EMOTIONS, Head
 from elor.training.checkpoint import load_network
 from elor.training.engine import Engine, local_device
@@ -58,7 +56,6 @@ class Job:
         seeds: of the untrained networks.
         seed: of noise.
         device: where to compute.
-        done: a file that grows by one byte per finished slice.
     """
 
     fold: str
@@ -69,7 +66,6 @@ class Job:
     seeds: tuple[int, ...]
     seed: int
     device: str
-    done: Path
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,6 @@ def plan(
     each = max(2, round(count / slices["speaker"].nunique()))
     sample = slices.sample(frac=1, random_state=seed).groupby("speaker").head(each).index.sort_values()
     tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
-    ticks = scratch("interventions", [str(audio.resolve()), seed, count, untrained_networks, list(networks)])
     jobs = []
     for index, fold in enumerate(pd.unique(tested)):
         rows = sample[tested[sample] == fold].to_numpy()
@@ -128,7 +123,6 @@ def plan(
             seeds=tuple(1_000 * seed + index * untrained_networks + number for number in range(untrained_networks)),
             seed=seed,
             device=devices[index % len(devices)],
-            done=ticks / fold,
         )
         jobs.append(job)
     return jobs
@@ -136,16 +130,8 @@ def plan(
 
 def run(jobs: Sequence[Job], engine: Engine) -> pd.DataFrame:
     """Run all jobs, with progress in slices; see `intervene` for the columns, to which `fold` is added."""
-    for job in jobs:
-        job.done.unlink(missing_ok=True)
-    with Progress("interventions", total=sum(len(job.rows) for job in jobs), unit="slice") as progress:
-
-        def watch() -> None:
-            progress.advance(sum(job.done.stat().st_size for job in jobs if job.done.exists()) - progress.done)
-
-        tables = engine.run(intervene, [(job,) for job in jobs], watch)
-        progress.advance(progress.total - progress.done)
-    discard(jobs[0].done.parent)
+    sizes = [len(job.rows) for job in jobs]
+    tables = engine.track(intervene, [(job,) for job in jobs], "interventions", sizes, "slice")
     return pd.concat([table.assign(fold=job.fold) for table, job in zip(tables, jobs, strict=True)], ignore_index=True)
 
 
@@ -170,8 +156,6 @@ def intervene(job: Job) -> pd.DataFrame:
                 table.assign(network=network, model=model, answer=answer, value=value)
                 for answer, value in values.items()
             ]
-        with job.done.open("a") as stream:
-            stream.write(".")
     return pd.concat(parts, ignore_index=True)
 
 

@@ -42,7 +42,6 @@ class Job:
         steps, most: of integrated gradients: to begin with, and at most.
         seed: of everything else random.
         device: where to compute.
-        done: a file that is made when the job is done, so that progress can be seen.
     """
 
     fold: str
@@ -57,7 +56,6 @@ class Job:
     most: int
     seed: int
     device: str
-    done: Path
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from elor.explain.job import BATCH, EXEMPLARY, OWN, Found, Job
 from elor.explain.measure import measure
-from elor.files import discard, replacing, scratch
-from elor.progress import Progress
+from elor.files import replacing
 from elor.training.engine import Engine
 
 PART = 4 * BATCH
@@ -61,7 +60,6 @@ def plan(
     sample = stratified(slices["speaker"].to_numpy(), amount.slices, rng)
     jobs: list[Job] = []
     shown = _spread(np.flatnonzero(slices["speaker"] == speaker), amount.shown)
-    ticks = scratch("saliency", [str(audio.resolve()), seed, *asdict(amount).values()])
     for index, fold, rows in _parts(tested):
         job = Job(
             fold=fold,
@@ -77,7 +75,6 @@ def plan(
             most=amount.steps,
             seed=seed,
             device=devices[len(jobs) % len(devices)],
-            done=ticks / str(len(jobs)),
         )
         jobs.append(job)
     return jobs
@@ -93,18 +90,7 @@ def _parts(tested: NDArray) -> Iterator[tuple[int, str, NDArray]]:
 
 def run(jobs: Sequence[Job], engine: Engine) -> list[Found]:
     """Run all jobs, with progress in slices; what they find is in their order."""
-    for job in jobs:
-        job.done.parent.mkdir(parents=True, exist_ok=True)
-        job.done.unlink(missing_ok=True)
-    with Progress("saliency", total=sum(len(job.rows) for job in jobs), unit="slice") as progress:
-
-        def watch() -> None:
-            progress.advance(sum(len(job.rows) for job in jobs if job.done.exists()) - progress.done)
-
-        found = engine.run(measure, [(job,) for job in jobs], watch)
-        progress.advance(progress.total - progress.done)
-    discard(jobs[0].done.parent)
-    return found
+    return engine.track(measure, [(job,) for job in jobs], "saliency", [len(job.rows) for job in jobs], "slice")
 
 
 def stratified(speakers: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

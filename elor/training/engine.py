@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from elor.errors import UserError
+from elor.progress import Progress
 from elor.workers import available_cores, end_with_parent
 
 Result = TypeVar("Result")
@@ -63,23 +64,41 @@ class Engine:
         return self.workers or (available_cores() if devices == ["cpu"] else JOBS_PER_GPU * len(devices))
 
     def run(
-        self, function: Callable[..., Result], jobs: Sequence[tuple], watch: Callable[[], None] = lambda: None
+        self,
+        function: Callable[..., Result],
+        jobs: Sequence[tuple],
+        watch: Callable[[], None] = lambda: None,
+        finished: Callable[[int], None] = lambda index: None,
     ) -> list[Result]:
         """Run `function(*job)` for every job and return the results in the jobs' order.
 
         Args:
             function: importable by its name.
             jobs: arguments of each call.
-            watch: called about once a second while jobs run, to show progress.
+            watch: called about once a second while jobs run, to show the progress inside them.
+            finished: called with a job's index as soon as it has ended.
 
         Raises:
             UserError: if workers die again and again, or the cluster does not answer.
         """
         if not jobs:
             return []
-        return self._on_dask(function, jobs, watch) if self.address else self._here(function, jobs, watch)
+        return (self._on_dask if self.address else self._here)(function, jobs, watch, finished)
 
-    def _here(self, function: Callable[..., Result], jobs: Sequence[tuple], watch: Callable[[], None]) -> list[Result]:
+    def track(
+        self, function: Callable[..., Result], jobs: Sequence[tuple], title: str, sizes: Sequence[int], unit: str
+    ) -> list[Result]:
+        """`run`, with progress in units of work: of every job `sizes`, called `unit` in the singular."""
+        with Progress(title, sum(sizes), unit) as progress:
+            return self.run(function, jobs, finished=lambda index: progress.advance(sizes[index]))
+
+    def _here(
+        self,
+        function: Callable[..., Result],
+        jobs: Sequence[tuple],
+        watch: Callable[[], None],
+        finished: Callable[[int], None],
+    ) -> list[Result]:
         results: dict[int, Result] = {}
         for _attempt in range(3):  # a worker that the system killed takes the pool with it; its jobs resume
             try:
@@ -89,6 +108,7 @@ class Engine:
                     }
                     for future in _as_they_finish(list(left), watch):
                         results[left[future]] = future.result()
+                        finished(left[future])
                 return [results[index] for index in range(len(jobs))]
             except BrokenProcessPool:
                 continue
@@ -98,7 +118,11 @@ class Engine:
         )
 
     def _on_dask(
-        self, function: Callable[..., Result], jobs: Sequence[tuple], watch: Callable[[], None]
+        self,
+        function: Callable[..., Result],
+        jobs: Sequence[tuple],
+        watch: Callable[[], None],
+        finished: Callable[[int], None],
     ) -> list[Result]:
         try:
             from distributed import Client
@@ -113,9 +137,14 @@ class Engine:
             ) from None
         with client:
             futures = [client.submit(_single_threaded, function, job, pure=False, retries=3) for job in jobs]
-            while not all(future.done() for future in futures):
+            left = set(range(len(futures)))
+            while left:
                 watch()
                 time.sleep(POLL_S)
+                ended = {index for index in left if futures[index].done()}
+                for index in sorted(ended):
+                    finished(index)
+                left -= ended
             return client.gather(futures)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -336,16 +336,15 @@ def test_networks_that_were_never_trained_have_few_effects(summary) -> None:
 
 def test_a_job_gives_the_same_numbers_twice(found, corpus, scratch) -> None:
     job = jobs_of(corpus, ("elor",))[1]
-    again = intervene(replace(job, done=job.done.with_name("again")))
+    again = intervene(job)
     same = found[(found["fold"] == job.fold) & (found["network"] == "elor")].drop(columns="fold")
     pd.testing.assert_frame_equal(same.reset_index(drop=True), again, check_exact=False, atol=1e-6)
 
 
-def test_progress_counts_slices_and_leaves_nothing_behind(corpus, scratch, capsys: pytest.CaptureFixture) -> None:
+def test_progress_counts_slices(corpus, scratch, capsys: pytest.CaptureFixture) -> None:
     jobs = jobs_of(corpus)[:1]
     run(jobs, Engine("cpu"))
     assert "interventions: 2/2 slices" in capsys.readouterr().err
-    assert not jobs[0].done.parent.exists()
 
 
 def test_units_are_speakers_or_with_grouped_folds_folds() -> None:

@@ -48,7 +48,7 @@ class Workspace:
         self.set_params()
         patch.chdir(folder)
         patch.setenv("ELOR_SCRATCH", str(folder.parent / "scratch"))
-        patch.setattr(Engine, "run", lambda self, function, jobs, watch=None: [function(*job) for job in jobs])  # here
+        patch.setattr(Engine, "run", lambda _, function, jobs, *__, **___: [function(*job) for job in jobs])  # here
 
     def set_params(self, **changes: object) -> None:
         """Apply changes given as `a__b=value`."""

@@ -56,6 +56,14 @@ def test_results_come_in_the_order_of_the_jobs_however_many_workers(workers: int
     assert looked
 
 
+def test_progress_counts_the_work_of_finished_jobs(capsys: pytest.CaptureFixture) -> None:
+    told: list[int] = []
+    assert Engine("cpu", 2).run(square, [(3,), (5,), (4,)], finished=told.append) == [9, 25, 16]
+    assert sorted(told) == [0, 1, 2]
+    assert Engine("cpu", 2).track(square, [(3,), (5,)], "squares", [30, 12], "stone") == [9, 25]
+    assert "squares: 42/42 stones, done" in capsys.readouterr().err
+
+
 def test_no_jobs_give_no_results() -> None:
     assert Engine("cpu").run(square, []) == []
 
@@ -175,10 +183,13 @@ def test_dask_with_a_killed_worker_gives_the_same_bytes(
     task = world.task("lom", files, slices, epochs=50, patience=50)
     settings = world.settings("lom", filters=[8, 8])
 
+    told: list[int] = []
+
     def trained(engine: Engine, folder: str, watch=None) -> list:
         monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / folder))
         made = jobs.place([task.job(fold, settings) for fold in task.fold_names()], Engine("cpu"))
-        return engine.run(jobs.train_here, [(job,) for job in made], watch or (lambda: None)), made
+        work = [(job,) for job in made]
+        return engine.run(jobs.train_here, work, watch or (lambda: None), told.append), made
 
     local, _ = trained(Engine("cpu", 2), "local")
     killed = []
@@ -193,3 +204,5 @@ def test_dask_with_a_killed_worker_gives_the_same_bytes(
     assert killed, "the run was over before a worker could be killed"
     for one, other in zip(local, remote, strict=True):
         same(one, other)
+    count = len(local)
+    assert sorted(told[:count]) == sorted(told[count:]) == list(range(count))
