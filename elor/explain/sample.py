@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
+from torch import Tensor
 
 from elor.explain.attribution import gradient, segment_sums
 from elor.explain.controls import untrained
@@ -38,7 +39,7 @@ def sample(job: Job, inputs: Inputs, found: Found) -> None:
 
 
 def _explain_slowly(job: Job, batch: Batch, name: str, model: TwoHeadNetwork, found: Found) -> None:
-    """Integrated gradients and occlusion, and on a trained network the erasure of what each method ranks first."""
+    """Integrated gradients, occlusion, and erasure; of an untrained network only of what is loudest, and at random."""
     logits = predict(model, batch.audio)
     path = integrated_gradients(model, batch.audio, steps=job.steps, most=job.most)
     drops = occlusion(model, batch.audio, supports=batch.supports)
@@ -50,8 +51,21 @@ def _explain_slowly(job: Job, batch: Batch, name: str, model: TwoHeadNetwork, fo
     for index, tag in enumerate(tags):
         own = {head: value[index].cpu().numpy() for head, value in drops.items()}
         _compare_occlusion(tag, own, batch.waves[index], batch.supports[index], found)
-    if name == "trained":
-        _erase(job, tags, batch, model, logits, path.time(), drops, found)
+    orders = _orders(model, batch, path.time(), drops) if name == "trained" else {head: {} for head in logits}
+    _erase(job, tags, batch, model, logits, orders, found)
+
+
+def _orders(model: TwoHeadNetwork, batch: Batch, ig: Heads, drops: Heads) -> dict[str, dict[str, list[Tensor]]]:
+    """How each method ranks the segments, (slices, segments), by head and method."""
+    signal = batch.audio[:, 0]
+    found: dict[str, dict[str, list[Tensor]]] = {head: {} for head in drops}
+    for method, function in METHODS.items():
+        for head, values in function(model, batch.audio).items():
+            found[head][method] = list(segment_sums(values * signal))
+    for head in found:
+        found[head]["integrated"] = list(segment_sums(ig[head]))
+        found[head]["occlusion"] = [from_windows(one) for one in drops[head]]
+    return found
 
 
 def _erase(
@@ -60,21 +74,17 @@ def _erase(
     batch: Batch,
     model: TwoHeadNetwork,
     logits: Heads,
-    ig: Heads,
-    drops: Heads,
+    orders: dict[str, dict[str, list[Tensor]]],
     found: Found,
 ) -> None:
-    """Deletion and insertion in the order of every method, at random, and loudest first."""
+    """Deletion and insertion in every order, at random, and loudest first."""
     signal = batch.audio[:, 0]
-    maps = {method: function(model, batch.audio) for method, function in METHODS.items()}
     for head, value in logits.items():
-        scores = {method: segment_sums(by_head[head] * signal) for method, by_head in maps.items()}
-        scores["integrated"] = segment_sums(ig[head])
         for index, tag in enumerate(tags):
-            orders = {order: score[index] for order, score in scores.items()}
-            orders |= {"occlusion": from_windows(drops[head][index])} | baselines(signal[index], job.seed + tag["row"])
+            scores = {order: some[index] for order, some in orders[head].items()}
+            scores |= baselines(signal[index], job.seed + tag["row"])
             target = int(value[index].argmax())
-            areas = erasure(model, signal[index], head, target, orders, batch.supports[index])
+            areas = erasure(model, signal[index], head, target, scores, batch.supports[index])
             for order, (deletion, insertion) in areas.items():
                 row = tag | {"head": head, "order": order, "deletion": deletion, "insertion": insertion}
                 found.erasures.append(row)

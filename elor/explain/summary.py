@@ -165,11 +165,16 @@ def _overlaps(table: pd.DataFrame, confidence: float) -> dict:
 
 
 def _erasures(table: pd.DataFrame, confidence: float) -> dict:
-    """By head and order: mean fall by deletion and rise by insertion, each against random and loudest-first."""
+    """By head and order: mean fall by deletion and rise by insertion, each against random and loudest-first.
+
+    Loudest-first stands beside untrained networks too. Their logits have another scale, so what is compared is the
+    share of slices (`wins`) in which it beats the random order.
+    """
     found: dict = {}
     for head, part in table.groupby("head") if len(table) else ():
         for measure in ("deletion", "insertion"):
-            wide = part.pivot(index=["fold", "speaker", "slice"], columns="order", values=measure)
+            whole = part.pivot(index=["model", "fold", "speaker", "slice"], columns="order", values=measure)
+            wide = whole.loc["trained"]
             speakers, folds = wide.index.get_level_values("speaker"), wide.index.get_level_values("fold")
             for order in wide:
                 entry: dict = {"mean": float(wide[order].mean()), "slices": len(wide)}
@@ -177,6 +182,11 @@ def _erasures(table: pd.DataFrame, confidence: float) -> dict:
                     excess = over_units(wide[order] - wide[baseline], speakers, folds)
                     entry[f"over {baseline}"] = _excess(excess, f"{baseline} order", confidence)
                 found.setdefault(head, {}).setdefault(order, {})[measure] = entry
+            won = (whole["loudest"] > whole["random"]).astype(float)
+            own, control = won.loc["trained"], won.loc["untrained 0"].reindex(wide.index)
+            entry = found[head]["loudest"][measure]
+            entry |= {"wins": float(own.mean()), "untrained wins": float(control.mean())}
+            entry["over untrained"] = _excess(over_units(own - control, speakers, folds), "untrained", confidence)
     return found
 
 

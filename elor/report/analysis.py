@@ -11,6 +11,7 @@ from typing import Any
 
 from elor.audio import SAMPLE_RATE
 from elor.corpora.faults import plural
+from elor.explain.claims.decide import LEVEL
 from elor.report import html, series
 from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
@@ -168,8 +169,21 @@ def controls(found: Findings) -> str:
             html.select("pick-reading", "Reading", series.READINGS, "controls"),
         ),
         html.chart("controls", caption, html.legend("controls", used)),
+        _unlearned(found),
         html.folded("What may be said", html.block(Notes("Verdicts", texts))),
         html.folded("The same as a table", "".join(_control_table(role, rows[role]) for role in roles)),
+    )
+
+
+def _unlearned(found: Findings) -> str:
+    """Which heads of the network that is looked into have learned nothing: what is seen there means nothing."""
+    heads = {head: nets.get("elor", {}).get("utterance_permutation_p") for head, nets in found.results.scores.items()}
+    poor = [f"{head} (p {p_value(p)})" for head, p in heads.items() if p is not None and p > LEVEL]
+    if not poor:
+        return ""
+    return html.paragraph(
+        f"{title('elor')} answers no better than if labels were permuted within speakers on {' and '.join(poor)}: what "
+        "is seen here of that head says nothing about what people express."
     )
 
 
@@ -220,6 +234,7 @@ def prototypes(found: Findings) -> str:
             f"{found.prototypes.get('speaker', 'one fold')}. Left in time, right in frequency; thin lines are the "
             "spectra of the other restarts."
         ),
+        _unlearned(found),
         html.choices(html.select("pick-prototypes", "Made by", names, "prototypes descriptors")),
         '<div class="wide" data-chart="prototypes"></div>',
         "<h3>Descriptors by label</h3>",

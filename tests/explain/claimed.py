@@ -81,7 +81,8 @@ def pair(side: int, p: float) -> dict[str, Any]:
 
 def saliency(side: int, p: float) -> dict[str, Any]:
     maps = {name: pair(side, p) for name in ("arousal~input", "valence~input", "arousal~valence")}
-    fall = {"loudest": {"deletion": {"over random": contrast(side or 1, p if side else 0.6)}}}
+    over = {"over random": contrast(side or 1, p if side else 0.6), "over untrained": contrast(side, p)}
+    fall = {"loudest": {"deletion": over | {"wins": 0.6 + 0.2 * side, "untrained wins": 0.6}}}
     excess = {"overlap": 0.3 + 0.2 * side, "chance": 0.1, "over chance": contrast(side, p)}
     untrained = {"overlap": 0.1, "chance": 0.1, "over chance": {"low": -0.05, "high": 0.05}}
     return {

@@ -279,6 +279,15 @@ def test_lower_than_a_control_is_not_called_indistinguishable_from_it() -> None:
     assert "distinguishable" not in row["text"]
 
 
+def test_what_untrained_networks_lose_with_the_loudest_parts_is_no_finding() -> None:
+    whole = facts(1)
+    over = {"difference": 0.05, "low": -0.1, "high": 0.2, "p": 0.4}
+    whole.measured.saliency["erasure"]["arousal"]["loudest"]["deletion"]["over untrained"] = over
+    row = by_id(claims(whole))["amplitude-matters"]
+    assert row["verdict"] == "not distinguishable from untrained"
+    assert "falls more in 80% of slices, in untrained networks in 60% (p 0.400)" in row["text"]
+
+
 def test_a_p_stands_beside_the_numbers_that_it_is_of() -> None:
     row = by_id(claims(facts(1)))["amplitude-arousal"]
     assert (row["ours"], row["control_value"]) == (0.5, pytest.approx(0.3))  # as the contrast: no padding

@@ -128,17 +128,14 @@ def test_a_fold_is_dealt_out_in_whole_batches_with_the_same_untrained_networks(c
 
 
 def test_progress_is_told_in_slices(jobs, found, monkeypatch, capsys: pytest.CaptureFixture) -> None:
-    def measured(self, function, some, watch):
-        for (job,) in some:
-            job.done.touch()
-            watch()
+    def measured(self, function, some, finished):
+        for index in range(len(some)):
+            finished(index)
         return found
 
     monkeypatch.setattr(Engine, "run", measured)
     assert run(jobs, Engine("cpu")) is found
     assert "saliency: 9/9 slices, done" in capsys.readouterr().err
-    assert not jobs[0].done.parent.exists()
-    jobs[0].done.parent.mkdir(parents=True)
 
 
 def test_a_corpus_without_the_speaker_shows_its_first_one(corpus, capsys: pytest.CaptureFixture) -> None:
@@ -197,6 +194,16 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
     assert result["integrated"]["arousal"]["maps"] == 3
     orders = {"guided", "gradient", "integrated", "occlusion", "loudest", "random"}
     assert set(result["erasure"]["valence"]) == orders
+
+
+def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus) -> None:
+    entry = summarise(jobs, found, corpus[1])["erasure"]["arousal"]["loudest"]["deletion"]
+    table = table_of(jobs, found, "erasures", corpus[1]).query("head == 'arousal'")
+    for model, key in (("trained", "wins"), ("untrained 0", "untrained wins")):
+        falls = table[table["model"] == model].pivot(index="slice", columns="order", values="deletion")
+        assert entry[key] == (falls["loudest"] > falls["random"]).mean()
+        assert (set(falls) == {"loudest", "random"}) == (model != "trained")
+    assert entry["over untrained"]["difference"] == pytest.approx(entry["wins"] - entry["untrained wins"])
 
 
 def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -> None:

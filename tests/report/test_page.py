@@ -100,6 +100,16 @@ def test_every_number_in_a_table_stands_in_a_json(text: str, world: World) -> No
     assert checked > 200
 
 
+def test_a_head_that_has_learned_nothing_is_named_beside_what_is_seen_of_it(text: str, found: Findings) -> None:
+    assert "no better than if labels" not in text
+    scores = {head: dict(networks) for head, networks in found.results.scores.items()}
+    scores["valence"]["elor"] = scores["valence"]["elor"] | {"utterance_permutation_p": 0.4}
+    unlearned = replace(found, results=replace(found.results, scores=scores))
+    page = report(unlearned, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"], {}))
+    said = "ELoR answers no better than if labels were permuted within speakers on valence (p 0.400)"
+    assert page.count(said) == 2  # beside the controls, and beside the prototypes
+
+
 def test_the_results_stand_beside_people_and_guesses(text: str, found: Findings) -> None:
     results = text[text.index('id="results"') : text.index('id="claims"')]
     for name in ("ELoR", "LoM", "FTR", "ELoR+FTR", "other evaluators", "guess: uniform"):
