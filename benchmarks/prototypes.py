@@ -24,7 +24,7 @@ from benchmarks.measure import ROOT, alternated
 from benchmarks.publish import command, publish
 from elor.audio import SAMPLE_RATE
 from elor.explain.controls import untrained
-from elor.explain.prototypes import Ascent, Parametrisation, Target, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import TwoHeadNetwork
 from elor.params import load
@@ -113,7 +113,7 @@ def _search(model: TwoHeadNetwork, quick: bool, how: Parametrisation, targets: l
 @contextmanager
 def _torch_backward() -> Iterator[None]:
     """The search with PyTorch's own backward pass."""
-    with mock.patch("elor.explain.prototypes.QuickBackward", nullcontext):
+    with mock.patch("elor.explain.prototypes.ascent.QuickBackward", nullcontext):
         yield
 
 

@@ -13,7 +13,7 @@ import typer
 from benchmarks.publish import command, publish
 from elor.commands.selfcheck import measured
 from elor.errors import UserError
-from elor.explain.selfcheck import Amount
+from elor.explain.selfcheck.analysis import Amount
 from elor.report.selfcheck import blocks
 from elor.report.text import Block
 from elor.training.engine import Engine

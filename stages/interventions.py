@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from elor.explain.effects import curves, head_of, summarise
-from elor.explain.interventions import moved_mfcc, plan, run
+from elor.explain.interventions.analysis import moved_mfcc, plan, run
+from elor.explain.interventions.effects import curves, head_of, summarise
 from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from elor.explain.exemplary import exemplary_speaker
-from elor.explain.gallery import Amount, Search, plan, run
-from elor.explain.table6 import exemplars, summarise, table_of, write_signals
-from elor.explain.units import seek_units, unit_jobs, write_units
+from elor.explain.prototypes.gallery import Amount, Search, plan, run
+from elor.explain.prototypes.table6 import exemplars, summarise, table_of, write_signals
+from elor.explain.prototypes.units import seek_units, unit_jobs, write_units
 from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table

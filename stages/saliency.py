@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from elor.explain.exemplary import exemplary_speaker
-from elor.explain.saliency import Amount, plan, run, table_of, write_maps
-from elor.explain.summary import summarise
+from elor.explain.saliency.analysis import Amount, plan, run, table_of, write_maps
+from elor.explain.saliency.summary import summarise
 from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table

@@ -17,9 +17,9 @@ from elor.report.text import Format
 if TYPE_CHECKING:
     import numpy as np
 
-    from elor.explain.foreign import Subject
-    from elor.explain.prototypes import Ascent
-    from elor.explain.recording import Effort
+    from elor.explain.prototypes.ascent import Ascent
+    from elor.explain.recording.analysis import Effort
+    from elor.explain.recording.foreign import Subject
 
 SIX_SECONDS = 96_000
 
@@ -74,9 +74,9 @@ def explain(
         elor explain *.wav --model mynet:build --weights best.safetensors
         elor explain a.wav --model mynet:build --rate 8000 --samples 32000
     """
-    from elor.explain import foreign
-    from elor.explain.prototypes import Ascent
-    from elor.explain.recording import Effort
+    from elor.explain.prototypes.ascent import Ascent
+    from elor.explain.recording import foreign
+    from elor.explain.recording.analysis import Effort
     from elor.files import write_json, write_text
     from elor.report.explanation import blocks
     from elor.report.recording import recordings
@@ -112,7 +112,7 @@ def explain(
 
 def _own(models: Path, fold: str | None) -> Subject:
     """The trained networks of this workspace."""
-    from elor.explain.foreign import committee
+    from elor.explain.recording.foreign import committee
     from elor.inference import load_networks
 
     networks = load_networks(models, "elor" if models.is_dir() else None, fold)
@@ -177,7 +177,7 @@ def _explain_one(
     """All windows of a recording; the whole of it is one where the network has no length of its own."""
     import torch
 
-    from elor.explain.recording import asked
+    from elor.explain.recording.analysis import asked
 
     if fixed is None:
         try:
@@ -218,14 +218,14 @@ def _explain_window(
     """One window's numbers; its maps and players are written beside `stem`."""
     import numpy as np
 
-    from elor.explain import recording
-    from elor.explain.resynthesis import fitted
-    from elor.explain.trials import interventions
+    from elor.explain.interventions.resynthesis import fitted
+    from elor.explain.recording import analysis
+    from elor.explain.recording.trials import interventions
     from elor.files import replacing
     from elor.report.audio import playable, wav, weighted
 
     waveform = None if other is None else fitted(other, len(sound))
-    explained = recording.explain(subject, sound, support, effort, waveform)
+    explained = analysis.explain(subject, sound, support, effort, waveform)
     stem.parent.mkdir(parents=True, exist_ok=True)
     heads = list(explained.summary["prediction"])
     players = {"": sound[:support]}
@@ -243,7 +243,7 @@ def _explain_window(
 
 def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Path) -> dict[str, Any]:
     """The prototypes of a network, as long as its windows (at most six seconds), written as players."""
-    from elor.explain.trials import seek
+    from elor.explain.recording.trials import seek
     from elor.files import replacing
     from elor.report.audio import playable, wav
 

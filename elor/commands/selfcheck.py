@@ -14,7 +14,7 @@ from elor.errors import UserError
 from elor.report.text import Format
 
 if TYPE_CHECKING:
-    from elor.explain.selfcheck import Amount
+    from elor.explain.selfcheck.analysis import Amount
     from elor.training.engine import Engine
 
 EXPECTED = {
@@ -56,7 +56,7 @@ def selfcheck(
         elor selfcheck --quick
         elor selfcheck --json selfcheck.json --format markdown
     """
-    from elor.explain.selfcheck import Amount
+    from elor.explain.selfcheck.analysis import Amount
     from elor.files import write_json
     from elor.report.selfcheck import blocks
     from elor.training.engine import Engine
@@ -80,14 +80,15 @@ def measured(amount: Amount, engine: Engine, seed: int, data: Path | None) -> di
         data: a workspace's folder; None, or no demonstration run in it: the planted sets alone.
 
     Returns:
-        `methods`: see `elor.explain.scoring.summarise`; `learned`: by set and model the mean of what interventions
-        show; `networks`, per set; `failures`: sentences; `corpus`: see `elor.explain.counterfactuals.summarise`.
+        `methods`: see `elor.explain.selfcheck.scoring.summarise`; `learned`: by set and model the mean of what
+        interventions show; `networks`, per set; `failures`: sentences; `corpus`: see
+        `elor.explain.selfcheck.counterfactuals.summarise`.
     """
     import pandas as pd
 
-    from elor.explain.planted import SETS
-    from elor.explain.scoring import summarise
-    from elor.explain.selfcheck import check
+    from elor.explain.selfcheck.analysis import check
+    from elor.explain.selfcheck.planted import SETS
+    from elor.explain.selfcheck.scoring import summarise
 
     jobs = [(name, number, amount, seed) for name in SETS for number in range(amount.networks)]
     results = engine.track(check, jobs, "planted cues", [1] * len(jobs), "network")
@@ -103,7 +104,7 @@ def measured(amount: Amount, engine: Engine, seed: int, data: Path | None) -> di
 
 def failures(methods: Mapping, learned: Mapping) -> list[str]:
     """What must not be: sentences, none if all is well."""
-    from elor.explain.scoring import ALSO_LOUD, FINDS
+    from elor.explain.selfcheck.scoring import ALSO_LOUD, FINDS
 
     wrong = []
     for name in sorted({name for name, _ in EXPECTED} | {"level"}):
@@ -135,7 +136,7 @@ def on_corpus(data: Path, engine: Engine, seed: int, each: int = 2) -> dict[str,
 
     from elor.corpora.demo import load_recipe, plan_utterance
     from elor.corpora.demo.casting import cast
-    from elor.explain import counterfactuals
+    from elor.explain.selfcheck import counterfactuals
     from elor.params import load
     from elor.tables import read_table
 

@@ -12,7 +12,7 @@ import soundfile
 
 from elor.commands.explain import _windows
 from elor.commands.selfcheck import EXPECTED, failures
-from elor.explain.scoring import FINDS, MISSES, SOUND
+from elor.explain.selfcheck.scoring import FINDS, MISSES, SOUND
 
 MODEL = "tests.explain.foreign_networks"
 CHEAP = ("--twins", 2, "--steps", 4, "--restarts", 1, "--ascents", 3)

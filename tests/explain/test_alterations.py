@@ -6,8 +6,8 @@ import numpy as np
 import parselmouth
 import pytest
 
-from elor.explain import alterations
-from elor.explain.alterations import (
+from elor.explain.interventions import alterations
+from elor.explain.interventions.alterations import (
     ALTERATIONS,
     add_noise,
     gain,
@@ -23,8 +23,8 @@ from elor.explain.alterations import (
     with_silence,
     with_sound,
 )
+from elor.explain.interventions.resynthesis import fitted, rms, shift_pitch, stretch
 from elor.explain.pauses import pauses
-from elor.explain.resynthesis import fitted, rms, shift_pitch, stretch
 from tests.explain.sounds import RATE, speech, tone
 
 DOSES = [(name, dose) for name, alteration in ALTERATIONS.items() for dose in alteration.doses]

@@ -12,8 +12,8 @@ from torch import nn
 
 from elor.corpora.demo import load_recipe, plan_utterance, synthesise
 from elor.corpora.demo.recipe import CUES
-from elor.explain import counterfactuals
-from elor.explain.counterfactuals import LOWERS, NOTHING, RAISES, ROOM, TWINS, Job, measure, plan, summarise
+from elor.explain.selfcheck import counterfactuals
+from elor.explain.selfcheck.counterfactuals import LOWERS, NOTHING, RAISES, ROOM, TWINS, Job, measure, plan, summarise
 from elor.targets import Head
 
 RECIPE = load_recipe(Path(__file__).parents[2] / "data" / "demo.yaml")

@@ -8,7 +8,7 @@ import pyloudnorm
 import pytest
 from scipy.signal import butter, sosfilt
 
-from elor.explain.descriptors import UNITS, describe, interruptions, k_weighting, loudness
+from elor.explain.prototypes.descriptors import UNITS, describe, interruptions, k_weighting, loudness
 
 RATE = 16_000
 TIME = np.arange(6 * RATE) / RATE

@@ -14,10 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from elor.evaluation.intervals import speaker_interval
-from elor.explain import interventions
-from elor.explain.alterations import ALTERATIONS
-from elor.explain.effects import Units, curves, summarise, verdict
-from elor.explain.interventions import answers, inputs_of, intervene, moved_mfcc, normalised, plan, run, versions
+from elor.explain.interventions import analysis
+from elor.explain.interventions.alterations import ALTERATIONS
+from elor.explain.interventions.analysis import (
+    answers,
+    inputs_of,
+    intervene,
+    moved_mfcc,
+    normalised,
+    plan,
+    run,
+    versions,
+)
+from elor.explain.interventions.effects import Units, curves, summarise, verdict
 from elor.explain.pauses import pauses
 from elor.features.mfcc import mfcc
 from elor.files import plain
@@ -56,7 +65,7 @@ def lom(seed: int) -> TwoHeadNetwork:
     return TwoHeadNetwork(shape).eval()
 
 
-def jobs_of(corpus, networks=("elor",)) -> list[interventions.Job]:
+def jobs_of(corpus, networks=("elor",)) -> list[analysis.Job]:
     root, slices, folds = corpus
     return plan(slices, folds, root, networks, root / "slices.npy", 6, 2, seed=1, devices=["cpu"])
 
@@ -144,7 +153,7 @@ def planted(corpus, scratch) -> dict[str, dict]:
     cues = (level, brightness, interruptions, crest, linear, padding, tempo)
     models = {(cue.__name__, -1): Planted(cue) for cue in cues} | {(cue.__name__, 0): Planted(guess) for cue in cues}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interventions, "_models", lambda job, sounds, device: models)
+        patch.setattr(analysis, "_models", lambda job, sounds, device: models)
         summary = summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1])
     return {
         cue: {name: entry["heads"]["arousal"] for name, entry in entries.items()}

@@ -12,9 +12,20 @@ from sklearn.metrics import roc_auc_score
 
 from elor.explain.model import predict
 from elor.explain.occlusion import band_edges
-from elor.explain.planted import CUE, DISTRACTOR, FLOOR, SAMPLES, SEGMENTS, SETS, disjoint, frequency, hum, pauses
-from elor.explain.scoring import ALSO_LOUD, FINDS, MISSES, POINTS, SOUND, auc, scored, summarise, verdict
-from elor.explain.selfcheck import Amount, check, train
+from elor.explain.selfcheck.analysis import Amount, check, train
+from elor.explain.selfcheck.planted import (
+    CUE,
+    DISTRACTOR,
+    FLOOR,
+    SAMPLES,
+    SEGMENTS,
+    SETS,
+    disjoint,
+    frequency,
+    hum,
+    pauses,
+)
+from elor.explain.selfcheck.scoring import ALSO_LOUD, FINDS, MISSES, POINTS, SOUND, auc, scored, summarise, verdict
 
 SEGMENT = SAMPLES // SEGMENTS
 

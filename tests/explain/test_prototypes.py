@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.prototypes import Ascent, Target, converged, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Target, converged, prototypes, targets_of_heads
 from tests.explain.models import SAMPLES, Linear, net
 
 RATE = 16_000

@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from elor.errors import UserError
-from elor.explain import foreign
 from elor.explain.correlation import INDISTINCT, pearson
-from elor.explain.foreign import Resampled, Subject, committee
-from elor.explain.prototypes import Ascent
-from elor.explain.recording import NO_CONTROL, TITLES, Effort, asked, explain, shifted_range
-from elor.explain.trials import interventions, seek
+from elor.explain.prototypes.ascent import Ascent
+from elor.explain.recording import foreign
+from elor.explain.recording.analysis import NO_CONTROL, TITLES, Effort, asked, explain, shifted_range
+from elor.explain.recording.foreign import Resampled, Subject, committee
+from elor.explain.recording.trials import interventions, seek
 from tests.explain.foreign_networks import Functional, Outside
 from tests.explain.models import elor
 

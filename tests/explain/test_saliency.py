@@ -15,11 +15,11 @@ from elor.explain.attribution import gradient
 from elor.explain.correlation import INDISTINCT, View, contrast
 from elor.explain.exemplary import exemplary_speaker
 from elor.explain.guided import guided_backprop
-from elor.explain.job import BATCH
-from elor.explain.measure import measure
-from elor.explain.saliency import PART, Amount, plan, run, stratified, table_of, write_maps
-from elor.explain.sample import overlap
-from elor.explain.summary import summarise
+from elor.explain.saliency.analysis import PART, Amount, plan, run, stratified, table_of, write_maps
+from elor.explain.saliency.job import BATCH
+from elor.explain.saliency.measure import measure
+from elor.explain.saliency.sample import overlap
+from elor.explain.saliency.summary import summarise
 from elor.files import plain
 from elor.networks import TwoHeadNetwork
 from elor.targets import heads

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from scipy.stats import page_trend_test, rankdata, spearmanr
 
-from elor.explain.descriptors import UNITS
-from elor.explain.trends import INDISTINCT, VARIES, Trend, effects, page, scores, trend, trends, verdict_of
+from elor.explain.prototypes.descriptors import UNITS
+from elor.explain.prototypes.trends import INDISTINCT, VARIES, Trend, effects, page, scores, trend, trends, verdict_of
 from elor.files import plain
 
 LABELS = ["0", "1", "2", "3", "4"]

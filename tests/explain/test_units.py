@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from elor.explain.prototypes import Ascent
-from elor.explain.units import Filters, receptive_field, response, seek_units, unit_jobs, write_units
+from elor.explain.prototypes.ascent import Ascent
+from elor.explain.prototypes.units import Filters, receptive_field, response, seek_units, unit_jobs, write_units
 from elor.training import checkpoint
 from tests.explain.models import elor
 

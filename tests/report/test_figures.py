@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elor.explain.descriptors import UNITS
+from elor.explain.prototypes.descriptors import UNITS
 from elor.report.album import album, write_figures
 from elor.report.figures import spectrogram_map, waveform_map
 from elor.report.findings import METHODS, Findings

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 import torch
 
-from elor.explain.descriptors import UNITS, describe
-from elor.explain.gallery import KEPT, percentile
+from elor.explain.prototypes.descriptors import UNITS, describe
+from elor.explain.prototypes.gallery import KEPT, percentile
 from elor.networks import Architecture, TwoHeadNetwork
 from elor.tables import read_table
 from elor.targets import heads

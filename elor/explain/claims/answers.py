@@ -52,7 +52,7 @@ def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: 
 
     Page's p is too small, as networks of the folds share most of their training slices. What is asked instead is what
     the trend's own verdict asks: an effect beyond the range of 20 single untrained networks, in two parametrisations
-    with the same sign (`elor.explain.trends`).
+    with the same sign (`elor.explain.prototypes.trends`).
 
     Args:
         measured: says how the descriptor varies.

@@ -9,9 +9,9 @@ were declared confirmatory, those that turn out to lack a piece included, whatev
 
 Not every look has a p that may be used so. A trend of prototypes has Page's, but networks of the folds share most of
 their training slices, and where chance alone is at work that p is at most 0.05 a quarter to half of the time; a rank
-among 20 untrained networks is valid but cannot be below 2/21, which no correction survives (`elor.explain.trends`).
-Such a look is a *condition*: it can stop a claim, or a contradiction, by not pointing the same way, and never adds
-proof. Hence three kinds of claims, told apart in every row:
+among 20 untrained networks is valid but cannot be below 2/21, which no correction survives
+(`elor.explain.prototypes.trends`). Such a look is a *condition*: it can stop a claim, or a contradiction, by not
+pointing the same way, and never adds proof. Hence three kinds of claims, told apart in every row:
 
 - *in the family*: decided by the p of its tests, where all its conditions point the same way. The family-wise error is
   that of the tests' hypotheses: that an alteration of real speech does nothing to the label, say. That prototypes

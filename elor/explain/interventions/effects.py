@@ -5,16 +5,17 @@ network: over the speakers of a fold, then over folds), with a t-interval and th
 An intervention's slope is that of the least-squares line through a slice's changes over the doses.
 
 Where an alteration changes the length, the slope, its p and the verdict are of the change *beyond the length control*:
-slice by slice, the dose less the slice merely cut or extended to that dose's length (`elor.explain.alterations`). Such
-an effect must also be seen before the control is taken off: else it may be the control's doing.
+slice by slice, the dose less the slice merely cut or extended to that dose's length
+(`elor.explain.interventions.alterations`). Such an effect must also be seen before the control is taken off: else it
+may be the control's doing.
 
 An untrained network answers nearly the same to everything, so that its slopes are small for no good reason. Therefore
 its answers are stretched until they vary as much over unaltered slices as the trained networks' do. The slopes of
 *single* untrained networks, each on the slices of its fold, then show what sensitivity without learning amounts to. A
 mean of ten of them would not: their luck is independent and averages out, while the folds' networks share most of their
 training slices, and their luck with them. But however these hang together, their mean varies at most as much as one
-network (`elor.explain.trends` has the simulation). Chance alone fell outside the range of five means of ten untrained
-networks in 34 to 72 % of simulated cases, outside that of the fifty single ones in 0 to 4 %.
+network (`elor.explain.prototypes.trends` has the simulation). Chance alone fell outside the range of five means of ten
+untrained networks in 34 to 72 % of simulated cases, outside that of the fifty single ones in 0 to 4 %.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
-from elor.explain.alterations import ALTERATIONS, Alteration
+from elor.explain.interventions.alterations import ALTERATIONS, Alteration
 
 RAISES, LOWERS, NOTHING = "raises", "lowers", "no effect found"
 BOTH_WAYS = "undecided: doses move it both ways"
@@ -82,7 +83,7 @@ def summarise(
     """Every intervention's effect on every answer of every network.
 
     Args:
-        found: the rows of `elor.explain.interventions.run`.
+        found: the rows of `elor.explain.interventions.analysis.run`.
         slices: slices.csv.
         confidence: of all intervals.
         learned: a head whose p exceeds 1 - confidence has not learned; nothing is said of heads that it lacks.

@@ -22,11 +22,11 @@ from elor.explain.attribution import SEGMENT, gradient, segment_sums
 from elor.explain.controls import model_free, runner_up
 from elor.explain.correlation import View, among_networks, pearson
 from elor.explain.erasure import baselines, erasure, from_windows
-from elor.explain.foreign import Subject
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import TOLERANCE, Path, integrated_gradients, noise_like
 from elor.explain.model import Heads, predict, targets_of
 from elor.explain.occlusion import WINDOW, band_edges, band_occlusion, occlusion, starts
+from elor.explain.recording.foreign import Subject
 
 SAMPLES = ("guided", "gradient", "integrated")
 """Methods whose maps have a value per sample; the others have segments, windows, frequencies or bands."""

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elor.audio import FULL_SCALE
-from elor.explain.alterations import ALTERATIONS, Alteration, fitted
 from elor.explain.controls import untrained
+from elor.explain.interventions.alterations import ALTERATIONS, Alteration, fitted
 from elor.explain.pauses import pauses
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import TwoHeadNetwork

@@ -21,9 +21,9 @@ from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.correlation import READINGS, among_networks, contrast, estimate, over_units, verdict
 from elor.explain.integrated import TOLERANCE
-from elor.explain.job import EXEMPLARY, OWN, Found, Job
-from elor.explain.measure import FLATTENED
-from elor.explain.saliency import table_of
+from elor.explain.saliency.analysis import table_of
+from elor.explain.saliency.job import EXEMPLARY, OWN, Found, Job
+from elor.explain.saliency.measure import FLATTENED
 
 PAPER = {"arousal~input": 0.50, "valence~input": 0.53, "arousal~valence": 0.96}
 """Wieser et al. 2020, on saliency maps: mean r of guided backpropagation."""

@@ -2,7 +2,8 @@
 
 One speaker's network is shown (the paper shows that of Ses03F): it gets all restarts, its signals are kept, and it also
 answers all slices, so that a prototype's logit can be compared with what recordings reach. The networks of the other
-folds and the untrained ones are there for the statistics of `elor.explain.trends`, with fewer restarts and steps.
+folds and the untrained ones are there for the statistics of `elor.explain.prototypes.trends`, with fewer restarts and
+steps.
 
 Untrained networks have random weights and batch normalisations fitted to some slices: those hold no knowledge of the
 labels, and without them the activations, and all that a signal can change, would be next to nothing.
@@ -25,10 +26,10 @@ from torch import nn
 from elor.audio import FULL_SCALE, SAMPLE_RATE
 from elor.errors import UserError
 from elor.explain.controls import untrained
-from elor.explain.descriptors import describe
 from elor.explain.exemplary import fold_of
 from elor.explain.model import predict
-from elor.explain.prototypes import Ascent, Mode, Parametrisation, Target, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Mode, Parametrisation, Target, prototypes, targets_of_heads
+from elor.explain.prototypes.descriptors import describe
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import TwoHeadNetwork
 from elor.targets import EMOTIONS, Head

@@ -32,8 +32,8 @@ from scipy.ndimage import minimum_filter1d
 from scipy.signal import butter, fftconvolve, lfilter, sosfiltfilt
 from scipy.signal.windows import hann
 
+from elor.explain.interventions.resynthesis import RATE, as_loud, fitted, rms, shift_pitch, stretch
 from elor.explain.pauses import pauses, quiet
-from elor.explain.resynthesis import RATE, as_loud, fitted, rms, shift_pitch, stretch
 
 FADE = 80
 """Samples (5 ms) that fade out before a joint and in after it."""

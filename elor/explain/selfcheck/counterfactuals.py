@@ -2,8 +2,8 @@
 
 The synthesiser speaks an utterance again with one cue moved by a standard deviation up or down: same speaker, same
 syllables, same noise. The change of the network's answer is the truth about that cue in that network. Beside it stands
-the alteration of the finished sound that is meant to do the same (`elor.explain.alterations`): a test of that, on which
-the analysis of real recordings rests. And for every map, how much of it lies in the planted pauses.
+the alteration of the finished sound that is meant to do the same (`elor.explain.interventions.alterations`): a test of
+that, on which the analysis of real recordings rests. And for every map, how much of it lies in the planted pauses.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from elor.audio import FULL_SCALE, SAMPLE_RATE
 from elor.corpora.demo import Plan, Recipe, synthesise
 from elor.corpora.demo.recipe import CUES
 from elor.evaluation.intervals import speaker_interval
-from elor.explain.alterations import ALTERATIONS
 from elor.explain.attribution import SEGMENT
-from elor.explain.interventions import answers
+from elor.explain.interventions.alterations import ALTERATIONS
+from elor.explain.interventions.analysis import answers
+from elor.explain.interventions.resynthesis import fitted
 from elor.explain.model import predict
-from elor.explain.resynthesis import fitted
-from elor.explain.selfcheck import METHODS
+from elor.explain.selfcheck.analysis import METHODS
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import TwoHeadNetwork
 from elor.training.checkpoint import load_network

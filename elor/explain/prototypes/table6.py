@@ -10,9 +10,9 @@ import pandas as pd
 import soundfile
 
 from elor.audio import SAMPLE_RATE
-from elor.explain.descriptors import UNITS
-from elor.explain.gallery import Found, Job, label_names
-from elor.explain.trends import trends
+from elor.explain.prototypes.descriptors import UNITS
+from elor.explain.prototypes.gallery import Found, Job, label_names
+from elor.explain.prototypes.trends import trends
 from elor.files import replacing
 from elor.targets import Head
 

@@ -44,7 +44,7 @@ from scipy.special import ndtr
 from scipy.stats import rankdata
 
 from elor.evaluation.comparisons import sign_flip
-from elor.explain.descriptors import LEVELS, UNITS
+from elor.explain.prototypes.descriptors import LEVELS, UNITS
 
 FOLDS, UNTRAINED, PARAMETRISATIONS = 6, 20, 2
 """The least of each that a verdict needs; with five folds no sign-flip test reaches 5 %."""

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elor.explain.descriptors import describe
-from elor.explain.prototypes import Ascent, Target, prototypes
+from elor.explain.prototypes.ascent import Ascent, Target, prototypes
+from elor.explain.prototypes.descriptors import describe
 from elor.fastconv import ConvBlock
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing

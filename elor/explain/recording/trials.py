@@ -1,7 +1,7 @@
 """What would change a network's mind about a sound, and what it would hear most gladly: trials on any network.
 
-Alterations change one property of the sound dose by dose (`elor.explain.alterations`); prototypes are the signals that
-maximise each answer (`elor.explain.prototypes`), beside those of an untrained twin.
+Alterations change one property of the sound dose by dose (`elor.explain.interventions.alterations`); prototypes are the
+signals that maximise each answer (`elor.explain.prototypes.ascent`), beside those of an untrained twin.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from elor.errors import UserError
-from elor.explain.alterations import ALTERATIONS
-from elor.explain.descriptors import describe
-from elor.explain.foreign import Subject
+from elor.explain.interventions.alterations import ALTERATIONS
+from elor.explain.interventions.resynthesis import fitted
 from elor.explain.model import Heads, predict
 from elor.explain.pauses import pauses
-from elor.explain.prototypes import Ascent, Parametrisation, Target, prototypes, targets_of_heads
-from elor.explain.resynthesis import fitted
+from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
+from elor.explain.prototypes.descriptors import describe
+from elor.explain.recording.foreign import Subject
 
 BATCH = 8
 MOST_TARGETS = 12

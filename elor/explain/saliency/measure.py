@@ -16,9 +16,9 @@ from torch import Tensor
 from elor.explain.controls import cascade, mean_shift, model_free, partly_untrained, runner_up, untrained
 from elor.explain.correlation import View, pearson
 from elor.explain.guided import guided_and_plain
-from elor.explain.job import OWN, Batch, Found, Job, Tag, arrays, batches, compare
 from elor.explain.model import Heads, at, prepared, targets_of
-from elor.explain.sample import sample, show
+from elor.explain.saliency.job import OWN, Batch, Found, Job, Tag, arrays, batches, compare
+from elor.explain.saliency.sample import sample, show
 from elor.networks import TwoHeadNetwork
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elor.explain.job import BATCH, EXEMPLARY, OWN, Found, Job
-from elor.explain.measure import measure
+from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, Found, Job
+from elor.explain.saliency.measure import measure
 from elor.files import replacing
 from elor.training.engine import Engine
 

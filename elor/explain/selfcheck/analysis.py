@@ -24,8 +24,8 @@ from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients, noise_like
 from elor.explain.model import Heads, predict
 from elor.explain.occlusion import band_edges, band_occlusion, occlusion
-from elor.explain.planted import SAMPLES, SETS, Planted
-from elor.explain.scoring import scored
+from elor.explain.selfcheck.planted import SAMPLES, SETS, Planted
+from elor.explain.selfcheck.scoring import scored
 from elor.fastconv import ConvBlock
 
 CLASSES = 2

@@ -16,9 +16,9 @@ from elor.explain.correlation import pearson
 from elor.explain.erasure import baselines, erasure, from_windows
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients
-from elor.explain.job import OWN, Batch, Found, Job, arrays, batches, compare
 from elor.explain.model import Heads, predict, targets_of
 from elor.explain.occlusion import WINDOW, occlusion, starts
+from elor.explain.saliency.job import OWN, Batch, Found, Job, arrays, batches, compare
 from elor.networks import TwoHeadNetwork
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs

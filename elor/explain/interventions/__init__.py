@@ -1,0 +1,1 @@
+"""Real slices altered dose by dose, and what that does to the answers."""

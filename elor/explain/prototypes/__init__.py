@@ -1,0 +1,1 @@
+"""Generalised input signals of every network, and what the labels differ in."""

@@ -1,0 +1,1 @@
+"""The saliency analysis of a whole corpus."""

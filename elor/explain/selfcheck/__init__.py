@@ -1,0 +1,1 @@
+"""Which methods find a truth that was planted."""
