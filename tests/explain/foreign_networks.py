@@ -6,8 +6,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
+from elor.features.is10 import functionals
 from tests.explain.test_foreign import Wav2Vec2
 
 NUMBER = 3
@@ -49,6 +52,36 @@ class Outside(nn.Module):
         parts = torch.stack([part.square().mean(-1).sqrt() for part in audio[:, 0].detach().tensor_split(10, -1)], 1)
         score = self.classifier.decision_function(parts.numpy())
         return torch.from_numpy(np.stack([-score, score], axis=1)).float()
+
+
+class OnIs10(nn.Module):
+    """A scikit-learn classifier on openSMILE's IS10, fitted to hear a burst of noise somewhere in a faint second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # without gaps in what it learns from, the silence that occlusion puts in would be what it hears
+        gaps = np.random.default_rng(0).permutation(np.linspace(0, 0.9, 80))
+        sounds = [faint(seed, None if seed % 2 else seed / 90, gap) for seed, gap in enumerate(gaps)]
+        self.classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01))
+        self.classifier.fit([self.features(sound) for sound in sounds], [seed % 2 == 0 for seed in range(len(sounds))])
+
+    @staticmethod
+    def features(sound: np.ndarray) -> np.ndarray:
+        return functionals(sound * 32_768)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        score = self.classifier.decision_function([self.features(one) for one in audio[:, 0].detach().numpy()])
+        return torch.from_numpy(np.stack([-score, score], axis=1)).float()
+
+
+def faint(seed: int, burst: float | None, gap: float | None = None) -> np.ndarray:
+    """A second of faint noise, with a silent and a loud tenth of a second that begin at `gap` and `burst` (seconds)."""
+    sound = 0.002 * np.random.default_rng(seed).standard_normal(16_000)
+    if gap is not None:
+        sound[round(16_000 * gap) :][:1_600] = 0
+    if burst is not None:
+        sound[round(16_000 * burst) :][:1_600] = 0.2 * np.random.default_rng(seed + 1).standard_normal(1_600)
+    return sound
 
 
 class Scaled(nn.Module):

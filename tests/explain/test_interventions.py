@@ -26,7 +26,7 @@ from elor.explain.interventions.analysis import (
     run,
     versions,
 )
-from elor.explain.interventions.effects import Units, curves, summarise, verdict
+from elor.explain.interventions.effects import Units, curves, reach, summarise, verdict
 from elor.explain.pauses import pauses
 from elor.features.mfcc import mfcc
 from elor.files import plain
@@ -78,9 +78,9 @@ def scratch(tmp_path_factory):
         yield
 
 
-def here(self: Engine, function: Callable, jobs: list[tuple], watch: Callable[[], None]) -> list:
-    """Run jobs in this process, and watch after each."""
-    return [(function(*job), watch())[0] for job in jobs]
+def here(self: Engine, function: Callable, jobs: list[tuple], finished: Callable[[int], None]) -> list:
+    """Run jobs in this process."""
+    return [(function(*job), finished(index))[0] for index, job in enumerate(jobs)]
 
 
 @pytest.fixture(scope="module")
@@ -445,15 +445,33 @@ def test_untrained_answers_are_stretched_to_the_trained_ones_spread() -> None:
     rows = unaltered(both(0.1, 0.1)) + responses("gain", GAINS, both(0.1, 0.1))
     effect = effect_of("gain", [row | {"value": row["value"] * (0.1 if row["model"] == 0 else 1)} for row in rows])
     assert effect["slope"]["per_unit"] == pytest.approx(0.1)
-    assert effect["slope"]["untrained"] == pytest.approx([0.1, 0.1])
+    assert effect["slope"]["untrained"] == pytest.approx([-0.1, 0.1])
+    assert effect["slope"]["single"] == pytest.approx([0.1, 0.1])
     assert effect["verdict"] == "undecided: untrained networks do as much"
 
 
-def test_the_control_is_the_range_of_single_untrained_networks_not_of_their_means() -> None:
-    slopes = {("F", -1): 0.1, ("G", -1): 0.1, ("F", 0): 0.3, ("G", 0): -0.3, ("F", 1): -0.2, ("G", 1): 0.2}
+@pytest.mark.parametrize(("trained", "said"), [(0.1, "undecided: untrained networks do as much"), (0.4, "raises")])
+def test_the_control_is_what_as_many_untrained_networks_reach(trained: float, said: str) -> None:
+    slopes = {
+        ("F", -1): trained,
+        ("G", -1): trained + 1e-3,
+        ("F", 0): 0.3,
+        ("G", 0): 0.3,
+        ("F", 1): -0.2,
+        ("G", 1): 0.2,
+    }
     effect = effect_of("gain", unaltered(slopes) + responses("gain", GAINS, slopes))
-    assert effect["slope"]["untrained"] == pytest.approx([-0.3, 0.3])  # their means over folds are 0
-    assert effect["verdict"] == "undecided: untrained networks do as much"
+    assert effect["slope"]["untrained"] == pytest.approx([-0.3, 0.3])  # in an eighth of all draws
+    assert effect["slope"]["single"] == pytest.approx([-0.2, 0.3])
+    assert effect["verdict"] == said
+
+
+def test_what_untrained_networks_reach_shrinks_as_a_mean_does() -> None:
+    slopes = np.random.default_rng(1).normal(size=4_000)
+    low, high = reach(slopes, 25, 0.9)
+    assert high == pytest.approx(1.645 / 5, rel=0.04)
+    assert low == -high
+    assert np.isnan(reach(slopes[:0], 25)).all()
 
 
 def test_slope_p_and_untrained_range_are_of_the_difference_to_the_length_control() -> None:

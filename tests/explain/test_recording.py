@@ -17,7 +17,7 @@ from elor.explain.recording import foreign
 from elor.explain.recording.analysis import NO_CONTROL, TITLES, Effort, asked, explain, shifted_range
 from elor.explain.recording.foreign import Resampled, Subject, committee
 from elor.explain.recording.trials import interventions, seek
-from tests.explain.foreign_networks import Functional, Outside
+from tests.explain.foreign_networks import Functional, Outside, faint
 from tests.explain.models import elor
 
 HERE = "tests.explain.foreign_networks"
@@ -157,6 +157,15 @@ def test_a_classifier_outside_torch_is_explained_by_occlusion() -> None:
     sought = seek(subject, {"output": 2}, {"output": label}, 4_000, Ascent(steps=3, restarts=1))
     assert "cannot be differentiated" in sought.summary["refused"]
     assert not sought.signals
+
+
+def test_a_classifier_on_is10_is_explained_by_occlusion() -> None:
+    found = explain(foreign.load(f"{HERE}:OnIs10"), faint(101, burst=0.4), 16_000, QUICK)
+    assert {name for name, one in found.summary["methods"].items() if not one["refused"]} == {"occlusion", "bands"}
+    assert found.summary["prediction"]["output"]["label"] == 1
+    strongest = found.summary["strongest"]["output"]
+    assert strongest["start_s"] == pytest.approx(0.4, abs=0.051)
+    assert strongest["drop"] > 1
 
 
 def test_interventions_ask_the_network_itself() -> None:

@@ -195,13 +195,13 @@ def _altered(measured: Measured, network: str, head: str, intervention: str) -> 
 
 
 def _inside(part: Tree) -> bool:
-    """Whether the slope lies in the range of untrained networks'."""
+    """Whether untrained networks reach the slope."""
     low, high = _range(part)
     return bool(low <= part["slope"]["per_unit"] <= high)
 
 
 def _range(part: Tree) -> tuple[float, float]:
-    """Lowest and highest slope of untrained networks."""
+    """The limits of what untrained networks reach."""
     low, high = part["slope"]["untrained"]
     if low is None or high is None:
         raise Missing("what untrained networks do is undefined")

@@ -10,12 +10,14 @@ slice by slice, the dose less the slice merely cut or extended to that dose's le
 may be the control's doing.
 
 An untrained network answers nearly the same to everything, so that its slopes are small for no good reason. Therefore
-its answers are stretched until they vary as much over unaltered slices as the trained networks' do. The slopes of
-*single* untrained networks, each on the slices of its fold, then show what sensitivity without learning amounts to. A
-mean of ten of them would not: their luck is independent and averages out, while the folds' networks share most of their
-training slices, and their luck with them. But however these hang together, their mean varies at most as much as one
-network (`elor.explain.prototypes.trends` has the simulation). Chance alone fell outside the range of five means of ten
-untrained networks in 34 to 72 % of simulated cases, outside that of the fifty single ones in 0 to 4 %.
+its answers are stretched until they vary as much over unaltered slices as the trained networks' do. Its slopes then
+show what sensitivity without learning amounts to: to level, say, it is large, for whatever depends on the signal at all
+depends on its level; but one network's answer rises, the next one's falls. Hence the control is the mean over as many
+untrained networks as there are units, drawn from all of them, each with either sign (`reach`).
+
+That supposes that the folds' networks have luck of their own. They start from weights of their own, but share most of
+their training slices. What they share because of that they have learned, be it true elsewhere or not; unless there is
+nothing to learn, so that a head that answers no better than permuted labels is said to be one. PERMUTED
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ BOTH_WAYS = "undecided: doses move it both ways"
 
 Learned = Mapping[str, Mapping[str, float]]
 """By network and head the p of its score against permuted labels."""
+
+DRAWS = 10_000
+"""Means of untrained networks that are drawn."""
 
 ROUNDING = 6
 """Decimals of a change: what lies below is the rounding of float32, which can have a direction too."""
@@ -92,11 +97,11 @@ def summarise(
         `networks`: by network and intervention its `unit`, `what`, `over` (share of samples beyond full scale by dose,
         where there are any) and `heads`. By head (answer) `doses` (change, low, high, p, speakers, slices),
         `length_control` and `sham` (the same, where the intervention has them), `slope` (per_unit, low, high, p,
-        units: how many have one, untrained: the range over single untrained networks; with a length control all of it
-        beyond that control, and as `altered` the per_unit, low, high, p of the altered slices alone), `learned_p`
-        (where it is known), `verdict` and `text`. `spread`: by network and answer the standard deviation over the
-        unaltered slices of a fold, root mean square over folds (that over all slices would count how much networks
-        differ). `settings`: what all of it rests on.
+        units: how many have one, untrained: see `reach`, single: the range over single untrained networks; with a
+        length control all of it beyond that control, and as `altered` the per_unit, low, high, p of the altered slices
+        alone), `learned_p` (where it is known), `verdict` and `text`. `spread`: by network and answer the standard
+        deviation over the unaltered slices of a fold, root mean square over folds (that over all slices would count how
+        much networks differ). `settings`: what all of it rests on.
     """
     rows = found.drop_duplicates("row").set_index("row")["fold"].sort_index()
     speakers = slices["speaker"].to_numpy()[rows.index]
@@ -142,7 +147,7 @@ def verdict(
     """What the numbers allow to say.
 
     `raises` or `lowers`: the interval of the slope lies on one side of zero; no single dose moves the answer against
-    it; the slope lies beyond those of all single untrained networks; and the sham does not move the answer half as far
+    it; the slope lies beyond what untrained networks `reach`; and the sham does not move the answer half as far
     as the whole range of doses. With a length control, the interval of the altered slices' own slope must lie on the
     same side of zero. `no effect found`: the interval holds zero, and no single dose has an effect. All else is
     undecided, and why. A single dose has an effect where its p, times the number of doses (Bonferroni), is small.
@@ -228,9 +233,10 @@ def _effect(changes: pd.DataFrame, alteration: Alteration, units: Units) -> dict
     controls = _by_dose(changes[changes["length"]], alteration)
     beyond = altered - controls if len(controls) else altered
     slopes = _slopes(beyond)
-    untrained = [units.means(some.droplevel("model")) for model, some in slopes.groupby("model") if model >= 0]
-    slope: dict = units.estimate(slopes[-1], "per_unit") | {"untrained": _range(np.concatenate(untrained))}
-    slope["units"] = len(units.means(slopes[-1]))
+    single = [units.means(some.droplevel("model")) for model, some in slopes.groupby("model") if model >= 0]
+    count, chance = len(units.means(slopes[-1])), np.concatenate(single)
+    slope: dict = units.estimate(slopes[-1], "per_unit") | {"units": count}
+    slope |= {"untrained": reach(chance, count, units.confidence), "single": _range(chance)}
     effect: dict = {"doses": _per_dose(altered, units), "slope": slope}
     decisive = effect["doses"]
     if len(controls):
@@ -255,6 +261,25 @@ def _by_dose(changes: pd.DataFrame, alteration: Alteration) -> pd.DataFrame:
     if np.isfinite(alteration.none):
         wide[alteration.none] = 0.0  # by definition: the unaltered slice
     return wide.sort_index(axis=1)
+
+
+def reach(slopes: NDArray, units: int, confidence: float = 0.95) -> list[float]:
+    """Limits between which the mean slope of `units` untrained networks lies in a share `confidence` of draws.
+
+    Args:
+        slopes: (networks,) of single ones. Each is drawn with either sign: what has learned nothing knows no direction.
+        units: how many make a mean.
+        confidence: the share.
+
+    Returns:
+        -x and x; NaN without any slopes.
+    """
+    if not len(slopes) or not units:
+        return [np.nan, np.nan]
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(slopes, (DRAWS, units)) * rng.choice((-1.0, 1.0), (DRAWS, units))
+    limit = float(np.quantile(np.abs(drawn.mean(axis=1)), confidence))
+    return [-limit, limit]
 
 
 def _range(values: NDArray) -> list[float]:
@@ -293,7 +318,7 @@ def _sentence(effect: Mapping, alteration: Alteration, units: Units, whose: str,
         f"{name.replace('_', ' ').capitalize()} ({alteration.what}): from {doses[0]} to {doses[-1]} "
         f"{alteration.unit} {line} moves {whose} by {slope['per_unit'] * span:+.3f} "
         f"({units.confidence:.0%} CI {slope['low'] * span:+.3f} to {slope['high'] * span:+.3f}, p = {slope['p']:.3f}, "
-        f"{slope['units']} {units.name}s; single untrained networks {low:+.3f} to {high:+.3f}{alone}): "
+        f"{slope['units']} {units.name}s; untrained networks {low:+.3f} to {high:+.3f}{alone}): "
         f"{effect['verdict']}"
     )
     p = effect.get("learned_p", 0.0)
@@ -312,6 +337,7 @@ def _settings(found: pd.DataFrame, slices: pd.DataFrame, units: Units) -> dict:
         "untrained": int(found["model"].max()) + 1,
         "confidence": units.confidence,
         "change": "of the expected label sum_k k p_k (regression: of the value; emotion: of each class' probability)",
-        "untrained_slopes": "of single networks; answers stretched to the trained ones' spread over unaltered slices",
+        "untrained_slopes": "answers stretched to the trained ones' spread over unaltered slices; means of as many "
+        f"untrained networks as there are {units.name}s, each with either sign: {units.confidence:.0%} of draws",
         "p": "sign-flip over units, not corrected for the number of interventions: exploratory",
     }
