@@ -16,8 +16,10 @@ depends on its level; but one network's answer rises, the next one's falls. Henc
 untrained networks as there are units, drawn from all of them, each with either sign (`reach`).
 
 That supposes that the folds' networks have luck of their own. They start from weights of their own, but share most of
-their training slices. What they share because of that they have learned, be it true elsewhere or not; unless there is
-nothing to learn, so that a head that answers no better than permuted labels is said to be one. PERMUTED
+their training slices. What they share because of that they have learned, be it true elsewhere or not, unless there was
+nothing to learn: a head that answers no better than permuted labels is said to be one. Measured where there was nothing
+(three runs of the demonstration with labels shuffled within speakers, 144 effects on ELoR and LoM): 12 had p < 0.05 by
+the sign-flip test, and 4 (2.8 %) lay beyond this control as well.
 """
 
 from __future__ import annotations

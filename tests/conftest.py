@@ -1,0 +1,6 @@
+"""For all tests, before any of them imports torch."""
+
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side: threads in each would only wait for each other's
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
