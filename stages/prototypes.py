@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from elor.explain.exemplary import exemplary_speaker
+from elor.explain.choice import exemplary_speaker
 from elor.explain.prototypes.gallery import Amount, Search, plan, run
 from elor.explain.prototypes.table6 import exemplars, summarise, table_of, write_signals
 from elor.explain.prototypes.units import seek_units, unit_jobs, write_units

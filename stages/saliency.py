@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from elor.explain.exemplary import exemplary_speaker
+from elor.explain.choice import exemplary_speaker
 from elor.explain.saliency.analysis import Amount, plan, run, table_of, write_maps
 from elor.explain.saliency.summary import summarise
 from elor.files import write_json

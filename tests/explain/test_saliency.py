@@ -12,10 +12,10 @@ import torch
 from scipy.stats import pearsonr
 
 from elor.explain.attribution import gradient
+from elor.explain.choice import exemplary_speaker, stratified
 from elor.explain.correlation import INDISTINCT, View, contrast
-from elor.explain.exemplary import exemplary_speaker
 from elor.explain.guided import guided_backprop
-from elor.explain.saliency.analysis import PART, Amount, plan, run, stratified, table_of, write_maps
+from elor.explain.saliency.analysis import PART, Amount, plan, run, table_of, write_maps
 from elor.explain.saliency.job import BATCH
 from elor.explain.saliency.measure import measure
 from elor.explain.saliency.sample import overlap

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elor.audio import FULL_SCALE
+from elor.explain.choice import stratified
 from elor.explain.controls import untrained
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration, fitted
 from elor.explain.pauses import pauses
@@ -108,12 +109,11 @@ def plan(
         seed: of the sample, of untrained networks and of noise.
         devices: dealt out in turn.
     """
-    each = max(2, round(count / slices["speaker"].nunique()))
-    sample = slices.sample(frac=1, random_state=seed).groupby("speaker").head(each).index.sort_values()
+    sample = stratified(slices["speaker"].to_numpy(), count, np.random.default_rng(seed), least=2)
     tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
     jobs = []
     for index, fold in enumerate(pd.unique(tested)):
-        rows = sample[tested[sample] == fold].to_numpy()
+        rows = sample[tested[sample] == fold]
         job = Job(
             fold=fold,
             networks={network: models / network / f"{fold}.safetensors" for network in networks},

@@ -25,8 +25,8 @@ from torch import nn
 
 from elor.audio import FULL_SCALE, SAMPLE_RATE
 from elor.errors import UserError
+from elor.explain.choice import fold_of
 from elor.explain.controls import untrained
-from elor.explain.exemplary import fold_of
 from elor.explain.model import predict
 from elor.explain.prototypes.ascent import Ascent, Mode, Parametrisation, Target, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
@@ -150,7 +150,7 @@ def plan(
         slices, folds: the tables of these names.
         models: folder of `<fold>.safetensors`.
         audio: slices.npy.
-        speaker: whose fold's network is shown, see `elor.explain.exemplary`.
+        speaker: whose fold's network is shown, see `elor.explain.choice`.
         search, amount: what is sought, and how much.
         seed: of the noise and of untrained networks.
         devices: dealt out in turn.

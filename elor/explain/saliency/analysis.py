@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from elor.explain.choice import stratified
 from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, Found, Job
 from elor.explain.saliency.measure import measure
 from elor.files import replacing
@@ -48,7 +49,7 @@ def plan(
         slices, folds: the tables of these names.
         models: folder of `<fold>.safetensors`.
         audio: slices.npy.
-        speaker: whose network is the exemplary one, see `elor.explain.exemplary`.
+        speaker: whose network is the exemplary one, see `elor.explain.choice`.
         amount: how much.
         seed: of the untrained networks and all draws.
         devices: dealt out in turn.
@@ -91,14 +92,6 @@ def _parts(tested: NDArray) -> Iterator[tuple[int, str, NDArray]]:
 def run(jobs: Sequence[Job], engine: Engine) -> list[Found]:
     """Run all jobs, with progress in slices; what they find is in their order."""
     return engine.track(measure, [(job,) for job in jobs], "saliency", [len(job.rows) for job in jobs], "slice")
-
-
-def stratified(speakers: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers of about `count` slices, the same number of every speaker (at least one), in rising order."""
-    names = np.unique(speakers)
-    each = max(1, round(count / len(names)))
-    rows = [np.flatnonzero(speakers == name) for name in names]
-    return np.sort(np.concatenate([rng.choice(some, min(each, len(some)), replace=False) for some in rows]))
 
 
 def _spread(rows: np.ndarray, count: int) -> np.ndarray:
