@@ -11,17 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.publish import command, publish
-from elor.commands.selfcheck import measured
 from elor.errors import UserError
-from elor.explain.selfcheck.analysis import Amount
+from elor.explain.selfcheck.suite import selfcheck
 from elor.report.selfcheck import blocks
 from elor.report.text import Block
-from elor.training.engine import Engine
 
 
 def measure(workspace: Path = Path(), seed: int = 1) -> dict[str, Any]:
     """Run the self-check."""
-    return measured(Amount(), Engine("cpu"), seed, workspace / "data")
+    return selfcheck(data=workspace / "data", seed=seed)
 
 
 def tables(found: dict[str, Any]) -> list[Block]:

@@ -5,9 +5,15 @@ is first used, so that the import itself loads no other package; `__init__.pyi` 
 
     load, predict        what trained networks say of a recording (`Ensemble`, `Prediction`)
     load_network         one trained network, as a torch module
+    explain_files        the analysis of recordings, into a folder, on `own_networks` or a `foreign_network`
     gradient, guided_backprop, integrated_gradients, occlusion
                          what it hears: maps of any torch module from (batch, 1, samples) to logits
-    score                predictions from elsewhere, by the pipeline's definitions (`ScoreSettings`, `Results`)
+    Results              the scores of a run, or of predictions
+    score                predictions from elsewhere, by the pipeline's definitions (`ScoreSettings`)
+    make_corpus, import_labels
+                         the demonstration corpus; a manifest from another corpus' label file
+    selfcheck            which of these methods find what is known to be there
+    inspect              is this machine, this corpus, this cache in order?
     UserError            what all of them raise for a mistake that one sentence names
 """
 
@@ -22,14 +28,21 @@ _HOMES = {
     "Results": "elor.report.results:Results",
     "ScoreSettings": "elor.evaluation.score:Settings",
     "UserError": "elor.errors:UserError",
+    "explain_files": "elor.explain.recording.files:explain_files",
+    "foreign_network": "elor.explain.recording.files:foreign_network",
     "gradient": "elor.explain.attribution:gradient",
     "guided_backprop": "elor.explain.guided:guided_backprop",
+    "import_labels": "elor.foreign.importing:import_labels",
+    "inspect": "elor.check.everything:inspect",
     "integrated_gradients": "elor.explain.integrated:integrated_gradients",
     "load": "elor.inference:load",
     "load_network": "elor.training.checkpoint:load_network",
+    "make_corpus": "elor.corpora.making:make_corpus",
     "occlusion": "elor.explain.occlusion:occlusion",
+    "own_networks": "elor.explain.recording.files:own_networks",
     "predict": "elor.inference:predict",
     "score": "elor.commands.outside:score",
+    "selfcheck": "elor.explain.selfcheck.suite:selfcheck",
 }
 """Where each name lives: module and name there."""
 

@@ -1,10 +1,17 @@
+from elor.check.everything import inspect as inspect
 from elor.commands.outside import score as score
+from elor.corpora.making import make_corpus as make_corpus
 from elor.errors import UserError as UserError
 from elor.evaluation.score import Settings as ScoreSettings
 from elor.explain.attribution import gradient as gradient
 from elor.explain.guided import guided_backprop as guided_backprop
 from elor.explain.integrated import integrated_gradients as integrated_gradients
 from elor.explain.occlusion import occlusion as occlusion
+from elor.explain.recording.files import explain_files as explain_files
+from elor.explain.recording.files import foreign_network as foreign_network
+from elor.explain.recording.files import own_networks as own_networks
+from elor.explain.selfcheck.suite import selfcheck as selfcheck
+from elor.foreign.importing import import_labels as import_labels
 from elor.inference import Ensemble as Ensemble
 from elor.inference import Prediction as Prediction
 from elor.inference import load as load
@@ -18,12 +25,19 @@ __all__ = [
     "Results",
     "ScoreSettings",
     "UserError",
+    "explain_files",
+    "foreign_network",
     "gradient",
     "guided_backprop",
+    "import_labels",
+    "inspect",
     "integrated_gradients",
     "load",
     "load_network",
+    "make_corpus",
     "occlusion",
+    "own_networks",
     "predict",
     "score",
+    "selfcheck",
 ]

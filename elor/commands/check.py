@@ -12,10 +12,6 @@ from elor.report.text import Format, Notes, Table
 
 if TYPE_CHECKING:
     from elor.check import Finding
-    from elor.check.corpus import Wanted
-
-DEMO = Path("data/corpus/release")
-"""Where the pipeline puts the demonstration corpus."""
 
 WIDEST = 60
 """Characters of a finding that a row of the table shows; more is told below it."""
@@ -48,67 +44,15 @@ def check(
         elor check --clean
     """
     from elor.check import must_be_done
-    from elor.check import scratch as scratches
-    from elor.check.machine import machine
-    from elor.check.workspace import git, workspace
+    from elor.check.everything import inspect
     from elor.files import scratch_root
 
-    device, wanted, chosen = _asked(path, low, high)
-    areas: dict[str, list[Finding]] = {"machine": machine(device)}
-    if path is None:
-        areas["workspace"] = workspace()
-    elif Path("dvc.yaml").is_file():  # for another corpus the cache says nothing
-        areas["workspace"] = list(git(Path()))
-    areas["corpus"] = _corpus(chosen, wanted)
-    areas["scratch"] = scratches.scratch(scratch_root())
+    areas = inspect(path, low, high)
     echo(_blocks(areas), Format.terminal)
     if clean:
         _clean(scratch_root(), yes)
     if any(must_be_done(findings) for findings in areas.values()):
         raise typer.Exit(1)
-
-
-def _asked(path: Path | None, low: float | None, high: float | None) -> tuple[str, Wanted, Path | None]:
-    """Device, demands and corpus of params.yaml, or of the options for another corpus."""
-    from elor.check.corpus import Wanted
-    from elor.params import load
-
-    if not Path("params.yaml").is_file():
-        return "auto", Wanted(low=1.0 if low is None else low, high=5.0 if high is None else high), path
-    params = load()
-    own, how = params.corpus, params.labels
-    given = Path(own.path) if path is None else path
-    scale = (own.low, own.high) if path is None else (1.0, 5.0)
-    wanted = Wanted(
-        rater=how.rater,
-        target=how.target,
-        classes=how.classes,
-        low=scale[0] if low is None else low,
-        high=scale[1] if high is None else high,
-        stereo=own.stereo,
-        partial=own.partial,
-        minimum_s=params.slices.minimum_s,
-    )
-    return params.engine.device, wanted, given
-
-
-def _corpus(path: Path | None, wanted: Wanted) -> list[Finding]:
-    from elor.check import Finding
-    from elor.check.corpus import corpus
-    from elor.corpora.demo import load_recipe
-    from elor.errors import UserError
-
-    if path is None:
-        return [Finding("path", "none given", note="`elor check PATH` looks at a corpus.")]
-    if path.suffix not in (".yaml", ".yml"):
-        return corpus(path, wanted)
-    try:
-        load_recipe(path)
-    except UserError as error:
-        return [Finding("recipe", str(path), remedy=str(error))]
-    if not DEMO.is_dir():
-        return [Finding("recipe", str(path)), Finding("contents", "not made yet", note="`dvc repro` makes the corpus.")]
-    return [Finding("recipe", str(path)), *corpus(DEMO, wanted)]
 
 
 def _blocks(areas: dict[str, list[Finding]]) -> list[Table | Notes]:

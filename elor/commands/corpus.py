@@ -59,14 +59,9 @@ def make(
         elor corpus make /tmp/other --seed 2
         dvc exp run -S corpus.path=/tmp/other
     """
-    from elor.corpora.demo import generate, load_recipe
-    from elor.corpora.source import open_source
+    from elor.corpora.making import make_corpus
 
-    plan = load_recipe(recipe)
-    if (folder / "release").exists() and not force:
-        raise UserError(f"{folder / 'release'} exists; choose another folder, or give --force to replace it.")
-    generate(plan, utterances, seed, folder)
-    report = open_source(folder).read().report
+    report = make_corpus(folder, utterances, seed, recipe, force)
     typer.echo(
         f"{folder}: {report['utterances']:,} utterances by {report['speakers']} speakers, {report['minutes']:.1f} min, "
         f"{report['ratings']:,} ratings.\nUse it: dvc exp run -S corpus.path={folder}"
@@ -115,11 +110,22 @@ def import_(
         elor corpus import mine.csv --kind csv --column arousal=activation \\
             --reverse arousal --low 1 --high 9
     """
-    from elor.foreign.manifest import write
+    from elor.foreign.importing import import_labels
 
-    found = _read(labels, kind, speakers, consensus, column or [], (low, high), reverse or [])
-    home = audio or labels.parent
-    written = write(found, home, output, partition or [], unknown_speakers.value, partial)
+    found, written = import_labels(
+        labels,
+        kind.value,
+        output,
+        audio,
+        speakers,
+        consensus,
+        _columns(column or []),
+        (low, high),
+        reverse or (),
+        partition or (),
+        unknown_speakers.value,
+        partial,
+    )
     typer.echo(
         f"{output}: {written.rows:,} ratings of {written.segments:,} segments by {written.speakers:,} speakers, on "
         f"{found.low:g} .. {found.high:g}, low to high."
@@ -129,25 +135,12 @@ def import_(
     typer.echo(f"Use it: dvc exp run -S corpus.path={output}{_settings(found, written.raters)}")
 
 
-def _read(
-    labels: Path,
-    kind: Kind,
-    speakers: Path | None,
-    consensus: bool,
-    column: list[str],
-    scale: tuple[float, float],
-    reverse: list[str],
-) -> Labels:
-    from elor.foreign import columns, msp_improv, msp_podcast
-
-    if kind is Kind.msp_improv:
-        return msp_improv.read(labels, consensus)
-    if kind is Kind.msp_podcast:
-        return msp_podcast.read(labels, speakers)
+def _columns(column: list[str]) -> dict[str, str]:
+    """Their columns' names by ours."""
     pairs = [text.partition("=") for text in column]
     if wrong := [f"{ours}{sign}{theirs}" for ours, sign, theirs in pairs if not (ours and theirs)]:
         raise UserError(f"--column {wrong[0]} is no pair; write OURS=THEIRS, for instance arousal=activation.")
-    return columns.read(labels, {ours: theirs for ours, _, theirs in pairs}, *scale, reverse)
+    return {ours: theirs for ours, _, theirs in pairs}
 
 
 def _settings(labels: Labels, raters: int) -> str:

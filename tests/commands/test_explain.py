@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from elor.commands.explain import _windows
-from elor.commands.selfcheck import EXPECTED, failures
+from elor.explain.recording.files import _windows
 from elor.explain.selfcheck.scoring import FINDS, MISSES, SOUND
+from elor.explain.selfcheck.suite import EXPECTED, failures
 
 MODEL = "tests.explain.foreign_networks"
 CHEAP = ("--twins", 2, "--steps", 4, "--restarts", 1, "--ascents", 3)

@@ -1,0 +1,74 @@
+"""All that `elor check` looks at: the machine, the workspace, a corpus, the scratch folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elor.check import Finding
+from elor.check.corpus import Wanted, corpus
+from elor.check.machine import machine
+from elor.check.scratch import scratch
+from elor.check.workspace import git, workspace
+from elor.corpora.demo import load_recipe
+from elor.errors import UserError
+from elor.files import scratch_root
+from elor.params import load
+
+DEMO = Path("data/corpus/release")
+"""Where the pipeline puts the demonstration corpus."""
+
+
+def inspect(path: Path | None = None, low: float | None = None, high: float | None = None) -> dict[str, list[Finding]]:
+    """Look at this machine, the workspace in the current folder, a corpus and the scratch folder.
+
+    Args:
+        path: an IEMOCAP root or a manifest CSV; None: the corpus of params.yaml.
+        low, high: ends of its scale; None: those of params.yaml, for another corpus 1 and 5.
+
+    Returns:
+        Findings by area. A finding with a `remedy` says that something must be done.
+    """
+    device, wanted, chosen = _asked(path, low, high)
+    areas = {"machine": machine(device)}
+    if path is None:
+        areas["workspace"] = workspace()
+    elif Path("dvc.yaml").is_file():  # for another corpus the cache says nothing
+        areas["workspace"] = list(git(Path()))
+    areas["corpus"] = _corpus(chosen, wanted)
+    areas["scratch"] = scratch(scratch_root())
+    return areas
+
+
+def _asked(path: Path | None, low: float | None, high: float | None) -> tuple[str, Wanted, Path | None]:
+    """Device, demands and corpus of params.yaml, or of the options for another corpus."""
+    if not Path("params.yaml").is_file():
+        return "auto", Wanted(low=1.0 if low is None else low, high=5.0 if high is None else high), path
+    params = load()
+    own, how = params.corpus, params.labels
+    given = Path(own.path) if path is None else path
+    scale = (own.low, own.high) if path is None else (1.0, 5.0)
+    wanted = Wanted(
+        rater=how.rater,
+        target=how.target,
+        classes=how.classes,
+        low=scale[0] if low is None else low,
+        high=scale[1] if high is None else high,
+        stereo=own.stereo,
+        partial=own.partial,
+        minimum_s=params.slices.minimum_s,
+    )
+    return params.engine.device, wanted, given
+
+
+def _corpus(path: Path | None, wanted: Wanted) -> list[Finding]:
+    if path is None:
+        return [Finding("path", "none given", note="`elor check PATH` looks at a corpus.")]
+    if path.suffix not in (".yaml", ".yml"):
+        return corpus(path, wanted)
+    try:
+        load_recipe(path)
+    except UserError as error:
+        return [Finding("recipe", str(path), remedy=str(error))]
+    if not DEMO.is_dir():
+        return [Finding("recipe", str(path)), Finding("contents", "not made yet", note="`dvc repro` makes the corpus.")]
+    return [Finding("recipe", str(path)), *corpus(DEMO, wanted)]

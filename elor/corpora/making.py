@@ -1,0 +1,38 @@
+"""The demonstration corpus, made in a folder and read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from elor.corpora.demo import generate, load_recipe
+from elor.corpora.source import open_source
+from elor.errors import UserError
+
+RECIPE = Path("data/demo.yaml")
+
+
+def make_corpus(
+    folder: Path, utterances: int = 420, seed: int = 1, recipe: Path = RECIPE, force: bool = False
+) -> dict[str, Any]:
+    """Write the demonstration corpus: pseudo-speech with planted emotion, in IEMOCAP's layout.
+
+    Args:
+        folder: where to write it; made if need be. `release/` holds the corpus, truth.csv every planted value,
+            segments.csv where speech and pauses are.
+        utterances: turns; 420 are half an hour of sound and 60 MB.
+        seed: another seed, other turns, moods and syllables.
+        recipe: what is planted, by whom, and how it is rated.
+        force: replace a corpus that stands there.
+
+    Returns:
+        What reading it back reported, as in metrics/corpus.json.
+
+    Raises:
+        UserError: if a corpus stands there (and not `force`), the recipe is faulty, or the disk is full.
+    """
+    plan = load_recipe(recipe)
+    if (folder / "release").exists() and not force:
+        raise UserError(f"{folder / 'release'} exists; choose another folder, or give --force to replace it.")
+    generate(plan, utterances, seed, folder)
+    return open_source(folder).read().report
