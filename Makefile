@@ -11,7 +11,7 @@ repro: venv  ## run the pipeline and print the table of results
 	elor results
 
 test: venv  ## run the tests
-	python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: venv  ## measure speed and memory; writes the tables in README.md
 	python -m benchmarks

@@ -1,4 +1,7 @@
 from elor.check.everything import inspect as inspect
+from elor.commands.explained import explain_files as explain_files
+from elor.commands.explained import foreign_network as foreign_network
+from elor.commands.explained import own_networks as own_networks
 from elor.commands.outside import score as score
 from elor.corpora.making import make_corpus as make_corpus
 from elor.errors import UserError as UserError
@@ -7,9 +10,6 @@ from elor.explain.attribution import gradient as gradient
 from elor.explain.guided import guided_backprop as guided_backprop
 from elor.explain.integrated import integrated_gradients as integrated_gradients
 from elor.explain.occlusion import occlusion as occlusion
-from elor.explain.recording.files import explain_files as explain_files
-from elor.explain.recording.files import foreign_network as foreign_network
-from elor.explain.recording.files import own_networks as own_networks
 from elor.explain.selfcheck.suite import selfcheck as selfcheck
 from elor.foreign.importing import import_labels as import_labels
 from elor.inference import Ensemble as Ensemble
