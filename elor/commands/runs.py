@@ -41,7 +41,7 @@ def read(revision: str, metrics: Path) -> dict[str, float]:
     Raises:
         UserError: if there is no such revision or file, or it is no JSON.
     """
-    shown = subprocess.run(["git", "show", f"{revision}:./{metrics.as_posix()}"], capture_output=True, text=True)
+    shown = _git("show", f"{_commit(revision)}:./{metrics.as_posix()}")
     if shown.returncode:
         reason = shown.stderr.strip().removeprefix("fatal: ")
         raise UserError(f"{metrics} of {revision} cannot be read ({reason}); `dvc exp list` shows the runs there are.")
@@ -49,6 +49,29 @@ def read(revision: str, metrics: Path) -> dict[str, float]:
         return json.loads(shown.stdout)
     except json.JSONDecodeError:
         raise UserError(f"{metrics} of {revision} is no JSON; run that revision again.") from None
+
+
+def _commit(revision: str) -> str:
+    """What git calls a revision: itself, or of an experiment's name the ref refs/exps/<two digits>/<the rest>/<name>.
+
+    Raises:
+        UserError: if experiments on several commits have that name, none of them on HEAD.
+    """
+    if _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").returncode == 0:
+        return revision
+    refs = _git("for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{revision}").stdout.split()
+    on = {ref: "".join(ref.split("/")[2:4]) for ref in refs if len(ref.split("/")[3]) == 38}  # the others are DVC's own
+    head = _git("rev-parse", "HEAD").stdout.strip()
+    found = [ref for ref, base in on.items() if base == head] or list(on)
+    if len(found) > 1:
+        raise UserError(
+            f"{len(found)} experiments are called {revision}; name one by its commit (`dvc exp list -A --sha-only`)."
+        )
+    return found[0] if found else revision
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True)
 
 
 def summary(revisions: list[str], found: list[dict[str, float]], scores: dict[str, dict[str, float]]) -> list[Block]:

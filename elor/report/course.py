@@ -17,6 +17,9 @@ from elor.targets import EMOTIONS, Head
 COLUMNS = 1_200
 """Of a waveform as wide as the figure."""
 
+DOTTED = 150
+"""Windows up to which each has its dot; the dots of more would hide the line and its shade."""
+
 
 def draw(prediction: Prediction, recording: Recording, who: str, path: Path) -> None:
     """Write the figure, in the format that the path's suffix names.
@@ -92,7 +95,8 @@ def _head(figure: Figure, axis: Axes, prediction: Prediction, head: Head) -> Non
         values = np.array([expected(head.name, answer) for answer in answers])
         spread = np.nan_to_num([prediction.spread(head.name, index) for index in range(len(middles))])
         axis.fill_between(middles, values - spread, values + spread, color=HUES[0], alpha=0.35, linewidth=0)
-        axis.plot(middles, values, color=HUES[0], marker="o", markersize=3, linewidth=1.5, markeredgecolor=INK)
+        dots = {"marker": "o", "markersize": 3, "markeredgecolor": INK} if len(middles) <= DOTTED else {}
+        axis.plot(middles, values, color=HUES[0], linewidth=1.5 if dots else 0.7, **dots)
     kind = "class" if head.classes is not None else "value"
     axis.set_ylabel(f"{head.name}\n({kind})")
 

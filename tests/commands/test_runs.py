@@ -35,6 +35,27 @@ def test_mean_deviation_and_range_of_the_runs(repository: Path) -> None:
     assert row[1:] == [f"{value:.3f}" for value in expected]
 
 
+def test_an_experiment_is_found_by_its_name(repository: Path) -> None:
+    """As `dvc exp run --name` keeps it: a ref that git does not find by the name alone."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    def experiment(base: str, commit: str) -> None:
+        sha = git("rev-parse", base)
+        git("update-ref", f"refs/exps/{sha[:2]}/{sha[2:]}/wide", commit)
+
+    experiment("seed-0", "seed-1")
+    row = CliRunner().invoke(app, ["runs", "wide"]).output.splitlines()[3]
+    assert row.split()[:2] == ["valence.elor", "0.360"]
+    experiment("seed-1", "seed-2")
+    result = CliRunner().invoke(app, ["runs", "wide"])
+    assert result.exit_code == 1
+    assert "2 experiments are called wide" in result.output
+    experiment("HEAD", "seed-0")
+    assert CliRunner().invoke(app, ["runs", "wide"]).output.splitlines()[3].split()[1] == "0.300"
+
+
 def test_one_run_has_no_deviation(repository: Path) -> None:
     row = CliRunner().invoke(app, ["runs", "seed-0"]).output.splitlines()[3]
     assert row.split() == ["valence.elor", "0.300", "0.300", "-", "0.300", "0.300"]
