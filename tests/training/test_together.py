@@ -158,9 +158,11 @@ def test_a_kill_changes_nothing(jobs) -> None:
     made = jobs(epochs=150, patience=150)
     whole = afresh(together.train_together, made)
     forget(made)
-    worker = multiprocessing.get_context("fork").Process(target=together.train_together, args=(made,))
+    # no fork: that of a process with threads, as tests side by side have them, may hang
+    worker = multiprocessing.get_context("forkserver").Process(target=together.train_together, args=(made,))
     worker.start()
     while not all(resume.epochs_done(job.scratch) for job in made):
+        assert worker.is_alive(), "it ended before every fold had an epoch"
         time.sleep(0.005)
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
