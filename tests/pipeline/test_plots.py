@@ -170,7 +170,7 @@ def test_every_template_is_used():
 def browse(page: Path, profile: Path) -> tuple[str, list[str]]:
     """Return the page as a browser without a network leaves it, and its complaints.
 
-    What Vega says about DVC's own template (of raw tables) is no complaint.
+    What Vega says about DVC's own template, which draws the plot outputs of stages once more, is no complaint.
     """
     known = '"WARN Infinite extent for field'
     switches = ["--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom"]
