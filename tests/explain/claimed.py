@@ -16,6 +16,11 @@ SPEAKERS = 10
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 HEADS = ("arousal", "valence")
 
+MEASURED = "mfcc-amplitude"
+"""A claim that is a measurement: no statistics decide it."""
+
+NO_SCORES = Scored({}, pd.DataFrame(columns=["utterance", "rater", "speaker", *HEADS]), "gold", 5)
+
 TRENDS = {  # what the paper says of the prototypes
     ("arousal", "centroid_hz", "monotone"): "up",
     ("arousal", "pauses", "monotone"): "up",

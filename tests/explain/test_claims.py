@@ -8,22 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from elor.evaluation.comparisons import holm, sign_flip
+from elor.evaluation.comparisons import holm
 from elor.evaluation.intervals import speaker_interval
-from elor.evaluation.tables import Judged
 from elor.explain.claims.answers import equivalence, no_effect
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.decide import Evidence, Lean, Missing, Verdict, agree, every, settle
 from elor.explain.claims.evidence import Measured, by_any
 from elor.explain.claims.rows import claims
-from elor.explain.claims.scores import Scored
 from elor.explain.claims.table import CLAIMS
 from elor.files import plain
-from tests.explain.claimed import HEADS, NETWORKS, SPEAKERS, facts, measured, scored
+from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, measured, scored
 
 INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototypes")} - {
     "valence-low-louder",
@@ -32,12 +29,8 @@ INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototype
 """Claims about what a network has learned."""
 
 EXPLORATORY = {"arousal-periodic", "valence-extremes-frequencies", "valence-extremes-periodic"}
-MEASURED = "mfcc-amplitude"
 DECIDED = {claim.id for claim in CLAIMS if claim.confirmatory} | EXPLORATORY | {MEASURED}
 """Claims of which evidence can say that they hold."""
-
-
-NO_SCORES = Scored({}, pd.DataFrame(columns=["utterance", "rater", "speaker", *HEADS]), "gold", 5)
 
 
 def by_id(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -369,128 +362,3 @@ def test_speakers_who_share_a_network_allow_no_smaller_p_than_their_folds() -> N
     rows = by_id(claims(replace(whole, scored=replace(whole.scored, judged=grouped))))
     assert rows["arousal-easier"]["p"] == 0.5  # ten speakers would allow 1/512
     assert "so few speakers or folds" in rows["arousal-easier"]["text"]
-
-
-# chance
-
-
-def random_scores(rng: np.random.Generator, lazy: bool = False) -> Scored:
-    """Labels, ratings and predictions that have nothing to do with each other.
-
-    Args:
-        rng: draws them.
-        lazy: networks that nearly always answer with the most frequent class, by which WAR exceeds UAR, in one head
-            more than in the other.
-    """
-    speaker = np.repeat([f"S{number}" for number in range(SPEAKERS)], 12).astype(object)
-    size = len(speaker)
-    judged: dict[str, dict[str, Judged]] = {head: {} for head in HEADS}
-    for head in HEADS:
-        truth = rng.choice(5, size, p=[0.1, 0.1, 0.6, 0.1, 0.1]) if lazy else rng.integers(0, 5, size)
-        for net in NETWORKS:
-            guess = rng.integers(0, 5, size)
-            predicted = np.where(rng.random(size) < 0.9, 2, guess) if lazy else guess
-            judged[head][net] = Judged(5, truth, predicted, None, speaker, speaker)
-    table = pd.concat(
-        pd.DataFrame(
-            {
-                "utterance": [f"u{row}" for row in range(size)],
-                "rater": rater,
-                "speaker": speaker,
-                "valence": rng.integers(0, 5, size),
-                "arousal": rng.integers(0, 5, size),
-            }
-        )
-        for rater in ("E-1", "E-2")
-    )
-    return Scored(judged, table, "E-2", 5)
-
-
-def asserted(some: Facts, confirmatory: bool = True) -> int:
-    """Claims that hold or are contradicted: of the family, or outside of it, where no error rate is promised."""
-    rows = [row for row in claims(some)["claims"] if row["confirmatory"] == confirmatory and row["id"] != MEASURED]
-    return sum(row["verdict"] in ("holds", "contradicted") for row in rows)
-
-
-def chance(rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
-    """p of networks that have learned nothing."""
-    return {head: {net: {"utterance_permutation_p": rng.random()} for net in NETWORKS} for head in HEADS}
-
-
-def rejected(errors: list[bool]) -> float:
-    """Share of errors, less three standard errors of a share of 5 %."""
-    return float(np.mean(errors)) - 3 * np.sqrt(0.05 * 0.95 / len(errors))
-
-
-def test_family_wise_error_where_labels_are_random() -> None:
-    """A network that has learned nothing may still answer to anything, in all folds alike: here always as the paper."""
-    rng, errors = np.random.default_rng(0), []
-    for number in range(400):
-        some = measured((1, -1)[number % 2], 1e-9, 1.0)
-        errors.append(asserted(Facts(replace(some, scores=chance(rng)), NO_SCORES)) > 0)
-    assert rejected(errors) <= 0.05
-
-
-@pytest.mark.parametrize("lazy", [False, True])
-def test_family_wise_error_where_predictions_are_random(lazy: bool) -> None:
-    rng, errors, unguarded = np.random.default_rng(3), [], []
-    known = measured(1, 1e-9, 1e-4).scores
-    for _ in range(40):
-        some = random_scores(rng, lazy)
-        errors.append(asserted(Facts(Measured(scores=chance(rng)), some)) > 0)
-        if lazy:  # the numbers alone would assert something, and only what was learned stops it
-            unguarded.append(asserted(Facts(Measured(scores=known), some)) > 0)
-    assert rejected(errors) <= 0.05
-    assert not lazy or np.mean(unguarded) > 0.9
-
-
-def test_family_wise_error_where_everything_answers_and_nothing_was_learned() -> None:
-    """All at once: the network answers as the paper says, scores differ, and only the labels are random."""
-    rng, errors = np.random.default_rng(6), []
-    some, scores = measured(1, 1e-9, 1.0), replace(facts(1).scored, ratings=NO_SCORES.ratings)
-    for _ in range(60):
-        errors.append(asserted(Facts(replace(some, scores=chance(rng)), scores)) > 0)
-    assert rejected(errors) <= 0.05
-
-
-def noisy(tree: Any, rng: np.random.Generator) -> Any:
-    """Every test in a tree of findings becomes one of ten speakers around nothing (around the margin: 0.25).
-
-    Trends are harder on the family than that: Page's p of correlated folds is small as often as not, and every third
-    lies beyond untrained networks.
-    """
-    if not isinstance(tree, dict):
-        return tree
-    tree = {key: noisy(value, rng) for key, value in tree.items()}
-    if "verdict" in tree and "per" in tree:
-        way = "varies with the label" if rng.random() < 1 / 3 else "not distinguishable from untrained"
-        per = {name: part | {"p": rng.random() ** 4} for name, part in tree["per"].items()}
-        return tree | {"verdict": way, "direction": str(rng.choice(["up", "down"])), "per": per}
-    if {"low", "high", "p"} <= set(tree):
-        centre = 0.25 if "change" in tree else 0.0
-        values = rng.normal(centre, 0.1, size=SPEAKERS)
-        low, high = speaker_interval(values)
-        name = next((key for key in ("change", "per_unit", "difference") if key in tree), "difference")
-        return tree | {name: float(values.mean()), "low": low, "high": high, "p": sign_flip(values).p}
-    return tree
-
-
-def test_family_wise_error_where_a_learned_network_answers_to_nothing() -> None:
-    rng, errors, exploratory = np.random.default_rng(1), [], []
-    base = measured(1, 1e-5, 1e-4)
-    for _ in range(200):
-        parts = {name: noisy(getattr(base, name), rng) for name in ("saliency", "prototypes", "interventions")}
-        some = Facts(replace(base, **parts), NO_SCORES)
-        errors.append(asserted(some) > 0)
-        exploratory.append(asserted(some, confirmatory=False) > 0)
-    assert rejected(errors) <= 0.05
-    assert rejected(exploratory) > 0.05  # of these nothing is promised, which is why they stand outside
-
-
-def test_the_simulation_would_notice_uncorrected_verdicts() -> None:
-    rng, errors = np.random.default_rng(2), []
-    for _ in range(200):
-        leans = [Lean(Verdict.holds, float(p), "") for p in rng.random(24)]
-        alone = [settle([lean], [True])[0][0].asserts for lean in leans]
-        errors.append(any(alone))
-    assert rejected(errors) > 0.05
