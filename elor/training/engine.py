@@ -15,7 +15,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from elor.errors import UserError
 from elor.progress import Progress
@@ -25,6 +25,16 @@ Result = TypeVar("Result")
 
 JOBS_PER_GPU = 2
 POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Work(Generic[Result]):
+    """What `Engine.run` was asked for."""
+
+    function: Callable[..., Result]
+    jobs: Sequence[tuple]
+    watch: Callable[[], None]
+    finished: Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,8 @@ class Engine:
         """
         if not jobs:
             return []
-        return (self._on_dask if self.address else self._here)(function, jobs, watch, finished)
+        work = _Work(function, jobs, watch, finished)
+        return self._on_dask(work) if self.address else self._here(work)
 
     def track(
         self, function: Callable[..., Result], jobs: Sequence[tuple], title: str, sizes: Sequence[int], unit: str
@@ -92,23 +103,19 @@ class Engine:
         with Progress(title, sum(sizes), unit) as progress:
             return self.run(function, jobs, finished=lambda index: progress.advance(sizes[index]))
 
-    def _here(
-        self,
-        function: Callable[..., Result],
-        jobs: Sequence[tuple],
-        watch: Callable[[], None],
-        finished: Callable[[int], None],
-    ) -> list[Result]:
-        results: dict[int, Result] = {}
+    def _here(self, work: _Work[Result]) -> list[Result]:
+        jobs, results = work.jobs, {}
         for _attempt in range(3):  # a worker that the system killed takes the pool with it; its jobs resume
             try:
                 with _pool(min(self.count(), len(jobs) - len(results))) as pool:
                     left = {
-                        pool.submit(function, *job): index for index, job in enumerate(jobs) if index not in results
+                        pool.submit(work.function, *job): index
+                        for index, job in enumerate(jobs)
+                        if index not in results
                     }
-                    for future in _as_they_finish(list(left), watch):
+                    for future in _as_they_finish(list(left), work.watch):
                         results[left[future]] = future.result()
-                        finished(left[future])
+                        work.finished(left[future])
                 return [results[index] for index in range(len(jobs))]
             except BrokenProcessPool:
                 continue
@@ -117,13 +124,7 @@ class Engine:
             "engine.workers and run again: finished work is kept."
         )
 
-    def _on_dask(
-        self,
-        function: Callable[..., Result],
-        jobs: Sequence[tuple],
-        watch: Callable[[], None],
-        finished: Callable[[int], None],
-    ) -> list[Result]:
+    def _on_dask(self, work: _Work[Result]) -> list[Result]:
         try:
             from distributed import Client
         except ModuleNotFoundError:
@@ -136,14 +137,14 @@ class Engine:
                 "leave the address empty."
             ) from None
         with client:
-            futures = [client.submit(_single_threaded, function, job, pure=False, retries=3) for job in jobs]
+            futures = [client.submit(_single_threaded, work.function, job, pure=False, retries=3) for job in work.jobs]
             left = set(range(len(futures)))
             while left:
-                watch()
+                work.watch()
                 time.sleep(POLL_S)
                 ended = {index for index in left if futures[index].done()}
                 for index in sorted(ended):
-                    finished(index)
+                    work.finished(index)
                 left -= ended
             return client.gather(futures)
 
