@@ -1,8 +1,9 @@
 """Deletion and insertion: do the parts that a map ranks first carry the answer more than others do?
 
-Segments are silenced, or left alone in silence, in the order of a map. That an order beats a random one says little,
-since loud parts carry more of everything; it must beat loudest-first too (Petsiuk et al., "RISE", 2018, for the
-curves; the loudness baseline is ours).
+Segments are taken away, or left alone, in the order of a map. That an order beats a random one says little, since loud
+parts carry more of everything; it must beat loudest-first too (Petsiuk et al., "RISE", 2018, for the curves; the
+loudness baseline is ours). What stands in their place is digital silence, which no microphone records, and beside it a
+noise floor: what holds for one of them only is about the mask.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.explain.attribution import SEGMENT, segment_sums
+from elor.explain.integrated import noise_like
 from elor.explain.model import logits_of, prepared
 
 LEVELS = (0.05, 0.1, 0.2, 0.4, 0.6)
 """Shares of the segments that are deleted or inserted."""
+
+MEASURES = ("deletion", "insertion", "noise deletion", "noise insertion")
+"""What an order is measured by: with silence in place of what is taken away, and with noise at -60 dBFS."""
 
 
 def from_windows(drops: Tensor) -> Tensor:
@@ -45,19 +50,22 @@ def erasure(
     scores: Mapping[str, Tensor],
     support: int,
     segment: int = SEGMENT,
-) -> dict[str, tuple[float, float]]:
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
     """Mean fall of the logit by deletion, and mean rise by insertion, over `LEVELS`; the more, the better the order.
 
     Args:
         model: see `elor.explain.model`.
         signal: (samples,).
         head, target: whose logit is watched.
-        scores: by order, (segments,): what is silenced (or kept) first has the highest score.
+        scores: by order, (segments,): what is taken away (or kept) first has the highest score.
         support: samples before the padding; only segments that begin there count.
         segment: samples per segment.
+        seed: of the noise.
 
     Returns:
-        By order z(x) - mean z(x without its first segments), and mean z(its first segments alone) - z(silence).
+        By order and measure (`MEASURES`) z(x) - mean z(x without its first segments), and mean z(its first segments
+        alone) - z(the mask alone).
     """
     count = -(-support // segment)
     masks = [
@@ -66,13 +74,15 @@ def erasure(
         for level in LEVELS
     ]
     first = torch.stack(masks)
-    whole = torch.stack([signal, torch.zeros_like(signal)])
-    batches = [whole, signal * ~first, signal * first]
+    measured: list[Tensor] = []
     with prepared(model), torch.no_grad():
-        logits = [logits_of(model, batch[:, None])[head][:, target] for batch in batches]
-    (full, silent), deleted, inserted = logits[0], *(value.reshape(-1, len(LEVELS)).mean(1) for value in logits[1:])
-    falls, rises = (full - deleted).tolist(), (inserted - silent).tolist()
-    return {order: pair for order, pair in zip(scores, zip(falls, rises, strict=True), strict=True)}
+        for mask in (torch.zeros_like(signal), noise_like(signal, seed=seed)):
+            batches = torch.stack([signal, mask]), torch.where(first, mask, signal), torch.where(first, signal, mask)
+            (full, empty), *rest = (logits_of(model, batch[:, None])[head][:, target] for batch in batches)
+            deleted, inserted = (value.reshape(-1, len(LEVELS)).mean(1) for value in rest)
+            measured += [full - deleted, inserted - empty]
+    rows = torch.stack(measured, dim=1).tolist()
+    return {order: dict(zip(MEASURES, row, strict=True)) for order, row in zip(scores, rows, strict=True)}
 
 
 def _mask(scores: Tensor, most: int, segment: int, signal: Tensor) -> Tensor:

@@ -71,8 +71,9 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
         )
     for head, orders in window["erasure"].items():
         if "occlusion" in orders:
-            falls = {order: orders[order]["deletion"] for order in ("occlusion", "loudest", "random")}
-            yield f"{head}, mean fall of the logit by deletion: " + _listed(falls)
+            for measure, where in (("deletion", "silence"), ("noise deletion", "noise")):
+                falls = {order: orders[order][measure] for order in ("occlusion", "loudest", "random")}
+                yield f"{head}, mean fall of the logit by deletion, with {where} instead: " + _listed(falls)
     for head in window["prediction"]:
         if moved := _farthest(window.get("interventions", {}), head):
             yield f"{head} is moved farthest by: {'; '.join(moved)}."

@@ -12,6 +12,7 @@ from torch import nn
 
 from elor.errors import UserError
 from elor.explain.correlation import INDISTINCT, pearson
+from elor.explain.erasure import MEASURES
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.recording import foreign
 from elor.explain.recording.analysis import NO_CONTROL, TITLES, Effort, asked, explain, shifted_range
@@ -123,6 +124,7 @@ def test_a_functional_network_is_explained_by_every_method() -> None:
     assert found.summary["prediction"]["1"]["label"] is None
     falls = found.summary["erasure"]["0"]
     assert set(falls) == {"guided", "gradient", "integrated", "occlusion", "random", "loudest"}
+    assert set(falls["random"]) == set(MEASURES)
 
 
 def test_padding_does_not_count() -> None:

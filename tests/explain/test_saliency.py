@@ -14,6 +14,7 @@ from scipy.stats import pearsonr
 from elor.explain.attribution import gradient
 from elor.explain.choice import exemplary_speaker, stratified
 from elor.explain.correlation import INDISTINCT, View, contrast
+from elor.explain.erasure import MEASURES
 from elor.explain.guided import guided_backprop
 from elor.explain.saliency.analysis import PART, Amount, plan, run, table_of, write_maps
 from elor.explain.saliency.job import BATCH
@@ -194,13 +195,15 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
     assert result["integrated"]["arousal"]["maps"] == 3
     orders = {"guided", "gradient", "integrated", "occlusion", "loudest", "random"}
     assert set(result["erasure"]["valence"]) == orders
+    assert set(result["erasure"]["valence"]["loudest"]) == set(MEASURES)
 
 
-def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus[1])["erasure"]["arousal"]["loudest"]["deletion"]
+@pytest.mark.parametrize("kind", MEASURES)
+def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kind) -> None:
+    entry = summarise(jobs, found, corpus[1])["erasure"]["arousal"]["loudest"][kind]
     table = table_of(jobs, found, "erasures", corpus[1]).query("head == 'arousal'")
     for model, key in (("trained", "wins"), ("untrained 0", "untrained wins")):
-        falls = table[table["model"] == model].pivot(index="slice", columns="order", values="deletion")
+        falls = table[table["model"] == model].pivot(index="slice", columns="order", values=kind)
         assert entry[key] == (falls["loudest"] > falls["random"]).mean()
         assert (set(falls) == {"loudest", "random"}) == (model != "trained")
     assert entry["over untrained"]["difference"] == pytest.approx(entry["wins"] - entry["untrained wins"])

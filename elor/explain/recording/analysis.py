@@ -96,8 +96,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         As `summary`: `prediction`, by head `label`, `logits`, `probabilities` (None for a single value); `methods`, by
         method `title`, `refused` (a reason or None), and by head and by pair of heads the correlation `r` beside
         `untrained`, `contrast`, `class_swap`, `shifted`, `other`, with `verdict` and `text`; `model_free`; `erasure`,
-        by head and order the mean fall by `deletion` and rise by `insertion`; `strongest`, by head the window that says
-        most for the answer (start and end in s, drop of the logit).
+        by head, order and measure (`elor.explain.erasure.MEASURES`); `strongest`, by head the window that says most for
+        the answer (start and end in s, drop of the logit).
 
     Raises:
         UserError: if the network cannot be run on such a signal.
@@ -317,8 +317,7 @@ def _erasure(
         if "occlusion" in own.values:
             orders["occlusion"] = from_windows(torch.from_numpy(own.values["occlusion"][head]))
         orders |= baselines(signal, seed)
-        areas = erasure(model, signal, head, int(target), orders, support)
-        found[head] = {order: {"deletion": fall, "insertion": rise} for order, (fall, rise) in areas.items()}
+        found[head] = erasure(model, signal, head, int(target), orders, support, seed=seed)
     return found
 
 

@@ -66,7 +66,7 @@ class Found:
         correlations: row, role, method, model, pair, control, label, and r in every reading.
         integrals: row, role, model, head, steps, error: how complete integrated gradients were.
         overlaps: row, role, model, overlap, chance: Jaccard index of two heads' top occlusion windows.
-        erasures: row, role, model, head, order, deletion, insertion: see `elor.explain.erasure`.
+        erasures: row, role, model, head, order, and every measure of `elor.explain.erasure.MEASURES`.
         maps: per exemplary row the arrays of its maps.
     """
 

@@ -82,12 +82,10 @@ def _erase(
     for head, value in logits.items():
         for index, tag in enumerate(tags):
             scores = {order: some[index] for order, some in orders[head].items()}
-            scores |= baselines(signal[index], job.seed + tag["row"])
-            target = int(value[index].argmax())
-            areas = erasure(model, signal[index], head, target, scores, batch.supports[index])
-            for order, (deletion, insertion) in areas.items():
-                row = tag | {"head": head, "order": order, "deletion": deletion, "insertion": insertion}
-                found.erasures.append(row)
+            seed, target = job.seed + tag["row"], int(value[index].argmax())
+            scores |= baselines(signal[index], seed)
+            areas = erasure(model, signal[index], head, target, scores, batch.supports[index], seed=seed)
+            found.erasures.extend(tag | {"head": head, "order": order} | measures for order, measures in areas.items())
 
 
 def _compare_occlusion(tag: dict, drops: dict[str, NDArray], signal: NDArray, support: int, found: Found) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.correlation import READINGS, among_networks, contrast, estimate, over_units, verdict
+from elor.explain.erasure import MEASURES
 from elor.explain.integrated import TOLERANCE
 from elor.explain.saliency.analysis import table_of
 from elor.explain.saliency.job import EXEMPLARY, OWN, Found, Job
@@ -165,14 +166,14 @@ def _overlaps(table: pd.DataFrame, confidence: float) -> dict:
 
 
 def _erasures(table: pd.DataFrame, confidence: float) -> dict:
-    """By head and order: mean fall by deletion and rise by insertion, each against random and loudest-first.
+    """By head, order and measure (`erasure.MEASURES`): the mean, and against the random and the loudest-first order.
 
     Loudest-first stands beside untrained networks too. Their logits have another scale, so what is compared is the
     share of slices (`wins`) in which it beats the random order.
     """
     found: dict = {}
     for head, part in table.groupby("head") if len(table) else ():
-        for measure in ("deletion", "insertion"):
+        for measure in MEASURES:
             whole = part.pivot(index=["model", "fold", "speaker", "slice"], columns="order", values=measure)
             wide = whole.loc["trained"]
             speakers, folds = wide.index.get_level_values("speaker"), wide.index.get_level_values("fold")
