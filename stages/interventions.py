@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from elor.explain.interventions.analysis import moved_mfcc, plan, run
+from elor.explain.interventions.changes import changes_by_speaker
 from elor.explain.interventions.effects import curves, head_of, summarise
 from elor.files import write_json
 from elor.params import load
@@ -19,7 +20,7 @@ CURVES = Path("plots/data/interventions")
 
 
 def interventions() -> None:
-    """Write metrics/interventions.json and, for plots, the changes by dose of every network."""
+    """Write metrics/interventions.json, the changes of every speaker and, for plots, those of every network."""
     params = load()
     slices, amount = read_table(DATA / "slices.csv"), params.scale.explain.interventions
     engine = Engine(params.engine.device, params.engine.workers, params.engine.address)
@@ -37,6 +38,7 @@ def interventions() -> None:
     found = run(jobs, engine)
     summary = summarise(found, slices, params.evaluate.confidence, learned(found))
     summary["features"] = moved_mfcc(jobs)
+    write_table(changes_by_speaker(found, slices), DATA / "interventions" / "changes.csv", "%.6g")
     for network in params.explain.interventions.networks:
         write_table(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
     write_json(METRICS / "interventions.json", summary, digits=6)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import irfft, prev_fast_len, rfft
 from torch import Tensor, nn
 
 from elor.errors import UserError
@@ -67,29 +67,30 @@ def model_free(signal: NDArray) -> dict[str, NDArray]:
     return {"x": signal, "|x|": np.abs(signal), "|dx|": np.abs(np.diff(signal, prepend=signal[:1]))}
 
 
-def mean_shift(signal: NDArray, seed: int, shifts: int = SHIFTS, nearest: int = 800) -> NDArray:
-    """The mean of circularly shifted copies of a signal, (samples,).
+def shifted_range(cells: NDArray, level: NDArray, nearest: int) -> tuple[float, float] | None:
+    """The middle 95 % of r between a signal and circular shifts of a map: what both share in spectrum alone.
 
-    The mean r of a map with the shifted signals is what the two share in spectrum and level alone. Since r is linear in
-    the signal, that mean is m a / (|b| |a|), with this m, the centred map a and the centred signal b: one dot product
-    per map in place of one per shift.
+    Their mean is nearly 0 whatever the map, so it is their spread that r must leave.
 
     Args:
-        signal: (samples,).
-        seed: of the shifts, drawn with replacement.
-        shifts: how many.
-        nearest: a shift is at least so many samples (50 ms), or a quarter of a signal that is shorter than four times
-            that.
+        cells: the map, (cells,); up to a hundredth of it is cut off, to a length that is transformed fast.
+        level: what it is correlated with, (cells,).
+        nearest: a shift is at least so many cells, or a quarter of a map that is shorter than four times that.
+
+    Returns:
+        The 2.5th and the 97.5th percentile of `SHIFTS` shifts drawn at random, or of all if there are fewer; None where
+        one of the two is constant, or too short to be shifted.
     """
-    count = len(signal)
-    near = min(nearest, count // 4)
-    lags = np.random.default_rng(seed).integers(near, count - near + 1, size=shifts)
-    drawn = np.bincount(lags % count, minlength=count) / shifts
-    size = next_fast_len(2 * count, real=True)
-    linear = irfft(np.conj(rfft(drawn, size)) * rfft(signal - signal.mean(dtype=np.float64), size), size)
-    circular = linear[:count].copy()  # zero-padded and folded back: fast for any length
-    circular[1:] += linear[size - count + 1 :]
-    return circular
+    count = prev_fast_len(len(cells), real=True)
+    a, b = (value[:count] - value[:count].mean() for value in (cells, level))
+    scale, near = np.linalg.norm(a) * np.linalg.norm(b), min(nearest, count // 4)
+    if not scale > 0 or near < 1:
+        return None
+    circular = irfft(np.conj(rfft(a)) * rfft(b), count)[near : count - near + 1] / scale
+    if len(circular) > SHIFTS:
+        circular = np.random.default_rng(count).choice(circular, SHIFTS, replace=False)
+    low, high = np.percentile(circular, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def _some_parts(state: dict[str, Tensor]) -> str:

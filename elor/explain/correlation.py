@@ -18,9 +18,9 @@ from scipy.stats import rankdata
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
 
-READINGS = ("padded", "signed", "magnitude", "envelope", "level")
-"""What the paper's "amplitude" may mean: r(S, x) with the padding, as the paper has it; and on the slice's own samples
-r(S, x), r(|S|, |x|), r of the RMS in 25-ms frames, and Spearman's r of those levels in dB."""
+READINGS = ("padded", "padded magnitude", "signed", "magnitude", "envelope", "level")
+"""What the paper's "amplitude" may mean: r(S, x) with the padding, as the paper has it, and r(|S|, |x|) so; and on the
+slice's own samples r(S, x), r(|S|, |x|), r of the RMS in 25-ms frames, and Spearman's r of those levels in dB."""
 
 FRAME = 400
 """25 ms at 16 kHz."""
@@ -41,19 +41,24 @@ class View:
     Attributes:
         centred: by reading, (samples,) or (frames,).
         length: by reading the Euclidean norm of that; NaN where the values are constant up to rounding.
+        beyond: share of the absolute values that lies in the padding; NaN where there is no padding, or nothing.
     """
 
     def __init__(self, values: ArrayLike, support: int) -> None:
         whole = np.asarray(values)
-        own = whole[:support]
-        level = envelope(own)
-        found = {"padded": _centred(whole)}
-        found["signed"] = _centred(own) if len(own) < len(whole) else found["padded"]
-        found["magnitude"] = _centred(np.abs(own))
+        size = np.abs(whole)
+        own, level = whole[:support], envelope(whole[:support])
+        found = {"padded": _centred(whole), "padded magnitude": _centred(size)}
+        if len(own) < len(whole):
+            found |= {"signed": _centred(own), "magnitude": _centred(size[:support])}
+        else:
+            found |= {"signed": found["padded"], "magnitude": found["padded magnitude"]}
         found["envelope"] = _centred(level)
         found["level"] = _centred(_ranks(level))  # Spearman: a level in dB has the ranks of the RMS
         self.centred = {name: centred for name, (centred, _) in found.items()}
         self.length = {name: length for name, (_, length) in found.items()}
+        total = float(size.sum())
+        self.beyond = float(size[support:].sum()) / total if support < len(whole) and total else math.nan
 
     def r(self, other: View) -> dict[str, float]:
         """The correlation in each reading; NaN where one of the two is constant."""
@@ -210,6 +215,18 @@ def among_networks(
     p = float(2 * stdtr(count - 1, -abs(centre) / spread)) if spread > 0 else float("nan")
     low, high = float(centre - reach), float(centre + reach)
     return Contrast(centre, low, high, p, count, verdict(low, high, against))
+
+
+def tested(differences: NDArray, against: str, confidence: float) -> dict[str, float | str]:
+    """Mean difference over units, its t-interval, the exact sign-flip p, and what that allows to say."""
+    low, high = speaker_interval(differences, confidence)
+    test: dict[str, float | str] = {
+        "difference": float(differences.mean()),
+        "low": low,
+        "high": high,
+        "p": sign_flip(differences).p,
+    }
+    return test | {"verdict": verdict(low, high, against)}
 
 
 def verdict(low: float, high: float, against: str = "untrained") -> str:

@@ -74,9 +74,10 @@ def erasure(
         for level in LEVELS
     ]
     first = torch.stack(masks)
-    measured: list[Tensor] = []
+    noise, measured = noise_like(signal, seed=seed), list[Tensor]()
+    noise[support:] = 0  # the padding is silent in training, and stays so
     with prepared(model), torch.no_grad():
-        for mask in (torch.zeros_like(signal), noise_like(signal, seed=seed)):
+        for mask in (torch.zeros_like(signal), noise):
             batches = torch.stack([signal, mask]), torch.where(first, mask, signal), torch.where(first, signal, mask)
             (full, empty), *rest = (logits_of(model, batch[:, None])[head][:, target] for batch in batches)
             deleted, inserted = (value.reshape(-1, len(LEVELS)).mean(1) for value in rest)

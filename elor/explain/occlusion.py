@@ -65,11 +65,15 @@ def occlusion(
 
 def band_edges(samples: int, bands: int = BANDS, rate: int = 16_000) -> np.ndarray:
     """Edges of mel-spaced bands in bins of a transform of `samples` samples, (bands + 1,): they share out all bins."""
-    top = 2595 * np.log10(1 + rate / 2 / 700)
-    hertz = 700 * (10 ** (np.linspace(0, top, bands + 1) / 2595) - 1)
-    edges = np.round(hertz * samples / rate).astype(int)
+    edges = np.round(band_hertz(bands, rate) * samples / rate).astype(int)
     edges[-1] = samples // 2 + 1
     return edges
+
+
+def band_hertz(bands: int = BANDS, rate: int = 16_000) -> np.ndarray:
+    """Edges of mel-spaced bands in Hz, from 0 to half the rate, (bands + 1,)."""
+    top = 2595 * np.log10(1 + rate / 2 / 700)
+    return 700 * (10 ** (np.linspace(0, top, bands + 1) / 2595) - 1)
 
 
 def band_occlusion(

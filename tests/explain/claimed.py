@@ -41,7 +41,11 @@ EFFECTS = {  # what should follow on real speech
     ("valence", "pause_insertion"): -1,
     ("valence", "pause_lengthening"): 1,
     ("valence", "gain"): -1,
+    ("valence", "high_shelf"): 1,  # a claim's neighbour, which decides nothing
 }
+EXTREMITY = {("valence", "high_shelf"): 1}
+"""The same of the expected label's distance from the middle."""
+
 SKILL = {  # hits in ten slices of the frequent class, and in four of each other one
     1: {
         "arousal": {"elor": (10, 3), "elor_ftr": (9, 2), "lom": (9, 2), "ftr": (8, 1)},
@@ -87,8 +91,10 @@ def pair(side: int, p: float) -> dict[str, Any]:
 def saliency(side: int, p: float) -> dict[str, Any]:
     maps = {name: pair(side, p) for name in ("arousal~input", "valence~input", "arousal~valence")}
     over = {"over random": contrast(side or 1, p if side else 0.6), "over untrained": contrast(side, p)}
-    fall = {"loudest": {"deletion": over | {"wins": 0.6 + 0.2 * side, "untrained wins": 0.6}}}
-    excess = {"overlap": 0.3 + 0.2 * side, "chance": 0.1, "over chance": contrast(side, p)}
+    wins = {"wins": 0.6 + 0.2 * side, "untrained wins": 0.6}
+    fall = {"loudest": {measure: over | wins for measure in ("deletion", "noise deletion")}}
+    excess = {"overlap": 0.3 + 0.2 * side, "chance": 0.1}
+    excess |= {f"over {against}": contrast(side, p) for against in ("chance", "untrained")}
     untrained = {"overlap": 0.1, "chance": 0.1, "over chance": {"low": -0.05, "high": 0.05}}
     return {
         "own": {"guided": maps, "gradient": {"flattened": pair(side, p)}},
@@ -123,9 +129,10 @@ def measured(side: int, p: float, learned: float) -> Measured:
     for (head, descriptor, kind), expected in TRENDS.items():
         trends.setdefault(head, {}).setdefault(descriptor, {})[kind] = trend(side, expected, p)
     networks: dict[str, Any] = {"elor": {}, "lom": {}}
-    for (head, name), sign in EFFECTS.items():
-        one = effect(0.005 * sign * side, 0.06 * sign * side, p if side else 0.6)
-        networks["elor"].setdefault(name, {"heads": {}})["heads"][head] = one
+    for answer, effects in (("heads", EFFECTS), ("extremity", EXTREMITY)):
+        for (head, name), sign in effects.items():
+            one = effect(0.005 * sign * side, 0.06 * sign * side, p if side else 0.6)
+            networks["elor"].setdefault(name, {}).setdefault(answer, {})[head] = one
     loud = effect(0.005, 0.06, p) if side > 0 else effect(0.1 if side else 0.0, 1.0, p)
     networks["elor"]["gain"]["heads"]["arousal"] = loud
     networks["lom"]["gain"] = {"heads": {head: loud for head in HEADS}}

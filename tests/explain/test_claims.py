@@ -28,7 +28,7 @@ INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototype
 }
 """Claims about what a network has learned."""
 
-EXPLORATORY = {"arousal-periodic", "valence-extremes-frequencies", "valence-extremes-periodic"}
+EXPLORATORY = {"arousal-periodic", "valence-extremes-periodic"}
 DECIDED = {claim.id for claim in CLAIMS if claim.confirmatory} | EXPLORATORY | {MEASURED}
 """Claims of which evidence can say that they hold."""
 
@@ -225,9 +225,40 @@ def test_a_trend_must_point_the_same_way_and_adds_no_p(way: str, verdict: str) -
     ("way", "verdict"), [("up", "holds"), ("down", "contradicted"), ("", "not distinguishable from untrained")]
 )
 def test_trends_alone_are_exploratory_and_say_so(way: str, verdict: str) -> None:
-    row = by_id(claims(with_trend(way, "valence", "centroid_hz", "extreme")))["valence-extremes-frequencies"]
+    row = by_id(claims(with_trend(way, "valence", "longest_periodic_s", "extreme")))["valence-extremes-periodic"]
     assert (row["verdict"], row["p"], row["p_holm"], row["confirmatory"]) == (verdict, None, None, False)
     assert "(exploratory" in row["text"]
+    assert "no alteration of real speech lengthens its periodic parts" in row["text"]
+
+
+@pytest.mark.parametrize(
+    ("way", "slope", "verdict"),
+    [
+        ("up", 0.005, "holds"),
+        ("up", -0.005, "undecided"),
+        ("up", 0.001, "not distinguishable from untrained"),
+        ("down", -0.005, "contradicted"),
+        ("down", 0.005, "undecided"),
+        ("", 0.005, "not distinguishable from untrained"),
+    ],
+)
+def test_extremes_need_both_prototypes_and_real_speech(way: str, slope: float, verdict: str) -> None:
+    whole = with_trend(way, "valence", "centroid_hz", "extreme")
+    shelf = whole.measured.interventions["networks"]["elor"]["high_shelf"]
+    shelf["extremity"]["valence"]["slope"] |= {"per_unit": slope, "low": slope - 0.001, "high": slope + 0.001}
+    row = by_id(claims(whole))["valence-extremes-frequencies"]
+    assert (row["verdict"], row["confirmatory"]) == (verdict, True)
+    moves = "raises" if slope > 0 else "lowers"
+    assert f"a higher level above 2 kHz {moves} ELoR's extremity of valence by {abs(slope):.3f} per dB" in row["text"]
+    assert ". Beside it: a higher level above 2 kHz raises ELoR's expected valence by 0.005 per dB" in row["text"]
+
+
+def test_the_expected_valence_says_nothing_of_its_extremity() -> None:
+    whole = facts(1)
+    shelf = whole.measured.interventions["networks"]["elor"]["high_shelf"]
+    shelf["heads"]["valence"] = shelf.pop("extremity")["valence"]
+    row = by_id(claims(whole))["valence-extremes-frequencies"]
+    assert (row["verdict"], "extremity / valence" in row["reason"]) == ("undecided", True)
 
 
 @pytest.mark.parametrize(("moved", "verdict"), [(0.099, "holds"), (0.101, "contradicted")])
@@ -266,19 +297,48 @@ def test_lower_than_a_control_is_not_called_indistinguishable_from_it() -> None:
     low = {"difference": -0.1, "low": -0.2, "high": -0.05, "p": 0.002}
     whole.measured.saliency["own"]["guided"]["arousal~input"]["controls"]["heads untrained"]["contrast"] = low
     row = by_id(claims(whole))["amplitude-arousal"]
-    assert row["verdict"] == "not distinguishable from untrained"
-    assert "finds no support beyond its control" in row["text"]
-    assert "0.50, is no higher than its control: lower than the 0.40 of untrained heads" in row["text"]
+    assert row["verdict"] == "undecided"
+    assert row["reason"] == "r of arousal map and input is lower than with untrained heads on the trained convolutions"
+    assert "0.50, is lower than the 0.40 of untrained heads" in row["text"]
     assert "distinguishable" not in row["text"]
 
 
-def test_what_untrained_networks_lose_with_the_loudest_parts_is_no_finding() -> None:
+@pytest.mark.parametrize("measure", ["deletion", "noise deletion"])
+def test_what_untrained_networks_lose_with_the_loudest_parts_is_no_finding(measure: str) -> None:
     whole = facts(1)
     over = {"difference": 0.05, "low": -0.1, "high": 0.2, "p": 0.4}
-    whole.measured.saliency["erasure"]["arousal"]["loudest"]["deletion"]["over untrained"] = over
+    whole.measured.saliency["erasure"]["arousal"]["loudest"][measure]["over untrained"] = over
     row = by_id(claims(whole))["amplitude-matters"]
     assert row["verdict"] == "not distinguishable from untrained"
     assert "falls more in 80% of slices, in untrained networks in 60% (p 0.400)" in row["text"]
+
+
+def test_more_overlap_than_chance_is_no_finding_where_untrained_networks_have_it_too() -> None:
+    whole = facts(1)
+    overlap = whole.measured.saliency["overlap"]["trained"]
+    overlap["over untrained"] = {"difference": 0.0, "low": -0.1, "high": 0.1, "p": 0.9}
+    assert overlap["over chance"]["low"] > 0
+    assert by_id(claims(whole))["same-parts"]["verdict"] == "not distinguishable from untrained"
+
+
+def test_a_number_stands_beside_the_range_of_its_control_and_has_a_unit() -> None:
+    row = by_id(claims(facts(1)))["arousal-frequencies"]
+    assert row["control_low"] < row["control_high"] < row["ours"]
+    assert (row["control_value"], row["unit"]) == (None, "Hz per label")
+    row = by_id(claims(facts(1)))["amplitude-arousal"]
+    assert (row["control_low"], row["control_high"], row["unit"]) == (None, None, "")
+
+
+def test_what_is_left_beside_an_unlearned_head_is_told() -> None:
+    whole = facts(1)
+    whole.measured.scores["valence"]["elor"]["utterance_permutation_p"] = 0.6
+    assert "what is left has p" not in by_id(claims(whole))["extreme-valence-aroused"]["reason"]
+    rng = np.random.default_rng(3)
+    for one in whole.scored.judged["valence"].values():
+        one.truth[:] = rng.permutation(one.truth)
+    reason = by_id(claims(whole))["extreme-valence-aroused"]["reason"]
+    assert reason.startswith("ELoR answers on valence no better")
+    assert "; what is left has p 0." in reason
 
 
 def test_a_p_stands_beside_the_numbers_that_it_is_of() -> None:
@@ -311,7 +371,9 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
         ("amplitude-arousal", "saliency", ("own", "guided", "arousal~input")),
         ("amplitude-valence", "saliency", ("own", "guided", "valence~input", "controls", "heads untrained")),
         ("amplitude-matters", "saliency", ("erasure", "valence", "loudest")),
+        ("amplitude-matters", "saliency", ("erasure", "arousal", "loudest", "noise deletion")),
         ("same-parts", "saliency", ("overlap", "untrained")),
+        ("same-parts", "saliency", ("overlap", "trained", "over untrained")),
         ("same-features", "saliency", ("own", "gradient", "flattened")),
         ("mfcc-amplitude", "interventions", ("features",)),
         ("arousal-loudness", "interventions", ("spread", "elor")),
@@ -320,6 +382,8 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
         ("arousal-frequencies", "prototypes", ("trends", "arousal", "centroid_hz")),
         ("arousal-peaks", "interventions", ("networks", "elor", "peak_limiting")),
         ("arousal-periodic", "prototypes", ("trends", "arousal")),
+        ("valence-extremes-frequencies", "prototypes", ("trends", "valence", "centroid_hz")),
+        ("valence-extremes-frequencies", "interventions", ("networks", "elor", "high_shelf", "extremity")),
     ],
 )
 def test_one_missing_piece_leaves_a_claim_undecided(name: str, part: str, path: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.interventions.alterations import ALTERATIONS
+from elor.explain.interventions.changes import changes_by_speaker
 from elor.explain.interventions.effects import Units, reach, summarise, verdict
 
 
@@ -169,3 +170,37 @@ def test_the_spread_is_within_folds() -> None:
     rows += responses("gain", GAINS, both(0.1, 0.0))
     rows = [row | {"value": row["value"] + (9 if row["fold"] == "G" else 0)} for row in rows]
     assert summarise(pd.DataFrame(rows), SLICES)["spread"] == {"elor": {"arousal": pytest.approx(np.sqrt(0.5))}}
+
+
+def test_the_table_of_speakers_is_in_closed_form() -> None:
+    """Untrained networks' changes are stretched, here by 10, and their mean has a sign."""
+    slopes = {("F", -1): 0.5, ("G", -1): 0.7, ("F", 0): 0.1, ("F", 1): -0.3, ("G", 0): 0.2, ("G", 1): 0.2}
+    rows = unaltered(slopes) + responses("time_stretch", (0.8, 1.25), slopes)
+    rows += responses("time_stretch", (1.25,), dict.fromkeys(slopes, 0.4), length=True)
+    rows += [row | {"dose": np.nan} for row in responses("time_stretch", (1.1,), slopes)]
+    rows = [row | {"value": row["value"] * (0.1 if row["model"] >= 0 else 1)} for row in rows]
+    table = changes_by_speaker(pd.DataFrame(rows), SLICES)
+    assert set(table["network"]) == {"elor"}
+    assert set(table["head"]) == {"arousal"}
+    assert (table["fold"] == table["speaker"]).all()
+    assert (table["slices"] == 2).all()
+    assert table["sd"].to_numpy() == pytest.approx(0.0, abs=1e-6)
+    found = {(r.speaker, f"{r.dose:g}", r.length): (r.change, r.untrained) for r in table.itertuples()}
+    doses = {"0.8": -0.2, "1.25": 0.25, "nan": 0.1}
+    expected = {
+        (who, name, 0): (per * d, mean * d)
+        for who, per, mean in (("F", 0.5, -0.1), ("G", 0.7, 0.2))
+        for name, d in doses.items()
+    }
+    expected |= {(who, "1.25", 1): (0.1, 0.1) for who in "FG"}
+    assert set(found) == set(expected)
+    for place, numbers in expected.items():
+        assert found[place] == pytest.approx(numbers, abs=2e-6), place
+
+
+def test_the_spread_of_a_speakers_slices_is_told() -> None:
+    rows = unaltered(both(0.0, 0.0)) + responses("gain", GAINS, both(0.0, 0.0))
+    rows = [row | {"value": row["value"] + row["row"] * (row["intervention"] == "gain")} for row in rows]
+    table = changes_by_speaker(pd.DataFrame(rows), SLICES)
+    assert table["sd"].to_numpy() == pytest.approx(np.sqrt(0.5))
+    assert table.groupby("speaker")["change"].first().to_dict() == {"F": 0.5, "G": 2.5}

@@ -56,6 +56,19 @@ def test_the_padding_is_never_chosen() -> None:
     assert found["map"]["deletion"] == found["map"]["insertion"] == pytest.approx(2.0)  # one of two segments
 
 
+def test_the_padding_stays_silent_under_noise() -> None:
+    signal = torch.cat([torch.ones(30), torch.zeros(10)])
+    seen: list[torch.Tensor] = []
+
+    class Watching(nn.Module):
+        def forward(self, audio: torch.Tensor) -> torch.Tensor:
+            seen.append(audio[..., 30:].abs().max())
+            return audio.sum(-1)
+
+    erasure(Watching(), signal, "output", 0, {"any": torch.rand(10)}, support=30, segment=4)
+    assert max(seen) == 0
+
+
 def test_baselines_and_windows() -> None:
     signal = torch.tensor([1.0, -1.0, 3.0, 0.0, 0.1, 0.1])
     found = baselines(signal, seed=0, segment=2)

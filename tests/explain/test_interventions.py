@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from elor.explain.interventions import analysis
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.analysis import (
     answers,
+    extremities,
     inputs_of,
     intervene,
     moved_mfcc,
@@ -25,6 +27,7 @@ from elor.explain.interventions.analysis import (
     run,
     versions,
 )
+from elor.explain.interventions.changes import changes_by_speaker
 from elor.explain.interventions.effects import curves, summarise
 from elor.explain.pauses import pauses
 from elor.features.mfcc import mfcc
@@ -103,6 +106,15 @@ class Planted(nn.Module):
 
     def forward(self, audio: Tensor) -> dict[str, Tensor]:
         return {"arousal": self.cue(audio[:, 0].double())[:, None]}
+
+
+class Polarised(Planted):
+    """A head of five classes: the more of the cue, the likelier are both extremes, whichever label is expected."""
+
+    architecture = SimpleNamespace(inputs=("audio",), heads=(Head("valence", 5),))
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        return {"valence": super().forward(audio)["arousal"] * torch.tensor([2.0, 1.0, 0.0, 1.0, 2.0])}
 
 
 def level(signals: Tensor) -> Tensor:
@@ -248,6 +260,27 @@ def test_a_linear_network_changes_in_closed_form(planted, corpus) -> None:
         assert entry["change"] == pytest.approx((10 ** (float(dose) / 20) - 1) * mean, rel=1e-4, abs=1e-6)
 
 
+@pytest.fixture(scope="module")
+def polarised(corpus, scratch) -> dict[str, dict]:
+    """By intervention what it does to a network whose extremity answers to brightness."""
+    models = {("elor", -1): Polarised(brightness), ("elor", 0): Polarised(guess)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(analysis, "_models", lambda job, sounds, device: models)
+        return summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1])["networks"]["elor"]
+
+
+def test_extremity_answers_to_its_cue_where_the_expected_label_stays(polarised) -> None:
+    effects = {name: entry["extremity"]["valence"] for name, entry in polarised.items()}
+    assert verdicts(effects, "high_shelf", "high_pass") == {"raises"}
+    assert verdicts(effects, "low_shelf", "low_pass") == {"lowers"}
+    assert verdicts(effects, "gain") == {"no effect found"}
+    assert effects["high_shelf"]["slope"]["per_unit"] > effects["high_shelf"]["slope"]["untrained"][1]
+    assert "moves elor's extremity of valence by +" in effects["high_shelf"]["text"]
+    expected = [entry["heads"]["valence"] for entry in polarised.values()]
+    assert {effect["verdict"] for effect in expected} == {"no effect found"}
+    assert not any(dose["change"] for effect in expected for dose in effect["doses"].values())
+
+
 def test_the_sample_is_the_same_number_of_every_speaker_and_seeds_are_every_folds_own(corpus, scratch) -> None:
     jobs = jobs_of(corpus)
     assert [job.fold for job in jobs] == list(SPEAKERS)
@@ -285,6 +318,28 @@ def test_answers_are_expected_labels_values_and_class_probabilities() -> None:
     assert emotion == {f"emotion.{name}": [0.25] for name in ("angry", "happy", "sad", "neutral")}
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "distance"),
+    [
+        ([0.5, 0.0, 0.0, 0.0, 0.5], 2.0),  # its expected label is 2
+        ([0.0, 0.0, 1.0, 0.0, 0.0], 0.0),
+        ([0.0, 0.0, 0.0, 0.25, 0.75], 1.75),
+        ([0.2] * 5, 1.2),
+        ([0.1, 0.6, 0.1, 0.2], 0.1 * 1.5 + 0.6 * 0.5 + 0.1 * 0.5 + 0.2 * 1.5),
+    ],
+)
+def test_extremity_is_the_expected_distance_from_the_middle(probabilities: list[float], distance: float) -> None:
+    logits = {"valence": torch.log(torch.tensor([probabilities]) + 1e-30)}
+    for soft in (False, True):
+        found = extremities([Head("valence", len(probabilities), soft)], logits)
+        assert found == {"valence.extremity": pytest.approx([distance], abs=1e-6)}
+
+
+def test_what_has_no_middle_has_no_extremity() -> None:
+    logits = {"arousal": torch.zeros(1, 2), "emotion": torch.zeros(1, 4), "valence": torch.zeros(1, 1)}
+    assert extremities([Head("arousal", 2), Head("valence", None), *heads("emotion")], logits) == {}
+
+
 def test_networks_eat_the_altered_sound() -> None:
     sounds = np.stack([np.pad(speech(3.0), (0, 48_000))])
     found = inputs_of(sounds, {"audio", "mfcc", "is10"})
@@ -317,8 +372,9 @@ def test_every_number_stands_in_the_summary_and_no_slice_is_named(summary, corpu
         assert list(summary["networks"][network]) == list(ALTERATIONS)
         for name, entry in summary["networks"][network].items():
             assert entry["unit"] == ALTERATIONS[name].unit
-            for head in ("arousal", "valence"):
-                effect = entry["heads"][head]
+            assert list(entry["heads"]) == list(entry["extremity"]) == ["arousal", "valence"]
+            for kind, head in itertools.product(("heads", "extremity"), ("arousal", "valence")):
+                effect = entry[kind][head]
                 finite = [dose for dose in ALTERATIONS[name].doses if np.isfinite(dose)]
                 assert list(effect["doses"]) == [f"{dose:g}" for dose in finite]
                 assert ("sham" in effect) == (ALTERATIONS[name].sham is not None)
@@ -329,6 +385,23 @@ def test_every_number_stands_in_the_summary_and_no_slice_is_named(summary, corpu
         table = curves(summary, network)
         assert list(table) == ["intervention", "unit", "head", "dose", "change", "low", "high"]
         assert (table.loc[(table["intervention"] == "gain") & (table["dose"] == "0"), "change"] == 0).all()
+        assert set(table["head"]) == {"arousal", "valence"}
+        assert set(summary["spread"][network]) == {"arousal", "valence", "arousal.extremity", "valence.extremity"}
+
+
+def test_the_means_over_speakers_are_means_of_the_table(found, summary, corpus) -> None:
+    table = changes_by_speaker(found, corpus[1])
+    keys = ["fold", "speaker", "network", "head", "intervention", "dose", "length"]
+    assert list(table) == [*keys, "slices", "change", "sd", "untrained"]
+    assert not table.duplicated(keys).any()
+    means = table.groupby(["network", "head", "intervention", "dose", "length"], dropna=False)["change"].mean()
+    for (network, head, name, dose, length), mean in means.items():
+        kind, head = ("extremity", head.partition(".")[0]) if "." in head else ("heads", head)
+        effect = summary["networks"][network][name][kind][head]
+        stated = effect["sham"] if np.isnan(dose) else effect["length_control" if length else "doses"][f"{dose:g}"]
+        assert mean == pytest.approx(stated["change"], abs=1e-9)
+    each = [(len(one.doses) - 1) * (2 if one.to_length else 1) + bool(one.sham) for one in ALTERATIONS.values()]
+    assert len(means) == sum(each) * 2 * 4  # networks, answers
 
 
 def test_networks_that_were_never_trained_have_few_effects(summary) -> None:

@@ -11,13 +11,15 @@ import pytest
 import torch
 from scipy.stats import pearsonr
 
+from elor.evaluation.intervals import percentile_coverage
 from elor.explain.attribution import gradient
 from elor.explain.choice import exemplary_speaker, stratified
 from elor.explain.correlation import INDISTINCT, View, contrast
 from elor.explain.erasure import MEASURES
 from elor.explain.guided import guided_backprop
+from elor.explain.occlusion import band_occlusion
+from elor.explain.saliency import analysis
 from elor.explain.saliency.analysis import PART, Amount, plan, run, table_of, write_maps
-from elor.explain.saliency.job import BATCH
 from elor.explain.saliency.measure import measure
 from elor.explain.saliency.sample import overlap
 from elor.explain.saliency.summary import summarise
@@ -25,6 +27,7 @@ from elor.files import plain
 from elor.networks import TwoHeadNetwork
 from elor.targets import heads
 from elor.training import checkpoint
+from elor.training.checkpoint import load_network
 from elor.training.engine import Engine
 from tests.explain.models import elor
 
@@ -82,7 +85,8 @@ def corpus(tmp_path_factory):
     np.save(root / "slices.npy", np.stack(signals))
     speakers = np.repeat(SPEAKERS, EACH)
     names = [f"{s}_{i}" for i, s in enumerate(speakers)]
-    slices = pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports})
+    utterances = [f"{s}_{i // 2}" for s in SPEAKERS for i in range(EACH)]  # the first two slices are of one utterance
+    slices = pd.DataFrame({"slice": names, "utterance": utterances, "speaker": speakers, "samples": supports})
     folds = pd.DataFrame({"fold": speakers, "slice": names, "role": "test"})
     for seed, speaker in enumerate(SPEAKERS):
         network = elor(seed=seed)
@@ -116,14 +120,14 @@ def test_every_slice_is_measured_by_its_fold_and_by_the_exemplary_network(jobs, 
     assert len(set(seeds)) == 6  # untrained networks of their own for every fold
 
 
-def test_a_fold_is_dealt_out_in_whole_batches_with_the_same_untrained_networks(corpus) -> None:
+def test_a_fold_is_dealt_out_in_even_parts_with_the_same_untrained_networks(corpus) -> None:
     root, slices, _ = corpus
     many = pd.concat([slices.assign(slice=slices["slice"] + f"_{i}") for i in range(12)], ignore_index=True)
     folds = pd.DataFrame({"fold": many["speaker"], "slice": many["slice"], "role": "test"})
     amount = Amount(slices=3, steps=2, shown=1, untrained=2)
     parts = plan(many, folds, root, root / "slices.npy", "G", amount, seed=1, devices=["cpu"])
-    assert [(part.fold, len(part.rows)) for part in parts] == [(s, n) for s in SPEAKERS for n in (PART, 36 - PART)]
-    assert PART % BATCH == 0  # a slice's foreign waveform is one of its batch
+    assert [(part.fold, len(part.rows)) for part in parts] == [(s, 18) for s in SPEAKERS for _ in range(2)]
+    assert 18 <= PART < 36
     assert parts[0].seeds == parts[1].seeds != parts[2].seeds
     assert sum(len(part.sample) for part in parts) == 3
 
@@ -185,8 +189,14 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
                 assert entry["verdict"] in entry["text"]
     own = result["own"]["guided"]
     swaps = {"class swap", "other waveform", "shifted", "untrained", "heads untrained", "heads cnn.2 untrained"}
-    assert swaps <= set(own["arousal~input"]["controls"])
-    assert "class swap" in own["arousal~valence"]["controls"]
+    for role, method in ((role, method) for role in ("own", "exemplary") for method in ("guided", "gradient")):
+        assert swaps <= set(result[role][method]["arousal~input"]["controls"]), (role, method)
+        assert "class swap" in result[role][method]["arousal~valence"]["controls"]
+    for method in ("integrated", "occlusion"):
+        controls = {"class swap", "untrained", "heads untrained"}
+        assert controls <= set(result["own"][method]["arousal~input"]["controls"]), method
+        assert result["own"][method]["arousal~input"]["controls"]["untrained"]["readings"]["envelope"]["slices"] == 6
+    assert "exploratory" in result["exploratory"]
     assert own["arousal~input"]["paper"] == 0.50
     assert result["own"]["gradient"]["arousal~input"]["paper"] is None
     assert set(result["model_free"]) == {"x", "|x|", "|dx|"}
@@ -202,11 +212,85 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
 def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kind) -> None:
     entry = summarise(jobs, found, corpus[1])["erasure"]["arousal"]["loudest"][kind]
     table = table_of(jobs, found, "erasures", corpus[1]).query("head == 'arousal'")
-    for model, key in (("trained", "wins"), ("untrained 0", "untrained wins")):
-        falls = table[table["model"] == model].pivot(index="slice", columns="order", values=kind)
-        assert entry[key] == (falls["loudest"] > falls["random"]).mean()
+    for model, key in (("trained", "wins"), ("untrained", "untrained wins")):
+        falls = table[table["model"].str.startswith(model)].pivot(
+            index=["slice", "model"], columns="order", values=kind
+        )
+        assert entry[key] == pytest.approx((falls["loudest"] > falls["random"]).mean())
         assert (set(falls) == {"loudest", "random"}) == (model != "trained")
     assert entry["over untrained"]["difference"] == pytest.approx(entry["wins"] - entry["untrained wins"])
+
+
+def test_a_foreign_waveform_is_of_another_utterance(jobs, corpus) -> None:
+    utterances = corpus[1]["utterance"]
+    for job in jobs:
+        for row, other in zip(job.rows, job.others, strict=True):
+            assert utterances[row] != utterances[other]
+    assert analysis._others(np.array(["a", "a"])).tolist() == [0, 1]  # there is none
+
+
+def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus) -> None:
+    shifted = summarise(jobs, found, corpus[1])["own"]["guided"]["arousal~input"]["controls"]["shifted"]
+    table = table_of(jobs, found, "correlations", corpus[1])
+    rows = table[(table["role"] == "own") & (table["method"] == "guided") & (table["pair"] == "arousal~input")]
+    reach, own = rows[rows["control"] == "shifted"], rows[(rows["control"] == "") & (rows["model"] == "trained")]
+    beyond = ~own["signed"].between(reach["low"].to_numpy(), reach["high"].to_numpy())
+    assert shifted["outside"] == beyond.mean()
+    assert shifted["readings"]["signed"]["low"] == pytest.approx(reach["low"].mean())
+    assert shifted["readings"]["signed"]["low"] < 0 < shifted["readings"]["signed"]["high"]
+    assert shifted["over chance"]["difference"] == pytest.approx(shifted["outside"] - 0.05)
+
+
+def test_the_share_in_the_padding_is_that_of_padded_slices(jobs, found, corpus) -> None:
+    entry = summarise(jobs, found, corpus[1])["own"]["guided"]["arousal~input"]["padding"]
+    root, slices, _ = corpus
+    shares = []
+    for row, fold in enumerate(slices["speaker"]):
+        network = load_network(root / f"{fold}.safetensors")
+        values = guided_backprop(network, as_audio([np.load(root / "slices.npy")[row]]))["arousal"][0].abs().numpy()
+        shares.append(values[slices["samples"][row] :].sum() / values.sum())
+    padded = (slices["samples"] < 96_000).to_numpy()
+    assert entry["trained"] == pytest.approx(np.mean(np.array(shares)[padded]), rel=1e-4)
+    assert 0 < entry["untrained"] < 1
+
+
+def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(jobs, found, corpus) -> None:
+    entry = summarise(jobs, found, corpus[1])["own"]["guided"]["valence~input"]
+    assert sum(one["slices"] for one in entry["labels"].values()) == 9
+    assert all(abs(one["untrained"]) < 1 for one in entry["labels"].values())
+    whole = np.average(
+        [o["r"] for o in entry["labels"].values()], weights=[o["slices"] for o in entry["labels"].values()]
+    )
+    assert whole == pytest.approx(entry["as_the_paper"])
+
+
+def test_bootstrap_intervals_stand_beside_the_t_interval_with_their_coverage(jobs, found, corpus) -> None:
+    entry = summarise(jobs, found, corpus[1])["own"]["guided"]["arousal~input"]
+    known, bootstrap = entry["readings"]["signed"]["trained"], entry["bootstrap"]
+    assert bootstrap["percentile"][0] < known["r"] < bootstrap["percentile"][1]
+    assert known["low"] < bootstrap["percentile"][0]  # too narrow with few speakers, which is why it says so
+    assert bootstrap["percentile_covers"] == pytest.approx(percentile_coverage(3))
+
+
+def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
+    root, slices, _ = corpus
+    result = summarise(jobs, found, slices)
+    assert all(0.2 < one["r"] <= 1 for by_head in result["masks"].values() for one in by_head.values())
+    assert set(result["masks"]) == {"integrated", "occlusion"}
+    bands = result["bands"]["arousal"]
+    assert len(bands["edges_hz"]) == 1 + len(bands["trained"]) == 1 + len(bands["untrained"])
+    drops = []
+    for job in jobs:
+        audio = as_audio([np.load(root / "slices.npy")[row] for row in job.sample])
+        drops.append(band_occlusion(load_network(job.networks["own"]), audio)["arousal"].mean(0).numpy())
+    assert bands["trained"] == pytest.approx(np.mean(drops, axis=0), rel=1e-3, abs=1e-6)
+
+
+def test_overlap_is_compared_with_untrained_networks_slice_by_slice(jobs, found, corpus) -> None:
+    overlap = summarise(jobs, found, corpus[1])["overlap"]
+    difference = overlap["trained"]["overlap"] - overlap["untrained"]["overlap"]
+    assert overlap["trained"]["over untrained"]["difference"] == pytest.approx(difference)
+    assert overlap["untrained"]["slices"] == 3
 
 
 def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -> None:

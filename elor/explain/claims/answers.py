@@ -39,6 +39,9 @@ ALTERED = {
 }
 """What a sentence calls the interventions that claims speak of, and one unit of their dose."""
 
+ANSWERS = {"heads": "expected {}", "extremity": "extremity of {}"}
+"""What a sentence calls an answer of a head, by its key in metrics/interventions.json."""
+
 KINDS = {
     "monotone": "per label",
     "extreme": "per label from the middle",
@@ -75,35 +78,41 @@ def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: 
     )
     text = f"the {name} of the prototypes moves {KINDS[kind]} by {moves}"
     points = 0 if found["verdict"] == INDISTINCT else (1 if found["direction"] == direction else -1)
-    mean = float(np.mean([part["statistic"] for part in per]))
-    return Evidence(text, points, None, mean, "untrained networks' range")
+    (low, high), unit = per[0]["untrained"], f"{unit.strip()} {KINDS[kind]}".strip()  # the paper's: over samples
+    control = "untrained networks' range"
+    return Evidence(text, points, None, per[0]["statistic"], control, control_range=(low, high), unit=unit)
 
 
-def effect(measured: Measured, network: str, head: str, intervention: str, sign: int) -> Evidence:
-    """An alteration of real slices moves the expected label, in proportion to its dose.
+def effect(
+    measured: Measured, network: str, head: str, intervention: str, sign: int, answer: str = "heads"
+) -> Evidence:
+    """An alteration of real slices moves the expected label, or its extremity, in proportion to its dose.
 
     Args:
         measured: says what the alteration did.
         network, head, intervention: which.
         sign: +1 or -1 for the direction that the claim expects; 0 if any effect speaks for it.
+        answer: of the head: `heads` for the expected label, `extremity` for its expected distance from the middle.
 
     Raises:
         Missing: if it was not measured, or is undecided for another reason than untrained networks.
     """
-    part = _altered(measured, network, head, intervention)
+    part, called = _altered(measured, network, head, intervention, answer), ANSWERS[answer].format(head)
     per, low, high, p = (number(part, intervention, "slope", key) for key in ("per_unit", "low", "high", "p"))
     inside = _inside(part)
     if part["verdict"].startswith(UNDECIDED) and not inside:
-        raise Missing(f"the effect of {ALTERED[intervention][0]} on {head} is undecided ({why(part)})")
+        raise Missing(f"the effect of {ALTERED[intervention][0]} on the {called} is undecided ({why(part)})")
     what, unit = ALTERED[intervention]
     moves = "raises" if per > 0 else "lowers"
     bottom, top = _range(part)
-    control = f"untrained networks {bottom:+.3f} to {top:+.3f}"
-    text = f"{what} {moves} {TITLES[network]}'s expected {head} by {abs(per):.3f} per {unit} [{low:+.3f}, {high:+.3f}]"
+    control = f"untrained networks {bottom:+.3g} to {top:+.3g}"
+    text = f"{what} {moves} {TITLES[network]}'s {called} by {abs(per):.3g} per {unit} [{low:+.3g}, {high:+.3g}]"
     if "length_control" in part:
         control += ", beyond what the length alone does"
     points = 0 if inside else (1 if sign == 0 or per * sign > 0 else -1)
-    return Evidence(f"{text} ({p_text(p)}, {control})", points, p, per, control)
+    return Evidence(
+        f"{text} ({p_text(p)}, {control})", points, p, per, control, control_range=(bottom, top), unit=f"per {unit}"
+    )
 
 
 def no_effect(measured: Measured, network: str, head: str, intervention: str) -> Evidence:
@@ -139,7 +148,7 @@ def no_effect(measured: Measured, network: str, head: str, intervention: str) ->
     else:
         points = 0 if _inside(part) else -1
         per, p = (number(part, intervention, "slope", key) for key in ("per_unit", "p"))
-        text += ", by {:+.3f} per {}, and untrained networks by {:+.3f} to {:+.3f}".format(
+        text += ", by {:+.3g} per {}, and untrained networks by {:+.3g} to {:+.3g}".format(
             per, ALTERED[intervention][1], *_range(part)
         )
     return Evidence(f"{text} ({p_text(p)})", points, p, most["change"], "no change", 0.0)
@@ -186,12 +195,12 @@ def _margin(measured: Measured, network: str, head: str) -> float:
     return min(MARGIN, SHARE * number(measured.interventions, f"{TITLES[network]}'s answers", "spread", network, head))
 
 
-def _altered(measured: Measured, network: str, head: str, intervention: str) -> Tree:
-    """What an intervention did to a network's head."""
+def _altered(measured: Measured, network: str, head: str, intervention: str, answer: str = "heads") -> Tree:
+    """What an intervention did to an answer of a network's head."""
     networks = measured.interventions.get("networks", {})
     if network not in networks:
         raise Missing(f"{TITLES[network]} was not put to the interventions")
-    return section(networks, network, intervention, "heads", head)
+    return section(networks, network, intervention, answer, head)
 
 
 def _inside(part: Tree) -> bool:

@@ -62,8 +62,11 @@ class Evidence:
         value: the number found.
         control: what the number is compared with, in words.
         control_value: the same as a number.
+        control_range: the same where it is one, (low, high).
+        unit: of the number found.
         unmet: why nothing may be concluded from it, if that is so.
-        instead: of a look that points nowhere, what is said where "not distinguishable from untrained" would be wrong.
+        apart: of a look that points nowhere although it differs from its control, how: "not distinguishable from
+            untrained" would be wrong then.
     """
 
     text: str
@@ -72,9 +75,11 @@ class Evidence:
     value: float | None = None
     control: str = ""
     control_value: float | None = None
+    control_range: tuple[float, float] | None = None
+    unit: str = ""
     given: float = 0.0
     unmet: str = ""
-    instead: str = ""
+    apart: str = ""
 
     @property
     def proof(self) -> float:
@@ -168,7 +173,10 @@ def _final(lean: Lean, p: float, claims: int, level: float, hopeless: bool) -> L
 def _with(pieces: Sequence[Evidence]) -> Lean:
     """Possibly `holds`, at the largest p; else what stands in its way."""
     if stale := [piece for piece in pieces if piece.points == 0]:
-        return Lean(Verdict.indistinct, max((piece.p for piece in stale if piece.p is not None), default=None))
+        p = max((piece.p for piece in stale if piece.p is not None), default=None)
+        if all(piece.apart for piece in stale):
+            return Lean(Verdict.undecided, p, "; ".join(piece.apart for piece in stale))
+        return Lean(Verdict.indistinct, p)
     if any(piece.points < 0 for piece in pieces):
         return Lean(Verdict.undecided, None, "the pieces of evidence disagree")
     tested = any(piece.p is not None for piece in pieces)

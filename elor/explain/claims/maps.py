@@ -10,6 +10,9 @@ from elor.explain.claims.evidence import UNDECIDED, Measured, Tree, number, p_te
 HEADS = "heads untrained"
 """The control whose convolutions are trained."""
 
+DELETIONS = {"silence": "deletion", "noise": "noise deletion"}
+"""Measures of `elor.explain.erasure` by what stands in the place of what is taken away."""
+
 ONE = "one speaker's network on all slices "
 
 
@@ -36,10 +39,10 @@ def above_untrained_heads(measured: Measured, method: str, pair: str) -> Evidenc
     low, high, p = (number(found, pair, "controls", HEADS, "contrast", key) for key in ("low", "high", "p"))
     own, control = _own(found, pair), _controlled(found, pair, HEADS)
     where = side(low, high)
-    than = ("not distinguishable from", "higher than", "no higher than its control: lower than")[where]
+    than = ("not distinguishable from", "higher than", "lower than")[where]
     text = f"r of {_named(pair)}, {own:.2f}, is {than} the {control:.2f} of untrained heads on the trained convolutions"
-    instead = "finds no support beyond its control" if where < 0 else ""
-    return Evidence(f"{text} ({p_text(p)})", max(where, 0), p, own, HEADS, control, instead=instead)
+    apart = f"r of {_named(pair)} is lower than with untrained heads on the trained convolutions" if where < 0 else ""
+    return Evidence(f"{text} ({p_text(p)})", max(where, 0), p, own, HEADS, control, apart=apart)
 
 
 def above_class_swap(measured: Measured, method: str, pair: str) -> Evidence:
@@ -55,28 +58,41 @@ def above_class_swap(measured: Measured, method: str, pair: str) -> Evidence:
 
 
 def overlapping(measured: Measured) -> Evidence:
-    """Two heads' top occlusion windows overlap more than chance, and more than in untrained networks."""
+    """Two heads' top occlusion windows overlap more than in untrained networks; less than by chance speaks against it.
+
+    That they overlap more than chance proves nothing, since they do so in untrained networks too.
+    """
     trained, untrained = (section(measured.saliency, "overlap", model) for model in ("trained", "untrained"))
     share, control = (number(model, "overlap", "overlap") for model in (trained, untrained))
-    low, high, p = (number(trained, "overlap", "over chance", key) for key in ("low", "high", "p"))
-    reach = number(untrained, "overlap", "over chance", "high")
-    points = -1 if high < 0 else int(low > reach)
-    text = f"the most occlusion-sensitive tenths overlap by {share:.2f} (Jaccard), in untrained networks {control:.2f}"
-    return Evidence(f"{text}, by chance {number(trained, 'overlap', 'chance'):.2f} ({p_text(p)})", points, p)
+    low, high, p = (number(trained, "overlap", "over untrained", key) for key in ("low", "high", "p"))
+    less = number(trained, "overlap", "over chance", "high") < 0
+    if less:
+        p = number(trained, "overlap", "over chance", "p")
+    text = (
+        f"the most occlusion-sensitive tenths overlap by {share:.2f} (Jaccard), in untrained networks {control:.2f} "
+        f"({p_text(p)}), by chance {number(trained, 'overlap', 'chance'):.2f}"
+    )
+    return Evidence(text, -1 if less else max(side(low, high), 0), p, share, "untrained networks", control)
 
 
-def loudest_first(measured: Measured, head: str) -> Evidence:
-    """Silencing the loudest 50-ms segments lowers the answer more than silencing any, and not in any network."""
-    found = section(measured.saliency, "erasure", head, "loudest", "deletion")
+def loudest_first(measured: Measured, head: str, mask: str) -> Evidence:
+    """Taking away the loudest 50-ms segments lowers the answer more than taking any, and not in any network.
+
+    Args:
+        measured: says how far the logit falls.
+        head: whose logit.
+        mask: what stands in their place, `silence` or `noise`: what holds for one only is about the mask.
+    """
+    found = section(measured.saliency, "erasure", head, "loudest", DELETIONS[mask])
     random, untrained = section(found, "over random"), section(found, "over untrained")
     difference, p = (number(random, f"erasure.{head}", key) for key in ("difference", "p"))
     wins, control = (number(found, f"erasure.{head}", key) for key in ("wins", "untrained wins"))
     low, high, beyond = (number(untrained, f"erasure.{head}", key) for key in ("low", "high", "p"))
     than = "more" if difference > 0 else "less"
     text = (
-        f"without the loudest segments the {head} logit falls by {abs(difference):.3f} {than} than without random ones "
-        f"({p_text(p)}), and falls more in {wins:.0%} of slices, in untrained networks in {control:.0%} "
-        f"({p_text(beyond)})"
+        f"with {mask} in place of the loudest segments the {head} logit falls by {abs(difference):.3f} {than} than in "
+        f"place of random ones ({p_text(p)}), and falls more in {wins:.0%} of slices, in untrained networks in "
+        f"{control:.0%} ({p_text(beyond)})"
     )
     points = int(side(low, high) > 0) if difference > 0 else -1
     return Evidence(text, points, max(p, beyond) if points > 0 else p, wins, "untrained networks", control)

@@ -95,7 +95,9 @@ def lean(claim: Claim, found: Gathered) -> Lean:
     if claim.undecidable:
         return Lean(Verdict.undecided, reason=claim.undecidable)
     if found.unmet and pointed.towards is not Verdict.indistinct:
-        return Lean(Verdict.undecided, reason=found.unmet)
+        tests = [piece.p for piece in found.pieces if piece.p is not None and not piece.unmet]
+        weak = f"; what is left has p {max(tests):.3f}" if tests and max(tests) > LEVEL else ""
+        return Lean(Verdict.undecided, reason=found.unmet + weak)
     return pointed
 
 
@@ -112,6 +114,9 @@ def row(claim: Claim, found: Gathered, final: Lean, p_holm: float | None) -> dic
         "ours_text": "; ".join(piece.text for piece in found.pieces),
         "control": first.control if first else "",
         "control_value": first.control_value if first else None,
+        "control_low": first.control_range[0] if first and first.control_range else None,
+        "control_high": first.control_range[1] if first and first.control_range else None,
+        "unit": first.unit if first else "",
         "test": claim.test if len(found.pieces) + len(found.missing) < 2 else f"{claim.test}; {SAYS[claim.rule]}",
         "p": final.p,
         "p_holm": p_holm,
@@ -128,11 +133,10 @@ def sentence(claim: Claim, found: Gathered, final: Lean, p_holm: float | None) -
     paper = f" (paper: {claim.paper:.2f})" if isinstance(claim.paper, float) else ""
     untested = f" ({claim.untested})" if claim.untested else ""
     corrected = untested if p_holm is None else f" (Holm p {p_holm:.3f})"
-    instead = next((piece.instead for piece in found.pieces if piece.instead), "is not distinguishable from untrained")
     opening = {
         Verdict.holds: f"That {claim.claim}{paper} holds{corrected}",
         Verdict.contradicted: f"That {claim.claim}{paper} is contradicted{corrected}",
-        Verdict.indistinct: f"That {claim.claim}{paper} {instead}{untested}",
+        Verdict.indistinct: f"That {claim.claim}{paper} is not distinguishable from untrained{untested}",
         Verdict.undecided: f"Whether {claim.claim}{paper} is undecided{untested}, as {final.reason}",
     }[final.towards]
     texts = [piece.text for piece in found.pieces]

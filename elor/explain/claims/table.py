@@ -20,6 +20,7 @@ from elor.explain.claims.claim import Claim, Facts, Look
 from elor.explain.claims.decide import Evidence, every
 from elor.explain.claims.evidence import TITLES, by_any, within
 from elor.explain.claims.maps import (
+    DELETIONS,
     above_class_swap,
     above_untrained,
     above_untrained_heads,
@@ -33,7 +34,10 @@ HEADS = ("arousal", "valence")
 BOTH = "arousal~valence"
 FLATTENED = "flattened"
 NETWORKS = tuple(TITLES)
-EXPLORATORY = "exploratory, as trends of prototypes have no p that could be corrected"
+EXPLORATORY = (
+    "exploratory, as trends of prototypes have no p that could be corrected, and no alteration of real speech "
+    "lengthens its periodic parts but not its pauses"
+)
 MEASURED = "measured, with nothing to test: outside the corrected family"
 
 
@@ -90,10 +94,19 @@ def _amplitude(head: str, paper: float) -> Claim:
 
 
 def _prototype(
-    id: str, claim: str, paper: str, test: str, *looks: Look, undecidable: str = "", untested: str = ""
+    id: str,
+    claim: str,
+    paper: str,
+    test: str,
+    *looks: Look,
+    undecidable: str = "",
+    untested: str = "",
+    beside: tuple[Look, ...] = (),
 ) -> Claim:
     where = "Network-driven visualizations, Table 6"
-    return Claim(id, "prototypes", claim, where, paper, test, looks, undecidable=undecidable, untested=untested)
+    return Claim(
+        id, "prototypes", claim, where, paper, test, looks, undecidable=undecidable, untested=untested, beside=beside
+    )
 
 
 def _ranking(id: str, claim: str, paper: str, head: str, pairs: Sequence[tuple[str, str]]) -> Claim:
@@ -115,14 +128,15 @@ SALIENCY = (
         claim="the louder a part is, the more it weighs in the prediction of both dimensions",
         where="Data-driven visualizations",
         paper="the louder a phoneme is perceived relative to the complete signal, the more influence it has",
-        test="for both heads: the map against its controls, gain on real slices, deletion of loud segments",
+        test="for both heads: the map against its controls, gain on real slices, deletion of loud segments (silence or "
+        "noise in their place)",
         looks=tuple(
             look
             for head in HEADS
             for look in (
                 *_maps(head),
                 _effect(head, "gain", 0),
-                _elor(head, loudest_first, head),
+                *(_elor(head, loudest_first, head, mask) for mask in DELETIONS),
             )
         ),
         rule=every,
@@ -218,9 +232,10 @@ PROTOTYPES = (
         "valence-extremes-frequencies",
         "extreme valence goes with high frequencies",
         "an extreme value ... if the signal contains high frequencies",
-        f"{TREND}: spectral centroid against |label - 2|",
+        f"{TREND}: spectral centroid against |label - 2|; {ON_SPEECH}: high shelf, on the expected |label - 2|",
         _trend("valence", "centroid_hz", "extreme", "up"),
-        untested=EXPLORATORY,
+        _elor("valence", effect, "elor", "valence", "high_shelf", 1, "extremity"),
+        beside=(_effect("valence", "high_shelf", 0),),  # a push to one side only raises the extremity too
     ),
     _prototype(
         "valence-extremes-periodic",

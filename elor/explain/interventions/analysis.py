@@ -8,6 +8,8 @@ is one number per slice:
 - nominal classes (emotion): the probability of each class, as answers of their own named `emotion.<class>`. (That of
   the predicted class alone could only fall, whatever is altered: predictions are chosen for being high.)
 
+Of ordered classes there is a second one, the extremity (`extremities`), as an answer named `<head>.extremity`.
+
 Untrained networks answer the same slices. Their normalisations are fitted to the unaltered slices of the job, as
 training would have done: else their activations, and what any alteration does to them, would be next to nothing, and
 the control too easily beaten.
@@ -37,6 +39,9 @@ from elor.training.checkpoint import load_network
 from elor.training.engine import Engine, local_device
 
 BATCH = 16
+EXTREMITY = "extremity"
+"""What follows a head's name in that answer."""
+
 UNALTERED = ""
 """Name of the intervention of a slice as it is."""
 
@@ -235,6 +240,31 @@ def answers(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, ND
     return {name: value.cpu().numpy() for name, value in found.items()}
 
 
+def extremities(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:
+    """The label's expected distance from the middle, sum_k p_k |k - (K - 1) / 2|: `<head>.extremity`, (batch,) each.
+
+    The paper says of valence that either extreme label goes with the same sounds. If it does, such sounds raise the
+    probability of both at once, and the expected label stays where it is: its own distance from the middle would take
+    undecided between 0 and 4 for a 2. It would also grow with whatever moves a middling answer, no matter where to,
+    while this one is linear in the probabilities. It has limits of its own. Of five labels, all equally likely, it is
+    1.2, as if somewhat extreme, so that it rises where a network that was sure of the middle becomes unsure; what
+    unsettles at both ends of the doses alike does not show in a slope. And where answers lie on one side of the middle,
+    a mere push to that side raises it too: read it beside the expected label.
+
+    Args:
+        heads: of the network; of values, of emotions, and of two classes there is no extremity.
+        logits: (batch, outputs) by the head's name.
+    """
+    found = {}
+    for head in heads:
+        if head.classes is None or head.classes < 3 or head.name == "emotion":
+            continue
+        probability = logits[head.name].double().softmax(1)
+        distance = (torch.arange(head.classes).to(probability) - (head.classes - 1) / 2).abs()
+        found[f"{head.name}.{EXTREMITY}"] = (probability @ distance).cpu().numpy()
+    return found
+
+
 def inputs_of(sounds: NDArray, wanted: set[str]) -> Inputs:
     """Compute what networks eat of slices.
 
@@ -305,5 +335,9 @@ def _ask(models: Models, sounds: NDArray, device: torch.device) -> Iterator[tupl
     for key, model in models.items():
         batches = zip(*(eaten[name].split(BATCH) for name in model.architecture.inputs), strict=True)
         with torch.inference_mode():
-            parts = [answers(model.architecture.heads, model(*batch)) for batch in batches]
+            parts = [_answered(model.architecture.heads, model(*batch)) for batch in batches]
         yield key, {answer: np.concatenate([part[answer] for part in parts]) for answer in parts[0]}
+
+
+def _answered(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:
+    return answers(heads, logits) | extremities(heads, logits)

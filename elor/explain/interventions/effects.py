@@ -34,6 +34,8 @@ from numpy.typing import NDArray
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration
+from elor.explain.interventions.analysis import EXTREMITY
+from elor.explain.interventions.changes import changes_by_slice, spreads
 
 RAISES, LOWERS, NOTHING = "raises", "lowers", "no effect found"
 BOTH_WAYS = "undecided: doses move it both ways"
@@ -43,9 +45,6 @@ Learned = Mapping[str, Mapping[str, float]]
 
 DRAWS = 10_000
 """Means of untrained networks that are drawn."""
-
-ROUNDING = 6
-"""Decimals of a change: what lies below is the rounding of float32, which can have a direction too."""
 
 
 @dataclass(frozen=True)
@@ -97,21 +96,20 @@ def summarise(
 
     Returns:
         `networks`: by network and intervention its `unit`, `what`, `over` (share of samples beyond full scale by dose,
-        where there are any) and `heads`. By head (answer) `doses` (change, low, high, p, speakers, slices),
-        `length_control` and `sham` (the same, where the intervention has them), `slope` (per_unit, low, high, p,
-        units: how many have one, untrained: see `reach`, single: the range over single untrained networks; with a
-        length control all of it beyond that control, and as `altered` the per_unit, low, high, p of the altered slices
-        alone), `learned_p` (where it is known), `verdict` and `text`. `spread`: by network and answer the standard
-        deviation over the unaltered slices of a fold, root mean square over folds (that over all slices would count how
-        much networks differ). `settings`: what all of it rests on.
+        where there are any), `heads`, and `extremity` of the heads that have one. By head (answer) `doses` (change,
+        low, high, p, speakers, slices), `length_control` and `sham` (the same, where the intervention has them),
+        `slope` (per_unit, low, high, p, units: how many have one, untrained: see `reach`, single: the range over single
+        untrained networks; with a length control all of it beyond that control, and as `altered` the per_unit, low,
+        high, p of the altered slices alone), `learned_p` (where it is known), `verdict` and `text`. `spread`: by
+        network and answer the standard deviation over the unaltered slices of a fold, root mean square over folds (that
+        over all slices would count how much networks differ). `settings`: what all of it rests on.
     """
     rows = found.drop_duplicates("row").set_index("row")["fold"].sort_index()
     speakers = slices["speaker"].to_numpy()[rows.index]
     units = Units(pd.DataFrame({"speaker": speakers, "fold": rows}), confidence)
-    spread = _spread(found, units)
-    changes = _changes(found, spread)
+    spread = spreads(found)
     networks: dict = {}
-    for (network, name), part in changes.groupby(["network", "intervention"], sort=False):
+    for (network, name), part in changes_by_slice(found, spread).groupby(["network", "intervention"], sort=False):
         entry = _entry(part, network, name, units, (learned or {}).get(network, {}))
         networks.setdefault(network, {})[name] = entry
     return {
@@ -185,44 +183,22 @@ def verdict(
     return RAISES if slope["per_unit"] > 0 else LOWERS
 
 
-def _spread(found: pd.DataFrame, units: Units) -> pd.Series:
-    """By network, model and answer the standard deviation of answers to a fold's unaltered slices, over folds."""
-    plain = found[found["intervention"] == ""]
-    folds = units.table["fold"].reindex(plain["row"]).to_numpy()
-    asked = ["network", "model", "answer"]
-    return np.sqrt(plain.groupby([*asked, folds])["value"].var().groupby(asked).mean())
-
-
 def _nested(values: pd.Series) -> dict[str, dict[str, float]]:
     """Values by network and answer."""
     return {network: some.droplevel("network").to_dict() for network, some in values.groupby("network")}
 
 
-def _changes(found: pd.DataFrame, spread: pd.Series) -> pd.DataFrame:
-    """Answers minus those to the unaltered slice, untrained networks' stretched to the trained ones' spread."""
-    asked = ["network", "model", "answer"]
-    plain = found[found["intervention"] == ""].set_index([*asked, "row"])["value"]
-    trained = spread.xs(-1, level="model").reindex(spread.index.droplevel("model")).to_numpy()
-    stretch = pd.Series(trained, spread.index) / spread.where(spread > 0)
-    altered = found[found["intervention"] != ""].copy()
-    base = plain.reindex(pd.MultiIndex.from_frame(altered[[*asked, "row"]])).to_numpy()
-    factor = stretch.reindex(pd.MultiIndex.from_frame(altered[asked])).to_numpy()
-    moved = (altered["value"] - base) * np.where(altered["model"] == -1, 1.0, factor)
-    altered["change"] = moved.round(ROUNDING)
-    return altered
-
-
 def _entry(changes: pd.DataFrame, network: str, name: str, units: Units, learned: Mapping[str, float]) -> dict:
     """One intervention on all answers of one network; `learned` by head."""
     alteration = ALTERATIONS[name]
-    heads = {}
+    entry: dict = {"unit": alteration.unit, "what": alteration.what, "heads": {}}
     for answer, part in changes.groupby("answer", sort=False):
         effect = _effect(part, alteration, units)
         if (p := learned.get(head_of(answer))) is not None:
             effect["learned_p"] = p
         text = _sentence(effect, alteration, units, f"{network}'s {_called(answer)}", name)
-        heads[answer] = effect | {"text": text}
-    entry = {"unit": alteration.unit, "what": alteration.what, "heads": heads}
+        kind, head = (EXTREMITY, head_of(answer)) if answer.endswith(f".{EXTREMITY}") else ("heads", answer)
+        entry.setdefault(kind, {})[head] = effect | {"text": text}
     over = changes[changes["dose"].notna() & ~changes["length"]].groupby("dose")["over"].mean()
     if over.any():
         entry["over"] = {key(dose): float(share) for dose, share in over.items()}
@@ -302,6 +278,8 @@ def _counts(values: pd.Series, units: Units) -> dict[str, int]:
 
 def _called(answer: str) -> str:
     kind, _, label = answer.partition(".")
+    if label == EXTREMITY:
+        return f"{EXTREMITY} of {kind}"
     return f"probability of {label}" if label else f"expected {kind}"
 
 
@@ -339,6 +317,7 @@ def _settings(found: pd.DataFrame, slices: pd.DataFrame, units: Units) -> dict:
         "untrained": int(found["model"].max()) + 1,
         "confidence": units.confidence,
         "change": "of the expected label sum_k k p_k (regression: of the value; emotion: of each class' probability)",
+        "extremity": "expected distance of the label from the middle, sum_k p_k |k - middle|, of ordered classes",
         "untrained_slopes": "answers stretched to the trained ones' spread over unaltered slices; means of as many "
         f"untrained networks as there are {units.name}s, each with either sign: {units.confidence:.0%} of draws",
         "p": "sign-flip over units, not corrected for the number of interventions: exploratory",

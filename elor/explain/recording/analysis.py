@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.attribution import SEGMENT, gradient, segment_sums
-from elor.explain.controls import model_free, runner_up
+from elor.explain.controls import model_free, runner_up, shifted_range
 from elor.explain.correlation import View, among_networks, pearson
 from elor.explain.erasure import baselines, erasure, from_windows
 from elor.explain.guided import guided_backprop
@@ -253,16 +253,6 @@ def _head(method: str, head: str, cells: NDArray, control: _Controls) -> dict[st
         if control.other is not None:
             entry["other"] = control.r(method, cells, control.other)
     return entry | {"text": _sentence(f"{TITLES[method]}: r of the {head} map and the signal", entry)}
-
-
-def shifted_range(cells: NDArray, level: NDArray, nearest: int) -> list[float] | None:
-    """The middle 95 % of r between a signal and all circular shifts of a map by `nearest` cells or more."""
-    a, b = (value - value.mean(dtype=np.float64) for value in (cells, level))
-    scale, near = np.linalg.norm(a) * np.linalg.norm(b), min(nearest, len(a) // 4)
-    if not scale > 0 or near < 1:
-        return None
-    circular = np.fft.irfft(np.conj(np.fft.rfft(a)) * np.fft.rfft(b), len(a)) / scale
-    return np.percentile(circular[near : len(a) - near + 1], [2.5, 97.5]).tolist()
 
 
 def _pair(method: str, heads: tuple[str, str], maps: Mapping[str, NDArray], control: _Controls) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from elor.files import replacing
 from elor.training.engine import Engine
 
 PART = 4 * BATCH
-"""Slices of a job: few enough that two cores end at the same time. Whole batches, since slices of a batch are each
-other's foreign waveforms."""
+"""Slices of a job, at most: few enough that two cores end at the same time."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ def plan(
             files={"audio": audio},
             rows=rows,
             supports=slices["samples"].to_numpy()[rows],
+            others=rows[_others(slices["utterance"].to_numpy()[rows])],
             sample=np.intersect1d(rows, sample),
             shown=np.intersect1d(rows, shown),
             # untrained networks of the fold's own: with the same ones, their luck would be every fold's
@@ -82,11 +82,22 @@ def plan(
 
 
 def _parts(tested: NDArray) -> Iterator[tuple[int, str, NDArray]]:
-    """Up to `PART` slices of one fold after the other: the fold's number and name, and the rows."""
+    """The slices of one fold after the other, in parts of up to `PART`: the fold's number and name, and the rows."""
     for index, fold in enumerate(pd.unique(tested)):
         whole = np.flatnonzero(tested == fold)
-        for first in range(0, len(whole), PART):
-            yield index, fold, whole[first : first + PART]
+        for rows in np.array_split(whole, -(-len(whole) // PART)):
+            yield index, fold, rows
+
+
+def _others(utterances: NDArray) -> NDArray:
+    """For each slice the place of one of another utterance, half way round if possible; its own if all are of one."""
+    count = len(utterances)
+    places = np.arange(count)
+    for place in range(count):
+        ahead = (place + count // 2 + np.arange(count)) % count
+        foreign = ahead[utterances[ahead] != utterances[place]]
+        places[place] = foreign[0] if len(foreign) else place
+    return places
 
 
 def run(jobs: Sequence[Job], engine: Engine) -> list[Found]:

@@ -36,6 +36,7 @@ class Job:
         files: path of the audio array, as `elor.training.data.Inputs` takes it.
         rows: (n,) row numbers of the slices.
         supports: (n,) samples of each before its padding.
+        others: (n,) rows of other utterances, whose waveforms are no slice's own; its own row where there is none.
         sample: (m,) those of the rows on which the slow methods are run.
         shown: (k,) those of the rows whose maps are kept.
         seeds: of the untrained networks, the same for all jobs of a fold.
@@ -49,6 +50,7 @@ class Job:
     files: dict[str, Path]
     rows: NDArray
     supports: NDArray
+    others: NDArray
     sample: NDArray
     shown: NDArray
     seeds: tuple[int, ...]
@@ -66,6 +68,8 @@ class Found:
         correlations: row, role, method, model, pair, control, label, and r in every reading.
         integrals: row, role, model, head, steps, error: how complete integrated gradients were.
         overlaps: row, role, model, overlap, chance: Jaccard index of two heads' top occlusion windows.
+        bands: row, role, model, head, band, drop: how far the logit falls without a mel band.
+        masks: row, role, method, head, r: of a map from silence, or by silencing, with the same from or by noise.
         erasures: row, role, model, head, order, and every measure of `elor.explain.erasure.MEASURES`.
         maps: per exemplary row the arrays of its maps.
     """
@@ -73,6 +77,8 @@ class Found:
     correlations: list[dict] = field(default_factory=list)
     integrals: list[dict] = field(default_factory=list)
     overlaps: list[dict] = field(default_factory=list)
+    bands: list[dict] = field(default_factory=list)
+    masks: list[dict] = field(default_factory=list)
     erasures: list[dict] = field(default_factory=list)
     maps: dict[int, dict[str, NDArray]] = field(default_factory=dict)
 
@@ -118,17 +124,26 @@ def batches(job: Job, inputs: Inputs, rows: NDArray) -> Iterator[Batch]:
 
 
 def compare(tags: list[Tag], batch: Batch, maps: dict[str, NDArray], logits: Heads, found: Found) -> dict:
-    """r of every map with its signal, and of the maps of two heads; returns the views of the maps."""
+    """r of every map with its signal, its share in the padding, and r of two heads' maps; returns the maps' views."""
     views = {head: batch.views(value) for head, value in maps.items()}
     labels = {head: value.argmax(1).tolist() for head, value in logits.items()}
     for index, tag in enumerate(tags):
         for head, some in views.items():
             row = tag | {"pair": f"{head}~input", "control": "", "label": labels[head][index]}
-            found.correlations.append(row | some[index].r(batch.signals[index]))
+            found.correlations.append(row | some[index].r(batch.signals[index]) | {"beyond": some[index].beyond})
         for one, other in combinations(views, 2):
             row = tag | {"pair": f"{one}~{other}", "control": "", "label": -1}
             found.correlations.append(row | views[one][index].r(views[other][index]))
     return views
+
+
+def compare_swapped(tags: list[Tag], batch: Batch, views: dict, swapped: dict[str, NDArray], found: Found) -> None:
+    """The same with the map of the runner-up class: with the signal, and with the predicted class' map."""
+    for head, maps in swapped.items():
+        for index, (tag, view) in enumerate(zip(tags, batch.views(maps), strict=True)):
+            row = tag | {"control": "class swap", "label": -1}
+            found.correlations.append(row | {"pair": f"{head}~input"} | view.r(batch.signals[index]))
+            found.correlations.append(row | {"pair": f"{head}~{head}"} | view.r(views[head][index]))
 
 
 def arrays(heads: Heads) -> dict[str, NDArray]:

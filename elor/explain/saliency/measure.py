@@ -6,23 +6,30 @@ other maps live for one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elor.explain.controls import cascade, mean_shift, model_free, partly_untrained, runner_up, untrained
+from elor.explain.controls import model_free, runner_up, shifted_range
 from elor.explain.correlation import View, pearson
 from elor.explain.guided import guided_and_plain
 from elor.explain.model import Heads, at, prepared, targets_of
-from elor.explain.saliency.job import OWN, Batch, Found, Job, Tag, arrays, batches, compare
+from elor.explain.saliency.job import Batch, Found, Job, Tag, arrays, batches, compare, compare_swapped
+from elor.explain.saliency.models import TRAINED, models
 from elor.explain.saliency.sample import sample, show
 from elor.networks import TwoHeadNetwork
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
 from elor.training.engine import local_device
+
+NEAREST = 800
+"""Samples (50 ms) by which a map is shifted at least."""
+
+Sounds = Mapping[int, tuple[NDArray, int]]
+"""By row the waveform of another utterance, (samples,), and its samples before the padding."""
 
 FLATTENED = "flattened"
 """Name of the pair of two heads' gradients at what both read, the flattened output of the CNN."""
@@ -32,40 +39,33 @@ def measure(job: Job) -> Found:
     """Explain every network of a job, and its controls, on the job's slices."""
     inputs = Inputs(job.files, torch.device(local_device(job.device)))
     found, whole = Found(), list(batches(job, inputs, job.rows))
+    own = {
+        row: sound
+        for batch in whole
+        for row, sound in zip(batch.rows, zip(batch.waves, batch.supports, strict=True), strict=True)
+    }
+    pairs = zip(job.rows.tolist(), job.others.tolist(), strict=True)
+    sounds = {row: own[other] for row, other in pairs if other != row}
     _without_model(whole, found)
     known: dict = {}  # what two roles share is measured once: untrained networks, and the exemplary one at home
     for role, path in job.networks.items():
         network = load_network(path).to(inputs.device)
-        for name, model in _models(network, job.seeds, whole=role == OWN):
+        for name, model in models(network, job.seeds):
             key = (network.architecture if name.startswith("untrained") else path, name)
             if key not in known:
                 known[key] = Found()
-                _explain(job, whole, name, model.to(inputs.device), known[key])
+                _explain(whole, sounds, name, model.to(inputs.device), known[key])
             found.correlations += [{"role": role} | row for row in known[key].correlations]
     sample(job, inputs, found)
     show(job, inputs, found)
     return found
 
 
-def _models(network: TwoHeadNetwork, seeds: tuple[int, ...], whole: bool) -> Iterator[tuple[str, TwoHeadNetwork]]:
-    """The trained network; the cascade from the top, ending before the first layer; and untrained ones."""
-
-    def fresh(seed: int) -> TwoHeadNetwork:
-        return untrained(lambda: TwoHeadNetwork(network.architecture), seed)
-
-    yield "trained", network
-    blocks = [f"cnn.{index}" for index in reversed(range(len(network.architecture.filters)))]
-    for parts in cascade(["heads", *blocks])[:-1] if whole else []:
-        yield f"{' '.join(parts)} untrained", partly_untrained(network, fresh(seeds[0]), parts)
-    for number, seed in enumerate(seeds):
-        yield f"untrained {number}", fresh(seed)
-
-
-def _explain(job: Job, whole: list[Batch], name: str, model: TwoHeadNetwork, found: Found) -> None:
+def _explain(whole: list[Batch], sounds: Sounds, name: str, model: TwoHeadNetwork, found: Found) -> None:
     """All that is measured on one model; controls of the signal and of the class only on a trained one."""
-    trained, partly = name == "trained", name.startswith("heads")
+    trained = name == TRAINED
     for batch in whole:
-        logits, maps = guided_and_plain(model, batch.audio, _both if trained else _predicted, plain=not partly)
+        logits, maps = guided_and_plain(model, batch.audio, _both if trained else _predicted)
         _compare_flattened(batch.tags(method="gradient", model=name), batch, model, trained, found)
         own = {method: arrays(sets[0]) for method, sets in maps.items()}
         views = {}
@@ -73,9 +73,8 @@ def _explain(job: Job, whole: list[Batch], name: str, model: TwoHeadNetwork, fou
             tags = batch.tags(method=method, model=name)
             views[method] = compare(tags, batch, own[method], logits, found)
             if trained:
-                _compare_swapped(tags, batch, views[method], arrays(sets[1]), found)
-        if trained:
-            _compare_foreign(batch, own, views, job.seed, found)
+                compare_swapped(tags, batch, views[method], arrays(sets[1]), found)
+                _compare_foreign(tags, batch, own[method], sounds, found)
 
 
 def _predicted(logits: Heads) -> list[Heads]:
@@ -87,32 +86,20 @@ def _both(logits: Heads) -> list[Heads]:
     return [targets_of(logits, None), runner_up(logits)]
 
 
-def _compare_swapped(tags: list[Tag], batch: Batch, views: dict, swapped: dict[str, NDArray], found: Found) -> None:
-    """The same with the map of the runner-up class: with the signal, and with the predicted class' map."""
-    for head, maps in swapped.items():
-        for index, (tag, view) in enumerate(zip(tags, batch.views(maps), strict=True)):
-            row = tag | {"control": "class swap", "label": -1}
-            found.correlations.append(row | {"pair": f"{head}~input"} | view.r(batch.signals[index]))
-            found.correlations.append(row | {"pair": f"{head}~{head}"} | view.r(views[head][index]))
-
-
-def _compare_foreign(batch: Batch, maps: dict, views: dict, seed: int, found: Found) -> None:
-    """Maps against another slice's waveform, on what both have; and against their own waveform, shifted."""
-    count = len(batch.rows)
-    for index, tag in enumerate(batch.tags(model="trained", label=-1)):
-        support, other = batch.supports[index], (index + max(count // 2, 1)) % count
-        both, signal = min(support, batch.supports[other]), batch.signals[index]
-        foreign = View(batch.waves[other], both)
-        shifted = mean_shift(batch.waves[index][:support], seed + batch.rows[index])
-        for method, head in ((method, head) for method, by_head in maps.items() for head in by_head):
-            row = tag | {"method": method, "pair": f"{head}~input"}
-            if other != index:
-                r = View(maps[method][head][index], both).r(foreign)
+def _compare_foreign(tags: list[Tag], batch: Batch, maps: dict, sounds: Sounds, found: Found) -> None:
+    """Maps against another utterance's waveform, on what both have; and against their own waveform, shifted."""
+    for index, (tag, support) in enumerate(zip(tags, batch.supports, strict=True)):
+        for head, values in maps.items():
+            row = tag | {"pair": f"{head}~input", "label": -1}
+            if batch.rows[index] in sounds:
+                wave, length = sounds[batch.rows[index]]
+                both = min(support, length)
+                r = View(values[index], both).r(View(wave, both))
                 found.correlations.append(row | {"control": "other waveform"} | r)
-            own = views[method][head][index]
-            length = own.length["signed"] * signal.length["signed"]
-            r = float(own.centred["signed"] @ shifted) / length
-            found.correlations.append(row | {"control": "shifted", "signed": r})
+            reach = shifted_range(values[index][:support], batch.waves[index][:support], NEAREST)
+            if reach is not None:
+                low, high = reach
+                found.correlations.append(row | {"control": "shifted", "low": low, "high": high})
 
 
 def _compare_flattened(tags: list[Tag], batch: Batch, model: TwoHeadNetwork, swap: bool, found: Found) -> None:

@@ -11,48 +11,92 @@ from scipy.stats import hypergeom
 from torch import Tensor
 
 from elor.explain.attribution import gradient, segment_sums
-from elor.explain.controls import untrained
+from elor.explain.controls import runner_up
 from elor.explain.correlation import pearson
 from elor.explain.erasure import baselines, erasure, from_windows
 from elor.explain.guided import guided_backprop
-from elor.explain.integrated import integrated_gradients
+from elor.explain.integrated import Path, integrated_gradients, noise_like
 from elor.explain.model import Heads, predict, targets_of
-from elor.explain.occlusion import WINDOW, occlusion, starts
-from elor.explain.saliency.job import OWN, Batch, Found, Job, arrays, batches, compare
+from elor.explain.occlusion import WINDOW, band_occlusion, occlusion, starts
+from elor.explain.saliency.job import OWN, Batch, Found, Job, Tag, arrays, batches, compare, compare_swapped
+from elor.explain.saliency.models import TRAINED, models
 from elor.networks import TwoHeadNetwork
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
 
 METHODS: dict[str, Callable[..., Heads]] = {"guided": guided_backprop, "gradient": gradient}
 
+FEW = 8
+"""Steps of integrated gradients to begin with on controls: a network without biases is complete with any number."""
+
 TOP = 0.1
 """Share of occlusion windows that counts as the parts on which a head rests."""
 
 
 def sample(job: Job, inputs: Inputs, found: Found) -> None:
-    """Run the slow methods on the job's sample: the fold's own network and one that is untrained."""
+    """Run the slow methods on the job's sample: of the fold's network, with untrained heads, and of untrained ones."""
     network = load_network(job.networks[OWN])
-    fresh = untrained(lambda: TwoHeadNetwork(network.architecture), job.seeds[0])
-    for name, model in (("trained", network), ("untrained 0", fresh)):
+    for name, model in models(network, job.seeds, deepest=1):
         for batch in batches(job, inputs, job.sample):
             _explain_slowly(job, batch, name, model.to(inputs.device), found)
 
 
 def _explain_slowly(job: Job, batch: Batch, name: str, model: TwoHeadNetwork, found: Found) -> None:
-    """Integrated gradients, occlusion, and erasure; of an untrained network only of what is loudest, and at random."""
-    logits = predict(model, batch.audio)
-    path = integrated_gradients(model, batch.audio, steps=job.steps, most=job.most)
-    drops = occlusion(model, batch.audio, supports=batch.supports)
+    """Integrated gradients, occlusion, and erasure; of a control only what is loudest, and what is drawn at random."""
+    trained, logits = name == TRAINED, predict(model, batch.audio)
+    steps, most = (job.steps, job.most) if trained else (min(FEW, job.steps), job.steps)
+    path = integrated_gradients(model, batch.audio, steps=steps, most=most)
+    maps, drops = path.time(), occlusion(model, batch.audio, supports=batch.supports)
     tags = batch.tags(role=OWN, model=name)
-    compare([tag | {"method": "integrated"} for tag in tags], batch, arrays(path.time()), logits, found)
-    for head, error in arrays(path.error()).items():
-        for tag, steps, value in zip(tags, path.steps.tolist(), error.tolist(), strict=True):
-            found.integrals.append(tag | {"head": head, "steps": steps, "error": value})
+    views = compare([tag | {"method": "integrated"} for tag in tags], batch, arrays(maps), logits, found)
     for index, tag in enumerate(tags):
         own = {head: value[index].cpu().numpy() for head, value in drops.items()}
         _compare_occlusion(tag, own, batch.waves[index], batch.supports[index], found)
-    orders = _orders(model, batch, path.time(), drops) if name == "trained" else {head: {} for head in logits}
+    for head, values in arrays(band_occlusion(model, batch.audio)).items():
+        for tag, row in zip(tags, values.tolist(), strict=True):
+            found.bands += [tag | {"head": head, "band": band, "drop": drop} for band, drop in enumerate(row)]
+    if trained:
+        _note_completeness(tags, path, found)
+        _swap(job, batch, model, logits, views, found)
+        _mask(job, batch, model, maps, drops, found)
+    orders = _orders(model, batch, maps, drops) if trained else {head: {} for head in logits}
     _erase(job, tags, batch, model, logits, orders, found)
+
+
+def _note_completeness(tags: list[Tag], path: Path, found: Found) -> None:
+    """How many steps the maps took, and what is left of the completeness error."""
+    for head, error in arrays(path.error()).items():
+        for tag, steps, value in zip(tags, path.steps.tolist(), error.tolist(), strict=True):
+            found.integrals.append(tag | {"head": head, "steps": steps, "error": value})
+
+
+def _swap(job: Job, batch: Batch, model: TwoHeadNetwork, logits: Heads, views: dict, found: Found) -> None:
+    """Integrated gradients and occlusion of the runner-up class, beside the predicted one's."""
+    others = runner_up(logits)
+    if not others:  # heads of a single output have no other class
+        return
+    path = integrated_gradients(model, batch.audio, others, steps=job.steps, most=job.steps)
+    tags = batch.tags(role=OWN, model=TRAINED)
+    compare_swapped([tag | {"method": "integrated"} for tag in tags], batch, views, arrays(path.time()), found)
+    drops = occlusion(model, batch.audio, others, supports=batch.supports)
+    for index, tag in enumerate(tags):
+        own = {head: value[index].cpu().numpy() for head, value in drops.items()}
+        _compare_occlusion(tag, own, batch.waves[index], batch.supports[index], found, "class swap")
+
+
+def _mask(job: Job, batch: Batch, model: TwoHeadNetwork, maps: Heads, drops: Heads, found: Found) -> None:
+    """How alike the maps are where noise at -60 dBFS stands in the place of silence."""
+    mask = noise_like(batch.audio, seed=job.seed)
+    for line, support in zip(mask, batch.supports, strict=True):
+        line[:, support:] = 0  # the padding is silent in training, and stays so
+    path = integrated_gradients(model, batch.audio, baseline=mask, steps=job.steps, most=job.steps)
+    noisy = occlusion(model, batch.audio, mask=mask, supports=batch.supports)
+    for method, one, other in (("integrated", maps, path.time()), ("occlusion", drops, noisy)):
+        for head, values in arrays(other).items():
+            for tag, a, b in zip(
+                batch.tags(role=OWN, method=method, head=head), arrays(one)[head], values, strict=True
+            ):
+                found.masks.append(tag | {"r": pearson(a, b)})
 
 
 def _orders(model: TwoHeadNetwork, batch: Batch, ig: Heads, drops: Heads) -> dict[str, dict[str, list[Tensor]]]:
@@ -88,17 +132,20 @@ def _erase(
             found.erasures.extend(tag | {"head": head, "order": order} | measures for order, measures in areas.items())
 
 
-def _compare_occlusion(tag: dict, drops: dict[str, NDArray], signal: NDArray, support: int, found: Found) -> None:
+def _compare_occlusion(
+    tag: Tag, drops: dict[str, NDArray], signal: NDArray, support: int, found: Found, control: str = ""
+) -> None:
     """r of the drops with the windows' level (reading `envelope`), and the overlap of two heads' top windows."""
     begins = [begin for begin in starts(len(signal)) if begin < support]
     level = np.array([np.sqrt(np.mean(signal[begin : begin + WINDOW] ** 2)) for begin in begins])
     own = {head: value[: len(begins)] for head, value in drops.items()}
-    row = tag | {"method": "occlusion", "control": "", "label": -1}
+    row = tag | {"method": "occlusion", "control": control, "label": -1}
     for head, value in own.items():
         found.correlations.append(row | {"pair": f"{head}~input", "envelope": pearson(value, level)})
     for one, other in combinations(own, 2):
         found.correlations.append(row | {"pair": f"{one}~{other}", "envelope": pearson(own[one], own[other])})
-        found.overlaps.append(tag | overlap(own[one], own[other]))
+        if not control:
+            found.overlaps.append(tag | overlap(own[one], own[other]))
 
 
 def overlap(one: NDArray, other: NDArray, top: float = TOP) -> dict[str, float]:

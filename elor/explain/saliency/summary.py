@@ -15,19 +15,24 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from elor.evaluation.comparisons import sign_flip
-from elor.evaluation.intervals import speaker_interval
-from elor.explain.correlation import READINGS, among_networks, contrast, estimate, over_units, verdict
-from elor.explain.erasure import MEASURES
-from elor.explain.integrated import TOLERANCE
+from elor.evaluation.intervals import bootstrap, percentile_coverage
+from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, over_units, tested
+from elor.explain.saliency import sampled
 from elor.explain.saliency.analysis import table_of
 from elor.explain.saliency.job import EXEMPLARY, OWN, Found, Job
 from elor.explain.saliency.measure import FLATTENED
 
 PAPER = {"arousal~input": 0.50, "valence~input": 0.53, "arousal~valence": 0.96}
 """Wieser et al. 2020, on saliency maps: mean r of guided backpropagation."""
+
+DRAWS = 2_000
+"""Bootstrap samples of the intervals that stand beside the t-intervals."""
+
+EXPLORATORY = (
+    "Every p here is of one test alone, uncorrected: exploratory. What was declared beforehand, and is corrected over "
+    "all claims together, stands in claims.json."
+)
 
 Series = dict[tuple[str, str, str], pd.DataFrame]
 """Rows of one role and method by pair, model and control."""
@@ -44,13 +49,13 @@ def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame,
     Returns:
         Per role (own, exemplary), method and pair: `paper` (its number), `as_the_paper` (plain mean over slices,
         padding included) and `untrained` (the same); `readings`, for every meaning of amplitude the estimate and its
-        contrast with untrained networks; `controls`; `labels`; `verdict`; `text`. The pair `flattened` of the method
-        `gradient` is that of two heads' gradients at the CNN's output. Besides `model_free`, `integrated`, `overlap`
-        and `erasure`.
+        contrast with untrained networks; `bootstrap` intervals of the reading that decides; `controls`; `labels`, by
+        predicted class; `padding`, the share of |map| there in padded slices; `verdict`; `text`. The pair `flattened`
+        of the method `gradient` is that of two heads' gradients at the CNN's output. Besides `model_free`,
+        `integrated`, `masks`, `bands`, `overlap`, `erasure`, and `exploratory`, what all these p are worth.
     """
-    tables = {
-        name: table_of(jobs, found, name, slices) for name in ("correlations", "integrals", "overlaps", "erasures")
-    }
+    names = ("correlations", "integrals", "masks", "bands", "overlaps", "erasures")
+    tables = {name: table_of(jobs, found, name, slices) for name in names}
     table = tables["correlations"]
     # what counts as independent: the fold where each has a network of its own, else the speaker
     table["unit"] = table["fold"].where(table["role"] == OWN, table["speaker"])
@@ -64,9 +69,12 @@ def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame,
     free = table[table["role"] == ""].groupby("model")
     return result | {
         "model_free": {name: _estimates(rows, confidence) for name, rows in free},
-        "integrated": _integrals(tables["integrals"]),
-        "overlap": _overlaps(tables["overlaps"], confidence),
-        "erasure": _erasures(tables["erasures"], confidence),
+        "integrated": sampled.integrals(tables["integrals"]),
+        "masks": sampled.masks(tables["masks"], confidence),
+        "bands": sampled.bands(tables["bands"], confidence),
+        "overlap": sampled.overlaps(tables["overlaps"], confidence),
+        "erasure": sampled.erasures(tables["erasures"], confidence),
+        "exploratory": EXPLORATORY,
     }
 
 
@@ -74,6 +82,7 @@ def _pair(series: Series, role: str, method: str, pair: str, confidence: float) 
     """One pair of one role and method: its correlation, its controls, and what follows."""
     trained = series[pair, "trained", ""]
     untrained = [rows for (p, model, _), rows in series.items() if p == pair and model.startswith("untrained")]
+    both = {"trained": trained, "untrained": pd.concat(untrained)}
     decisive = "signed" if trained["signed"].notna().any() else "envelope"
     readings = {}
     for reading, value in _estimates(trained, confidence).items():
@@ -84,12 +93,11 @@ def _pair(series: Series, role: str, method: str, pair: str, confidence: float) 
         "as_the_paper": float(trained["padded"].mean()),
         "untrained": float(np.mean([rows["padded"].mean() for rows in untrained])),
         "readings": readings,
+        "bootstrap": _bootstrap(trained, decisive, confidence),
         "controls": {"untrained": {"readings": _estimates(pd.concat(untrained), confidence)}}
         | _controls(series, trained, pair, decisive, confidence),
-        "labels": {
-            str(label): {"r": float(rows["padded"].mean()), "slices": len(rows)}
-            for label, rows in trained[trained["label"] >= 0].groupby("label")
-        },
+        "labels": _labels(trained, pd.concat(untrained), confidence),
+        "padding": {name: float(rows["beyond"].mean()) for name, rows in both.items() if rows["beyond"].notna().any()},
         "decisive": decisive,
         "verdict": readings[decisive]["contrast"]["verdict"] if decisive in readings else "undecided: r is undefined",
     }
@@ -117,11 +125,58 @@ def _controls(series: Series, trained: pd.DataFrame, pair: str, decisive: str, c
     if (swapped := _swapped(series, pair)) is not None:
         rows_of["class swap"] = swapped
     base, found = trained.set_index("slice"), {}
+    if (shifted := rows_of.pop("shifted", None)) is not None:
+        found["shifted"] = _shifted(base["signed"], shifted.set_index("slice"), confidence)
     for name, rows in sorted(rows_of.items()):
         control = rows.set_index("slice")[decisive].reindex(base.index)
         compared = contrast(base[decisive], control, base["speaker"], name, confidence, base["unit"])
         found[name] = {"readings": _estimates(rows, confidence), "contrast": asdict(compared)}
     return found
+
+
+def _shifted(r: pd.Series, reach: pd.DataFrame, confidence: float) -> dict:
+    """What r with the signal shifted spreads over, mean of the slices' middle 95 %; and how many r lie outside.
+
+    By chance one in twenty would.
+    """
+    r, known = r.reindex(reach.index), reach[["low", "high"]].mean()
+    outside = ((r < reach["low"]) | (r > reach["high"])).astype(float)
+    excess = over_units(outside - 0.05, reach["speaker"], reach["unit"])
+    spread = {"r": float(known.mean()), "low": float(known["low"]), "high": float(known["high"])}
+    counts = {"speakers": reach["speaker"].nunique(), "slices": len(reach), "undefined": len(r) - int(r.notna().sum())}
+    return {
+        "readings": {"signed": spread | counts},
+        "outside": float(outside.mean()),
+        "over chance": tested(excess, "shifted maps", confidence),
+    }
+
+
+def _labels(trained: pd.DataFrame, untrained: pd.DataFrame, confidence: float) -> dict:
+    """As the paper computes it, by the class that the trained network predicts, beside untrained ones on these slices.
+
+    A pair of two heads has no single class, and no entries.
+    """
+    found = {}
+    for label, rows in trained[trained["label"] >= 0].groupby("label"):
+        known = asdict(estimate(rows["padded"], rows["speaker"], confidence, rows["unit"]))
+        control = untrained[untrained["slice"].isin(rows["slice"])]["padded"].mean()
+        means = {"r": float(rows["padded"].mean()), "slices": len(rows), "untrained": float(control)}
+        found[str(label)] = means | {name: known[name] for name in ("low", "high")}
+    return found
+
+
+def _bootstrap(trained: pd.DataFrame, reading: str, confidence: float) -> dict:
+    """The percentile interval over units with its coverage, and the bootstrap-t one, which mends it."""
+    z = over_units(fisher(trained[reading]), trained["speaker"], trained["unit"])
+    tallies = np.stack([z, np.ones_like(z)], axis=1)
+    rng = np.random.default_rng(0)
+    percentile, studentised = bootstrap(tallies, lambda total: total[..., 0] / total[..., 1], rng, confidence, DRAWS)
+    covers = percentile_coverage(len(z), confidence) if len(z) > 1 else float("nan")
+    return {
+        "percentile": np.tanh(percentile).tolist(),
+        "percentile_covers": covers,
+        "bootstrap_t": np.tanh(studentised).tolist(),
+    }
 
 
 def _swapped(series: Series, pair: str) -> pd.DataFrame | None:
@@ -142,68 +197,12 @@ def _estimates(rows: pd.DataFrame, confidence: float) -> dict:
     return {reading: asdict(estimate(rows[reading], rows["speaker"], confidence, rows["unit"])) for reading in defined}
 
 
-def _integrals(table: pd.DataFrame) -> dict:
-    """How complete the trained networks' integrated gradients were, per head."""
-    return {
-        head: {
-            "maps": len(rows),
-            "median_error": float(rows["error"].median()),
-            "incomplete": int((rows["error"] >= TOLERANCE).sum()),
-            "most_steps": int(rows["steps"].max()),
-        }
-        for head, rows in (table[table["model"] == "trained"].groupby("head") if len(table) else ())
-    }
-
-
-def _overlaps(table: pd.DataFrame, confidence: float) -> dict:
-    """Jaccard index of two heads' top occlusion windows beside chance, trained and untrained, over folds."""
-    found = {}
-    for model, rows in table.groupby("model") if len(table) else ():
-        excess = over_units(rows["overlap"] - rows["chance"], rows["speaker"], rows["fold"])
-        means = {name: float(rows[name].mean()) for name in ("overlap", "chance")}
-        found[model.split()[0]] = means | {"slices": len(rows), "over chance": _excess(excess, "chance", confidence)}
-    return found
-
-
-def _erasures(table: pd.DataFrame, confidence: float) -> dict:
-    """By head, order and measure (`erasure.MEASURES`): the mean, and against the random and the loudest-first order.
-
-    Loudest-first stands beside untrained networks too. Their logits have another scale, so what is compared is the
-    share of slices (`wins`) in which it beats the random order.
-    """
-    found: dict = {}
-    for head, part in table.groupby("head") if len(table) else ():
-        for measure in MEASURES:
-            whole = part.pivot(index=["model", "fold", "speaker", "slice"], columns="order", values=measure)
-            wide = whole.loc["trained"]
-            speakers, folds = wide.index.get_level_values("speaker"), wide.index.get_level_values("fold")
-            for order in wide:
-                entry: dict = {"mean": float(wide[order].mean()), "slices": len(wide)}
-                for baseline in sorted({"loudest", "random"} - {order}):
-                    excess = over_units(wide[order] - wide[baseline], speakers, folds)
-                    entry[f"over {baseline}"] = _excess(excess, f"{baseline} order", confidence)
-                found.setdefault(head, {}).setdefault(order, {})[measure] = entry
-            won = (whole["loudest"] > whole["random"]).astype(float)
-            own, control = won.loc["trained"], won.loc["untrained 0"].reindex(wide.index)
-            entry = found[head]["loudest"][measure]
-            entry |= {"wins": float(own.mean()), "untrained wins": float(control.mean())}
-            entry["over untrained"] = _excess(over_units(own - control, speakers, folds), "untrained", confidence)
-    return found
-
-
-def _excess(differences: NDArray, against: str, confidence: float) -> dict:
-    """Mean difference over units, its t-interval, the exact sign-flip p, and what that allows to say."""
-    low, high = speaker_interval(differences, confidence)
-    test = {"difference": float(differences.mean()), "low": low, "high": high, "p": sign_flip(differences).p}
-    return test | {"verdict": verdict(low, high, against)}
-
-
 def _sentence(method: str, pair: str, entry: dict) -> str:
     """One line that a reader can quote: the number as the paper computes it, the untrained one, and the verdict."""
     one, _, other = pair.partition("~")
     what = f"{one} map and {'input' if other == 'input' else f'{other} map'}"
     if pair == FLATTENED:
-        what = "the two heads' logits at the flattened layer"
+        what = "the two heads' gradients at the flattened layer"
     paper = f" (paper {entry['paper']:.2f})" if entry["paper"] is not None else ""
     own, control = entry["as_the_paper"], entry["untrained"]
     if not np.isfinite(own):  # occlusion has windows, not samples
@@ -211,6 +210,6 @@ def _sentence(method: str, pair: str, entry: dict) -> str:
         control = entry["controls"]["untrained"]["readings"].get(entry["decisive"], {}).get("r", control)
     text = f"{method}: r of {what} is {own:.2f}{paper}, in untrained networks {control:.2f}: {entry['verdict']}"
     if heads := entry["controls"].get("heads untrained"):
-        alone = heads["readings"]["padded"]["r"]
+        alone = heads["readings"].get("padded", heads["readings"].get(entry["decisive"], {})).get("r", float("nan"))
         text += f"; with trained convolutions and untrained heads {alone:.2f}: {heads['contrast']['verdict']}"
     return f"{text}."

@@ -1,0 +1,61 @@
+"""How far alterations move answers, slice by slice and, as a table, speaker by speaker.
+
+An untrained network answers nearly the same to everything. So its changes are stretched, by as much as makes its
+answers vary like the trained networks' over unaltered slices (`elor.explain.interventions.effects` says why).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from elor.explain.interventions.analysis import UNALTERED
+
+ROUNDING = 6
+"""Decimals of a change: what lies below is the rounding of float32, which can have a direction too."""
+
+
+def spreads(found: pd.DataFrame) -> pd.Series:
+    """By network, model and answer the standard deviation of answers to a fold's unaltered slices, over folds."""
+    asked = ["network", "model", "answer"]
+    plain = found[found["intervention"] == UNALTERED]
+    return np.sqrt(plain.groupby([*asked, "fold"])["value"].var().groupby(asked).mean())
+
+
+def changes_by_slice(found: pd.DataFrame, spread: pd.Series) -> pd.DataFrame:
+    """Answers minus those to the unaltered slice, untrained networks' stretched to the trained ones' spread."""
+    asked = ["network", "model", "answer"]
+    plain = found[found["intervention"] == UNALTERED].set_index([*asked, "row"])["value"]
+    trained = spread.xs(-1, level="model").reindex(spread.index.droplevel("model")).to_numpy()
+    stretch = pd.Series(trained, spread.index) / spread.where(spread > 0)
+    altered = found[found["intervention"] != UNALTERED].copy()
+    base = plain.reindex(pd.MultiIndex.from_frame(altered[[*asked, "row"]])).to_numpy()
+    factor = stretch.reindex(pd.MultiIndex.from_frame(altered[asked])).to_numpy()
+    moved = (altered["value"] - base) * np.where(altered["model"] == -1, 1.0, factor)
+    altered["change"] = moved.round(ROUNDING)
+    return altered
+
+
+def changes_by_speaker(found: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
+    """What every mean over speakers is made of.
+
+    Args:
+        found: the rows of `elor.explain.interventions.analysis.run`.
+        slices: slices.csv.
+
+    Returns:
+        fold, speaker, network, head (or another answer, such as `valence.extremity`), intervention, dose (empty for the
+        sham), length (1 for the length control of that dose), slices, change and sd (mean and standard deviation of the
+        trained network's changes over the speaker's slices), untrained (mean over the slices and the fold's untrained
+        networks, stretched).
+    """
+    table = changes_by_slice(found, spreads(found)).rename(columns={"answer": "head"})
+    table["speaker"] = slices["speaker"].to_numpy()[table["row"]]
+    table["length"] = table["length"].astype(int)
+    table["untrained"] = table["change"].where(table["model"] >= 0)
+    table["change"] = table["change"].where(table["model"] == -1)
+    asked = ["fold", "speaker", "network", "head", "intervention", "dose", "length"]
+    some = table.groupby(asked, sort=False, dropna=False)
+    return some.agg(
+        slices=("row", "nunique"), change=("change", "mean"), sd=("change", "std"), untrained=("untrained", "mean")
+    ).reset_index()
