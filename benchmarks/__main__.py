@@ -15,7 +15,7 @@ import typer
 from benchmarks.publish import RESULTS, command, publish, republish
 from elor.errors import UserError
 
-BENCHMARKS = ("steps", "folds", "maps", "prototypes", "selfcheck", "scale", "svm", "pipeline", "kills")
+BENCHMARKS = ("steps", "folds", "maps", "prototypes", "selfcheck", "untrained", "scale", "svm", "pipeline", "kills")
 
 Item = TypeVar("Item")
 

@@ -14,20 +14,24 @@ import pytest
 import torch
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import kills, maps, pipeline, projection, publish, scale, steps, svm
+from benchmarks import kills, maps, pipeline, projection, publish, scale, steps, svm, untrained
 from benchmarks.invented import invent
 from benchmarks.measure import ROOT, alternated, machine, ratio
 from benchmarks.plainstep import PlainStep
 from elor.errors import UserError
 from elor.evaluation.tables import check_predictions
+from elor.explain import controls
+from elor.explain.correlation import pearson
+from elor.explain.guided import guided_backprop
 from elor.networks import TwoHeadNetwork
 from elor.params import NETWORKS, Settings, load
-from elor.report.text import Table
+from elor.report.text import Format, Table, render
 from elor.tables import read_table
 from elor.targets import Head, heads
 from elor.training.folds import make_folds
 from elor.training.jobs import architecture
 from elor.training.loop import Trainer
+from tests.explain.models import elor
 
 SMALL = Settings(
     filters=[3, 4], lengths=[16, 5], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.0,
@@ -110,6 +114,32 @@ def test_every_benchmark_is_listed_and_an_unknown_one_refused() -> None:
     assert refused.returncode == 1
     assert refused.stderr.startswith("There is no benchmark speed;")
     assert "Traceback" not in refused.stderr
+
+
+def test_untrained_networks_are_set_beside_what_was_said_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tone = (
+        np.sin(np.arange(96_000) / 5) * np.random.default_rng(0).uniform(0.1, 1, 96_000) * (np.arange(96_000) < 60_000)
+    )
+    (tmp_path / "data").mkdir()
+    np.save(tmp_path / "data" / "slices.npy", (8_000 * np.stack([tone, tone[::-1], tone])).astype(np.int16))
+    table = "slice,speaker,samples\na,F,60000\nb,G,96000\nc,G,60000\n"
+    (tmp_path / "data" / "slices.csv").write_text(table)
+    small = elor((4, 4, 4), seed=0).architecture
+    monkeypatch.setattr(untrained, "_shapes", lambda: {"small": small})
+    found = untrained.measure(tmp_path, seeds=1)
+    assert found["slices"] == 2  # one of each speaker
+    network = controls.untrained(lambda: TwoHeadNetwork(small), 0)
+    audio = torch.from_numpy(np.load(tmp_path / "data" / "slices.npy")[:2] / np.float32(32_768))[:, None]
+    values = guided_backprop(network, audio)
+    r = [pearson(a.numpy(), b.numpy()) for a, b in zip(values["arousal"], values["valence"], strict=True)]
+    assert found["shapes"]["small"]["guided"]["arousal~valence"] == pytest.approx(np.mean(r), abs=1e-4)
+    text = render(untrained.tables(found), Format.markdown)
+    assert "untrained, small" in text
+    assert "the gradient's \\|r\\|" in text
+    with pytest.raises(UserError, match="run dvc repro first"):
+        untrained.measure(tmp_path / "nowhere")
 
 
 def test_the_machine_is_described_without_its_name_or_paths() -> None:
