@@ -119,10 +119,12 @@ def test_every_benchmark_is_listed_and_an_unknown_one_refused() -> None:
 def test_untrained_networks_are_set_beside_what_was_said_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tone = (
-        np.sin(np.arange(96_000) / 5) * np.random.default_rng(0).uniform(0.1, 1, 96_000) * (np.arange(96_000) < 60_000)
-    )
-    (tmp_path / "data").mkdir()
+    tone = np.sin(np.arange(96_000) / 5) * np.random.default_rng(0).uniform(0.1, 1, 96_000)
+    tone[60_000:] = 0
+    for folder in ("data", "metrics"):
+        (tmp_path / folder).mkdir()
+    for name in ("saliency", "prototypes"):
+        (tmp_path / "metrics" / f"{name}.json").write_text("{}")
     np.save(tmp_path / "data" / "slices.npy", (8_000 * np.stack([tone, tone[::-1], tone])).astype(np.int16))
     table = "slice,speaker,samples\na,F,60000\nb,G,96000\nc,G,60000\n"
     (tmp_path / "data" / "slices.csv").write_text(table)
@@ -138,7 +140,7 @@ def test_untrained_networks_are_set_beside_what_was_said_of_them(
     text = render(untrained.tables(found), Format.markdown)
     assert "untrained, small" in text
     assert "the gradient's \\|r\\|" in text
-    with pytest.raises(UserError, match="run dvc repro first"):
+    with pytest.raises(UserError, match="run dvc repro"):
         untrained.measure(tmp_path / "nowhere")
 
 
