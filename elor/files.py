@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from elor.errors import UserError
+
+P_VALUE = re.compile(r"(^|_)p($|_)")
+"""Keys of p values."""
 
 
 @contextmanager
@@ -51,21 +55,30 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any, digits: int | None = 4) -> None:
-    """Write JSON atomically with floats rounded to `digits` and NaN as null, so that diffs stay readable."""
+    """Write JSON atomically with floats rounded as in `plain` and NaN as null, so that diffs stay readable."""
     write_text(path, json.dumps(plain(value, digits), indent=2, allow_nan=False) + "\n")
 
 
-def plain(value: Any, digits: int | None = None) -> Any:
-    """Turn numpy scalars, arrays, paths and mappings into what JSON knows; NaN and infinities become None."""
+def plain(value: Any, digits: int | None = None, significant: bool = False) -> Any:
+    """Turn numpy scalars, arrays, paths and mappings into what JSON knows; NaN and infinities become None.
+
+    Args:
+        value: what is to be written.
+        digits: decimals that floats are rounded to; None: as they are.
+        significant: keep as many significant digits instead. So it is for p values, that is keys such as `p`, `p_holm`
+            and `mcnemar_p`, which must not become zero.
+    """
     if isinstance(value, dict):
-        return {str(key): plain(item, digits) for key, item in value.items()}
+        return {str(key): plain(item, digits, bool(P_VALUE.search(str(key)))) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item, digits) for item in value]
+        return [plain(item, digits, significant) for item in value]
     if hasattr(value, "tolist"):
-        return plain(value.tolist(), digits)
+        return plain(value.tolist(), digits, significant)
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
+        if significant and digits is not None:
+            return float(f"{value:.{digits}g}")
         return value if digits is None else round(value, digits)
     if isinstance(value, os.PathLike):
         return os.fspath(value)

@@ -31,7 +31,7 @@ def evaluate() -> None:
         permutations=how.permutations,
         seed=params.seed,
         comparisons=tuple((head, one, other) for head, one, other in how.comparisons if head in asked),
-        rater=choose_rater(ratings, labels.rater),
+        rater=choose_rater(ratings, labels.rater, labels.target),
         protocol=params.folds.protocol,
         target=labels.target,
         classes=labels.classes,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from elor.evaluation.guard import check_folds
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.training.folds import make_folds
@@ -9,11 +10,12 @@ from stages import main
 
 
 def folds() -> None:
-    """Read data/slices.csv, write data/folds.csv."""
+    """Read data/slices.csv, write data/folds.csv; what breaks the protocol stops here, before anything is trained."""
     params = load()
     slices = read_table(Path("data/slices.csv"))
     how = params.folds
     table = make_folds(slices, how.protocol, how.validation, how.most, params.seed)
+    check_folds(table, slices, how.protocol, "correct the speakers and utterances of data/slices.csv")
     write_table(table, Path("data/folds.csv"))
 
 

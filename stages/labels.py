@@ -14,7 +14,7 @@ def labels() -> None:
     """Write data/utterances.csv, data/ratings.csv and metrics/corpus.json."""
     params = load()
     how, corpus = params.labels, params.corpus
-    tables = label(source_of(corpus).read(), how.rater, how.classes, corpus.low, corpus.high)
+    tables = label(source_of(corpus).read(), how.rater, how.classes, corpus.low, corpus.high, how.target)
     write_table(tables.utterances, Path("data/utterances.csv"))
     write_table(tables.ratings, Path("data/ratings.csv"))
     write_json(Path("metrics/corpus.json"), tables.report)

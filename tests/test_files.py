@@ -34,6 +34,15 @@ def test_json_is_rounded_and_has_no_nan(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.json").read_text()) == {"x": 0.3333, "y": None, "z": [0, 1], "p": "q"}
 
 
+def test_p_values_never_become_zero(tmp_path: Path) -> None:
+    found = {"p": 1.23456e-9, "mcnemar_p": np.float64(0.000012345), "p_holm": 0.84391, "learned_p": [2 / 1024, None]}
+    files.write_json(tmp_path / "a.json", found | {"penalty": 1e-9, "valence_p0": 0.12345})
+    assert json.loads((tmp_path / "a.json").read_text()) == {
+        "p": 1.235e-9, "mcnemar_p": 1.234e-5, "p_holm": 0.8439, "learned_p": [0.001953, None],
+        "penalty": 0.0, "valence_p0": 0.1235,
+    }  # fmt: skip
+
+
 def test_digest_ignores_order_of_keys_and_sees_values() -> None:
     assert files.digest({"a": 1, "b": 2}) == files.digest({"b": 2, "a": 1}) != files.digest({"a": 1, "b": 3})
 

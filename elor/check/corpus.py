@@ -65,7 +65,7 @@ def contents(tables: Tables) -> Iterator[Finding]:
 def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:
     """Whether the rater and target that are asked for are to be had, and how many slices that makes."""
     try:
-        labelled = label(tables, wanted.rater, wanted.classes, wanted.low, wanted.high)
+        labelled = label(tables, wanted.rater, wanted.classes, wanted.low, wanted.high, wanted.target)
         chosen = targets(labelled.utterances, labelled.ratings, wanted.target, wanted.classes, wanted.low, wanted.high)
         slices = plan_slices(labelled.utterances, chosen, wanted.minimum_s)
     except UserError as error:

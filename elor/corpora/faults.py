@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from elor.files import digest, scratch_root, write_text
 
@@ -21,6 +21,12 @@ def listed(items: Sequence[str]) -> str:
     except OSError:  # the list is a convenience: a scratch folder that cannot be written must not hide the fault
         rest = f"{len(items) - SHOWN:,} more"
     return f"{', '.join(items[:SHOWN])} and {rest}"
+
+
+def some(items: Iterable[object], most: int = 50) -> str:
+    """Names, all of them unless there are very many: `a, b, c`; with `most` = 2, `a, b and 1 more`."""
+    names = [str(item) for item in items]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def plural(count: int, noun: str) -> str:

@@ -37,8 +37,8 @@ def scaled(ratings: np.ndarray, classes: int, low: float, high: float) -> np.nda
     """Map ratings on low..high to the scale of the classes, 0 .. classes-1, without rounding.
 
     Raises:
-        UserError: if there are fewer than two classes or the range is empty.
-        ValueError: if a rating is not a number or lies outside the range.
+        UserError: if there are fewer than two classes, the range is empty, or a rating is not a number or lies outside
+            the range.
     """
     if classes < 2:
         raise UserError(f"labels.classes is {classes}; at least 2 are needed.")
@@ -46,7 +46,11 @@ def scaled(ratings: np.ndarray, classes: int, low: float, high: float) -> np.nda
         raise UserError(f"The range of the labels is {low:g}..{high:g}; low must lie below high.")
     values = np.asarray(ratings, dtype=np.float64)
     if not ((values >= low) & (values <= high)).all():
-        raise ValueError(f"ratings outside {low:g}..{high:g}")
+        found = f"{np.nanmin(values):g}..{np.nanmax(values):g}" if np.isfinite(values).any() else "no number"
+        raise UserError(
+            f"The ratings ({found}) lie outside the declared range {low:g}..{high:g}; set corpus.low and corpus.high, "
+            "or --low and --high, to the ends of the corpus' scale."
+        )
     return (values - low) / (high - low) * (classes - 1)
 
 
@@ -57,7 +61,7 @@ def to_class(ratings: np.ndarray, classes: int, low: float, high: float) -> np.n
         int64 of the shape of `ratings`, 0 .. classes-1.
 
     Raises:
-        UserError, ValueError: as `scaled`.
+        UserError: as `scaled`.
     """
     points = scaled(ratings, classes, low, high)
     return np.floor(np.round(points + 0.5, 9)).astype(np.int64)  # rounded: 0.3 * 5 must stay the tie that it is
@@ -68,16 +72,21 @@ def evaluations(ratings: pd.DataFrame) -> pd.DataFrame:
     return ratings[(ratings.kind == "evaluator") & ratings[list(DIMENSIONS)].notna().all(axis="columns")]
 
 
-def choose_rater(ratings: pd.DataFrame, rater: str) -> str:
+def choose_rater(ratings: pd.DataFrame, rater: str, target: str = "classes") -> str:
     """The rater that labels: the one asked for, or `gold` where nobody else rated.
+
+    Nobody need have rated valence and arousal where emotions are the target.
 
     Raises:
         UserError: if nobody rated, or the rater is absent or is a speaker on her own speech; lists who rated.
     """
     evaluators = evaluations(ratings).rater.value_counts().sort_index()
-    if evaluators.empty:
-        raise UserError("The corpus holds no evaluator's rating of valence and arousal; there is nothing to learn.")
-    if list(evaluators.index) == [GOLD]:
+    if evaluators.empty and target != "emotion":
+        raise UserError(
+            "The corpus holds no evaluator's rating of valence and arousal; there is nothing to learn but emotion, as "
+            "labels.target or --target."
+        )
+    if evaluators.empty or list(evaluators.index) == [GOLD]:
         return GOLD
     if rater == MEAN or rater in evaluators.index:
         return rater
@@ -87,7 +96,7 @@ def choose_rater(ratings: pd.DataFrame, rater: str) -> str:
     raise UserError(f"labels.rater {rater} rated nothing in this corpus; choose {found} or {MEAN}.")
 
 
-def label(tables: Tables, rater: str, classes: int, low: float, high: float) -> Tables:
+def label(tables: Tables, rater: str, classes: int, low: float, high: float, target: str = "classes") -> Tables:
     """Fill valence and arousal of the utterances by one evaluator, or by the mean of all.
 
     Args:
@@ -96,6 +105,7 @@ def label(tables: Tables, rater: str, classes: int, low: float, high: float) -> 
         classes: number of classes per dimension.
         low: lower end of the declared range of the ratings.
         high: upper end.
+        target: what the networks learn; `emotion` needs no ratings.
 
     Returns:
         The same tables with labels, missing where the rater gave none, and `report["labels"]`.
@@ -103,7 +113,7 @@ def label(tables: Tables, rater: str, classes: int, low: float, high: float) -> 
     Raises:
         UserError: if the rater is not to be had, there are fewer than two classes, or the range is empty.
     """
-    used = choose_rater(tables.ratings, rater)
+    used = choose_rater(tables.ratings, rater, target)
     chosen = evaluations(tables.ratings)
     if used != MEAN:
         chosen = chosen[chosen.rater == used]

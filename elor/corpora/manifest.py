@@ -1,9 +1,10 @@
 """Any corpus of rated speech as one CSV file in audformat's columns.
 
-`file`, `speaker`, `valence` and `arousal` are required; `start` and `end` (seconds, or timedeltas such as
-`0 days 00:00:01.5`) make a row a segment; `session`, `rater`, `utterance`, `scenario`, `gender`, `emotion` and
-`dominance` are read where they stand, other columns are not. Paths are relative to the table. There is one row per
-segment and rater; a rater of the speaker's own name is a self-report; without a column `rater` the labels are `gold`.
+`file`, `speaker`, `valence` and `arousal` are required, the last two unless there is `emotion`, which then is all that
+can be learned or scored; `start` and `end` (seconds, or timedeltas such as `0 days 00:00:01.5`) make a row a segment;
+`session`, `rater`, `utterance`, `scenario`, `gender` and `dominance` are read where they stand, other columns are not.
+Paths are relative to the table. There is one row per segment and rater; a rater of the speaker's own name is a
+self-report; without a column `rater` the labels are `gold`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from elor.audio import AudioInfo, samples_at_16k
 from elor.corpora.faults import listed, plural
 from elor.corpora.labels import GOLD, MEAN
 from elor.corpora.sound import channels_fault, inspect
-from elor.corpora.tables import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
+from elor.corpora.tables import DIMENSIONS, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.errors import UserError
 
 REQUIRED = ("file", "speaker", "valence", "arousal")
@@ -146,7 +147,8 @@ class Manifest:
         return columns, rows
 
     def _check_columns(self, columns: Sequence[str]) -> None:
-        if lacking := [name for name in REQUIRED if name not in columns]:
+        required = [name for name in REQUIRED if not ("emotion" in columns and name in RATED)]
+        if lacking := [name for name in required if name not in columns]:
             raise UserError(
                 f"{self.path} lacks {plural(len(lacking), 'column')}: {', '.join(lacking)}; found were "
                 f"{', '.join(columns) or 'none'}; add them, separated by commas."
@@ -281,6 +283,8 @@ class Manifest:
             found.append(f"columns not read: {', '.join(unknown)}")
         if "rater" not in columns:
             found.append(f"no column rater: all ratings are by {GOLD}, whatever rater is asked for")
+        if unrated := [name for name in DIMENSIONS if name not in columns]:
+            found.append(f"no column {' and '.join(unrated)}: only emotion can be learned or scored")
         if self._absent:
             found.append(f"{plural(len(self._absent), 'sound file')} absent")
         genders = {fields.get("gender", "") for _, fields in rows}

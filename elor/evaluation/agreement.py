@@ -1,21 +1,40 @@
 """The human ceiling: how well people agree, so that a reader sees 0.45 beside what people reach.
 
-Ratings are compared as classes, by the same rule that makes the labels, and utterance by utterance.
+What people are compared with is what networks are scored against. Where the labels are one evaluator's, that is this
+evaluator; where they are a mean of all evaluators (`labels.rater: mean`, and the targets regression and distribution
+always), each evaluator is compared with the mean of the *others*: a mean that holds one's own rating agrees with it for
+no merit. It has one rater less than the labels, so this ceiling is, if anything, too low. Ratings are compared
+utterance by utterance: as classes, by the same rule that makes the labels, and for regression as they are.
 """
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array, triu
 
-from elor.corpora.labels import to_class
+from elor.corpora.labels import MEAN, scaled, to_class
 from elor.corpora.tables import DIMENSIONS
-from elor.evaluation.intervals import jackknife
-from elor.evaluation.recall import Array, confusions, kappa, ratio, uar, war
+from elor.evaluation.caution import caution, without_spread
+from elor.evaluation.continuous import CONCORDANCE, ccc, moments, rmse
+from elor.evaluation.intervals import jackknife, printed
+from elor.evaluation.recall import RECALL, Array, confusions, kappa, ratio, uar, war
+
+MEAN_TARGETS = ("regression", "distribution")
+"""Targets whose labels are means over evaluators, whoever `labels.rater` is."""
+
+MEAN_OF_OTHERS = "the mean of the other evaluators"
+
+NO_VOTES = (
+    "There is no human ceiling for emotions: ratings.csv holds ratings of valence and arousal, and no single "
+    "evaluator's choice of an emotion. What stands here is about valence and arousal."
+)
+
+MOST_PAIRS = 100
+"""Pairs of evaluators that are listed one by one: those with the most utterances in common."""
 
 
 def agreement(
@@ -25,38 +44,47 @@ def agreement(
     classes: int,
     scale: tuple[float, float] = (1.0, 5.0),
     confidence: float = 0.95,
+    target: str = "classes",
 ) -> dict[str, Any]:
-    """Agreement of the evaluators with the chosen one, with each other, and as a whole.
+    """Agreement of the evaluators with the labels' one (or with each other's mean), with each other, and as a whole.
 
     Args:
         ratings: ratings.csv: utterance, rater, kind (evaluator, self), valence, arousal; missing = empty.
         utterances: utterances.csv: utterance, speaker.
-        rater: the chosen evaluator.
+        rater: the chosen evaluator, or `mean`.
         classes: number of classes of a dimension.
         scale: lowest and highest rating.
         confidence: of the intervals over speakers.
+        target: what the labels are: `classes`, `regression`, `distribution` or `emotion`.
 
     Returns:
-        Per dimension: `others`, all other evaluators' ratings as predictions of the chosen one's (`war`, `uar` with an
-        interval over speakers, `kappa`, `utterances`, `ratings`); `raters`, the same for each single rater,
-        self-reports included; `pairs`, for each pair of evaluators (utterances, exact, kappa); `alpha`, Krippendorff's
-        ordinal alpha of all evaluators. And `exact`, the share of utterances of two and more evaluators on which all
-        give the same valence and arousal, with `exact_utterances` and `ratings_per_utterance`. A corpus with one rater
-        has none of it: empty lists and NaN.
+        Per dimension: `others`, all other evaluators' ratings as predictions of the chosen one's, or each evaluator's
+        as predictions of the mean of the others (`war`, `uar`, `kappa`, and on 0 .. classes-1 `ccc` and `rmse`; an
+        interval over speakers of the UAR, for regression of the CCC; `no_spread`, `caution`, `utterances`, `ratings`);
+        `raters`, the same for each single rater, self-reports included; `pairs` and `pairs_summary` (`pairs_of`);
+        `alpha`, Krippendorff's ordinal alpha of all evaluators. And `exact`, the share of utterances of two and more
+        evaluators on which all give the same valence and arousal, with `exact_utterances` and `ratings_per_utterance`;
+        `rater` and `reference`, whom they are compared with; `note`, for emotions, that there is no ceiling. A corpus
+        with one rater has none of it: empty lists and NaN.
     """
-    table = as_classes(ratings, classes, scale)
-    people = table[table["kind"] == "evaluator"]
+    rater = MEAN if target in MEAN_TARGETS else rater
+    points = as_points(ratings, classes, scale)
+    people = as_classes(ratings[ratings["kind"] == "evaluator"], classes, scale)
     speaker = utterances.set_index("utterance")["speaker"]
-    result: dict[str, Any] = {"rater": rater, **exact_agreement(people)}
+    result: dict[str, Any] = {"rater": rater, "reference": MEAN_OF_OTHERS if rater == MEAN else rater}
+    result |= exact_agreement(people) | ({"note": NO_VOTES} if target == "emotion" else {})
     for dimension in DIMENSIONS:
-        everyone = against(table, rater, dimension, speaker)
+        everyone = against(points, rater, dimension, speaker)
+        how = (classes, confidence, target == "regression")
+        pairs, summary = pairs_of(people, dimension, classes)
         result[dimension] = {
-            "others": _prediction(everyone[everyone["kind"] == "evaluator"], classes, confidence),
+            "others": _prediction(everyone[everyone["kind"] == "evaluator"], *how),
             "raters": [
-                {"rater": name, "kind": group["kind"].iloc[0], **_prediction(group, classes, confidence)}
+                {"rater": name, "kind": group["kind"].iloc[0], **_prediction(group, *how)}
                 for name, group in everyone.groupby("rater")
             ],
-            "pairs": _pairs(people, dimension, classes),
+            "pairs": pairs,
+            "pairs_summary": summary,
             "alpha": krippendorff(value_counts(people, dimension, classes), "ordinal"),
         }
     return result
@@ -68,20 +96,33 @@ def as_classes(ratings: pd.DataFrame, classes: int, scale: tuple[float, float]) 
     return table.assign(**{name: to_class(table[name].to_numpy(), classes, *scale) for name in DIMENSIONS})
 
 
+def as_points(ratings: pd.DataFrame, classes: int, scale: tuple[float, float]) -> pd.DataFrame:
+    """Ratings on the scale of the classes, 0 .. classes-1, without rounding; only those that give both dimensions."""
+    table = ratings.dropna(subset=list(DIMENSIONS))
+    return table.assign(**{name: scaled(table[name].to_numpy(), classes, *scale) for name in DIMENSIONS})
+
+
 def against(rated: pd.DataFrame, rater: str, dimension: str, speaker: pd.Series) -> pd.DataFrame:
-    """Other raters' classes beside the chosen one's on common utterances: rater, kind, truth, predicted, speaker."""
-    chosen = rated.loc[rated["rater"] == rater].set_index("utterance")[dimension]
-    others = rated[(rated["rater"] != rater) & rated["utterance"].isin(chosen.index)]
-    return pd.DataFrame(
-        {
-            "rater": others["rater"],
-            "kind": others["kind"],
-            "utterance": others["utterance"],
-            "truth": chosen.reindex(others["utterance"]).to_numpy().astype(int),
-            "predicted": others[dimension].to_numpy().astype(int),
-            "speaker": speaker.reindex(others["utterance"]).to_numpy(dtype=object),
-        }
-    )
+    """Raters' points beside those of the chosen one, or beside the mean of all other evaluators.
+
+    Args:
+        rated: from `as_points`.
+        rater: the chosen one, or `mean`. Self-reports are compared, but belong to no mean.
+        dimension: valence or arousal.
+        speaker: by utterance.
+
+    Returns:
+        One row per rating that has something beside it: rater, kind, utterance, truth, predicted, speaker.
+    """
+    if rater == MEAN:
+        truth = _mean_of_others(rated, dimension)
+    else:
+        chosen = rated.loc[rated["rater"] == rater].set_index("utterance")[dimension]
+        truth = chosen.reindex(rated["utterance"]).to_numpy()
+        truth = np.where(rated["rater"] == rater, np.nan, truth)
+    table = rated[["rater", "kind", "utterance"]].assign(truth=truth, predicted=rated[dimension])
+    table = table[np.isfinite(truth)]
+    return table.assign(speaker=speaker.reindex(table["utterance"]).to_numpy(dtype=object))
 
 
 def exact_agreement(people: pd.DataFrame) -> dict[str, float]:
@@ -136,23 +177,83 @@ def _distances(margins: Array, metric: str) -> Array:
     return (middle[:, None] - middle) ** 2
 
 
-def _prediction(pairs: pd.DataFrame, classes: int, confidence: float) -> dict[str, float]:
-    """Scores of one rater's (or several raters') classes as predictions of the chosen rater's."""
+def pairs_of(people: pd.DataFrame, dimension: str, classes: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Agreement of each pair of evaluators that have utterances in common.
+
+    Args:
+        people: evaluators' ratings as classes, one per utterance and rater.
+        dimension: valence or arousal.
+        classes: number of classes.
+
+    Returns:
+        The `MOST_PAIRS` pairs with the most common utterances, in the order of their names: a, b, utterances, exact,
+        kappa. And a summary of all: `pairs`, how many are `listed`, and the means of `exact` and `kappa` over pairs,
+        weighted by common utterances.
+    """
+    raters, row = np.unique(people["rater"].to_numpy(dtype=object), return_inverse=True)
+    table = _all_pairs(row, people["utterance"], people[dimension].to_numpy(dtype=np.int64), classes)
+    known = table.dropna()
+    summary = {
+        "pairs": len(table),
+        "listed": min(len(table), MOST_PAIRS),
+        "exact": float(ratio(table["exact"] @ table["utterances"], table["utterances"].sum())),
+        "kappa": float(ratio(known["kappa"] @ known["utterances"], known["utterances"].sum())),
+    }
+    most = table.sort_values(["utterances", "a", "b"], ascending=[False, True, True])[:MOST_PAIRS]
+    shown = most.sort_values(["a", "b"])
+    return shown.assign(a=raters[shown["a"]], b=raters[shown["b"]]).to_dict("records"), summary
+
+
+def _all_pairs(rater: NDArray, utterance: pd.Series, value: NDArray, classes: int) -> pd.DataFrame:
+    """Every pair of raters (as numbers) with common utterances: a, b, utterances, exact, kappa.
+
+    A few products of sparse matrices (raters, utterances) make all pairs at once. With x and y the classes of a pair on
+    its n common utterances, quadratic-weighted kappa is 1 - sum (x - y)^2 / (sum x^2 + sum y^2 - 2 sum x sum y / n).
+    """
+    units, column = np.unique(utterance.to_numpy(dtype=object), return_inverse=True)
+    shape = (rater.max(initial=-1) + 1, len(units))
+    one, x, xx = (csr_array((value**power, (rater, column)), shape=shape) for power in range(3))
+    votes = csr_array((value**0, (rater, column * classes + value)), shape=(shape[0], shape[1] * classes))
+    common = triu(one @ one.T, k=1, format="coo")
+    (a, b), n = common.coords, common.data
+    same, xy, sum_a, sum_b, square_a, square_b = (
+        np.asarray((left @ right.T).tocsr()[a, b]).ravel() if len(n) else n
+        for left, right in ((votes, votes), (x, x), (x, one), (one, x), (xx, one), (one, xx))
+    )
+    squares = square_a + square_b
+    weighted = 1 - ratio(squares - 2 * xy, squares - 2 * sum_a * sum_b / n)
+    return pd.DataFrame({"a": a, "b": b, "utterances": n, "exact": same / n, "kappa": weighted})
+
+
+def _mean_of_others(rated: pd.DataFrame, dimension: str) -> Array:
+    """For each rating the mean of the evaluators' ratings of its utterance without this one; NaN where none is left."""
+    evaluator = (rated["kind"] == "evaluator").to_numpy()
+    own = np.where(evaluator, rated[dimension], 0.0)
+    groups = rated["utterance"]
+    sums = pd.Series(own, index=rated.index).groupby(groups).transform("sum").to_numpy()
+    count = pd.Series(evaluator, index=rated.index).groupby(groups).transform("sum").to_numpy()
+    return ratio(sums - own, count - evaluator)
+
+
+def _prediction(pairs: pd.DataFrame, classes: int, confidence: float, values: bool) -> dict[str, Any]:
+    """Scores of one rater's (or several raters') points as predictions of what stands beside them.
+
+    Args:
+        pairs: from `against`.
+        classes: number of classes.
+        confidence: of the interval.
+        values: compare the points as they are (regression), not as classes.
+    """
     names, groups = np.unique(pairs["speaker"].to_numpy(dtype=object), return_inverse=True)
-    tallies = confusions(pairs["truth"], pairs["predicted"], classes, groups, len(names))
-    total, interval = tallies.sum(0), jackknife(tallies, uar, confidence)
-    scores = {"war": float(war(total)), "uar": float(uar(total)), "ci_low": interval.low, "ci_high": interval.high}
-    return scores | {"kappa": float(kappa(total)), "utterances": pairs["utterance"].nunique(), "ratings": len(pairs)}
-
-
-def _pairs(evaluators: pd.DataFrame, dimension: str, classes: int) -> list[dict[str, Any]]:
-    """Agreement of each pair of evaluators that have utterances in common."""
-    wide = evaluators.pivot(index="utterance", columns="rater", values=dimension)
-    found = []
-    for a, b in combinations(wide.columns, 2):
-        both = wide[[a, b]].dropna().to_numpy(dtype=int)
-        if len(both):
-            counts = confusions(both[:, 0], both[:, 1], classes, np.zeros(len(both), dtype=int), 1)[0]
-            scores = {"exact": float(war(counts)), "kappa": float(kappa(counts))}
-            found.append({"a": a, "b": b, "utterances": len(both), **scores})
-    return found
+    points = [np.clip(pairs[side].to_numpy(dtype=float), 0, classes - 1) for side in ("truth", "predicted")]
+    rounded = [to_class(side, classes, 0, classes - 1) for side in points]
+    counts = confusions(*rounded, classes, groups, len(names))
+    sums = moments(*(points if values else rounded), groups, len(names))
+    tallies, statistic, limits = (sums, ccc, CONCORDANCE) if values else (counts, uar, RECALL)
+    reach = jackknife(tallies, statistic, confidence)
+    interval = printed(reach, len(names), limits)
+    scores: dict[str, Any] = {key: float(score(counts.sum(0))) for key, score in (("war", war), ("uar", uar))}
+    scores |= {"ci_low": interval.low, "ci_high": interval.high, "kappa": float(kappa(counts.sum(0)))}
+    scores |= {"ccc": float(ccc(sums.sum(0))), "rmse": float(rmse(sums.sum(0)))}
+    scores |= {"no_spread": without_spread(reach), "caution": caution(len(names), reach)}
+    return scores | {"speakers": len(names), "utterances": pairs["utterance"].nunique(), "ratings": len(pairs)}

@@ -1,4 +1,4 @@
-"""What guessing reaches, in closed form: as confusion counts that a guess has on average.
+"""What guessing reaches, in closed form: as confusion counts that a guess has on average, or as moments of values.
 
 WAR and UAR are linear in the counts once the truth is given, so the score of the expected counts *is* the expected
 score.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from elor.evaluation.continuous import moments
 from elor.evaluation.recall import Array, ratio
 
 
@@ -26,7 +27,7 @@ def uniform_guess(tested: ArrayLike) -> Array:
 
 
 def majority_guess(trained: ArrayLike, tested: ArrayLike) -> Array:
-    """Always the class that is most frequent in the fold's training part (of equals, the lowest).
+    """Always the class that is most frequent in the fold's training part (of equals, the lowest); NaN without any.
 
     Where all folds agree on the class, WAR is its share among the tested slices and UAR is 1 / (classes that occur).
 
@@ -35,7 +36,8 @@ def majority_guess(trained: ArrayLike, tested: ArrayLike) -> Array:
         tested: slices per class in each fold's test part, `(folds, K)`.
     """
     trained = np.asarray(trained)
-    return prior_guess(np.eye(trained.shape[-1])[trained.argmax(-1)], tested)
+    some = trained.sum(-1, keepdims=True) > 0
+    return prior_guess(np.where(some, np.eye(trained.shape[-1])[trained.argmax(-1)], 0.0), tested)
 
 
 def prior_guess(trained: ArrayLike, tested: ArrayLike) -> Array:
@@ -46,3 +48,22 @@ def prior_guess(trained: ArrayLike, tested: ArrayLike) -> Array:
     trained, tested = np.asarray(trained, dtype=np.float64), np.asarray(tested, dtype=np.float64)
     shares = ratio(trained, trained.sum(-1, keepdims=True))
     return np.einsum("fc,fk->ck", tested, shares)
+
+
+def mean_guess(trained: ArrayLike, truth: ArrayLike, fold: ArrayLike) -> Array:
+    """The mean of the fold's training part, as moments (`elor.evaluation.continuous`).
+
+    Within a fold a constant has no concordance. Pooled over folds its CCC lies a little below 0, since a fold that
+    tests high values leaves low ones to train on.
+
+    Args:
+        trained: number and sum of the values in each fold's training part, `(folds, 2)`.
+        truth: tested values, `(n,)`.
+        fold: the fold of each, 0.., `(n,)`.
+
+    Returns:
+        The six sums, `(6,)`.
+    """
+    trained, fold = np.asarray(trained, dtype=np.float64), np.asarray(fold)
+    means = ratio(trained[:, 1], trained[:, 0])
+    return moments(truth, means[fold], np.zeros_like(fold), 1)[0]

@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from elor.audio import SAMPLE_RATE
 from elor.evaluation.agreement import as_classes
-from elor.evaluation.continuous import ccc, rmse
-from elor.evaluation.intervals import NOWHERE, jackknife
-from elor.evaluation.recall import uar, war
+from elor.evaluation.caution import without_spread
+from elor.evaluation.continuous import CONCORDANCE, ccc, rmse
+from elor.evaluation.intervals import jackknife, printed
+from elor.evaluation.recall import RECALL, uar, war
 from elor.evaluation.tables import Judged
 
 LENGTHS_S = (1.0, 2.0, 3.0, 4.5, 6.0)
 """Upper limits of the groups by seconds of speech in a slice; a slice holds 6 s at most."""
-
-SPEAKERS_FOR_INTERVAL = 3
-"""With two speakers t(1) = 12.7 makes an interval that says nothing."""
 
 
 def factors(slices: pd.DataFrame, spread: NDArray | None = None) -> dict[str, NDArray]:
@@ -75,8 +73,9 @@ def breakdown(judged: Judged, groups: dict[str, NDArray], confidence: float = 0.
         confidence: of the interval over the group's speakers, NaN below three of them.
 
     Returns:
-        One row per factor and group: factor, group, slices, speakers, classes, uar, war, ci_low, ci_high (of the UAR);
-        for values ccc and rmse in place of uar and war, and no classes.
+        One row per factor and group: factor, group, slices, speakers, classes, uar, war, ci_low, ci_high (of the UAR),
+        no_spread (no speaker of the group changes its UAR, so the interval has no width); for values ccc and rmse in
+        place of uar and war, and no classes.
     """
     rows = []
     for factor, names in groups.items():
@@ -88,11 +87,11 @@ def breakdown(judged: Judged, groups: dict[str, NDArray], confidence: float = 0.
 
 def _scores(part: Judged, confidence: float) -> dict[str, float]:
     tallies = part.tallies(part.speaker)
-    total, headline = tallies.sum(0), ccc if part.classes is None else uar
-    interval = jackknife(tallies, headline, confidence) if len(tallies) >= SPEAKERS_FOR_INTERVAL else NOWHERE
+    total, (headline, limits) = tallies.sum(0), (ccc, CONCORDANCE) if part.classes is None else (uar, RECALL)
+    interval = printed(jackknife(tallies, headline, confidence), len(tallies), limits)
     row: dict[str, float] = {"slices": len(part.truth), "speakers": len(tallies)}
     if part.classes is None:
         row |= {"ccc": float(ccc(total)), "rmse": float(rmse(total))}
     else:
         row |= {"classes": int((total.sum(1) > 0).sum()), "uar": float(uar(total)), "war": float(war(total))}
-    return row | {"ci_low": interval.low, "ci_high": interval.high}
+    return row | {"ci_low": interval.low, "ci_high": interval.high, "no_spread": without_spread(interval)}

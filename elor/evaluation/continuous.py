@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike
 
 from elor.evaluation.recall import Array, ratio
 
+CONCORDANCE = (-1.0, 1.0)
+"""Range of the CCC."""
+
 
 def expected_value(probabilities: ArrayLike) -> Array:
     """Expected class sum_k k p_k of probabilities of the shape `(..., classes)`."""

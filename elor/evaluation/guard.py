@@ -12,22 +12,32 @@ the epoch and the hyperparameters, but is never reported as a result. The counts
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterator
+from itertools import chain
 
+import pandas as pd
+from numpy.typing import NDArray
+
+from elor.corpora.faults import some
 from elor.errors import UserError
-from elor.evaluation.tables import some
 
 ROLES = ("train", "validation", "test")
 PROTOCOLS = ("paper", "strict")
 
+Fault = tuple[str, pd.Index | pd.Series | NDArray]
+"""What is wrong, and the names of what is: none where it is not."""
 
-def check_folds(folds: pd.DataFrame, slices: pd.DataFrame, protocol: str) -> dict[str, int | str]:
+
+def check_folds(
+    folds: pd.DataFrame, slices: pd.DataFrame, protocol: str, remedy: str = "run the stage `folds` again"
+) -> dict[str, int | str]:
     """Check folds against a protocol.
 
     Args:
         folds: folds.csv: fold, slice, role.
         slices: slices.csv: slice, utterance, speaker, and session where known.
         protocol: `paper` or `strict`.
+        remedy: what to do about faulty folds, for the message.
 
     Returns:
         Counts: protocol, folds, slices, speakers; `shared_speakers` and `split_utterances`, pairs of a fold and a
@@ -41,14 +51,10 @@ def check_folds(folds: pd.DataFrame, slices: pd.DataFrame, protocol: str) -> dic
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"Protocol {protocol!r} is unknown; choose {' or '.join(PROTOCOLS)}.")
-    _check_rows(folds, slices)
     table = folds.merge(slices, on="slice", how="left")
-    for role in ("train", "validation"):
-        _forbid(table, "speaker", role, "test", protocol)
-        _forbid(table, "utterance", role, "test", protocol)
-    if protocol == "strict":
-        _forbid(table, "speaker", "train", "validation", protocol)
-        _forbid(table, "utterance", "train", "validation", protocol)
+    for what, found in chain(_faults(folds, slices), _breaches(table, protocol)):
+        if len(found):
+            raise UserError(f"{what}: {some(found)}; {remedy}.")
     sessions = table[table["session"] != ""] if "session" in table else table.assign(session="")[:0]
     return {
         "protocol": protocol,
@@ -61,34 +67,34 @@ def check_folds(folds: pd.DataFrame, slices: pd.DataFrame, protocol: str) -> dic
     }
 
 
-def _check_rows(table: pd.DataFrame, known: pd.DataFrame) -> None:
+def _faults(table: pd.DataFrame, known: pd.DataFrame) -> Iterator[Fault]:
     """Every row names a known slice and role, every fold has all roles, every slice is tested exactly once."""
-    _none(table.loc[~table["role"].isin(ROLES), "role"].unique(), f"folds.csv has roles other than {', '.join(ROLES)}")
-    _none(
-        table.loc[~table["slice"].isin(known["slice"]), "slice"].unique(),
-        "folds.csv has slices that are not in slices.csv",
+    yield (
+        f"Folds.csv has roles other than {', '.join(ROLES)}",
+        table.loc[~table["role"].isin(ROLES), "role"].unique(),
     )
+    strange = table.loc[~table["slice"].isin(known["slice"]), "slice"]
+    yield "Folds.csv has slices that are not in slices.csv", strange.unique()
     twice = table[table.duplicated(["fold", "slice"])]
-    _none(twice["fold"] + "/" + twice["slice"], "folds.csv has slices that stand twice in a fold")
+    yield "Folds.csv has slices that stand twice in a fold", twice["fold"] + "/" + twice["slice"]
     roles = table.groupby("fold")["role"].nunique()
-    _none(roles.index[roles < len(ROLES)], f"folds.csv has folds without one of {', '.join(ROLES)}")
+    yield f"Folds.csv has folds without one of {', '.join(ROLES)}", roles.index[roles < len(ROLES)]
     tested = table.loc[table["role"] == "test", "slice"].value_counts().reindex(known["slice"], fill_value=0)
-    _none(tested.index[tested == 0], "folds.csv has slices that no fold tests")
-    _none(tested.index[tested > 1], "folds.csv has slices that more than one fold tests")
+    yield "Folds.csv has slices that no fold tests", tested.index[tested == 0]
+    yield "Folds.csv has slices that more than one fold tests", tested.index[tested > 1]
+
+
+def _breaches(table: pd.DataFrame, protocol: str) -> Iterator[Fault]:
+    """No speaker and no utterance stands in two roles that the protocol keeps apart."""
+    apart = [("train", "test"), ("validation", "test")] + [("train", "validation")] * (protocol == "strict")
+    for a, b in apart:
+        for unit in ("speaker", "utterance"):
+            shared = _shared(table, unit, a, b)
+            what = f"Protocol `{protocol}` forbids what folds.csv has: the same {unit} in {a} and {b} (fold/{unit})"
+            yield what, shared["fold"] + "/" + shared[unit]
 
 
 def _shared(table: pd.DataFrame, unit: str, a: str, b: str) -> pd.DataFrame:
     """Pairs of a fold and a unit (speaker, utterance, session) that stand in both roles."""
     pairs = table[["fold", unit, "role"]].drop_duplicates()
     return pairs[pairs["role"] == a].merge(pairs[pairs["role"] == b], on=["fold", unit])
-
-
-def _forbid(table: pd.DataFrame, unit: str, a: str, b: str, protocol: str) -> None:
-    shared = _shared(table, unit, a, b)
-    what = f"protocol `{protocol}` forbids what folds.csv has: the same {unit} in {a} and {b} (fold/{unit})"
-    _none(shared["fold"] + "/" + shared[unit], what)
-
-
-def _none(found: pd.Index | pd.Series, what: str) -> None:
-    if len(found):
-        raise UserError(f"{what[0].upper()}{what[1:]}: {some(found)}; run the stage `folds` again.")

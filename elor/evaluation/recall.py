@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+RECALL = (0.0, 1.0)
+"""Range of WAR and UAR."""
+
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
     """Count pairs of truth and prediction; integers of the shape `(classes, classes)`.

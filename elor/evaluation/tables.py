@@ -12,13 +12,15 @@ Truth is never read from it. More columns do no harm. Names are text, as `elor.t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from elor.corpora.faults import some
+from elor.corpora.tables import DIMENSIONS
 from elor.errors import UserError
 from elor.evaluation.continuous import expected_value, moments
 from elor.evaluation.recall import Array, confusions
@@ -39,6 +41,7 @@ class Judged:
         probabilities: `(n, K)`; None where the file gave none, and for values.
         speaker: who speaks, `(n,)`.
         fold: the fold that tested the row, `(n,)`.
+        ordered: whether the classes have an order, as emotions have none.
     """
 
     classes: int | None
@@ -47,6 +50,7 @@ class Judged:
     probabilities: Array | None
     speaker: NDArray
     fold: NDArray
+    ordered: bool = True
 
     @property
     def value(self) -> Array:
@@ -71,9 +75,9 @@ class Judged:
 
     def where(self, rows: NDArray) -> Judged:
         """Only some rows, given as a boolean mask or as indices."""
-        some = None if self.probabilities is None else self.probabilities[rows]
-        kept = (self.truth[rows], self.predicted[rows], some, self.speaker[rows], self.fold[rows])
-        return Judged(self.classes, *kept)
+        shares = None if self.probabilities is None else self.probabilities[rows]
+        kept = (self.truth[rows], self.predicted[rows], shares, self.speaker[rows], self.fold[rows])
+        return Judged(self.classes, *kept, self.ordered)
 
 
 def judge(predictions: pd.DataFrame, slices: pd.DataFrame, head: Head, fold: NDArray) -> Judged:
@@ -92,7 +96,7 @@ def judge(predictions: pd.DataFrame, slices: pd.DataFrame, head: Head, fold: NDA
     columns = probability_columns(head)
     given = predictions[columns].to_numpy(dtype=float) if columns[0] in predictions else None
     truth, predicted = slices[head.name].to_numpy(dtype=int), predictions[head.name].to_numpy(dtype=int)
-    return Judged(head.classes, truth, predicted, given, speaker, fold)
+    return Judged(head.classes, truth, predicted, given, speaker, fold, head.name in DIMENSIONS)
 
 
 def over_utterances(judged: Judged, utterance: NDArray) -> Judged:
@@ -114,7 +118,7 @@ def over_utterances(judged: Judged, utterance: NDArray) -> Judged:
     mean = np.stack([np.bincount(member, weights=vote) / size for vote in votes.T], axis=1)
     predicted = mean[:, 0] if judged.classes is None else mean.argmax(1)
     probabilities = None if judged.probabilities is None else mean
-    kept = (judged.speaker[first], judged.fold[first])
+    kept = (judged.speaker[first], judged.fold[first], judged.ordered)
     return Judged(judged.classes, judged.truth[first], predicted, probabilities, *kept)
 
 
@@ -166,12 +170,6 @@ def check_predictions(
 def probability_columns(head: Head) -> list[str]:
     """Names of the columns of a head's probabilities (or of the raters' shares)."""
     return [f"{head.name}_p{k}" for k in range(head.classes or 0)]
-
-
-def some(items: Iterable[object], most: int = 5) -> str:
-    """The first few of many names, for an error message: `a, b, c, d, e and 12 more`."""
-    names = [str(item) for item in items]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _check_rows(names: pd.Series, known: pd.Series, key: str) -> None:

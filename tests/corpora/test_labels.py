@@ -45,7 +45,7 @@ def test_three_classes_of_one_to_five() -> None:
 
 @pytest.mark.parametrize("value", [0.99, 5.01, np.nan, np.inf])
 def test_a_rating_off_the_range_is_never_clipped(value: float) -> None:
-    with pytest.raises(ValueError, match="outside"):
+    with pytest.raises(UserError, match=r"outside the declared range 1\.\.5"):
         labels.to_class(np.array([value]), 5, 1, 5)
 
 

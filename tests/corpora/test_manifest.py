@@ -179,6 +179,19 @@ def test_odd_genders_are_unknown_and_reported(folder: Path) -> None:
     assert "genders read as not known: divers" in tables.report["deviations"]
 
 
+def test_emotions_need_no_ratings(folder: Path) -> None:
+    tables = read(folder, "file,speaker,emotion", "wav/a.wav,s,happy", "wav/b.wav,t,xxx")
+    assert tables.ratings[["valence", "arousal"]].isna().all(axis=None)
+    assert "no column valence and arousal: only emotion can be learned or scored" in tables.report["deviations"]
+    with pytest.raises(UserError, match="no evaluator's rating of valence and arousal"):
+        labels.label(tables, "E-2", 5, 1, 5)
+    labelled = labels.label(tables, "E-2", 5, 1, 5, "emotion")
+    assert labelled.utterances.valence.isna().all()
+    assert labelled.report["labels"]["utterances"] == 0
+    found = labels.targets(labelled.utterances, labelled.ratings, "emotion", 5, 1, 5)
+    assert found.to_dict("records") == [{"utterance": "a", "emotion": 1}]
+
+
 def test_the_files_are_the_table_and_its_sounds_once(folder: Path) -> None:
     rows = ["wav/long.wav,1,2,s,1,1", "wav/long.wav,2,3,s,1,1", "wav/a.wav,,,s,1,1"]
     source = open_source(write(folder, "file,start,end,speaker,valence,arousal", *rows))

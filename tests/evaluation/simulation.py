@@ -24,6 +24,16 @@ def speakers(rng, studies: int, count: int, prior=VALENCE, spread: float = 0.3, 
     return rng.binomial(slices, 1 / (1 + np.exp(-odds))), slices
 
 
+def talkers(rng, studies: int, count: int, slices: int = 40, spread: float = 0.3):
+    """Moments `(studies, speakers, 6)` of values whose bias, slope and noise vary over speakers; CCC near 0.6."""
+    shape = (studies, count, 1)
+    truth = rng.normal(2, 0.4, shape) + rng.normal(0, 0.8, (studies, count, slices))
+    slope, bias = 0.6 + rng.normal(0, spread, shape), rng.normal(0, spread, shape)
+    value = 2 + bias + slope * (truth - 2) + rng.normal(0, 0.6, truth.shape)
+    terms = (np.ones_like(truth), truth, value, truth**2, value**2, truth * value)
+    return np.stack([term.sum(-1) for term in terms], axis=-1)
+
+
 def tables(hits, slices):
     """Confusion counts `(..., 5, 5)` with these hits; misses lie one class further."""
     counts = np.zeros((*hits.shape, hits.shape[-1]), dtype=np.int64)

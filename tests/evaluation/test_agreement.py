@@ -1,11 +1,15 @@
 """Agreement of raters: Krippendorff's own example, scikit-learn, and tables worked out by hand."""
 
+import time
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics
 
-from elor.evaluation.agreement import agreement, krippendorff
+from elor.evaluation import agreement as module
+from elor.evaluation.agreement import agreement, as_classes, krippendorff, pairs_of
 
 MISSING = None
 EXAMPLE = [
@@ -90,3 +94,99 @@ def test_a_single_rater_has_nobody_to_agree_with():
     for dimension in ("valence", "arousal"):
         assert found[dimension]["raters"] == found[dimension]["pairs"] == []
         assert np.isnan([found[dimension]["alpha"], found[dimension]["others"]["uar"]]).all()
+
+
+ROWS = [
+    ("u1", "E-1", "evaluator", 1, 4), ("u1", "E-2", "evaluator", 2, 4), ("u1", "E-3", "evaluator", 5, 1),
+    ("u1", "F-1", "self", 4, 4), ("u2", "E-1", "evaluator", 3, 3), ("u2", "E-2", "evaluator", 4, 3),
+    ("u3", "E-1", "evaluator", 5, 2), ("u3", "F-1", "self", 3, 2), ("u4", "F-1", "self", 1, 1),
+]  # fmt: skip
+RATINGS = pd.DataFrame(ROWS, columns=["utterance", "rater", "kind", "valence", "arousal"])
+SPOKEN = pd.DataFrame({"utterance": ["u1", "u2", "u3", "u4"], "speaker": list("ABCC")})
+
+
+@pytest.mark.parametrize("target", ["classes", "distribution", "regression"])
+def test_everybody_against_the_mean_of_the_others_by_hand(target):
+    found = agreement(RATINGS, SPOKEN, "mean" if target == "classes" else "E-2", 5, target=target)
+    assert (found["rater"], found["reference"]) == ("mean", "the mean of the other evaluators")
+    others = found["valence"]["others"]  # u3 has one evaluator, whom nobody is beside
+    truth, value = np.array([3.5, 3.0, 1.5, 4.0, 3.0]) - 1, np.array([1, 2, 5, 3, 4]) - 1.0
+    if target != "regression":
+        truth = np.floor(truth + 0.5)  # 3.5 is class 3, 1.5 is class 1
+    assert (others["ratings"], others["utterances"]) == (5, 2)
+    assert others["rmse"] == pytest.approx(metrics.root_mean_squared_error(truth, value))
+    covariance = np.cov(truth, value, ddof=0)
+    distance = covariance[0, 0] + covariance[1, 1] + (truth.mean() - value.mean()) ** 2
+    assert others["ccc"] == pytest.approx(2 * covariance[0, 1] / distance)
+    assert others["war"] == 0.0
+    raters = {row["rater"]: row for row in found["valence"]["raters"]}
+    assert {name: row["ratings"] for name, row in raters.items()} == {"E-1": 2, "E-2": 2, "E-3": 1, "F-1": 2}
+    assert raters["F-1"]["rmse"] == pytest.approx(  # against all evaluators: 8 / 3 and 5
+        np.sqrt(((3 - (5 / 3 if target == "regression" else 2)) ** 2 + (2 - 4) ** 2) / 2)
+    )
+
+
+def test_no_evaluator_voted_for_an_emotion():
+    found = agreement(RATINGS, SPOKEN, "E-2", 5, target="emotion")
+    assert "no single evaluator's choice of an emotion" in found["note"]
+    assert found["reference"] == "E-2"
+    assert "note" not in agreement(RATINGS, SPOKEN, "E-2", 5)
+
+
+def test_emotions_need_no_ratings():
+    found = agreement(RATINGS[:0], SPOKEN, "gold", 5, target="emotion")
+    assert "note" in found
+    assert found["valence"]["pairs"] == found["arousal"]["raters"] == []
+    assert found["valence"]["others"]["caution"] == ""
+
+
+def test_two_speakers_have_no_interval_and_three_keep_the_range(world):
+    few = world.utterances[world.utterances["speaker"].isin(["Ses01F", "Ses01M"])]
+    ratings = world.ratings[world.ratings["utterance"].isin(few["utterance"])]
+    others = agreement(ratings, few, "E-2", 5)["valence"]["others"]
+    assert np.isnan([others["ci_low"], others["ci_high"]]).all()
+    assert others["caution"].startswith("No interval over 2 speakers")
+    tight = agreement(world.ratings, world.utterances, "E-2", 5, confidence=0.999)["valence"]["others"]
+    assert 0.0 <= tight["ci_low"] < tight["ci_high"] <= 1.0
+
+
+def crowd(raters, utterances, each, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"u{unit}", f"r{rater:04d}", "evaluator", *np.clip(rng.integers(1, 6) + rng.integers(-1, 2, 2), 1, 5))
+        for unit in range(utterances)
+        for rater in rng.choice(raters, each, replace=False)
+    ]
+    ratings = pd.DataFrame(rows, columns=["utterance", "rater", "kind", "valence", "arousal"])
+    units = [f"u{unit}" for unit in range(utterances)]
+    return ratings, pd.DataFrame({"utterance": units, "speaker": [f"s{unit % 7}" for unit in range(utterances)]})
+
+
+def test_pairs_are_those_of_scikit_learn(monkeypatch):
+    people = as_classes(crowd(6, 40, 3)[0], 5, (1.0, 5.0))
+    found, summary = pairs_of(people, "arousal", 5)
+    wide = people.pivot(index="utterance", columns="rater", values="arousal")
+    expected = []
+    for a, b in combinations(wide.columns, 2):
+        one, other = wide[[a, b]].dropna().to_numpy(dtype=int).T
+        kappa = metrics.cohen_kappa_score(one, other, labels=range(5), weights="quadratic")
+        expected.append({"a": a, "b": b, "utterances": len(one), "exact": (one == other).mean(), "kappa": kappa})
+    assert [pytest.approx(pair) for pair in expected] == found
+    weight = [pair["utterances"] for pair in expected]
+    means = {key: np.average([pair[key] for pair in expected], weights=weight) for key in ("exact", "kappa")}
+    assert summary == pytest.approx({"pairs": 15, "listed": 15, **means})
+    monkeypatch.setattr(module, "MOST_PAIRS", 4)
+    few, capped = pairs_of(people, "arousal", 5)
+    assert capped == pytest.approx(summary | {"listed": 4})
+    assert few == [pair for pair in found if pair in few]  # in order
+    assert min(pair["utterances"] for pair in few) == sorted(weight)[-4]
+
+
+def test_a_thousand_raters_take_seconds():
+    ratings, utterances = crowd(1_000, 1_500, 8)
+    started = time.process_time()
+    found = agreement(ratings, utterances, "mean", 5)["valence"]
+    assert time.process_time() - started < 10
+    assert found["pairs_summary"]["pairs"] > 30_000
+    assert len(found["pairs"]) == module.MOST_PAIRS
+    assert len(found["raters"]) == 1_000

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from elor.evaluation.baselines import majority_guess, prior_guess, uniform_guess
+from elor.evaluation.baselines import majority_guess, mean_guess, prior_guess, uniform_guess
+from elor.evaluation.continuous import ccc, rmse
 from elor.evaluation.recall import confusion, uar, war
 
 TRAINED = np.array([[10, 30, 60, 0, 0], [20, 50, 30, 0, 0]])
@@ -33,6 +34,21 @@ def test_prior_guess_by_hand():
     assert war(counts) == pytest.approx(hits / 56)
     recalls = ((5 * 0.1 + 8 * 0.2) / 13, (10 * 0.3 + 2 * 0.5) / 12, (20 * 0.6 + 10 * 0.3) / 30, 0)
     assert uar(counts) == pytest.approx(sum(recalls) / 4)
+
+
+def test_nothing_to_learn_from_is_no_guess():
+    for guess in (majority_guess, prior_guess):
+        assert np.isnan([uar(guess(TRAINED[:1] * 0, TESTED[:1])), war(guess(TRAINED[:1] * 0, TESTED[:1]))]).all()
+
+
+def test_mean_guess_by_hand():
+    truth, fold = np.array([0.0, 2.0, 3.0, 5.0]), np.array([0, 0, 1, 1])
+    guess = mean_guess([[2, 8.0], [2, 2.0]], truth, fold)  # 4 for the low ones, 1 for the high ones
+    value = np.array([4.0, 4.0, 1.0, 1.0])
+    assert rmse(guess) == pytest.approx(np.sqrt(((truth - value) ** 2).mean()))
+    covariance = np.cov(truth, value, ddof=0)
+    assert ccc(guess) == pytest.approx(2 * covariance[0, 1] / (covariance[0, 0] + covariance[1, 1]))
+    assert ccc(mean_guess([[2, 5.0]], truth, fold * 0)) == 0.0  # one fold: a constant
 
 
 @pytest.mark.parametrize(

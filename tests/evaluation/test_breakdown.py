@@ -1,5 +1,7 @@
 """Where a network fails: groups and their scores against scikit-learn on the group's rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,6 +34,11 @@ def test_scores_of_each_group(world):
     assert ("scenario", "unknown") in found.index
     assert found.loc["scenario", "scripted"]["ci_low"] < found.loc["scenario", "scripted"]["uar"]
     assert np.isnan(found.loc["gender", "F"]["ci_low"])  # two speakers only
+    wide = breakdown(one, factors(world.slices), 0.999)
+    assert wide["ci_low"].min() >= 0.0
+    assert wide["ci_high"].max() <= 1.0
+    same = breakdown(replace(one, predicted=one.truth), factors(world.slices)).set_index(["factor", "group"])
+    assert same.loc["scenario", "scripted"]["no_spread"]
 
 
 def test_values_and_a_corpus_that_knows_little(world):

@@ -13,12 +13,17 @@ from elor.evaluation.recall import uar
 from .simulation import speakers, tables
 
 
-def twins(rng, studies, count=10):
-    """Two networks of equal skill on the same slices."""
+def siblings(rng, studies, networks, count=10, gains=(0.0, 0.0, 0.0, 0.0)):
+    """Networks on the same slices of the same speakers; `gains` are in log-odds over the first, 0 of equal skill."""
     hits, slices = speakers(rng, studies, count)
     odds = np.log((hits + 0.5) / (slices - hits + 0.5))
-    a, b = (rng.binomial(slices, 1 / (1 + np.exp(-odds - rng.normal(0, 0.3, odds.shape)))) for _ in range(2))
-    return tables(a, slices), tables(b, slices)
+    own = [odds + gain + rng.normal(0, 0.3, odds.shape) for gain in gains[:networks]]
+    return [tables(rng.binomial(slices, 1 / (1 + np.exp(-one))), slices) for one in own]
+
+
+def twins(rng, studies, count=10):
+    """Two networks of equal skill on the same slices."""
+    return siblings(rng, studies, 2, count)
 
 
 @pytest.mark.parametrize("count", [3, 7, 10])
@@ -113,19 +118,36 @@ def test_sign_flip_p_is_uniform_under_the_null_where_mcnemar_is_not():
 
 
 def test_holm_keeps_the_family_wise_error():
-    rng = np.random.default_rng(5)
-    sides = [np.concatenate(pair) for pair in zip(*(twins(rng, 400) for _ in range(2)), strict=True)]
+    """Four networks of equal skill on the same speakers; the comparisons share speakers and networks."""
+    networks = siblings(np.random.default_rng(5), 800, 4)
     errors = []
-    for study in range(400):  # four comparisons that share speakers, all of them null
-        a, b = (side[study] for side in sides)
-        c, d = (side[study + 400] for side in sides)
-        flips = [exchange(one, other, uar).p for one, other in ((a, b), (c, d))]
-        flips += [sign_flip(rng.normal(size=10)).p, sign_flip(rng.normal(size=10)).p]
-        errors.append(min(holm(flips)) <= 0.05)
-    assert np.mean(errors) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
+    for study in zip(*networks, strict=True):
+        p = [exchange(study[a], study[b], uar).p for a, b in ((0, 1), (0, 2), (0, 3), (1, 2))]
+        errors.append(min(holm(p)) <= 0.05)
+    assert np.mean(errors) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(errors))
+    assert np.mean(errors) > 0.01  # the simulation does reject
+
+
+def test_random_signs_keep_the_error_above_twenty_speakers():
+    pairs = zip(*twins(np.random.default_rng(7), 800, count=25), strict=True)
+    tests = [exchange(a, b, uar, draws=999, seed=study) for study, (a, b) in enumerate(pairs)]
+    assert not any(test.exact for test in tests)
+    p = np.array([test.p for test in tests])
+    for level in (0.05, 0.25, 0.5):
+        assert (p <= level).mean() == pytest.approx(level, abs=3 * np.sqrt(level * (1 - level) / len(p)))
 
 
 def test_interval_of_the_difference_covers_zero_under_the_null():
     pairs = zip(*twins(np.random.default_rng(6), 1_500), strict=True)
     found = np.array([difference_interval(a, b, uar) for a, b in pairs])
     assert 0.93 <= ((found[:, 0] <= 0) & (found[:, 1] >= 0)).mean() <= 0.97
+
+
+def test_interval_of_the_difference_covers_a_true_difference():
+    rng, gains = np.random.default_rng(8), (0.5, 0.0)
+    pools = siblings(rng, 1, 2, count=100_000, gains=gains)
+    truth = float(np.subtract(*(uar(pool[0].sum(0)) for pool in pools)))
+    assert truth > 0.05
+    pairs = zip(*siblings(rng, 1_500, 2, gains=gains), strict=True)
+    found = np.array([difference_interval(a, b, uar) for a, b in pairs])
+    assert 0.92 <= ((found[:, 0] <= truth) & (found[:, 1] >= truth)).mean() <= 0.97

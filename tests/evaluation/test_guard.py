@@ -73,6 +73,23 @@ def test_a_test_speaker_is_never_trained_or_validated_on(world, protocol, where)
         check_folds(pd.concat([elsewhere, moved]), world.slices, protocol)
 
 
+@pytest.mark.parametrize("protocol", ["paper", "strict"])
+@pytest.mark.parametrize("where", ["train", "validation"])
+def test_a_tested_utterance_is_never_trained_or_validated_on(world, protocol, where):
+    """No speaker is shared here: the two slices of one utterance have two speakers."""
+    slices = world.slices.copy()
+    slices.loc[slices["slice"] == "Ses01F_000_1", "speaker"] = "somebody"
+    folds = strict(world)
+    folds.loc[(folds["slice"] == "Ses01F_000_1") & (folds["fold"] == "Ses01F"), "role"] = where
+    folds.loc[(folds["slice"] == "Ses01F_000_1") & (folds["fold"] == "Ses02F"), "role"] = "test"
+    with pytest.raises(
+        UserError, match=f"same utterance in {where} and test.*Ses01F/Ses01F_000.*run the stage `folds`"
+    ):
+        check_folds(folds, slices, protocol)
+    with pytest.raises(UserError, match=r"; mend it\.$"):
+        check_folds(folds, slices, protocol, "mend it")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

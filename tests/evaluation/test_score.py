@@ -235,6 +235,51 @@ def test_folds_that_lack_a_class_are_counted(world):
     assert found.metrics["valence"]["elor"]["folds_lacking_a_class"] == lacking.sum() > 0
 
 
+@pytest.mark.parametrize("speakers", [1, 2])
+def test_below_three_speakers_no_interval_is_printed(speakers):
+    world = make_world(speakers)
+    networks = {name: world.predict(BOTH).drop(columns="fold") for name in ("a", "b")}
+    settings = replace(QUICK, comparisons=(("valence", "a", "b"),))
+    found = evaluate(world.slices, None, world.utterances, world.ratings, networks, {}, settings)
+    scores = found.metrics["valence"]["a"]
+    limits = [key for key in scores if key.endswith(("_low", "_high"))]
+    assert len(limits) == 18
+    assert np.isnan([scores[key] for key in limits]).all()
+    assert scores["caution"].startswith(f"No interval over {speakers} speaker")
+    assert 0 <= scores["uar"] <= 1
+    assert np.isnan(scores["baseline_majority_war"]) == (speakers == 1)  # nobody is left to learn from
+    assert np.isnan(found.comparisons["comparisons"][0]["ci_low"])
+    assert np.isnan(found.agreement["valence"]["others"]["ci_low"])
+
+
+def test_limits_stay_within_the_range_of_the_score():
+    world = make_world(3)
+    declared = (("valence", "good", "poor"), ("valence", "poor", "good"))
+    settings = replace(QUICK, confidence=0.999, comparisons=declared)
+    networks = {"good": world.predict(BOTH, 3.0), "poor": world.predict(BOTH, 0.0)}
+    found = evaluate(*tables(world), networks, {}, settings)
+    scores, (test, turned) = found.metrics["valence"]["good"], found.comparisons["comparisons"]
+    assert scores["ci_high"] == scores["war_ci_high"] == scores["uar_speakers_high"] == 1.0
+    assert min(value for key, value in scores.items() if key.endswith("_low")) >= 0.0
+    assert max(value for key, value in scores.items() if key.endswith("_high")) <= 1.0
+    assert -1.0 <= test["ci_low"] < test["difference"] < test["ci_high"] <= 1.0
+    assert (turned["ci_low"], turned["ci_high"]) == pytest.approx((-test["ci_high"], -test["ci_low"]))
+
+
+def test_no_spread_and_few_speakers_of_a_class_are_marked(world):
+    sure = replace(world, slices=world.slices).predict(BOTH, skill=99.0)
+    scores = evaluate(*tables(world), {"elor": sure}, {}, QUICK).metrics["valence"]["elor"]
+    assert (scores["ci_low"], scores["uar"], scores["ci_high"]) == (1.0, 1.0, 1.0)
+    assert scores["no_spread"]
+    assert scores["utterance_no_spread"]
+    assert "no width" in scores["caution"]
+    slices = world.slices.copy()
+    slices.loc[slices["speaker"].isin(["Ses01F", "Ses02M"]) & (slices["valence"] == 2), "valence"] = 1
+    scores = evaluate(slices, *tables(world)[1:], {"elor": world.predict(BOTH)}, {}, QUICK).metrics["valence"]["elor"]
+    assert scores["fewest_speakers_of_a_class"] == scores["utterance_fewest_speakers_of_a_class"] == 2
+    assert scores["caution"] == "A class comes from 2 of 4 speakers: the intervals cover less than they claim."
+
+
 def test_compare_two_runs_of_one_network(world):
     """The search-leakage gap is such a comparison: the same network, tuned `shared` and `nested`."""
     head = Head("valence", 5)

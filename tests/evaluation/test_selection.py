@@ -30,6 +30,17 @@ def test_gap_by_hand():
     assert found == pytest.approx({"selection_gap_uar": picked - honest, "selection_gap_war": picked - honest})
 
 
+def test_each_score_picks_its_own_epoch():
+    """Nine slices of one class and one of the other: the epoch that is best by WAR is worst by UAR."""
+    rows = [
+        ("A", 0, 1, "arousal", 0, 0, 9), ("A", 0, 1, "arousal", 1, 0, 1),
+        ("A", 1, 0, "arousal", 0, 0, 6), ("A", 1, 0, "arousal", 0, 1, 3), ("A", 1, 0, "arousal", 1, 1, 1),
+    ]  # fmt: skip
+    audit = pd.DataFrame(rows, columns=["fold", "epoch", "selected", "head", "actual", "predicted", "count"])
+    found = selection_gap(audit, "arousal", 2)
+    assert found == pytest.approx({"selection_gap_uar": (6 / 9 + 1) / 2 - 0.5, "selection_gap_war": 0.0})
+
+
 def test_no_gap_with_one_epoch():
     audit = table()
     audit = audit[audit["selected"] == 1]

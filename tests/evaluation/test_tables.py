@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from elor.corpora.faults import some
 from elor.errors import UserError
-from elor.evaluation.tables import check_predictions, fold_per_slice, judge, over_utterances, some
+from elor.evaluation.tables import check_predictions, fold_per_slice, judge, over_utterances
 from elor.targets import Head, heads
 
 VALENCE = (Head("valence", 5),)
@@ -80,11 +81,14 @@ def test_faults_are_refused_with_the_rows_named(world, spoil, message):
         check_predictions(spoil(world.predict({"valence": 5})), world.slices, VALENCE, world.folds)
 
 
-def test_many_rows_are_counted_and_some_are_named(world):
+def test_rows_are_counted_and_named_unless_they_are_very_many(world):
     table = world.predict({"valence": 5}).sort_index()
-    with pytest.raises(UserError, match=r"10 slices are missing.*Ses01F_000_0, .* and 5 more\."):
+    names = ", ".join(world.slices["slice"][:10])
+    with pytest.raises(UserError, match=rf"10 slices are missing; predict them too: {names}\."):
         check_predictions(table[10:], world.slices, VALENCE)
     assert some("abc") == "a, b, c"
+    assert some("abc", 2) == "a, b and 1 more"
+    assert some(range(60)).endswith(", 49 and 10 more")
 
 
 def test_values(world):

@@ -1,0 +1,36 @@
+"""How the evaluation is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `evaluate` needs to know beside the tables.
+
+    Attributes:
+        confidence: nominal coverage of all intervals.
+        draws: bootstrap samples of speakers.
+        permutations: of labels within speakers; random sign patterns above 20 speakers.
+        seed: of all of these; every network and head draws from a stream of its own.
+        comparisons: declared beforehand: (dimension, network a, network b).
+        rater: the evaluator whose ratings are the labels.
+        protocol: `paper` or `strict`.
+        target: `classes`, `distribution`, `regression` or `emotion`.
+        classes: number of classes of a dimension.
+        scale: lowest and highest rating.
+        bins: of the reliability diagram.
+    """
+
+    confidence: float = 0.95
+    draws: int = 10_000
+    permutations: int = 10_000
+    seed: int = 0
+    comparisons: tuple[tuple[str, str, str], ...] = ()
+    rater: str = "E-2"
+    protocol: str = "paper"
+    target: str = "classes"
+    classes: int = 5
+    scale: tuple[float, float] = (1.0, 5.0)
+    bins: int = 15
