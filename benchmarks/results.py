@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.publish import README, command, update_readme
-from elor.report import claims, results
+from elor.report import claims, reading, results
 from elor.report.text import Format, render
 
 
@@ -18,7 +18,8 @@ def main(
 ) -> None:
     """Print the headline, the comparisons, what the search has seen, and the claims of a run into the README."""
     found = results.Results.read(workspace / "metrics")
-    scores = [results.headline(found), results.comparisons(found), results.setting(found)]
+    notes = [note for note in (reading.contradictions(found), reading.setting(found)) if note is not None]
+    scores = [results.headline(found), results.comparisons(found), *notes]
     verdicts = [claims.overview(results.read_json(workspace / "metrics" / "claims.json"))]
     for name, blocks in (("results", scores), ("claims", verdicts)):
         update_readme(README, f"{name}-{corpus}" if corpus else name, render(blocks, Format.markdown))

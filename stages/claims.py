@@ -51,7 +51,7 @@ def scored(params: Params) -> Scored:
     return Scored(
         judged={head.name: {net: judge(table, slices, head, fold) for net, table in tables.items()} for head in asked},
         ratings=rated.merge(spoken, on="utterance")[["utterance", "rater", "speaker", *DIMENSIONS]],
-        rater=choose_rater(ratings, labels.rater),
+        rater=choose_rater(ratings, labels.rater, labels.target),
         classes=labels.classes,
         confidence=how.confidence,
         draws=how.permutations,

@@ -38,10 +38,11 @@ def prototypes() -> None:
     units = engine.run(seek_units, [(job,) for job in unit_jobs(jobs[0].path, jobs[0].how, engine.devices())])
     write_signals(FOLDER, found)
     write_table(write_units(FOLDER, units), FOLDER / "units.csv", "%.6g")
-    write_table(exemplars(found, slices), FOLDER / "exemplars.csv", "%.5g")
+    natural = exemplars(found, slices)
+    write_table(natural, FOLDER / "exemplars.csv", "%.5g")
     write_table(table_of(found), FOLDER / "descriptors.csv", "%.6g")
     asked = heads(params.labels.target, params.labels.classes)
-    write_json(Path("metrics/prototypes.json"), summarise(jobs, found, speaker, asked))
+    write_json(Path("metrics/prototypes.json"), summarise(jobs, found, natural, speaker, asked))
 
 
 if __name__ == "__main__":

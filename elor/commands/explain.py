@@ -30,7 +30,7 @@ def explain(
     ),
     most: Annotated[float, typer.Option(min=0.1, help="Longest recording that is taken, s.")] = 60.0,
     twins: Annotated[int, typer.Option(min=2, help="Untrained networks beside every number.")] = 5,
-    steps: Annotated[int, typer.Option(min=1, help="Of integrated gradients, to begin with (at most 8 times).")] = 32,
+    steps: Annotated[int, typer.Option(min=1, help="Of integrated gradients, to begin with (at most 8 times).")] = 64,
     restarts: Annotated[
         int | None,
         typer.Option(min=0, help="Of each prototype, 0 for none; 2 for one network, 0 for the mean of all folds."),

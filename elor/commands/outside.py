@@ -5,7 +5,7 @@ The slices are planned by the very functions of the stages `labels` and `slices`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -21,9 +21,9 @@ from elor.errors import UserError
 from elor.evaluation.score import Evaluation, Settings, evaluate
 from elor.evaluation.tables import check_predictions
 from elor.features.slices import plan_slices
-from elor.report.results import Results
+from elor.report.results import ALL_PAIRS, Results
 from elor.tables import read_table
-from elor.targets import heads
+from elor.targets import Head, heads
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def score(
     minimum_s: float = 0.0,
     partial: bool = False,
     settings: Settings | None = None,
+    only: Sequence[str] = (),
 ) -> Results:
     """Score files of predictions against a corpus and compare every two; `elor score --help` says what they hold.
 
@@ -58,15 +59,26 @@ def score(
         corpus, minimum_s, partial: as in `read_truth`.
         folds: as in `score_files`.
         settings: rater, target, classes, scale and protocol; its comparisons are replaced.
+        only: names of the heads to score; all of the target's if empty.
 
     Raises:
-        UserError: as `read_truth` and `score_files` do.
+        UserError: as `read_truth` and `score_files` do, and for a head that the target has not.
     """
     settings = settings or Settings()
-    asked = heads(settings.target, settings.classes)
-    settings = replace(settings, comparisons=tuple((h.name, a, b) for h in asked for a, b in combinations(files, 2)))
+    known = [head.name for head in heads(settings.target, settings.classes)]
+    if unknown := [name for name in only if name not in known]:
+        raise UserError(f"Target {settings.target} has no head {', '.join(unknown)}; choose {' or '.join(known)}.")
+    asked = [name for name in known if name in only] or known
+    settings = replace(settings, comparisons=tuple((name, a, b) for name in asked for a, b in combinations(files, 2)))
     truth = read_truth(corpus, settings, minimum_s, partial)
-    return Results.of(score_files(files, folds, truth, settings), truth.report, settings.confidence)
+    found = score_files(files, folds, truth, settings, asked)
+    left_out = [name for name in known if name not in asked]
+    found = replace(
+        found,
+        comparisons=found.comparisons | {"family": ALL_PAIRS},
+        protocol=found.protocol | ({"heads_left_out": left_out} if left_out else {}),
+    )
+    return Results.of(found, truth.report, settings.confidence)
 
 
 def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: bool = False) -> Truth:
@@ -88,7 +100,7 @@ def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: 
         tables = _read_tables(path)
     else:  # lengths alone count: two channels are no obstacle
         tables = open_source(path, partial=partial, low=low, high=high, stereo="mean").read()
-    tables = label(tables, settings.rater, settings.classes, low, high)
+    tables = label(tables, settings.rater, settings.classes, low, high, settings.target)
     wanted = targets(tables.utterances, tables.ratings, settings.target, settings.classes, low, high)
     if folder:
         slices = read_table(path / "slices.csv")
@@ -98,21 +110,35 @@ def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: 
     return Truth(slices, tables.utterances, tables.ratings, tables.report)
 
 
-def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings) -> Evaluation:
+def score_files(
+    files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings, asked: Sequence[str]
+) -> Evaluation:
     """Score files of predictions, in the format of `elor.evaluation.tables`.
+
+    The evaluation scores all heads of a target: one that is not asked for gets a stand-in, and its scores are dropped.
 
     Args:
         files: by name.
         folds: folds.csv (fold, slice, role); None: each speaker is a fold, all others its training part.
         truth: what they are scored against.
         settings: see `Settings`.
+        asked: names of the heads to score.
 
     Raises:
         UserError: if a file is absent, no table, incomplete or overlapping; it and the rows are named.
     """
     roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
-    predictions = {name: _read_predictions(path, truth.slices, settings) for name, path in files.items()}
-    return evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
+    wanted = heads(settings.target, settings.classes)
+    some = [head for head in wanted if head.name in asked]
+    predictions = {name: _read_predictions(path, truth.slices, some) for name, path in files.items()}
+    for head in (head for head in wanted if head.name not in asked):
+        predictions = {name: _without(table, head) for name, table in predictions.items()}
+    found = evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
+    return replace(
+        found,
+        headline={name: value for name, value in found.headline.items() if name.split(".")[0] in asked},
+        metrics={name: metrics for name, metrics in found.metrics.items() if name in asked},
+    )
 
 
 def _read_tables(folder: Path) -> Tables:
@@ -129,18 +155,32 @@ def _check_targets(slices: pd.DataFrame, wanted: pd.DataFrame, folder: Path) -> 
         if not np.allclose(held, expected[name].to_numpy(dtype=float), rtol=0, atol=1e-9):
             raise UserError(
                 f"{folder / 'slices.csv'} has other values of `{name}` than these options ask for; give --rater, "
-                "--target, --classes, --low and --high as in the params.yaml that made it."
+                "--target, --classes, --low and --high as in the params.yaml that made it. With labels.shuffle: true "
+                "it holds shuffled labels, which are no truth: its scores stand in its own metrics/ alone."
             )
 
 
-def _read_predictions(path: Path, slices: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _read_predictions(path: Path, slices: pd.DataFrame, wanted: Sequence[Head]) -> pd.DataFrame:
     """Read and check one file; checked here, since only here its name is known."""
     table = _read(path, ())
+    absent = [head.name for head in wanted if not {head.name, f"{head.name}_p0", f"{head.name}_value"} & set(table)]
+    if absent and len(absent) < len(wanted):
+        there = [head.name for head in wanted if head.name not in absent]
+        raise UserError(
+            f"{path}: it has nothing on {', '.join(absent)}; add it, or score {', '.join(there)} alone by "
+            f"{' '.join(f'--head {name}' for name in there)}."
+        )
     try:
-        check_predictions(table, slices, heads(settings.target, settings.classes))
+        check_predictions(table, slices, wanted)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return table
+
+
+def _without(table: pd.DataFrame, head: Head) -> pd.DataFrame:
+    """The table with class, or value, 0 in place of what it says of a head."""
+    kept = table.drop(columns=[f"{head.name}_p{k}" for k in range(head.outputs)], errors="ignore")
+    return kept.assign(**{head.name if head.classes else f"{head.name}_value": 0})
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

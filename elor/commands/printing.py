@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,13 +11,14 @@ from typing import NoReturn
 
 import typer
 
-from elor.report.text import Block, Format, render
+from elor.report.text import WIDTH, Block, Format, render
 
 
 def echo(blocks: Sequence[Block], how: Format) -> None:
     """Print blocks; without escape codes where the output is no terminal or NO_COLOR is set (no-color.org)."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    typer.echo(render(blocks, how, partial(typer.style, bold=True)), color=False if plain else None)
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
+    typer.echo(render(blocks, how, partial(typer.style, bold=True), width), color=False if plain else None)
 
 
 def refuse(failed: Mapping[str, str], files: int, verb: str, done: str) -> NoReturn:

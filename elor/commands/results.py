@@ -8,27 +8,31 @@ from typing import Annotated
 import typer
 
 from elor.commands.printing import echo
+from elor.report.blocks import results as blocks
 from elor.report.results import Results
-from elor.report.results import results as blocks
 from elor.report.text import Format
 
+Detail = Annotated[bool, typer.Option("--detail", help="Also other intervals, WAR, calibration, each rater.")]
 How = Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")]
 
 
 def results(
     how: How = Format.terminal,
     metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
+    detail: Detail = False,
 ) -> None:
     """Print the results of this workspace: the paper's Table 5 for the corpus, beside guesses and people.
 
     Below it: further scores and chance, the declared comparisons, what picking the epoch on the test speaker would
-    have gained, and what the search has seen of test speakers.
+    have gained, and what the search has seen of test speakers. --detail adds intervals by bootstrap, WAR's intervals,
+    means over folds, calibration, and each rater. docs/scores.md defines every number.
 
     Examples:
 
     \b
         elor results
+        elor results --detail
         elor results --format markdown >> notes.md
         elor results --format latex --metrics ../other/metrics
     """
-    echo(blocks(Results.read(metrics)), how)
+    echo(blocks(Results.read(metrics), detail), how)

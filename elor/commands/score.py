@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from elor.commands.printing import echo
-from elor.commands.results import How
+from elor.commands.results import Detail, How
 from elor.errors import UserError
 from elor.report.text import Format
 
@@ -26,6 +26,7 @@ def score(
     ],
     rater: Annotated[str, typer.Option(help="Whose ratings are the labels; or mean, of all evaluators.")] = "E-2",
     target: Annotated[Target, typer.Option(help="What was predicted.")] = "classes",
+    head: Annotated[list[str] | None, typer.Option(help="Score this dimension only; may be given again.")] = None,
     classes: Annotated[int, typer.Option(min=2, help="Classes per dimension.")] = 5,
     low: Annotated[float, typer.Option(help="Lowest rating of the corpus' scale.")] = 1.0,
     high: Annotated[float, typer.Option(help="Highest rating.")] = 5.0,
@@ -39,6 +40,7 @@ def score(
     json: Annotated[
         Path | None, typer.Option(help="Write all scores here as well, keyed as in metrics/.", show_default=False)
     ] = None,
+    detail: Detail = False,
     how: How = Format.terminal,
 ) -> None:
     """Score predictions with exactly the definitions, intervals and tests of this pipeline.
@@ -58,8 +60,10 @@ def score(
                                emotion_p0 .. _p3
 
     More columns do no harm. An incomplete or overlapping file is refused and
-    its rows are named. With the data/ of a workspace, give the rater, target
-    and scale of its params.yaml.
+    its rows are named. A file on one dimension alone is scored by --head. Two
+    files and more are compared in all pairs, Holm over them. With the data/ of
+    a workspace, give the rater, target and scale of its params.yaml. All of it,
+    with examples and the definition of every score, is in docs/scores.md.
 
     Examples:
 
@@ -67,12 +71,13 @@ def score(
         elor score mine.csv --corpus IEMOCAP_full_release
         elor score mine.csv theirs.csv --corpus IEMOCAP_full_release
         elor score mine.csv --corpus labels.csv --high 7 --classes 7
+        elor score mine.csv --corpus IEMOCAP_full_release --head arousal
         elor score data/predictions/ftr.csv --corpus data --folds data/folds.csv
     """
     from elor.commands.outside import score as scored
     from elor.evaluation.score import Settings
     from elor.files import write_json
-    from elor.report.results import results as blocks
+    from elor.report.blocks import results as blocks
 
     files = dict(zip(_names(predictions, name or []), predictions, strict=True))
     settings = Settings(
@@ -84,10 +89,10 @@ def score(
         classes=classes,
         scale=(low, high),
     )
-    found = scored(files, corpus, folds, minimum_s, partial, settings)
+    found = scored(files, corpus, folds, minimum_s, partial, settings, head or ())
     if json is not None:
         write_json(json, vars(found))
-    echo(blocks(found), how)
+    echo(blocks(found, detail), how)
 
 
 def _names(files: list[Path], given: list[str]) -> list[str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from elor.files import write_json
 from elor.progress import Progress
 from elor.report import charts, figures, series
-from elor.report.findings import METHODS, Findings
+from elor.report.findings import METHODS, Findings, Shown
 from elor.report.style import save
 
 Drawing = Callable[[], Figure | None]
@@ -26,8 +28,8 @@ def write_figures(found: Findings, pictures: Path, vectors: Path) -> None:
     Args:
         found: what the run found.
         pictures: folder for the PNG files.
-        vectors: folder for the same as SVG, whose text stays text, and for captions.json: by figure its title and
-            caption.
+        vectors: folder for the same as SVG, whose text stays text, for captions.json (by figure its title and
+            caption), and for fig4.json (by slice, head and method r and its controls).
     """
     drawings, captions = dict(album(found)), {}
     for folder in (pictures, vectors):
@@ -42,6 +44,7 @@ def write_figures(found: Findings, pictures: Path, vectors: Path) -> None:
                 captions[name] = [text.get_text().replace("\n", " ") for text in figure.texts if text.get_text()]
             progress.advance()
     write_json(vectors / "captions.json", captions)
+    write_json(vectors / "fig4.json", {shown.name: _correlations(shown) for shown in found.shown})
 
 
 def album(found: Findings) -> Iterator[tuple[str, Drawing]]:
@@ -57,10 +60,13 @@ def album(found: Findings) -> Iterator[tuple[str, Drawing]]:
     for role in series.ROLES:
         if found.saliency.get(role):
             yield f"controls-{role}", partial(charts.controls, found.saliency, role, "signed")
+    if found.saliency.get("bands"):
+        yield "bands", partial(charts.bands, found.saliency)
     yield from _maps(found)
-    for key in series.prototype_keys(found.signals):
+    for key in series.ways(found.prototypes):
         name = key.replace(".", "-")
-        yield f"fig5-{name}", partial(_prototypes, found, key)
+        if key in found.fig5:
+            yield f"fig5-{name}", partial(_prototypes, found, key)
         yield f"descriptors-{name}", partial(charts.descriptors, found, key)
     for network, entry in found.interventions.get("networks", {}).items():
         yield f"interventions-{network}", partial(charts.interventions, network, entry)
@@ -77,15 +83,19 @@ def _maps(found: Findings) -> Iterator[tuple[str, Drawing]]:
                 yield f"{RASTER}-{shown.name}-{head}", partial(figures.spectrogram_map, shown, head)
 
 
+def _correlations(shown: Shown) -> dict[str, Any]:
+    """What Fig. 4 and the page print of one signal, as numbers."""
+    return {
+        head: {method: asdict(by_head[head]) for method, by_head in shown.correlations.items()}
+        for head in shown.targets
+    }
+
+
 def _prototypes(found: Findings, key: str) -> Figure:
-    heads: dict[str, list[str]] = {}
-    for name in found.signals:
-        if name.startswith(f"{key}."):
-            head, label = name.split(".")[2:]
-            heads.setdefault(head, []).append(label)
-    restarts = len(next(iter(found.signals.values())))
+    every = found.fig5[key]
+    settled, sought = sum(sum(one.converged) for one in every), sum(len(one.converged) for one in every)
     described = (
-        f"Network of {found.prototypes.get('speaker', 'one fold')}; n = {restarts} restarts per label, which allow no "
-        "inference by themselves."
+        f"Network of {found.prototypes.get('speaker', 'one fold')}; n = {len(every[0].converged)} restarts per label, "
+        f"{settled} of {sought} in all have converged; one network allows no inference by itself."
     )
-    return figures.prototypes(found.signals, key, heads, described)
+    return figures.prototypes(every, key, described)

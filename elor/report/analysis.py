@@ -1,4 +1,4 @@
-"""The page's sections on the analysis: claims, maps, controls, prototypes, interventions.
+"""The page's sections on the analysis: claims, maps, controls, interventions.
 
 One that has nothing to show says so in a line.
 """
@@ -14,15 +14,10 @@ from elor.corpora.faults import plural
 from elor.explain.claims.decide import LEVEL
 from elor.report import html, series
 from elor.report.audio import weighted
+from elor.report.claims import control_of, quantity
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
 from elor.report.text import MISSING, Notes, Table, interval, number, p_value
-
-EXCERPT_S = 3.0
-"""Seconds of a prototype that the page plays; the files hold all of it."""
-
-PLAYED = 2
-"""Ways of making prototypes that the page plays: what more there is would double its weight."""
 
 VERDICTS = {
     "holds": "holds",
@@ -73,16 +68,16 @@ def claims(found: Findings) -> str:
 
 def _claim(row: Mapping[str, Any]) -> str:
     """One claim as a row, which a narrow screen shows as a card; what led to the verdict is folded away."""
-    paper, value = row.get("paper"), row.get("control_value")
+    paper = row.get("paper")
     words = [f"Paper, {row['where']}" + (f": \u201c{paper}\u201d" if isinstance(paper, str) else "")]
     if row.get("reason"):
         words.append(f"Here: {row['reason']}")
     kind = "declared beforehand" if row.get("confirmatory") else "outside the family that Holm corrects over"
     why = [row.get("text", ""), f"Decided by {row.get('test', '')} ({kind})."]
     cells = {
-        "Paper": number(None if isinstance(paper, str) else paper),  # its words stand with the claim
-        "Here": number(row.get("ours")),
-        "Control": number(value) if value is None else f"{number(value)} ({row['control']})",
+        "Paper": quantity(paper),  # its words stand with the claim
+        "Here": _with_unit(row),
+        "Control": _beside(row),
         "p": p_value(row.get("p")),
         "p Holm": p_value(row.get("p_holm")),
     }
@@ -97,6 +92,18 @@ def _claim(row: Mapping[str, Any]) -> str:
         f'<th scope="row" role="rowheader">{escape(row["claim"])}{said}{reasons}</th>{inner}'
         f'<td role="cell">{badge(row["verdict"])}</td></tr>'
     )
+
+
+def _with_unit(row: Mapping[str, Any]) -> str:
+    """What was found here, in its unit."""
+    ours = quantity(row.get("ours"))
+    return ours if ours == MISSING else f"{ours} {row.get('unit', '')}".rstrip()
+
+
+def _beside(row: Mapping[str, Any]) -> str:
+    """The control of a claim in numbers and words: a value, or from where to where it reaches."""
+    value = control_of(row)
+    return value if value == MISSING else f"{value} ({row['control']})"
 
 
 def maps(shown: Sequence[Shown], heading: str = "What the network listens to") -> str:
@@ -156,7 +163,8 @@ def controls(found: Findings) -> str:
     caption = (
         "Fisher z averaged over slices, then over speakers; bars: t-intervals over speakers. Untrained: random "
         "weights; class swap: the map of the runner-up class; partly untrained: only the first layers are trained; "
-        "other waveform, shifted: the map beside a signal that is not its own."
+        "other waveform: the map beside a signal that is not its own; shifted: beside its own, moved against it by any "
+        "time, and there the bar holds 95 % of r."
     )
     texts = tuple(
         entry["text"] for role in roles for method in found.saliency[role].values() for entry in method.values()
@@ -169,13 +177,14 @@ def controls(found: Findings) -> str:
             html.select("pick-reading", "Reading", series.READINGS, "controls"),
         ),
         html.chart("controls", caption, html.legend("controls", used)),
-        _unlearned(found),
+        unlearned(found),
+        html.paragraph(found.saliency.get("exploratory", ""), "soft"),
         html.folded("What may be said", html.block(Notes("Verdicts", texts))),
         html.folded("The same as a table", "".join(_control_table(role, rows[role]) for role in roles)),
     )
 
 
-def _unlearned(found: Findings) -> str:
+def unlearned(found: Findings) -> str:
     """Which heads of the network that is looked into have learned nothing: what is seen there means nothing."""
     heads = {head: nets.get("elor", {}).get("utterance_permutation_p") for head, nets in found.results.scores.items()}
     poor = [f"{head} (p {p_value(p)})" for head, p in heads.items() if p is not None and p > LEVEL]
@@ -201,74 +210,6 @@ def _control_table(role: str, rows: Sequence[Mapping[str, Any]]) -> str:
     )
     caption = f"r by {series.ROLES[role]}; {series.READINGS['signed']}, occlusion by windows"
     return html.table(Table(caption, ("pair", "method", "network or control", "r", "slices"), (lines,), labels=3))
-
-
-def prototypes(found: Findings) -> str:
-    """The prototypes in time and frequency (Fig. 5), their descriptors and trends, and players."""
-    keys = series.prototype_keys(found.signals) or list(found.prototypes.get("table", {}))
-    if not keys:
-        return html.section("prototypes", "Prototypes", html.missing("No prototypes were sought in this run."))
-    names = {key: series.way(key) for key in keys}
-    heads = sorted({key.split(".")[2] for key in found.signals})
-    settings = found.prototypes.get("settings", {})
-    caption = (
-        "A point per fold's network, the median of its converged restarts; the line joins their medians. One prototype "
-        "per label allows no inference: verdicts rest on the fold networks, on untrained ones, and on both "
-        "parametrisations."
-    )
-    played = played_keys(keys)
-    players = "".join(
-        html.player(
-            f"{key.split('.')[2]} {key.split('.')[3]}", best[0][: int(EXCERPT_S * SAMPLE_RATE)], prototype=prefix
-        )
-        for prefix in played
-        for key, best in found.signals.items()
-        if key.startswith(f"{prefix}.")
-    )
-    unplayed = html.missing("This way is not played here; its files lie in data/prototypes.")
-    return html.section(
-        "prototypes",
-        "Prototypes",
-        html.paragraph(
-            "The paper's Fig. 5: signals that excite a label most, for the network of "
-            f"{found.prototypes.get('speaker', 'one fold')}. Left in time, right in frequency; thin lines are the "
-            "spectra of the other restarts."
-        ),
-        _unlearned(found),
-        html.choices(html.select("pick-prototypes", "Made by", names, "prototypes descriptors")),
-        '<div class="wide" data-chart="prototypes"></div>',
-        "<h3>Descriptors by label</h3>",
-        html.legend("heads", heads),
-        '<div class="grid" data-chart="descriptors"></div>' + html.paragraph(caption, "soft"),
-        _trends(found.prototypes.get("trends", {})),
-        "<h3>Listen</h3>",
-        html.paragraph(f"The first {EXCERPT_S:g} s of each, equally loud.", "soft"),
-        f'<div class="players">{players}</div><div id="no-prototype-players">{unplayed}</div>',
-        html.folded("Settings", html.pairs(settings)) if settings else "",
-    )
-
-
-def played_keys(keys: Sequence[str]) -> list[str]:
-    """The first way, which is the paper's where it was taken, and one that shares neither mode nor parametrisation."""
-    first = keys[0]
-    others = [key for key in keys[1:] if not set(key.split(".")) & set(first.split("."))]
-    return [first, *(others or keys[1:])[: PLAYED - 1]]
-
-
-def _trends(trends: Mapping[str, Any]) -> str:
-    lines = tuple(
-        (head, series.DESCRIPTOR_NAMES.get(name, (name,))[0], kind, entry.get("direction") or "-", entry["verdict"])
-        for head, by_descriptor in trends.items()
-        for name, kinds in by_descriptor.items()
-        for kind, entry in kinds.items()
-    )
-    if not lines:
-        return ""
-    some = tuple(line for line in lines if line[-1].startswith("varies"))
-    header = ("head", "descriptor", "kind of trend", "direction", "verdict")
-    shown = html.table(Table("Trends that vary with the label", header, (some,), labels=5)) if some else ""
-    none = "" if some else html.paragraph("No trend is claimed; below stand all that were tested, and why.")
-    return shown + none + html.folded("All trends", html.table(Table("All trends", header, (lines,), labels=5)))
 
 
 def interventions(found: Findings) -> str:

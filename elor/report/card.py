@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from elor.errors import UserError
 from elor.networks import INPUTS, SHAPES, Architecture
-from elor.report.results import Results, results, title
+from elor.report.blocks import results
+from elor.report.results import Results, title
 from elor.report.text import Format, number, p_value, render
 
 CHANCE = 0.05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,8 +133,8 @@ def controls(saliency: Mapping[str, Any], role: str, reading: str) -> Figure:
     n = " or ".join(f"{plural(some, 'slice')} of {plural(people, 'speaker')}" for some, people in counts)
     caption = (
         f"{series.ROLES[role].capitalize()}; n = {n}. Reading: {series.READINGS[reading]}; occlusion by windows of "
-        "100 ms. Fisher z averaged over slices, then over speakers; bars: t-intervals over speakers. Squares: only the "
-        "first layers are trained."
+        "100 ms. Fisher z averaged over slices, then over speakers; bars: t-intervals over speakers; of "
+        "shifted signals the bar holds 95 % of r. Squares: only the first layers are trained."
     )
     with style():
         figure = new_figure(9.0, 0.36 * len(rows) + 0.9, "Every correlation beside its controls", caption)
@@ -156,14 +156,15 @@ def controls(saliency: Mapping[str, Any], role: str, reading: str) -> Figure:
 
 
 def descriptors(found: Findings, key: str) -> Figure | None:
-    """A panel per descriptor: its value by label, a point per fold's network and a line through their medians."""
-    panels = series.descriptors(found.descriptors, key)
+    """A panel per descriptor: its value by label, a point per fold's network and a line through their means."""
+    panels = series.descriptors(found.prototypes, key)
     if not panels:
         return None
     networks = max(len(row["folds"]) for heads in panels.values() for rows in heads.values() for row in rows)
     caption = (
         f"Prototypes: {series.way(key)}; n = {plural(networks, 'fold network')} at most, each the median of its "
-        "converged restarts. A trend is claimed only where untrained networks and a second parametrisation allow it."
+        "converged restarts. Line: their mean; bars: t-intervals over these networks, which share training slices. A "
+        "trend is claimed only where untrained networks and a second parametrisation allow it."
     )
     across = 4
     with style():
@@ -178,8 +179,8 @@ def descriptors(found: Findings, key: str) -> Figure | None:
                 for place, row in zip(places, rows, strict=True):
                     axes.plot([place] * len(row["folds"]), row["folds"], ".", color=colour, ms=3, alpha=0.45)
                 shape = HEAD_MARKS.get(head, "s")
-                medians = [np.nan if row["median"] is None else row["median"] for row in rows]
-                axes.plot(places, medians, marker=shape, color=colour, ms=4, lw=1.2, label=head)
+                axes.plot(places, _known(rows, "value"), marker=shape, color=colour, ms=4, lw=1.2, label=head)
+                axes.vlines(places, _known(rows, "low"), _known(rows, "high"), color=colour, lw=1.0, alpha=0.7)
                 axes.set_xticks(range(len(rows)), [str(row["label"]) for row in rows])
             axes.set_title(series.DESCRIPTOR_NAMES[name][0], size=8.5, weight="normal")
             axes.set_ylabel(series.DESCRIPTOR_NAMES[name][1])
@@ -216,6 +217,32 @@ def interventions(network: str, entry: Mapping[str, Any]) -> Figure:
         for axes in grid[:, 0]:
             axes.set_ylabel("change (labels)")
         _shared_legend(grid, len(panels))
+    return figure
+
+
+def bands(saliency: Mapping[str, Any]) -> Figure:
+    """How far the logit falls without each mel band, a panel per head: trained networks beside untrained ones."""
+    by_head = series.bands(saliency)
+    caption = (
+        f"n = {plural(series.sampled(saliency), 'slice')}. Fall of the predicted class' logit when a mel band is "
+        "taken away, as a share of all bands' absolute falls. Shaded: t-intervals over speakers, or over folds that "
+        "hold several. Dashed: untrained networks."
+    )
+    with style():
+        figure = new_figure(9.0, 2.6, "What each mel band carries", caption)
+        grid = figure.subplots(1, len(by_head), squeeze=False)[0]
+        for axes, (head, points) in zip(grid, by_head.items(), strict=True):
+            hertz, colour = _known(points, "hertz"), HEAD_HUES.get(head, HUES[3])
+            axes.axhline(0.0, color=SOFT, linewidth=0.8)
+            axes.fill_between(hertz, _known(points, "low"), _known(points, "high"), color=colour, alpha=0.2, lw=0)
+            axes.plot(hertz, _known(points, "value"), marker=".", color=colour, lw=1.4, label="trained")
+            axes.plot(hertz, _known(points, "untrained"), color=SOFT, lw=1.2, ls="--", label="untrained")
+            axes.set_xscale("function", functions=(series.mel, series.hertz))
+            axes.set_xticks(series.MEL_TICKS, [f"{tick:,}" for tick in series.MEL_TICKS])
+            axes.set(title=head, xlabel="frequency (Hz)")
+            axes.grid(True)
+        grid[0].set_ylabel("share of the fall")
+        grid[-1].legend(fontsize=8)
     return figure
 
 
@@ -264,6 +291,11 @@ def _control_mark(name: str) -> tuple[str, str, bool]:
     if name == "paper":
         return PAPER
     return CONTROL_MARKS.get(name, PARTLY)
+
+
+def _known(rows: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    """One number of every row, NaN where there is none."""
+    return [np.nan if row[key] is None else row[key] for row in rows]
 
 
 def _frame(place: int) -> Rectangle:

@@ -31,8 +31,8 @@ def claims(found: Claims, against: Claims | None = None, name: str = "") -> list
 
 
 def overview(found: Claims) -> Table:
-    """One row per claim: verdict, the paper's number, ours, the control, p."""
-    header = ("claim", "verdict", "paper", "ours", "control", "p", "p Holm")
+    """One row per claim: verdict, the paper's number, ours, the control, p, and the unit, which may be long."""
+    header = ("claim", "verdict", "paper", "ours", "control", "p", "p Holm", "unit")
     return Table(_caption(found), header, _groups(found["claims"], _cells), labels=2)
 
 
@@ -51,8 +51,8 @@ def comparison(found: Claims, against: Claims, name: str) -> Table:
             row["id"],
             row["verdict"],
             other.get("verdict", MISSING),
-            _number(row["ours"]),
-            _number(other.get("ours")),
+            quantity(row["ours"]),
+            quantity(other.get("ours")),
         )
 
     caption = f"Beside {name}" + (f" ({NULLED})" if shuffled else "")
@@ -97,12 +97,20 @@ def _groups(claims: Sequence[Claims], cells: Callable[[Claims], Row]) -> tuple[t
 
 
 def _cells(row: Claims) -> Row:
-    values = (_number(row[key]) for key in ("paper", "ours", "control_value"))
-    return (row["id"], row["verdict"], *values, p_value(row["p"]), p_value(row["p_holm"]))
+    numbers = (quantity(row["paper"]), quantity(row["ours"]), control_of(row))
+    return (row["id"], row["verdict"], *numbers, p_value(row["p"]), p_value(row["p_holm"]), row.get("unit", ""))
 
 
-def _number(value: Any) -> str:
-    """A number; the paper's words, and what is not there, leave the cell empty."""
+def control_of(row: Claims) -> str:
+    """The control of a claim: its value, or where it is a range `low to high`; `MISSING` without either."""
+    low, high = row.get("control_low"), row.get("control_high")
+    if row.get("control_value") is not None or low is None or high is None:
+        return quantity(row.get("control_value"))
+    return f"{quantity(low)} to {quantity(high)}"
+
+
+def quantity(value: Any) -> str:
+    """A number, a small one with two digits that count; the paper's words, and what is not there, leave it empty."""
     if not isinstance(value, (int, float)):
         return MISSING
-    return number(value, 2 if abs(value) >= 0.1 or value == 0 else 3)
+    return number(value, 2) if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"

@@ -6,7 +6,7 @@ every restart behind the best one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from elor.audio import SAMPLE_RATE
 from elor.explain.integrated import FRAME, HOP
 from elor.report.columns import columns, full_colour, strongest
+from elor.report.exhibits import Prototype
 from elor.report.findings import METHODS, Shown
 from elor.report.series import way
-from elor.report.spectra import FLOOR_DB, LOWEST_HZ, SPECTRUM_FRAME, spectrogram, spectrum_of
+from elor.report.spectra import FLOOR_DB, spectrogram
 from elor.report.style import FAINT, HUES, INK, SIGNED, SOFT, new_figure, style
 
 PIXELS = 1_400
@@ -92,45 +93,47 @@ def spectrogram_map(shown: Shown, head: str) -> Figure:
     return figure
 
 
-def prototypes(signals: Mapping[str, NDArray], key: str, heads: Mapping[str, list[str]], described: str) -> Figure:
+def prototypes(found: Sequence[Prototype], key: str, described: str) -> Figure:
     """Fig. 5: the prototype of every label in time, and its spectrum with those of the other restarts as thin lines.
 
     Args:
-        signals: `Findings.signals`.
+        found: one per label.
         key: mode and parametrisation, with a dot between.
-        heads: by head its labels.
         described: what the caption says about the network and how the prototypes were made.
     """
-    count = sum(map(len, heads.values()))
-    title = f"Prototypes: {way(key)}"
+    hertz = found[0].hertz
     caption = (
-        f"{described} Left: the best restart in time, 1 = full scale. Right: its spectrum (thick) and those "
-        "of all restarts that were kept (thin); "
-        f"frames of {1000 * SPECTRUM_FRAME / SAMPLE_RATE:g} ms, 0 dB is the highest bin."
+        f"{described} Left: the best restart in time, 1 = full scale. Right: its spectrum (thick) and those of all "
+        "other restarts (thin); dashed: has not converged. "
+        f"Frames of {1000 / (hertz[1] - hertz[0]):g} ms, 0 dB is the highest bin."
     )
+    hues = dict(zip(dict.fromkeys(one.head for one in found), HUES, strict=False))
     with style():
-        figure = new_figure(9.0, 1.05 * count + 0.5, title, caption)
-        grid = figure.subplots(count, 2, sharex="col", width_ratios=(3, 2), squeeze=False)
-        rows = [(head, label) for head, labels in heads.items() for label in labels]
-        for (wave, spectrum), (head, label) in zip(grid, rows, strict=True):
-            restarts = signals[f"{key}.{head}.{label}"]
-            low, high = columns(restarts[0], PIXELS // 2).T
-            colour = HUES[list(heads).index(head)]
-            wave.fill_between(_column_times(restarts.shape[-1], PIXELS // 2), low, high, color=colour, linewidth=0.3)
-            wave.set_title(f"{head} {label}", size=9, color=colour)
-            wave.set_xlim(0, restarts.shape[-1] / SAMPLE_RATE)
-            for place, restart in reversed(list(enumerate(restarts))):
-                hz, level = spectrum_of(restart)
-                spectrum.plot(hz, level, color=FAINT if place else colour, linewidth=0.6 if place else 1.3)
-            spectrum.set(xscale="log", xlim=(LOWEST_HZ, SAMPLE_RATE / 2), ylim=(-50, 3))
-            spectrum.grid(True)
-            wave.set_ylabel("amplitude")
-            spectrum.set_ylabel("level (dB)")
+        figure = new_figure(9.0, 1.05 * len(found) + 0.5, f"Prototypes: {way(key)}", caption)
+        grid = figure.subplots(len(found), 2, sharex="col", width_ratios=(3, 2), squeeze=False)
+        for (wave, spectrum), one in zip(grid, found, strict=True):
+            _prototype(wave, spectrum, one, hues[one.head])
         grid[-1, 0].set_xlabel("time (s)")
         grid[-1, 1].set_xlabel("frequency (Hz)")
+        grid[-1, 1].set(xscale="log", xlim=(hertz[0], hertz[-1]))
         grid[-1, 1].set_xticks([100, 300, 1000, 3000], ["100", "300", "1,000", "3,000"])
         grid[-1, 1].minorticks_off()
     return figure
+
+
+def _prototype(wave: Axes, spectrum: Axes, one: Prototype, colour: str) -> None:
+    """One row of Fig. 5; the best restart is drawn last, above all others."""
+    low, high = columns(one.signal, PIXELS // 2).T
+    wave.fill_between(_column_times(len(one.signal), PIXELS // 2), low, high, color=colour, linewidth=0.3)
+    unsettled = "" if one.converged[0] else " (has not converged)"
+    wave.set_title(f"{one.head} {one.label}{unsettled}", size=9, color=colour)
+    wave.set(xlim=(0, len(one.signal) / SAMPLE_RATE), ylabel="amplitude")
+    for place in reversed(range(len(one.spectra))):
+        shade, width = (FAINT, 0.6) if place else (colour, 1.3)
+        line = "-" if one.converged[place] else "--"
+        spectrum.plot(one.hertz, one.spectra[place], color=shade, linewidth=width, linestyle=line)
+    spectrum.set(ylim=(-50, 3), ylabel="level (dB)")
+    spectrum.grid(True)
 
 
 def _column_times(samples: int, count: int = PIXELS) -> NDArray:

@@ -16,6 +16,7 @@ from elor.audio import FULL_SCALE
 from elor.explain.correlation import pearson
 from elor.explain.occlusion import WINDOW, starts
 from elor.report.columns import spread
+from elor.report.exhibits import Exemplar, Prototype, exemplars, prototypes
 from elor.report.results import Results
 from elor.tables import read_table
 
@@ -131,10 +132,10 @@ class Findings:
         saliency, claims, prototypes, interventions: the metrics of these names; empty where there are none.
         shown: the exemplary slices with their maps.
         curves: by network, plots/data/curves.
-        folds, breakdown: plots/data/scores.
+        folds, breakdown, reliability: plots/data/scores.
         confusion: by dimension and network the counts (rated, predicted).
-        descriptors: data/prototypes/descriptors.csv.
-        signals: by mode, parametrisation, head and label (dots between) the prototypes (restarts, samples).
+        fig5: by mode and parametrisation (a dot between) the prototypes of every label.
+        exemplars: the slices that come closest to them.
     """
 
     results: Results
@@ -146,9 +147,10 @@ class Findings:
     curves: dict[str, pd.DataFrame]
     folds: pd.DataFrame
     breakdown: pd.DataFrame
+    reliability: pd.DataFrame
     confusion: dict[str, dict[str, NDArray]]
-    descriptors: pd.DataFrame
-    signals: dict[str, NDArray]
+    fig5: dict[str, list[Prototype]]
+    exemplars: list[Exemplar]
 
     @classmethod
     def read(cls, metrics: Path, data: Path, plots: Path, heads: Sequence[str]) -> Findings:
@@ -163,10 +165,13 @@ class Findings:
         """
         results = Results.read(metrics)
         scores, confusion = plots / "scores", plots / "scores" / "confusion"
+        found = {
+            name: _json(metrics / f"{name}.json") for name in ("saliency", "claims", "prototypes", "interventions")
+        }
         return cls(
             results=results,
-            **{name: _json(metrics / f"{name}.json") for name in ("saliency", "claims", "prototypes", "interventions")},
-            shown=_shown(data, heads, _json(metrics / "saliency.json"), results.headline == "uar"),
+            **found,
+            shown=_shown(data, heads, found["saliency"], results.headline == "uar"),
             curves={
                 network: read_table(plots / "curves" / f"{network}.csv")
                 for network in next(iter(results.scores.values()))
@@ -174,6 +179,7 @@ class Findings:
             },
             folds=_table(scores / "folds.csv"),
             breakdown=_table(scores / "breakdown.csv"),
+            reliability=_table(scores / "reliability.csv"),
             confusion={
                 dimension: {
                     network: _counts(confusion / dimension / f"{network}.csv", values)
@@ -182,8 +188,8 @@ class Findings:
                 }
                 for dimension, networks in results.scores.items()
             },
-            descriptors=_table(data / "prototypes" / "descriptors.csv"),
-            signals=_arrays(data / "prototypes" / "signals.npz"),
+            fig5=prototypes(data / "prototypes", found["prototypes"].get("table", {})),
+            exemplars=exemplars(data),
         )
 
 
@@ -251,8 +257,6 @@ def _counts(path: Path, scores: Mapping[str, Any]) -> NDArray:
 
 
 def _arrays(path: Path) -> dict[str, NDArray]:
-    if not path.is_file():
-        return {}
     with np.load(path) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

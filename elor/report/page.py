@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elor.audio import SAMPLE_RATE
-from elor.report import analysis, html, sections, series
+from elor.report import analysis, erasure, failures, html, prototypes, sections, series
 from elor.report.columns import columns, full_colour, packed, pooled
 from elor.report.findings import METHODS, Findings, Shown
 from elor.report.results import TITLES, title
-from elor.report.spectra import FLOOR_DB, spectrogram, spectrum_of
+from elor.report.spectra import FLOOR_DB, spectrogram
 
 BIN = 4
 """Samples (0.25 ms) per column of the waveforms to zoom into."""
@@ -27,23 +27,23 @@ BIN = 4
 BLOCK = 2
 """Frames and frequencies that the page shows as one."""
 
-OUTLINE = 300
-"""Columns of a prototype's waveform."""
-
-BANDS = np.geomspace(62.5, 8_000.0, 64)
-"""Hz, at which the page draws spectra."""
-
 CONTENTS = {
     "summary": "At a glance",
     "results": "Results",
     "claims": "Claims",
     "maps": "Maps",
     "controls": "Controls",
+    "erasure": "Deletion",
     "prototypes": "Prototypes",
     "interventions": "Interventions",
     "corpus": "Corpus",
     "making": "Making",
 }
+
+NUMBERS = (
+    "Every measured number here stands in a file, too: in metrics/ as JSON, r of the slices shown in "
+    "plots/paper/fig4.json; training curves, confusions, calibration and scores by group in plots/data/ as CSV."
+)
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,14 @@ def report(found: Findings, making: Making) -> str:
         "claims": analysis.claims(found),
         "maps": analysis.maps(found.shown),
         "controls": analysis.controls(found),
-        "prototypes": analysis.prototypes(found),
+        "erasure": erasure.section(found),
+        "prototypes": prototypes.section(found),
         "interventions": analysis.interventions(found),
         "corpus": sections.corpus(found, licence(making)),
         "making": sections.making(making.settings, making.tuned, making.versions, making.cost),
     }
-    return html.fill("What does a speech emotion network hear?", parts, CONTENTS, footer(licence(making)), _data(found))
+    end = footer(licence(making), NUMBERS)
+    return html.fill("What does a speech emotion network hear?", parts, CONTENTS, end, _data(found))
 
 
 def licence(making: Making) -> str:
@@ -120,29 +122,32 @@ def _about(found: Findings, making: Making) -> list[str]:
     ]
 
 
-def footer(note: str) -> str:
+def footer(*lines: str) -> str:
     """What stands at the end of the page, as HTML."""
-    lines = [note, "Every number here stands in a file beside this page: JSON or CSV."]
-    return "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def _data(found: Findings) -> dict[str, Any]:
     """All numbers of the charts."""
     roles = [role for role in series.ROLES if found.saliency.get(role)]
-    keys = series.prototype_keys(found.signals)
+    keys = series.ways(found.prototypes)
     return maps_data(found.shown) | {
         "score": series.score_title(found.results),
         "titles": TITLES,
         "scores": series.scores(found.results),
         "confusion": found.confusion,
         "speakers": series.speakers(found),
+        "groups": failures.groups(found),
+        "reliability": failures.reliability(found),
         "curves": series.curves(found.curves),
         "controls": {
             role: {reading: series.controls(found.saliency, role, reading) for reading in series.READINGS}
             for role in roles
         },
-        "prototypes": {key: _prototypes(found, key) for key in keys},
-        "descriptors": {key: series.descriptors(found.descriptors, key) for key in keys},
+        "bands": series.bands(found.saliency),
+        "melTicks": {f"{tick:,}": float(series.mel(tick)) for tick in series.MEL_TICKS},
+        "prototypes": {key: prototypes.data(made) for key, made in found.fig5.items()},
+        "descriptors": {key: series.descriptors(found.prototypes, key) for key in keys},
         "descriptorNames": series.DESCRIPTOR_NAMES,
         "interventions": {net: series.doses(entry) for net, entry in found.interventions.get("networks", {}).items()},
     }
@@ -178,43 +183,3 @@ def _stft(shown: Shown) -> dict[str, Any]:
     mean = pooled(level, BLOCK, BLOCK) / pooled(np.ones_like(level), BLOCK, BLOCK)
     heads = {head: packed(np.clip(b, -full_colour(b), full_colour(b)).ravel()) for head, b in blocks.items()}
     return {"frames": frames, "bins": bins, "level": packed(1 - 2 * mean.ravel() / FLOOR_DB), "heads": heads}
-
-
-def _prototypes(found: Findings, key: str) -> list[dict[str, Any]]:
-    """The prototypes of one way of making: outline of the best restart, spectra of all."""
-    mode_and_how = found.prototypes.get("table", {}).get(key, {})
-    result = []
-    for name, restarts in found.signals.items():
-        if not name.startswith(f"{key}."):
-            continue
-        head, label = name.split(".")[2:]
-        spectra = [np.interp(BANDS, *spectrum_of(one)).round(1) for one in restarts]
-        result.append(
-            {
-                "head": head,
-                "label": label,
-                "seconds": restarts.shape[-1] / SAMPLE_RATE,
-                "wave": packed(columns(restarts[0], OUTLINE).ravel()),
-                "spectra": spectra,
-                "bands": BANDS.round(1),
-                "note": _prototype_note(mode_and_how.get(head, {}).get(label, {})),
-            }
-        )
-    return result
-
-
-def _prototype_note(entry: Mapping[str, Any]) -> str:
-    """Logit, where it lies among natural ones, and how many restarts converged."""
-    if not entry:
-        return ""
-    parts = [f"logit {_known(entry.get('logit'))}"]
-    if entry.get("percentile") is not None:
-        parts.append(f"percentile {entry['percentile']:g} of the natural slices' logits")
-    if entry.get("untrained_logit") is not None:
-        parts.append(f"in untrained networks {entry['untrained_logit']:.2f}")
-    parts.append(f"{entry['converged']} of {entry['restarts']} restarts converged")
-    return "; ".join(parts)
-
-
-def _known(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"

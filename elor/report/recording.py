@@ -15,6 +15,7 @@ from elor.report.page import footer, maps_data
 from elor.report.text import Block
 
 CONTENTS = {"maps": "Maps", "numbers": "In numbers"}
+NUMBERS = "Every number here stands in a JSON file beside this page, too."
 
 
 def recordings(found: Mapping[str, Any], folder: Path) -> str:
@@ -44,7 +45,7 @@ def page(shown: list[Shown], title: str, tables: list[Block]) -> str:
         "maps": analysis.maps(shown),
         "numbers": html.section("numbers", "In numbers", *map(html.block, tables)),
     }
-    return html.fill(title, parts, CONTENTS, footer(""), maps_data(shown))
+    return html.fill(title, parts, CONTENTS, footer(NUMBERS), maps_data(shown))
 
 
 def _shown(name: str, window: Mapping[str, Any], folder: Path) -> Shown:

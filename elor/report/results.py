@@ -1,22 +1,23 @@
-"""The results as blocks of text: the paper's Table 5 with intervals, and what one must know to trust it.
+"""The metrics of a run, and its tables: the paper's Table 5 with intervals, chance, comparisons.
 
 Wieser et al. 2020, Table 5: WAR and UAR per network and dimension, pooled over all test speakers. Beside it stand what
-guessing reaches and what people reach; below it chance, the declared comparisons, the test-selection gap, and what the
-search has seen of test speakers.
+guessing reaches and what people reach. `elor.report.blocks` puts the tables in their order, `elor.report.reading` says
+how to read them, `elor.report.details` has what is printed on demand.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elor.corpora.faults import plural
 from elor.errors import UserError
 from elor.files import plain
-from elor.report.text import Block, Notes, Row, Table, interval, number, p_value
+from elor.report.text import MISSING, Row, Table, interval, number, p_value
 
 if TYPE_CHECKING:  # the evaluation brings pandas and scipy, which reading metrics does not need
     from elor.evaluation.score import Evaluation
@@ -26,40 +27,28 @@ Scores = dict[str, Any]
 TITLES = {"elor": "ELoR", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR"}
 """The paper's names of its networks."""
 
-GUESSES = {"uniform": "guess: uniform", "prior": "guess: prior-matched", "majority": "guess: majority"}
+GUESSES = {
+    "uniform": "guess: uniform",
+    "prior": "guess: prior-matched",
+    "majority": "guess: majority",
+    "mean": "guess: training mean",
+}
+"""What hears nothing: the first three guess classes, the last one values."""
+
+ALL_PAIRS = "all pairs"
+"""The family of comparisons that were not declared beforehand."""
 
 SCORE_TITLES = {"uar": "UAR", "ccc": "CCC"}
 """The headlines of classes and of values."""
 
-Column = tuple[str, str, Callable[[float | None], str]]
+PEOPLE = "other evaluators"
+"""The row of the people, whose ratings are scored as predictions."""
 
-DETAILS: dict[str, tuple[Column, ...]] = {
-    "uar": (
-        ("F1", "macro_f1", number),
-        ("kappa", "kappa", number),
-        ("CCC", "ccc", number),
-        ("UAR utterances", "utterance_uar", number),
-        ("UAR folds", "uar_folds", number),
-        ("p", "permutation_p", p_value),
-        ("p utterances", "utterance_permutation_p", p_value),
-        ("gap", "selection_gap_uar", number),
-    ),
-    "ccc": (
-        ("r", "r", number),
-        ("CCC utterances", "utterance_ccc", number),
-        ("CCC folds", "ccc_folds", number),
-        ("p", "permutation_p", p_value),
-        ("p utterances", "utterance_permutation_p", p_value),
-        ("gap", "selection_gap_ccc", number),
-    ),
-}
-"""Columns of the second table, by headline: title, key in the metrics, how it is written."""
+Column = tuple[str, Callable[[Scores], str]]
+"""Its title, and what it holds of the scores of one network and dimension."""
 
-ORDERED = ("kappa", "ccc")
-"""Scores that mean nothing where classes have no order, as emotions have none."""
-
-MOST_DEVIATIONS = 3
-"""Deviations of the corpus that are spelt out."""
+ORDERED = ("kappa", "CCC")
+"""Columns that mean nothing where classes have no order, as emotions have none."""
 
 
 @dataclass(frozen=True)
@@ -119,24 +108,25 @@ class Results:
 
     @property
     def people(self) -> dict[str, Scores]:
-        """By dimension, the other evaluators' ratings scored as predictions of the labels; empty where they are not.
+        """By dimension, evaluators' ratings scored as predictions of the labels; empty where they are not.
 
-        They are comparable only where one evaluator's classes are the labels.
+        Where the labels are a mean over evaluators, each is compared with the mean of the others.
         """
-        if self.headline != "uar" or "cross_entropy" in self.any_scores:
+        means = self.headline != "uar" or "cross_entropy" in self.any_scores
+        if means and "reference" not in self.agreement:  # metrics from before people were compared with means
             return {}
         found = {name: self.agreement[name]["others"] for name in self.scores if name in self.agreement}
         return {name: others for name, others in found.items() if others["ratings"]}
 
+    @property
+    def reference(self) -> str:
+        """Whom evaluators are compared with."""
+        return self.agreement.get("reference", rater_name(self))
 
-def results(found: Results) -> list[Block]:
-    """All blocks: the headline, details, the spread of raters, the declared comparisons, notes; those that apply."""
-    blocks: list[Block] = [headline(found), details(found)]
-    if "cross_entropy" in found.any_scores:
-        blocks.append(spread(found))
-    if found.comparisons["comparisons"]:
-        blocks.append(comparisons(found))
-    return [*blocks, reading(found), setting(found)]
+    @property
+    def declared(self) -> bool:
+        """Whether the comparisons were declared before the run; `elor score` takes all pairs of its files."""
+        return self.comparisons.get("family") != ALL_PAIRS
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -162,45 +152,70 @@ def title(network: str) -> str:
 
 def headline(found: Results) -> Table:
     """The paper's Table 5, with guesses and people as further groups of rows."""
-    networks = list(next(iter(found.scores.values())))
-    columns = _class_cells if found.headline == "uar" else _value_cells
-    header = [f"{dimension} {name}" for dimension in found.scores for name in _headline_titles(found)]
-    groups = [
-        tuple((title(net), *_across(columns(found.scores[name][net]) for name in found.scores)) for net in networks)
-    ]
-    if "baseline_uniform_uar" in found.any_scores:
-        groups.append(tuple(_guess(found, guess, networks[0]) for guess in GUESSES))
-    if found.people:
-        groups.append((("other evaluators", *_across(_class_cells(others) for others in found.people.values())),))
     scores = found.any_scores
     caption = (
         f"Pooled over {plural(scores['count'], 'slice')} of {plural(scores['utterance_count'], 'utterance')} by "
         f"{plural(scores['speakers'], 'speaker')}; labels: {_labels(found)}"
     )
+    return table5(found, caption, found.people)
+
+
+def table5(found: Results, caption: str, people: Mapping[str, Scores], before: str = "") -> Table:
+    """A row per network, guess and kind of people, two columns per dimension.
+
+    Args:
+        found: the metrics.
+        caption: of the table.
+        people: by dimension the scores of a last row; empty for none.
+        before: what the keys begin with; `utterance_` for the scores by utterance.
+    """
+    networks = list(next(iter(found.scores.values())))
+    columns = partial(_class_cells if found.headline == "uar" else _value_cells, before=before)
+    header = [f"{dimension} {name}" for dimension in found.scores for name in _headline_titles(found)]
+    groups = [
+        tuple((title(net), *_across(columns(found.scores[name][net]) for name in found.scores)) for net in networks)
+    ]
+    guesses = [name for name in GUESSES if f"{before}baseline_{name}_{found.headline}" in found.any_scores]
+    if guesses:
+        groups.append(tuple(_guess(found, guess, networks[0], before) for guess in guesses))
+    if people:
+        groups.append(((PEOPLE, *_across(columns(people[name]) for name in found.scores)),))
     return Table(caption, ("network", *header), tuple(groups))
 
 
-def details(found: Results) -> Table:
-    """Further scores, chance, and the test-selection gap, a row per dimension and network."""
-    every = [scores for networks in found.scores.values() for scores in networks.values()]
-    omitted = ORDERED if "emotion" in found.scores else ()
-    columns = [
-        column
-        for column in DETAILS[found.headline]
-        if column[1] not in omitted and any(scores.get(column[1]) is not None for scores in every)
-    ]
-    rows = _rows(found, [(key, write) for _, key, write in columns])
-    return Table("Further scores, and chance", ("", "network", *(name for name, _, _ in columns)), rows, labels=2)
+def further(found: Results) -> Table | None:
+    """Further scores, chance, and the test-selection gap; people's beside them where they have any."""
+    columns = {
+        "uar": (
+            ("F1", value("macro_f1")),
+            ("kappa", value("kappa")),
+            ("CCC", value("ccc")),
+            ("UAR utterances", value("utterance_uar")),
+            ("UAR folds", value("uar_folds")),
+            ("p", value("permutation_p", p_value)),
+            ("p utterances", value("utterance_permutation_p", p_value)),
+            ("gap", value("selection_gap_uar")),
+        ),
+        "ccc": (
+            ("r", value("r")),
+            ("CCC utterances", value("utterance_ccc")),
+            ("CCC folds", value("ccc_folds")),
+            ("p", value("permutation_p", p_value)),
+            ("p utterances", value("utterance_permutation_p", p_value)),
+            ("gap", value("selection_gap_ccc")),
+        ),
+    }
+    return score_table(found, "Further scores, and chance", columns[found.headline], found.people)
 
 
-def spread(found: Results) -> Table:
+def spread(found: Results) -> Table | None:
     """How well the probabilities meet the shares of the raters, where these are the target."""
-    rows = _rows(found, [("cross_entropy", number), ("cross_entropy_floor", number)])
-    return Table("Spread of the raters, in nats", ("", "network", "cross-entropy", "raters' entropy"), rows, labels=2)
+    columns = (("cross-entropy", value("cross_entropy")), ("raters' entropy", value("cross_entropy_floor")))
+    return score_table(found, "Spread of the raters, in nats", columns)
 
 
 def comparisons(found: Results) -> Table:
-    """The comparisons declared beforehand, with p as it is and corrected by Holm."""
+    """The comparisons, with p as it is and corrected by Holm; says whether they were declared beforehand."""
     tests = found.comparisons["comparisons"]
     score = SCORE_TITLES[tests[0]["score"]]
     rows = tuple(
@@ -214,54 +229,56 @@ def comparisons(found: Results) -> Table:
         for test in tests
     )
     header = ("", "networks", f"{score} difference [{found.level}]", "p", "p Holm")
-    return Table("Declared comparisons", header, (rows,), labels=2)
+    caption = "Declared comparisons" if found.declared else "All pairs, Holm over them"
+    return Table(caption, header, (rows,), labels=2)
 
 
-def reading(found: Results) -> Notes:
-    """What the columns mean."""
-    score = SCORE_TITLES[found.headline]
-    items = [
-        f"Intervals: jackknife t over speakers, since the slices of a speaker are not independent. {score} utterances: "
-        f"predictions averaged over each utterance; {score} folds: mean over folds.",
-        f"p: how often labels permuted within speakers reach this {score}, by slice and by utterance.",
+def value(key: str, write: Callable[[float | None], str] = number) -> Callable[[Scores], str]:
+    """What a column of one score holds."""
+    return lambda scores: write(scores.get(key))
+
+
+def bounded(key: str, before: str) -> Callable[[Scores], str]:
+    """What a column of a score with its interval holds; the limits are `<before>low` and `<before>high`."""
+    return lambda scores: interval(scores.get(key), scores.get(f"{before}low"), scores.get(f"{before}high"))
+
+
+def score_table(
+    found: Results, caption: str, columns: Sequence[Column], people: Mapping[str, Scores] | None = None
+) -> Table | None:
+    """A group per dimension, a row per network; columns that hold nothing are left out, and None is left of none.
+
+    Args:
+        found: the metrics.
+        caption: of the table.
+        columns: see `Column`.
+        people: by dimension the scores of a last row, for people.
+    """
+    omitted = ORDERED if "emotion" in found.scores else ()
+    groups = [
+        [(dimension, title(network), scores) for network, scores in networks.items()]
+        + ([(dimension, "evaluators", people[dimension])] if people and dimension in people else [])
+        for dimension, networks in found.scores.items()
     ]
-    if f"selection_gap_{found.headline}" in found.any_scores:
-        items.append(f"gap: what {score} would have gained by picking the epoch on the test speaker.")
-    if tests := found.comparisons["comparisons"]:
-        how = "all" if all(test["exact"] for test in tests) else "random"
-        items.append(
-            f"p of a difference: {how} {plural(tests[0]['patterns'], 'sign flip')} over speakers, two-sided; p Holm: "
-            f"corrected for {plural(len(tests), 'comparison')}."
-        )
-    return Notes("How to read it", tuple(items + list(_ceiling(found))))
-
-
-def setting(found: Results) -> Notes:
-    """Corpus, protocol, and what the search has seen of test speakers."""
-    corpus, protocol = found.corpus, found.protocol
-    labelled = corpus["labels"]["utterances"]
-    items = [
-        f"Corpus: {plural(corpus['utterances'], 'utterance')}, {labelled:,} of them labelled by {_rater(found)}; "
-        f"{corpus['minutes']:.1f} min, {plural(corpus['speakers'], 'speaker')}, {plural(corpus['ratings'], 'rating')}."
+    every = [scores for group in groups for _, _, scores in group]
+    kept = [
+        (name, write)
+        for name, write in columns
+        if name not in omitted and any(write(scores) != MISSING for scores in every)
     ]
-    if deviations := corpus.get("deviations"):
-        more = len(deviations) - MOST_DEVIATIONS
-        rest = f"; and {more} more" if more > 0 else ""
-        items.append(f"Its deviations: {'; '.join(deviations[:MOST_DEVIATIONS])}{rest}.")
-    if "folds" in protocol:
-        items.append(
-            f"Protocol {protocol['protocol']}: {plural(protocol['folds'], 'fold')}. Summed over them, training and "
-            f"validation share {plural(protocol['shared_speakers'], 'speaker')} and "
-            f"{plural(protocol['split_utterances'], 'utterance')}, training and test no speaker but "
-            f"{plural(protocol['shared_sessions'], 'session')}."
-        )
-    else:
-        items.append("No folds: each speaker counts as one, and the guesses know the labels of all other speakers.")
-    seen: dict[str, list[str]] = {}
-    for network, sentence in protocol.get("search_has_seen", {}).items():
-        seen.setdefault(sentence, []).append(title(network))
-    items += [f"Search ({', '.join(networks)}): {sentence}" for sentence, networks in seen.items()]
-    return Notes("Corpus and protocol", tuple(items))
+    if not kept:
+        return None
+    rows = tuple(
+        tuple((dimension, name, *(write(scores) for _, write in kept)) for dimension, name, scores in group)
+        for group in groups
+    )
+    return Table(caption, ("", "network", *(name for name, _ in kept)), rows, labels=2)
+
+
+def rater_name(found: Results) -> str:
+    """The chosen rater in words."""
+    rater = found.corpus["labels"]["rater"]
+    return {"mean": "the mean of all evaluators", "gold": "the corpus' own rater"}.get(rater, rater)
 
 
 def _headline_titles(found: Results) -> Row:
@@ -270,33 +287,23 @@ def _headline_titles(found: Results) -> Row:
     return f"CCC [{found.level}]", "RMSE"
 
 
-def _class_cells(scores: Scores) -> Row:
-    return number(scores["war"]), interval(scores["uar"], scores["ci_low"], scores["ci_high"])
+def _class_cells(scores: Scores, before: str) -> Row:
+    return value(f"{before}war")(scores), bounded(f"{before}uar", f"{before}ci_")(scores)
 
 
-def _value_cells(scores: Scores) -> Row:
-    return interval(scores["ccc"], scores["ci_low"], scores["ci_high"]), number(scores["rmse"])
+def _value_cells(scores: Scores, before: str) -> Row:
+    return bounded(f"{before}ccc", f"{before}ci_")(scores), value(f"{before}rmse")(scores)
 
 
-def _guess(found: Results, guess: str, network: str) -> Row:
+def _guess(found: Results, guess: str, network: str, before: str) -> Row:
     """A guess's row; it is the same beside each network."""
+    keys = ("war", "uar") if found.headline == "uar" else ("ccc", "rmse")
     scores = (found.scores[name][network] for name in found.scores)
-    return (GUESSES[guess], *_across([number(s[f"baseline_{guess}_{key}"]) for key in ("war", "uar")] for s in scores))
+    return (GUESSES[guess], *_across([number(s[f"{before}baseline_{guess}_{key}"]) for key in keys] for s in scores))
 
 
 def _across(cells: Iterable[Sequence[str]]) -> Row:
     return tuple(cell for dimension in cells for cell in dimension)
-
-
-def _rows(found: Results, columns: Sequence[tuple[str, Callable[[float | None], str]]]) -> tuple[tuple[Row, ...], ...]:
-    """A group per dimension, a row per network, a cell per key."""
-    return tuple(
-        tuple(
-            (dimension, title(network), *(write(scores.get(key)) for key, write in columns))
-            for network, scores in networks.items()
-        )
-        for dimension, networks in found.scores.items()
-    )
 
 
 def _labels(found: Results) -> str:
@@ -308,27 +315,4 @@ def _labels(found: Results) -> str:
         return "mean of all evaluators"
     if "cross_entropy" in found.any_scores:
         return f"mean of all evaluators, rounded to {classes}"
-    return f"{_rater(found)}, {classes}"
-
-
-def _rater(found: Results) -> str:
-    rater = found.corpus["labels"]["rater"]
-    return {"mean": "the mean of all evaluators", "gold": "the corpus' own rater"}.get(rater, rater)
-
-
-def _ceiling(found: Results) -> Iterator[str]:
-    """How well people agree, as far as the corpus has several ratings of an utterance."""
-    for others in list(found.people.values())[:1]:  # raters count with both dimensions or with none
-        yield (
-            f"Other evaluators, the human ceiling: {plural(others['ratings'], 'rating')} of "
-            f"{plural(others['utterances'], 'utterance')} as predictions of {_rater(found)}'s."
-        )
-    alphas = {name: part["alpha"] for name, part in found.agreement.items() if isinstance(part, dict)}
-    known = [f"{name} {number(alpha)}" for name, alpha in sorted(alphas.items()) if alpha is not None]
-    if not known:
-        yield "No utterance has ratings of several evaluators that differ: there is no human ceiling."
-        return
-    yield (
-        f"Evaluators among themselves: Krippendorff's ordinal alpha {', '.join(known)}; all agree on both in "
-        f"{100 * found.agreement['exact']:.0f} % of {plural(found.agreement['exact_utterances'], 'utterance')}."
-    )
+    return f"{rater_name(found)}, {classes}"

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elor.corpora.faults import plural
-from elor.report import html, series
+from elor.report import details, failures, html, series
 from elor.report.analysis import badge
+from elor.report.blocks import results as result_blocks
 from elor.report.findings import Findings
-from elor.report.results import results as result_blocks
 from elor.report.results import title
-from elor.report.text import Notes, Table, number
+from elor.report.text import Table, number
 
 
 def summary(found: Findings, about: Sequence[str]) -> str:
@@ -35,7 +35,7 @@ def summary(found: Findings, about: Sequence[str]) -> str:
 
 
 def results(found: Findings) -> str:
-    """Scores beside guesses and people, comparisons, confusions, speakers, training."""
+    """Scores beside guesses and people, comparisons, confusions, where networks fail, calibration, training."""
     score, scores = series.score_title(found.results), found.results.any_scores
     headline, *rest = result_blocks(found.results)
     caption = (
@@ -52,11 +52,20 @@ def results(found: Findings) -> str:
         "Results",
         html.block(headline),
         f'<div class="wide">{charts}</div>',
-        "".join(html.block(one) for one in rest if isinstance(one, Table)),
-        "".join(html.block(one) for one in rest if isinstance(one, Notes)),
+        "".join(map(html.block, rest)),
+        _details(found),
         _confusions(found),
         _speakers(found, score),
+        failures.by_group(found, score),
+        failures.calibration(found),
         _curves(found),
+    )
+
+
+def _details(found: Findings) -> str:
+    tables = details.tables(found.results)
+    return (
+        html.folded("Other intervals, WAR, calibration, each rater", "".join(map(html.table, tables))) if tables else ""
     )
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from elor.report.findings import METHODS, READING, Findings
 from elor.report.results import GUESSES, SCORE_TITLES, Results, title
+
+MEL_TICKS = (100, 500, 1_000, 2_000, 4_000)
+"""Hz that a mel axis is marked at."""
 
 Mark = dict[str, Any]
 """One point: `value`, `low`, `high` (None where there is no interval), and what else its chart needs."""
@@ -16,6 +21,7 @@ Mark = dict[str, Any]
 READINGS = {
     "signed": "r(S, x), the slice's own samples",
     "padded": "r(S, x), padding included (the paper's)",
+    "padded magnitude": "r(|S|, |x|), padding included",
     "magnitude": "r(|S|, |x|)",
     "envelope": "r of 25-ms levels",
     "level": "Spearman's r of 25-ms levels",
@@ -120,6 +126,40 @@ def controls(saliency: Mapping[str, Any], role: str, reading: str) -> list[dict[
     return rows
 
 
+def bands(saliency: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """By head a point per mel band: its middle (`mel`, and `hertz`), its share in the fall of the logit without bands
+    (`value`, with `low` and `high`), and that in untrained networks (`untrained`)."""
+    found = {}
+    for head, entry in saliency.get("bands", {}).items():
+        edges = mel(entry["edges_hz"])
+        middles = (edges[:-1] + edges[1:]) / 2
+        names = {"value": "trained", "low": "low", "high": "high", "untrained": "untrained"}
+        found[head] = [
+            {"mel": float(middle), "hertz": float(hertz(middle))}
+            | {name: entry[key][band] for name, key in names.items()}
+            for band, middle in enumerate(middles)
+        ]
+    return found
+
+
+def mel(frequencies: ArrayLike) -> NDArray:
+    """Hz on the mel scale."""
+    return 2595 * np.log10(1 + np.asarray(frequencies, dtype=float) / 700)
+
+
+def hertz(mels: ArrayLike) -> NDArray:
+    """The inverse of `mel`."""
+    return 700 * (10 ** (np.asarray(mels, dtype=float) / 2595) - 1)
+
+
+def sampled(saliency: Mapping[str, Any]) -> int:
+    """Slices that deletion, insertion and band occlusion were measured on; 0 if that is not said."""
+    entries = (
+        entry for orders in saliency.get("erasure", {}).values() for by in orders.values() for entry in by.values()
+    )
+    return max((entry["slices"] for entry in entries), default=0)
+
+
 def _what(pair: str) -> str:
     """What is correlated, in words; a pair without two sides is the two heads at the flattened layer."""
     one, _, other = pair.partition("~")
@@ -150,38 +190,40 @@ def doses(network: Mapping[str, Any]) -> list[dict[str, Any]]:
     return panels
 
 
-def descriptors(table: pd.DataFrame, key: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """By descriptor and head the labels of the prototypes of one `mode.parametrisation`: fold points and their median.
+def descriptors(found: Mapping[str, Any], key: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """By descriptor and head the labels of the prototypes of one `mode.parametrisation`: fold points and their mean.
 
     A point is a fold's network: the median over its converged restarts. Untrained networks are left out.
 
+    Args:
+        found: metrics/prototypes.json.
+        key: which prototypes.
+
     Returns:
-        {descriptor: {head: [{label, median, folds: [value]}]}}, every label of a head; the median is None and there
-        are no folds where nothing converged or the descriptor is undefined. Descriptors without a value are left out.
+        {descriptor: {head: [{label, value, low, high, folds: [value]}]}}, every label of a head; `value` is the mean
+        of the folds with its t-interval, None where nothing converged or the descriptor is undefined. Descriptors
+        without a value are left out.
     """
-    if table.empty:
-        return {}
-    mode, parametrisation = key.split(".")
-    some = table[(table["mode"] == mode) & (table["parametrisation"] == parametrisation)]
-    some = some[~some["network"].astype(str).str.startswith("untrained")]
-    result: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for name in (name for name in DESCRIPTOR_NAMES if name in some and some[name].notna().any()):
-        for head, part in some.groupby("head", sort=True):
-            converged = part[part["converged"].astype(int) == 1]
-            medians = converged.groupby(["label", "network"])[name].median().dropna().reset_index()
-            rows = []
-            for label in dict.fromkeys(part["label"]):
-                values = medians.loc[medians["label"] == label, name]
-                folds = [_number(value) for value in values]
-                rows.append({"label": _plain(label), "median": _number(values.median()), "folds": folds})
-            result.setdefault(name, {})[str(head)] = rows
+    heads = found.get("table", {}).get(key, {})
+    result = {}
+    for name in DESCRIPTOR_NAMES:
+        rows = {
+            head: [_described(label, entry["descriptors"][name]) for label, entry in labels.items()]
+            for head, labels in heads.items()
+        }
+        if any(row["folds"] for some in rows.values() for row in some):
+            result[name] = rows
     return result
 
 
-def prototype_keys(signals: Mapping[str, Any]) -> list[str]:
-    """Each `mode.parametrisation` that there is, the paper's own first."""
-    keys = {".".join(name.split(".")[:2]) for name in signals}
-    return sorted(keys, key=lambda key: (key != "paper.time", key))
+def _described(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {"value": entry["mean"], "low": entry["ci_low"], "high": entry["ci_high"], "folds": entry["points"]}
+    return {"label": label} | kept
+
+
+def ways(prototypes: Mapping[str, Any]) -> list[str]:
+    """Each `mode.parametrisation` that metrics/prototypes.json has, the paper's own first."""
+    return sorted(prototypes.get("table", {}), key=lambda key: (key != "paper.time", key))
 
 
 def way(key: str) -> str:
@@ -215,9 +257,3 @@ def _dose(text: str, place: int) -> float:
 
 def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(f"{value:.6g}")
-
-
-def _plain(label: Any) -> int | str:
-    return (
-        int(label) if isinstance(label, (int, float)) or str(label).isdigit() or hasattr(label, "item") else str(label)
-    )

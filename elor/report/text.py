@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 WIDTH = 100
-"""Columns of a terminal that notes are wrapped to."""
+"""Columns of a terminal that notes are wrapped to where it has as many."""
 
 MISSING = "-"
 """Stands for a number that is not defined."""
+
+NO_SPREAD = "no spread"
+"""Stands for the limits of an interval without width, which would look like certainty."""
 
 Row = tuple[str, ...]
 
@@ -53,19 +56,20 @@ class Notes:
 Block = Table | Notes
 
 
-def render(blocks: Sequence[Block], how: Format, emphasis: Callable[[str], str] = str) -> str:
+def render(blocks: Sequence[Block], how: Format, emphasis: Callable[[str], str] = str, width: int = WIDTH) -> str:
     """Write blocks down, with an empty line between two.
 
     Args:
         blocks: tables and notes in their order.
         how: the format. LaTeX needs the package booktabs.
         emphasis: what makes a caption stand out on a terminal.
+        width: columns that a terminal's captions and notes are wrapped to.
     """
     if how is Format.markdown:
         return "\n\n".join(_markdown(block) for block in blocks)
     if how is Format.latex:
         return "\n\n".join(_latex(block) for block in blocks)
-    return "\n\n".join(_terminal(block, emphasis) for block in blocks)
+    return "\n\n".join(_terminal(block, emphasis, width) for block in blocks)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -74,9 +78,14 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:
-    """A score with its interval: `0.301 [0.262, 0.340]`, the score alone where the interval is not defined."""
+    """A score with its interval: `0.301 [0.262, 0.340]`, or `0.500 [no spread]`: then it does not measure certainty.
+
+    The score alone where the interval is not defined.
+    """
     if value is None or low is None or high is None:
         return number(value)
+    if low == high:
+        return f"{number(value)} [{NO_SPREAD}]"
     return f"{number(value)} [{number(low)}, {number(high)}]"
 
 
@@ -85,10 +94,10 @@ def p_value(value: float | None) -> str:
     return "<0.001" if value is not None and value < 0.001 else number(value)
 
 
-def _terminal(block: Block, emphasis: Callable[[str], str]) -> str:
-    caption = "\n".join(map(emphasis, textwrap.wrap(block.caption, WIDTH)))
+def _terminal(block: Block, emphasis: Callable[[str], str], width: int) -> str:
+    caption = "\n".join(map(emphasis, textwrap.wrap(block.caption, width)))
     if isinstance(block, Notes):
-        return "\n".join([caption, *(textwrap.fill(item, WIDTH, subsequent_indent="  ") for item in block.items)])
+        return "\n".join([caption, *(textwrap.fill(item, width, subsequent_indent="  ") for item in block.items)])
     rows = [block.header, *(row for group in block.groups for row in group)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))

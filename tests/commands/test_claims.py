@@ -72,7 +72,9 @@ def test_a_shuffled_run_says_so_of_itself(elor, repository: Path) -> None:
     assert "labels shuffled within speakers" in elor("claims").output
 
 
-@pytest.mark.parametrize(("how", "mark"), [("markdown", "| claim | verdict |"), ("latex", r"\begin{tabular}{llrrrrr}")])
+@pytest.mark.parametrize(
+    ("how", "mark"), [("markdown", "| claim | verdict |"), ("latex", r"\begin{tabular}{llrrrrrr}")]
+)
 def test_formats(how: str, mark: str, elor, repository: Path) -> None:
     assert mark in elor("claims", "--format", how).output
 

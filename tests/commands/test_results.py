@@ -90,11 +90,81 @@ def test_every_target_fits_a_terminal(target: str, workspace_of: Callable[[str],
     assert "\x1b" not in text
     for key, value in json.loads((folder / "uar.json").read_text()).items():
         assert f"{value:.3f} [" in text, key
-    assert ("other evaluators" in text) == (target == "classes")
+    assert ("other evaluators" in text) == (target != "emotion")
     assert ("guess: majority" in text) == (target != "regression")
     assert ("raters' entropy" in text) == (target == "distribution")
+    assert ("guess: training mean" in text) == (target == "regression")
     assert ("RMSE" in text) == (target == "regression")
     assert ("kappa" in text) == (target in ("classes", "distribution"))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_details_of_every_target(target: str, workspace_of: Callable[[str], Path], elor: Elor) -> None:
+    folder = workspace_of(target) / "metrics"
+    text = elor("results", "--detail", "--metrics", folder).stdout
+    assert max(map(len, text.splitlines())) <= 100
+    for dimension in {key.split(".")[0] for key in json.loads((folder / "uar.json").read_text())}:
+        scores = json.loads((folder / dimension / "elor.json").read_text())
+        for key in ("ci", "bootstrap_t", "bootstrap", "utterance_bootstrap_t"):
+            assert f"[{scores[f'{key}_low']:.3f}, {scores[f'{key}_high']:.3f}]" in text, key
+        if target != "regression":
+            assert f"{scores['war']:.3f} [{scores['war_ci_low']:.3f}, {scores['war_ci_high']:.3f}]" in text
+            assert cells(text.split("Calibration")[1], f"{dimension}  ELoR ")[2] == f"{scores['ece']:.3f}"
+    agreement = json.loads((folder / "agreement.json").read_text())
+    for dimension in () if target == "emotion" else ("arousal", "valence"):
+        raters = text.split("Raters as predictors of")[1]
+        for one in agreement[dimension]["raters"]:
+            assert re.search(rf"^{dimension}  {one['rater']} .*{one['kappa']:.3f}$", raters, re.MULTILINE), one
+        assert f"{agreement[dimension]['alpha']:.3f}" in raters
+
+
+def test_people_stand_beside_the_networks_also_by_kappa(workspace: Path, elor: Elor) -> None:
+    text = elor("results", "--metrics", workspace / "metrics").stdout
+    agreement = json.loads((workspace / "metrics/agreement.json").read_text())
+    for dimension in ("arousal", "valence"):
+        row = cells(text, f"{dimension}  evaluators")
+        assert row[3] == f"{agreement[dimension]['others']['kappa']:.3f}"
+
+
+def test_what_a_mean_over_folds_does_is_said(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    folder = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
+    scores = json.loads((folder / "arousal/elor.json").read_text())
+    change = {"folds_lacking_a_class": 3, "fewest_of_a_class": 7, "fewest_speakers_of_a_class": 2}
+    write_json(folder / "arousal/elor.json", scores | change | {"caution": "It is narrow."})
+    flat = " ".join(elor("results", "--metrics", folder).stdout.split())
+    assert "mean over 4 folds, each over the classes that it has; folds that lack a class: arousal 3" in flat
+    assert "There it is not comparable with the pooled UAR." in flat
+    assert "fewest speakers: arousal 7 and 2 of 4, valence" in flat
+    assert "arousal ELoR: It is narrow." in flat
+
+
+def test_interval_and_test_that_disagree_are_named(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    folder = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
+    found = json.loads((folder / "comparisons.json").read_text())
+    limits = ((-0.1, 0.3, 0.01), (0.1, 0.3, 0.2), (0.1, 0.3, 0.01), (-0.1, 0.3, 0.2))
+    for test, (low, high, p) in zip(found["comparisons"], limits, strict=True):
+        test |= {"ci_low": low, "ci_high": high, "p": p}
+    write_json(folder / "comparisons.json", found)
+    text = elor("results", "--metrics", folder).stdout
+    lines = text.split("Interval and test disagree\n")[1].splitlines()
+    assert lines[0].endswith("the interval holds 0, but p is 0.010.")
+    assert lines[1].endswith("the interval excludes 0, but p is 0.200.")
+    assert lines[2].startswith("The interval is about the size")
+
+
+def test_an_interval_without_width_is_no_certainty(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    folder = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
+    scores = json.loads((folder / "valence/elor.json").read_text())
+    write_json(folder / "valence/elor.json", scores | {"uar": 0.5, "ci_low": 0.5, "ci_high": 0.5})
+    text = elor("results", "--metrics", folder).stdout
+    assert "0.500 [no spread]" in text
+    assert "[0.500, 0.500]" not in text
+
+
+def test_the_gap_of_values_is_that_of_the_mean_over_folds(workspace_of: Callable[[str], Path], elor: Elor) -> None:
+    text = elor("results", "--metrics", workspace_of("regression") / "metrics").stdout
+    flat = " ".join(text.split())
+    assert "gap: what the mean over folds of CCC (the column CCC folds, not the pooled CCC of the first table)" in flat
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -1,6 +1,7 @@
 """`elor score`: the pipeline's own numbers, for anybody's file and any corpus."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,7 +59,10 @@ def test_printed_as_the_results_are(workspace: Path, elor: Elor) -> None:
     rows = [line.split() for line in printed.splitlines() if line.startswith(first)]
     assert len(rows) == 8
     assert all(row in [line.split() for line in scored.splitlines()] for row in rows)
-    assert "corrected for 12 comparisons" in " ".join(scored.split())  # six pairs, two dimensions
+    flat = " ".join(scored.split())  # six pairs, two dimensions
+    assert "corrected for 12 comparisons, all pairs of the files and none of them declared beforehand" in flat
+    assert "All pairs, Holm over them" in scored
+    assert "Declared" not in scored
 
 
 @pytest.fixture
@@ -109,6 +113,7 @@ def test_a_manifest_with_its_own_scale(manifest: Path, tmp_path: Path, elor: Elo
     assert "other evaluators" not in result.stdout
     assert "there is no human ceiling" in " ".join(result.stdout.split())
     assert "Declared comparisons" not in result.stdout
+    assert "All pairs" not in result.stdout  # of one file there are none
 
 
 def test_an_iemocap_release(tmp_path: Path, elor: Elor) -> None:
@@ -138,7 +143,8 @@ def test_faulty_files_are_refused_with_their_rows(manifest: Path, tmp_path: Path
         "1 rows are with a `valence` that is no class; give an integer 0..2: 01_1_0.": good.assign(
             valence=good["valence"].where(good["slice"] != "01_1_0", 7)
         ),
-        "lack the columns arousal": good.drop(columns="arousal"),
+        "it has nothing on arousal; add it, or score valence alone by --head valence.": good.drop(columns="arousal"),
+        "12 slices are missing; predict them too: 01_0_0, 01_1_0, 01_2_0, 01_3_0, 01_3_1, 02_0_0, ": good.iloc[12:],
         "neither a column `slice` nor `utterance`": good.drop(columns="slice"),
     }
     where = ("--corpus", manifest, "--high", 7, "--classes", 3, "--json", tmp_path / "out.json")
@@ -149,6 +155,57 @@ def test_faulty_files_are_refused_with_their_rows(manifest: Path, tmp_path: Path
         assert result.stderr.splitlines()[-1].startswith(f"elor score: {tmp_path / 'bad.csv'}: ")
         assert sentence in result.stderr
         assert not (tmp_path / "out.json").exists()
+
+
+def test_one_head_alone_is_scored_if_asked_for_and_said(manifest: Path, tmp_path: Path, elor: Elor) -> None:
+    both = predicted(manifest, "utterance")
+    both.to_csv(tmp_path / "both.csv", index=False)
+    both.drop(columns="valence").to_csv(tmp_path / "one.csv", index=False)
+    where = ("--corpus", manifest, "--high", 7, "--classes", 3, "--json", tmp_path / "out.json")
+    elor("score", tmp_path / "both.csv", *where)
+    expected = json.loads((tmp_path / "out.json").read_text())["scores"]["arousal"]["both"]
+    result = elor("score", tmp_path / "one.csv", tmp_path / "both.csv", *where, "--head", "arousal")
+    assert result.exit_code == 0, result.stderr
+    assert "Scored: arousal only, as --head asks; not scored: valence." in " ".join(result.stdout.split())
+    assert "valence WAR" not in result.stdout
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert list(found["scores"]) == ["arousal"]
+    assert found["scores"]["arousal"]["both"] == expected
+    assert {test["dimension"] for test in found["comparisons"]["comparisons"]} == {"arousal"}
+    wrong = elor("score", tmp_path / "one.csv", *where, "--head", "emotion")
+    assert "Target classes has no head emotion; choose arousal or valence." in wrong.stderr
+
+
+def test_emotions_need_no_ratings(manifest: Path, tmp_path: Path, elor: Elor) -> None:
+    table = pd.read_csv(manifest, dtype={"speaker": str})
+    table = table.drop(columns=["valence", "arousal"]).assign(emotion=["angry", "happy", "sad", "neutral"] * 3)
+    table.to_csv(manifest.with_name("emotions.csv"), index=False)
+    mine = pd.DataFrame({"utterance": table["file"].str.removesuffix(".wav"), "emotion": [0, 1, 2, 2] * 3})
+    mine.to_csv(tmp_path / "mine.csv", index=False)
+    where = ("--corpus", manifest.with_name("emotions.csv"), "--json", tmp_path / "out.json")
+    result = elor("score", tmp_path / "mine.csv", *where, "--target", "emotion")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads((tmp_path / "out.json").read_text())["scores"]["emotion"]["mine"]["utterance_uar"] == 0.75
+    assert "12 of them with one of the four emotions" in " ".join(result.stdout.split())
+    for target in ("classes", "regression", "distribution"):
+        refused = elor("score", tmp_path / "mine.csv", *where, "--target", target)
+        assert refused.exit_code == 1
+        assert "no evaluator's rating of valence and arousal; there is nothing to learn but emotion" in refused.stderr
+
+
+@pytest.mark.parametrize(("speakers", "said"), [(1, "there is only one speaker"), (2, "there are only two speakers")])
+def test_too_few_speakers_are_said_plainly(
+    manifest: Path, tmp_path: Path, elor: Elor, speakers: int, said: str
+) -> None:
+    table = pd.read_csv(manifest, dtype={"speaker": str})
+    kept = table["speaker"].isin(["01", "02"][:speakers])
+    table[kept].to_csv(manifest, index=False)
+    mine = predicted(manifest, "utterance")
+    mine.to_csv(tmp_path / "mine.csv", index=False)
+    result = elor("score", tmp_path / "mine.csv", "--corpus", manifest, "--high", 7, "--classes", 3, "--detail")
+    assert result.exit_code == 0, result.stderr
+    assert f"No interval respects speakers here: {said}" in result.stdout
+    assert not re.search(r"\d \[\d", result.stdout)
 
 
 def test_files_that_are_no_predictions(workspace: Path, tmp_path: Path, elor: Elor) -> None:

@@ -106,6 +106,7 @@ def test_charts_follow_their_controls(opened: Browser) -> None:
     pairs = (
         ("pick-role", "exemplary", "controls"),
         ("pick-reading", "level", "controls"),
+        ("pick-factor", "length", "groups"),
         ("pick-curves", "ftr", "curves"),
         ("pick-prototypes", "level.fourier", "prototypes"),
         ("pick-prototypes", "paper.time", "descriptors"),
@@ -145,7 +146,7 @@ def test_every_player_decodes_and_is_as_loud_as_the_others(opened: Browser) -> N
           return found;
         })()"""
     )
-    assert len(heard) == 26
+    assert len(heard) == 36
     for state, error, duration, seconds, peak in heard:
         assert state >= 1
         assert error is None

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from elor.explain import correlation
 from elor.explain.prototypes.descriptors import UNITS
 from elor.report.album import album, write_figures
 from elor.report.figures import spectrogram_map, waveform_map
 from elor.report.findings import METHODS, Findings
-from elor.report.series import DESCRIPTOR_NAMES, descriptors
-from elor.report.spectra import FLOOR_DB, spectrogram, spectrum_of
+from elor.report.series import DESCRIPTOR_NAMES, READINGS, bands, descriptors, hertz, mel
+from elor.report.spectra import FLOOR_DB, spectrogram
 from elor.report.style import save
 from tests.report.conftest import invented
 
@@ -67,7 +69,7 @@ def test_every_figure_is_drawn_named_and_captioned(found: Findings, tmp_path: Pa
     names = {path.stem for path in (tmp_path / "figures").glob("*.png")}
     assert names == set(captions)
     kinds = {name.split("-")[0] for name in names}
-    expected = {"results", "confusion", "speakers", "curves", "controls", "fig4", "fig5"}
+    expected = {"results", "confusion", "speakers", "curves", "controls", "bands", "fig4", "fig5"}
     assert kinds == expected | {"spectrogram", "descriptors", "interventions"}
     assert sum(name.startswith("fig4") for name in names) == 2 * len(METHODS)
     for name, texts in captions.items():
@@ -76,6 +78,10 @@ def test_every_figure_is_drawn_named_and_captioned(found: Findings, tmp_path: Pa
     vectors = {path.stem for path in (tmp_path / "paper").glob("*.svg")}
     assert vectors == {name for name in names if not name.startswith("spectrogram")}
     assert "<text" in (tmp_path / "paper" / "results.svg").read_text()  # editable
+    numbers = json.loads((tmp_path / "paper" / "fig4.json").read_text())[found.shown[0].name]["arousal"]["guided"]
+    shown = found.shown[0].correlations["guided"]["arousal"]
+    assert numbers["r"] == pytest.approx(shown.r, abs=1e-4)
+    assert numbers["controls"]["untrained"] == pytest.approx(shown.controls["untrained"], abs=1e-4)
 
 
 def test_every_axis_says_what_it_shows(found: Findings) -> None:
@@ -104,18 +110,47 @@ def test_other_targets_and_runs_without_the_analysis_have_figures_too(tmp_path: 
 
 
 def test_a_label_without_a_value_keeps_its_place(found: Findings) -> None:
-    rows = descriptors(found.descriptors, "paper.time")["pause_mean_s"]["arousal"]
-    assert [row["label"] for row in rows] == [0, 1, 2, 3, 4]
-    assert rows[0] == {"label": 0, "median": None, "folds": []}
-    table = found.descriptors
-    mine = table[(table["mode"] == "paper") & (table["head"] == "arousal") & (table["label"] == 3)]
-    trained = mine[mine["network"] != "untrained 0"].groupby("network")["pause_mean_s"].median()
-    assert rows[3]["folds"] == pytest.approx(trained.tolist())
-    assert rows[3]["median"] == pytest.approx(trained.median())
+    rows = descriptors(found.prototypes, "paper.time")["pause_mean_s"]["arousal"]
+    assert [row["label"] for row in rows] == list("01234")
+    assert rows[0] == {"label": "0", "value": None, "low": None, "high": None, "folds": []}
+    entry = found.prototypes["table"]["paper.time"]["arousal"]["3"]["descriptors"]["pause_mean_s"]
+    assert rows[3]["folds"] == entry["points"]
+    assert [rows[3][key] for key in ("value", "low", "high")] == [entry[key] for key in ("mean", "ci_low", "ci_high")]
+
+
+def test_a_descriptor_that_no_label_has_gets_no_panel(found: Findings) -> None:
+    nothing = deepcopy(found.prototypes)
+    for labels in nothing["table"]["paper.time"].values():
+        for entry in labels.values():
+            entry["descriptors"]["hnr_db"]["points"] = []
+    assert "hnr_db" not in descriptors(nothing, "paper.time")
+    assert "hnr_db" in descriptors(nothing, "level.fourier")
+
+
+def test_fig_5_shows_all_restarts_and_which_have_not_converged(found: Findings) -> None:
+    figure = dict(album(found))["fig5-paper-time"]()
+    caption = figure.texts[-1].get_text().replace("\n", " ")
+    assert "n = 3 restarts per label, 28 of 30 in all have converged" in caption
+    waves, spectra = figure.axes[::2], figure.axes[1::2]
+    assert waves[0].get_title(loc="left") == "arousal 0 (has not converged)"
+    assert waves[1].get_title(loc="left") == "arousal 1"
+    assert [line.get_linestyle() for line in spectra[0].lines] == ["-", "-", "--"]  # the best one comes last
+    assert {line.get_linestyle() for line in spectra[1].lines} == {"-"}
+    assert spectra[1].lines[-1].get_ydata() == pytest.approx(found.fig5["paper.time"][1].spectra[0])
+
+
+def test_mel_bands_lie_at_their_middles(found: Findings) -> None:
+    points = bands(found.saliency)["arousal"]
+    edges = found.saliency["bands"]["arousal"]["edges_hz"]
+    assert len(points) == 26
+    assert all(low < point["hertz"] < high for point, low, high in zip(points, edges[:-1], edges[1:], strict=True))
+    assert hertz(mel([0, 440, 8_000])) == pytest.approx([0, 440, 8_000])
+    assert bands({}) == {}
 
 
 def test_descriptors_are_those_that_are_measured() -> None:
     assert list(DESCRIPTOR_NAMES) == list(UNITS)
+    assert set(READINGS) == set(correlation.READINGS)
 
 
 def test_a_spectrogram_puts_a_tone_at_its_frequency() -> None:
@@ -125,8 +160,6 @@ def test_a_spectrogram_puts_a_tone_at_its_frequency() -> None:
     assert (levels[10:-10].argmax(axis=1) * 40 == 1_000).all()
     assert levels.max() == 0.0
     assert levels.min() == FLOOR_DB
-    hz, level = spectrum_of(tone)
-    assert hz[level.argmax()] == pytest.approx(1_000, abs=8)
     assert (spectrogram(np.zeros(1_600)) == FLOOR_DB).all()
 
 

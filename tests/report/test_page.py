@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def test_a_verdict_has_a_style(verdict: str, kind: str) -> None:
     assert style(verdict) == kind
 
 
-def test_players_hold_original_weighted_and_prototypes(text: str) -> None:
+def test_players_hold_original_weighted_prototypes_and_the_closest_slices(text: str, found: Findings) -> None:
     slices = re.findall(r'<figure data-slice="(\d)"><figcaption>([^<]*)<', text)
     assert [place for place, _ in slices] == list("000111")
     assert [caption.split(": ")[1].split(",")[0] for _, caption in slices[:3]] == [
@@ -149,7 +150,66 @@ def test_players_hold_original_weighted_and_prototypes(text: str) -> None:
     ]
     prototypes = re.findall(r'data-prototype="([\w.]+)"', text)
     assert prototypes == ["paper.time"] * 10 + ["level.fourier"] * 10
+    closest = {(one.head, one.label): one.name for one in found.exemplars if one.rank == 1}
+    assert len(closest) == 10
+    for (head, label), name in closest.items():
+        assert f"<figcaption>{head} {label}: {name}</figcaption><audio" in text
     assert len(text) < 9e6
+
+
+def part(text: str, name: str) -> str:
+    """One section, without its tags."""
+    found = re.search(rf'<section id="{name}"(.*?)</section>', text, re.S)
+    return unescape(re.sub(r"<[^>]+>", " ", found[1]))
+
+
+def test_a_claim_has_its_unit_and_its_control_may_be_a_range(text: str) -> None:
+    rows = re.findall(r'<tr role="row" data-verdict="\w+" id="claim-\d"(.*?)</tr>', text, re.S)
+    assert "-0.12 to 0.38 (untrained networks)" in rows[0]
+    assert " to " not in re.search('data-name="Control">([^<]*)', rows[1])[1]
+    assert all("labels per dB" in row for row in rows)
+
+
+def test_deletion_and_insertion_stand_beside_other_orders_and_networks(text: str, found: Findings) -> None:
+    shown, saliency = part(text, "erasure"), found.saliency
+    for head, orders in saliency["erasure"].items():
+        entry = orders["guided"]["noise insertion"]
+        beside = entry["over loudest"]
+        assert f"{beside['difference']:.3f} [{beside['low']:.3f}, {beside['high']:.3f}]" in shown
+        assert f"{orders['loudest']['deletion']['untrained wins']:.3f}" in shown
+        assert f'data-chart="bands" data-head="{head}"' in text
+        assert embedded(text)["bands"][head][3]["untrained"] == saliency["bands"][head]["untrained"][3]
+    assert f"{saliency['overlap']['trained']['over untrained']['difference']:.3f}" in shown
+
+
+def test_runs_without_bands_overlap_or_untrained_orders_have_a_page(found: Findings, making: Making) -> None:
+    kept = {key: value for key, value in found.saliency.items() if key not in ("bands", "overlap", "exploratory")}
+    kept["erasure"] = {
+        head: {order: {"deletion": {"mean": 0.5, "slices": 6}} for order in ("guided", "loudest")}
+        for head in kept["erasure"]
+    }
+    text = report(replace(found, saliency=kept), making)
+    assert "guided backpropagation" in part(text, "erasure")
+    assert "What each mel band carries" not in text
+    nothing = {key: kept[key] for key in ("own", "exemplary")}
+    assert "Nothing was taken away" in part(report(replace(found, saliency=nothing), making), "erasure")
+
+
+def test_what_was_not_declared_beforehand_is_called_exploratory(text: str) -> None:
+    assert "Every p here is exploratory." in part(text, "controls")
+    assert "Other trends are exploratory." in part(text, "prototypes")
+
+
+def test_prototypes_stand_beside_natural_exemplars_and_untrained_networks(text: str, found: Findings) -> None:
+    shown = part(text, "prototypes")
+    for one in found.exemplars:
+        assert one.name in shown
+        assert f"{one.logit:.3f}" in shown
+    entry = found.prototypes["table"]["paper.time"]["valence"]["0"]
+    notes = {(one["head"], one["label"]): one["note"] for one in embedded(text)["prototypes"]["paper.time"]}
+    note = notes["valence", "0"]
+    assert f"{entry['untrained_logit']:.2f} (percentile {entry['untrained_percentile']:.3g} of theirs)" in note
+    assert "2 of 3 restarts converged, the best one not" in note
 
 
 @pytest.mark.parametrize("kind", ["emotion", "regression", "scores only"])
@@ -172,7 +232,7 @@ def test_a_page_without_costs_maps_or_saliency_says_so(found: Findings) -> None:
 
 
 def test_an_outside_corpus_stays_at_home(found: Findings) -> None:
-    few = replace(found, shown=[], signals={})
+    few = replace(found, shown=[], fig5={}, exemplars=[])
     assert "keep it on this machine" in report(few, Making({}, {}, [], demo=False))
     assert "corpus.shareable allows" in report(few, Making({}, {}, [], demo=False, shareable=True))
     assert "synthetic speech that may be shared" in report(few, Making({}, {}, []))
@@ -181,7 +241,8 @@ def test_an_outside_corpus_stays_at_home(found: Findings) -> None:
 def test_names_from_a_corpus_cannot_break_the_page(found: Findings, making: Making) -> None:
     nasty = '</script><b onclick="x">'
     shown = [replace(found.shown[0], name=nasty)]
-    text = report(replace(found, shown=shown, signals={}), making)
+    exemplars = [replace(one, name=nasty) for one in found.exemplars]
+    text = report(replace(found, shown=shown, fig5={}, exemplars=exemplars), making)
     Page(text)
     assert nasty not in text
     assert embedded(text)["shown"][0]["name"] == nasty

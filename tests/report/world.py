@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from elor.explain.correlation import READINGS
+from elor.explain.erasure import MEASURES
 from elor.explain.occlusion import starts
 from elor.files import write_json
 from elor.report.series import DESCRIPTOR_NAMES
@@ -17,6 +20,7 @@ NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 SPEAKERS = ("Ses01F", "Ses01M", "Ses02F")
 SAMPLES, SUPPORT = 96_000, 70_000
 METHODS = ("guided", "gradient", "integrated")
+ORDERS = (*METHODS, "occlusion", "loudest", "random")
 LABELS = range(5)
 VERDICTS = ("holds", "not distinguishable from untrained", "contradicted", "undecided")
 
@@ -87,6 +91,7 @@ class World:
         rows = [(n, h, "speaker", s, 2, 1, self.draw()) for n in NETWORKS for h in self.heads for s in SPEAKERS]
         names = ["network", "dimension", "factor", "group", "slices", "speakers", name]
         write_table(pd.DataFrame(rows, columns=names), self.plots / "scores" / "breakdown.csv")
+        self._groups(name)
         folds = [(n, h, s, 2, self.draw()) for n in NETWORKS for h in self.heads for s in SPEAKERS]
         columns = ["network", "dimension", "fold", "slices", name]
         write_table(pd.DataFrame(folds, columns=columns), self.plots / "scores" / "folds.csv")
@@ -97,6 +102,27 @@ class World:
             for head in () if self.values else self.heads:
                 pairs = pd.DataFrame(self.rng.integers(0, 5, (6, 2)), columns=["actual", "predicted"])
                 write_table(pairs, self.plots / "scores" / "confusion" / head / f"{network}.csv")
+
+    def _groups(self, name: str) -> None:
+        """Breakdowns by more than the speaker, and reliability: a group without interval, an empty bin."""
+        path = self.plots / "scores" / "breakdown.csv"
+        rows = []
+        for network, head in ((network, head) for network in NETWORKS for head in self.heads):
+            for factor, group in (("gender", "F"), ("gender", "M"), ("length", "1.0-2.0 s"), ("agreement", "1 apart")):
+                about = {"network": network, "dimension": head, "factor": factor, "group": group}
+                value = self.draw()
+                limits = {} if group == "M" else {"ci_low": value - 0.1, "ci_high": value + 0.1}
+                rows.append(about | {"slices": 3, "speakers": 2, "classes": 4, name: value} | limits)
+        write_table(pd.concat([pd.read_csv(path), pd.DataFrame(rows)]), path)
+        bins = [
+            {"network": network, "dimension": head, "low": low, "high": low + 0.25, "count": count}
+            | ({"confidence": low + 0.1, "accuracy": self.draw()} if count else {})
+            for network in NETWORKS
+            for head in self.heads
+            for low, count in ((0.0, 0), (0.25, 2), (0.5, 4))
+        ]
+        if not self.values:
+            write_table(pd.DataFrame(bins), self.plots / "scores" / "reliability.csv")
 
     def _slices(self) -> None:
         self.names = [f"{speaker}_impro01_F00{k}_0" for speaker in SPEAKERS for k in range(2)]
@@ -125,10 +151,31 @@ class World:
         if count > 1:
             own["gradient"]["flattened"] = self._pair("gradient")
         exemplary = {method: {pair: self._pair(method) for pair in pairs} for method in METHODS[:2]}
-        write_json(self.metrics / "saliency.json", {"own": own, "exemplary": exemplary})
+        found = {"own": own, "exemplary": exemplary, "exploratory": "Every p here is exploratory."}
+        write_json(self.metrics / "saliency.json", found | self._erasure())
+
+    def _erasure(self) -> dict[str, Any]:
+        def beyond() -> dict[str, Any]:
+            value = self.draw()
+            return {"difference": value, "low": value - 0.1, "high": value + 0.1, "p": 0.0312, "verdict": "higher"}
+
+        def order(name: str) -> dict[str, Any]:
+            entry = {"mean": self.draw(), "slices": 6} | {f"over {o}": beyond() for o in ORDERS[-2:] if o != name}
+            won = {"wins": self.draw(), "untrained wins": self.draw(), "over untrained": beyond()}
+            return {measure: entry | (won if name == "loudest" else {}) for measure in MEASURES}
+
+        edges = np.concatenate([[0.0], np.geomspace(60, 8_000, 26)])
+        band = {name: self.rng.normal(0, 1, 26) for name in ("trained", "untrained")}
+        band |= {"low": band["trained"] - 0.3, "high": band["trained"] + 0.3, "edges_hz": edges}
+        overlap = {"overlap": self.draw(), "chance": 0.0526, "slices": 6, "over chance": beyond()}
+        return {
+            "erasure": {head: {name: order(name) for name in ORDERS} for head in self.heads},
+            "bands": dict.fromkeys(self.heads, band),
+            "overlap": {"trained": overlap | {"over untrained": beyond()}, "untrained": overlap},
+        }
 
     def _pair(self, method: str) -> dict[str, Any]:
-        readings = ("envelope",) if method == "occlusion" else ("padded", "signed", "magnitude", "envelope", "level")
+        readings = ("envelope",) if method == "occlusion" else tuple(READINGS)
         names = ("untrained", "class swap", "heads untrained") if method == "guided" else ("untrained",)
         contrast = {"difference": 0.1, "verdict": "not distinguishable from untrained"}
         return {
@@ -141,39 +188,46 @@ class World:
 
     def _prototypes(self) -> None:
         labels = ("low", "high") if self.values else tuple(map(str, LABELS))
-        ways, signals, rows, table = ("paper.time", "level.fourier"), {}, [], {}
-        for way in ways:
-            for head in self.heads:
-                for label in labels:
-                    signals[f"{way}.{head}.{label}"] = self.rng.normal(0, 0.1, (3, SAMPLES)).astype(np.float32)
-                    entry = {
-                        "logit": self.draw(),
-                        "percentile": 99.0,
-                        "untrained_logit": 0.1,
-                        "converged": 3,
-                        "restarts": 3,
-                    }
-                    table.setdefault(way, {}).setdefault(head, {})[label] = entry
-                    mode, parametrisation = way.split(".")
-                    tag = {
-                        "mode": mode,
-                        "parametrisation": parametrisation,
-                        "head": head,
-                        "label": label,
-                        "converged": 1,
-                    }
-                    for network in (*SPEAKERS, "untrained 0"):
-                        drawn = {name: self.draw(1, 9) for name in DESCRIPTOR_NAMES}
-                        if label == labels[0]:
-                            drawn["pause_mean_s"] = None  # no pauses, no mean
-                        rows += [{"network": network, "restart": restart, **tag, **drawn} for restart in range(2)]
+        ways, signals, table = ("level.fourier", "paper.time"), {}, {}
+        spectra = {"hertz": np.linspace(62.5, 8_000, 509)}
+        for way, head, label in product(ways, self.heads, labels):
+            signals[f"{way}.{head}.{label}"] = self.rng.normal(0, 0.1, (2, SAMPLES)).astype(np.float16)
+            spectra[f"{way}.{head}.{label}"] = self.rng.uniform(-60, 0, (3, 509)).astype(np.float16)
+            table.setdefault(way, {}).setdefault(head, {})[label] = self._label(first=label == labels[0])
         (self.data / "prototypes").mkdir(parents=True)
         np.savez(self.data / "prototypes" / "signals.npz", **signals)
-        write_table(pd.DataFrame(rows), self.data / "prototypes" / "descriptors.csv")
+        np.savez(self.data / "prototypes" / "spectra.npz", **spectra)
         trend = {"monotone": {"direction": "up", "verdict": "varies with the label", "text": "It rises."}}
-        trends = {head: {"centroid_hz": trend} for head in self.heads}
-        found = {"speaker": "Ses01F", "settings": {"steps": 9}, "table": table, "trends": trends}
-        write_json(self.metrics / "prototypes.json", found)
+        found = {"speaker": "Ses01F", "settings": {"steps": 9}, "table": table, "exemplars": self._exemplars(labels)}
+        found["trends"] = {head: {"centroid_hz": trend} for head in self.heads}
+        write_json(self.metrics / "prototypes.json", found | {"exploratory": "Other trends are exploratory."})
+
+    def _label(self, first: bool) -> dict[str, Any]:
+        """One label in one way of making; the first one's best restart has not converged, and has no pauses."""
+        names = ("logit", "percentile", "untrained_logit", "untrained_percentile")
+        entry = {name: self.draw(1, 99) for name in names}
+        entry |= {"converged": 3 - first, "restarts": 3, "converged_best_first": [not first, True, True]}
+        entry["descriptors"] = {name: self._described(self.draw(1, 9)) for name in DESCRIPTOR_NAMES}
+        if first:
+            entry["descriptors"]["pause_mean_s"] = {"points": [], "mean": None, "ci_low": None, "ci_high": None}
+        return entry
+
+    def _described(self, mean: float) -> dict[str, Any]:
+        return {"points": [mean - 1, mean, mean + 1], "mean": mean, "ci_low": mean - 2.484, "ci_high": mean + 2.484}
+
+    def _exemplars(self, labels: tuple[str, ...]) -> dict[str, Any]:
+        """Writes the table with the slices' names; returns what stands in the JSON, which has none."""
+        rows = [
+            {"head": head, "label": label, "rank": rank, "slice": name, "logit": self.draw(), "rated": rank % 5}
+            for head, label in product(self.heads, labels)
+            for rank, name in enumerate(self.rng.permutation(self.names)[:5], start=1)
+        ]
+        write_table(pd.DataFrame(rows), self.data / "prototypes" / "exemplars.csv")
+        found: dict[str, Any] = {}
+        for row in rows:
+            kept = {key: row[key] for key in ("rank", "logit", "rated")}
+            found.setdefault(row["head"], {}).setdefault(row["label"], []).append(kept)
+        return found
 
     def _interventions(self) -> None:
         def dose() -> dict[str, Any]:
@@ -202,7 +256,10 @@ class World:
                 "paper": (0.5, "in the paper's words")[k % 2],
                 "ours": self.draw(),
                 "control": "untrained networks",
-                "control_value": self.draw(),
+                "control_value": self.draw() if k else None,
+                "control_low": None if k else -0.125,
+                "control_high": None if k else 0.375,
+                "unit": "labels per dB",
                 "test": "a test",
                 "p": 0.0312,
                 "p_holm": None if k else 0.1248,

@@ -13,9 +13,10 @@ import torch
 
 from elor.explain.prototypes.descriptors import UNITS, describe
 from elor.explain.prototypes.gallery import KEPT, percentile
+from elor.explain.prototypes.spectra import spectra as levels
 from elor.networks import Architecture, TwoHeadNetwork
 from elor.tables import read_table
-from elor.targets import heads
+from elor.targets import EMOTIONS, heads
 from elor.training import checkpoint
 from tests.stages.workspace import Workspace
 
@@ -33,6 +34,8 @@ def prepare(workspace: Workspace, target: str) -> None:
     speakers = np.repeat(SPEAKERS, EACH)
     names = [f"{speaker}_{number}" for number, speaker in enumerate(speakers)]
     slices = pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports})
+    for head in heads(target, 5):
+        slices[head.name] = rng.integers(0, head.outputs, len(names)) if head.classes else rng.uniform(0, 4, len(names))
     slices.to_csv(data / "slices.csv", index=False)
     folds = [
         {"fold": fold, "slice": name, "role": "test" if fold == speaker else "train"}
@@ -67,13 +70,16 @@ def test_every_kind_of_head_has_prototypes(workspace: Workspace, target: str) ->
     assert found["networks"] == {"folds": 3, "untrained": 2}
     assert list(found["table"]) == SEARCHES
     expected = LABELS[target]
-    signals = np.load(folder / "signals.npz")
+    signals, spectra = np.load(folder / "signals.npz"), np.load(folder / "spectra.npz")
     for search in SEARCHES:
         assert {head: list(labels) for head, labels in found["table"][search].items()} == expected
         for head, label in ((head, label) for head, labels in expected.items() for label in labels):
             entry, name = found["table"][search][head][label], f"{search}.{head}.{label}"
             assert set(entry["descriptors"]) == set(UNITS)
-            assert entry["restarts"] == 2
+            assert entry["restarts"] == len(entry["converged_best_first"]) == 2
+            assert sum(entry["converged_best_first"]) == entry["converged"]
+            assert spectra[name].shape == (2, len(spectra["hertz"]))
+            assert spectra[name][0] == pytest.approx(levels(signals[name][0].astype(float)), abs=0.5)
             assert signals[name].shape == (min(2, KEPT), 96_000)
             sound, rate = soundfile.read(folder / f"{name}.wav", dtype="int16")
             assert (len(sound), rate) == (96_000, 16_000)
@@ -87,9 +93,20 @@ def test_every_kind_of_head_has_prototypes(workspace: Workspace, target: str) ->
         for pattern in head["centroid_hz"].values():  # three folds are too few
             assert pattern["verdict"].startswith("undecided")
     exemplars = read_table(folder / "exemplars.csv")
-    assert exemplars.columns.tolist() == ["head", "label", "rank", "slice", "logit"]
+    assert exemplars.columns.tolist() == ["head", "label", "rank", "slice", "logit", "rated"]
     assert len(exemplars) == 5 * sum(map(len, expected.values()))
+    told = [(h, label, row) for h, by in found["exemplars"].items() for label, rows in by.items() for row in rows]
+    listed = exemplars.astype({"label": str}).to_dict("records")
+    assert [(one["head"], one["label"], one["rank"]) for one in listed] == [
+        (h, label, r["rank"]) for h, label, r in told
+    ]
+    rated = read_table(workspace.folder / "data/slices.csv").set_index("slice")
+    for one, (head, _, row) in zip(listed, told, strict=True):
+        given = rated.loc[one["slice"], head]
+        assert one["rated"] == (EMOTIONS[given] if target == "emotion" else pytest.approx(given, abs=1e-4))
+        assert set(row) == {"rank", "logit"}  # git carries no single rating
     text = json.dumps(found)
+    assert "exploratory" in found["exploratory"]
     assert not [name for name in exemplars["slice"] if name in text]
 
 
@@ -102,6 +119,7 @@ def test_the_numbers_are_those_of_the_signals(workspace: Workspace) -> None:
     rows = table[(table["network"] == "G") & (table["mode"] == "level") & (table["parametrisation"] == "time")]
     rows = rows[(rows["head"] == "arousal") & (rows["label"] == 3)]
     own = rows.iloc[rows["logit"].argmax()]
+    assert own["place"] == 1  # without a penalty J is the logit
     network = checkpoint.load_network(workspace.folder / "data/models/elor/G.safetensors")
     with torch.no_grad():
         best = torch.from_numpy(signals["level.time.arousal.3"][0].astype(np.float32))

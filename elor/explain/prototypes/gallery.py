@@ -30,6 +30,7 @@ from elor.explain.controls import untrained
 from elor.explain.model import predict
 from elor.explain.prototypes.ascent import Ascent, Mode, Parametrisation, Target, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
+from elor.explain.prototypes.spectra import spectra
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import TwoHeadNetwork
 from elor.targets import EMOTIONS, Head
@@ -41,7 +42,7 @@ SAMPLE, FITTED = 64, 16
 """Slices that untrained networks answer, and those that their normalisations are fitted to."""
 
 KEPT = 5
-"""Restarts whose signals are kept, best first."""
+"""Restarts whose signals are kept, best first; the spectra of all are."""
 
 BATCH = 16
 
@@ -115,14 +116,17 @@ class Found:
 
     Attributes:
         table: one row per target and restart: network, untrained, mode, parametrisation, head, label, restart,
-            converged, logit, percentile (of the natural logits of that label; NaN without any), and the descriptors.
+            place (by J, from 1 for the highest), converged, logit, percentile (of the natural logits of that label;
+            NaN without any), and the descriptors.
         signals: of a shown network by `<mode>.<parametrisation>.<head>.<label>` (restarts, samples) float32, the best
             `KEPT`, highest J first.
+        spectra: by the same names of all restarts, highest J first, (restarts, bins), see `spectra`.
         natural: logits of the natural rows by (head, label), (rows,).
     """
 
     table: pd.DataFrame
     signals: dict[str, NDArray]
+    spectra: dict[str, NDArray]
     natural: dict[tuple[str, str], NDArray]
 
 
@@ -217,20 +221,23 @@ def seek(job: Job) -> Found:
     names = [(head.name, label) for head in heads for label in label_names(head)]
     natural = dict(zip(names, _natural(network, inputs, job.natural, targets), strict=True))
     found = prototypes(network, targets, job.how, SLICE_SAMPLES)
-    rows, signals = [], {}
+    rows, signals, levels = [], {}, {}
     tag = {"network": job.network, "untrained": int(job.random is not None)}
     tag |= {"mode": job.how.mode, "parametrisation": job.how.parametrisation}
     for index, (head, label) in enumerate(names):
+        order = np.argsort(-found.history[index, :, -1], kind="stable")
+        places = 1 + np.argsort(order)
         for restart, signal in enumerate(found.signals[index]):
             logit = float(found.logits[index, restart])
-            row = tag | {"head": head, "label": label, "restart": restart}
+            row = tag | {"head": head, "label": label, "restart": restart, "place": places[restart]}
             row |= {"converged": int(found.converged[index, restart]), "logit": logit}
             row |= {"percentile": percentile(logit, natural[head, label])} | describe(signal, SAMPLE_RATE)
             rows.append(row)
         if job.shown:
-            best = np.argsort(-found.history[index, :, -1], kind="stable")[:KEPT]
-            signals[f"{job.how.mode}.{job.how.parametrisation}.{head}.{label}"] = found.signals[index, best]
-    return Found(pd.DataFrame(rows), signals, natural)
+            name = f"{job.how.mode}.{job.how.parametrisation}.{head}.{label}"
+            signals[name] = found.signals[index, order[:KEPT]]
+            levels[name] = spectra(found.signals[index, order])
+    return Found(pd.DataFrame(rows), signals, levels, natural)
 
 
 def percentile(logit: float, natural: NDArray) -> float:

@@ -83,18 +83,21 @@ function key(place, marks) {
 }
 
 // Rows of points with intervals. A row: {label, marks: [{value, low, high, kind, hue, filled, title}]}
-function forest(place, rows, { domain, label, name, zero = false }) {
+// With `apart`, the marks of a row lie that many pixels below each other, so that their intervals can be told apart.
+function forest(place, rows, { domain, label, name, zero = false, apart = 0 }) {
   const width = Math.max(place.clientWidth, 240), longest = Math.max(...rows.map((row) => row.label.length));
-  const side = longest * 6.5 + 14, above = side > width * 0.45, left = above ? 12 : side, step = above ? 42 : 27;
+  const room = apart * (Math.max(...rows.map((row) => row.marks.length)) - 1);
+  const side = longest * 6.5 + 14, above = side > width * 0.45, left = above ? 12 : side, step = room + (above ? 42 : 27);
   const bottom = rows.length * step + 6, scale = linear(domain, [left, width - 14]);
   const drawn = grow(place, width, bottom + 38, name);
   horizontal(drawn, scale, ticks(domain, width < 500 ? 4 : 8), [2, bottom], label, [left, width - 14]);
   if (zero) drawn.append(element("line", { x1: scale(0), x2: scale(0), y1: 2, y2: bottom, stroke: "var(--soft)" }));
   rows.forEach((row, index) => {
-    const y = index * step + (above ? 31 : 17);
-    const at = above ? { x: left, y: y - 14 } : { x: left - 10, y: y + 4, "text-anchor": "end" };
+    const middle = index * step + (above ? 31 : 17) + room / 2;
+    const at = above ? { x: left, y: middle - room / 2 - 14 } : { x: left - 10, y: middle + 4, "text-anchor": "end" };
     drawn.append(element("text", at, row.label));
-    for (const mark of row.marks.filter((one) => defined(one.value)).reverse()) {
+    const placed = row.marks.map((mark, place) => ({ ...mark, y: middle + apart * place - room / 2 }));
+    for (const { y, ...mark } of placed.filter((one) => defined(one.value)).reverse()) {
       const hue = `var(${mark.hue})`;
       if (defined(mark.low)) {
         drawn.append(element("line", { x1: scale(mark.low), x2: scale(mark.high), y1: y, y2: y, stroke: hue, "stroke-width": 2, opacity: 0.65 }));
@@ -104,7 +107,7 @@ function forest(place, rows, { domain, label, name, zero = false }) {
   });
 }
 
-// Lines in a panel. A series: {name, hue, kind, points: [[x, y, low, high]], thin, faint, dots}
+// Lines in a panel. A series: {name, hue, kind, points: [[x, y, low, high]], thin, faint, dashed, scattered}
 function lines(place, series, { x, y, name, height = 170 }) {
   const width = Math.max(place.clientWidth, 200), left = 46, right = width - 10, bottom = height - 38;
   const top = y.label ? 22 : 8;
@@ -130,7 +133,8 @@ function lines(place, series, { x, y, name, height = 170 }) {
       return to;
     }).join("");
     if (!one.scattered) {
-      drawn.append(element("path", { d: trace, fill: "none", stroke: hue, opacity, "stroke-width": one.thin ? 1 : 1.8 }));
+      const pen = { stroke: hue, opacity, "stroke-width": one.thin ? 1 : 1.8, "stroke-dasharray": one.dashed ? "4 3" : undefined };
+      drawn.append(element("path", { d: trace, fill: "none", ...pen }));
     }
     for (const [a, b, low, high] of points) {
       const at = horizontally(a);

@@ -8,7 +8,8 @@ const CONTROL_LOOK = {
 };
 const partly = ["square", "--h5", false];
 const look = (table, name, other = ["circle", "--h5"]) => table[name] ?? other;
-const withInterval = (mark) => say(mark.value) + (defined(mark.low) ? ` [${say(mark.low)}, ${say(mark.high)}]` : "");
+const limits = ({ low, high }) => (low === high ? "no spread" : `${say(low)}, ${say(high)}`);
+const withInterval = (mark) => say(mark.value) + (defined(mark.low) ? ` [${limits(mark)}]` : "");
 
 function panel(grid, heading) {
   const card = document.createElement("figure"), title = document.createElement("h4"), chart = document.createElement("div");
@@ -42,6 +43,35 @@ const drawings = {
     forest(place, rows, { domain: span(values), label: `${data.score} (1 = perfect)`, name: `${data.score} by speaker, ${place.dataset.dimension}` });
   },
 
+  groups(place) {
+    const rows = (data.groups[place.dataset.dimension][find("#pick-factor").value] ?? []).map(({ group, slices, values }) => ({
+      label: `${group} (${slices})`,
+      marks: Object.entries(values).map(([network, mark]) => {
+        const [kind, hue] = look(NETWORK_LOOK, network);
+        return { ...mark, kind, hue, size: 4, title: `${data.titles[network] ?? network}, ${group}: ${withInterval(mark)}` };
+      }),
+    }));
+    const values = rows.flatMap((row) => row.marks.flatMap((mark) => [mark.value, mark.low, mark.high]));
+    const name = `${data.score} by ${find("#pick-factor").value}, ${place.dataset.dimension}`;
+    if (rows.length) forest(place, rows, { domain: span(values), label: `${data.score} (1 = perfect)`, name, apart: 9 });
+    else place.textContent = "There are no such groups.";
+  },
+
+  reliability(place) {
+    place.replaceChildren();
+    for (const { network, ece, bins } of data.reliability[place.dataset.dimension]) {
+      const [kind, hue] = look(NETWORK_LOOK, network), title = data.titles[network] ?? network;
+      const total = bins.reduce((sum, bin) => sum + bin.count, 0);
+      const series = [
+        { name: "perfect", hue: "--soft", thin: true, points: [[0, 0], [1, 1]] },
+        { name: "share of the slices", hue: "--soft", scattered: true, points: bins.map((bin) => [(bin.low + bin.high) / 2, bin.count / total, 0, bin.count / total]) },
+        { name: title, hue, kind, points: bins.map((bin) => [bin.confidence, bin.accuracy]) },
+      ];
+      const x = { label: "probability of the predicted class", domain: [0, 1] }, y = { domain: [0, 1], label: "share of hits" };
+      lines(panel(place, `${title}: ECE ${say(ece)}`), series, { x, y, name: `Reliability of ${title}, ${place.dataset.dimension}` });
+    }
+  },
+
   curves(place) {
     const network = find("#pick-curves").value, hue = look(NETWORK_LOOK, network)[1];
     const series = data.curves[network].flatMap((fold) => [
@@ -65,6 +95,17 @@ const drawings = {
     forest(place, rows, { domain: [-1, 1], label: "r", name: "Every correlation beside its controls", zero: true });
   },
 
+  bands(place) {
+    const points = data.bands[place.dataset.head], [kind, hue] = look(HEAD_LOOK, place.dataset.head);
+    const series = [
+      { name: "untrained", hue: "--soft", thin: true, dashed: true, points: points.map((p) => [p.mel, p.untrained]) },
+      { name: "trained", hue, kind, points: points.map((p) => [p.mel, p.value, p.low, p.high]) },
+    ];
+    const hertz = Object.fromEntries(Object.entries(data.melTicks).map(([name, at]) => [at, name]));
+    const x = { label: "frequency (Hz)", ticks: Object.values(data.melTicks), write: (at) => hertz[at] };
+    lines(place, series, { x, y: { label: "share of the fall" }, name: `Share of the fall of the logit of ${place.dataset.head} without each mel band`, height: 230 });
+  },
+
   descriptors(place) {
     const chosen = data.descriptors[find("#pick-prototypes").value] ?? {};
     place.replaceChildren();
@@ -75,7 +116,7 @@ const drawings = {
         const [kind, hue] = look(HEAD_LOOK, head), shift = index * 0.16 - 0.08;
         return [
           { name: `${head}, folds`, hue, kind: "circle", scattered: true, faint: true, points: rows.flatMap((row, at) => row.folds.map((value) => [at + shift, value])) },
-          { name: head, hue, kind, points: rows.map((row, at) => [at + shift, row.median]) },
+          { name: head, hue, kind, points: rows.map((row, at) => [at + shift, row.value, row.low, row.high]) },
         ];
       });
       const x = { label: "label", domain: [-0.4, labels.length - 0.6], ticks: labels.map((_, at) => at), write: (at) => String(labels[at]) };
@@ -85,22 +126,20 @@ const drawings = {
 
   prototypes(place) {
     const chosen = data.prototypes[find("#pick-prototypes").value] ?? [];
-    place.replaceChildren();
-    for (const { head, label, seconds, wave, spectra, bands, note } of chosen) {
-      const hue = look(HEAD_LOOK, head)[1], card = document.createElement("figure"), pair = document.createElement("div");
+    const cards = chosen.map(({ head, label, note }) => {
+      const card = document.createElement("figure");
       card.className = "card";
-      pair.className = "pair";
-      card.innerHTML = "<h4></h4>";
+      card.innerHTML = '<h4></h4><div class="pair"><div class="chart"></div><div class="chart"></div></div><figcaption></figcaption>';
       find("h4", card).textContent = `${head} ${label}`;
-      const caption = document.createElement("figcaption");
-      caption.textContent = note;
-      const [left, right] = [0, 1].map(() => Object.assign(document.createElement("div"), { className: "chart" }));
-      pair.append(left, right);
-      card.append(pair, caption);
-      place.append(card);
+      find("figcaption", card).textContent = note;
+      return card;
+    });
+    place.replaceChildren(...cards); // all of them before anything is drawn: they share the width
+    for (const [index, { head, label, seconds, wave, spectra, converged, bands }] of chosen.entries()) {
+      const hue = look(HEAD_LOOK, head)[1], [left, right] = all(".chart", cards[index]);
       outline(left, wave, seconds, hue, `Prototype of ${head} ${label} in time`);
-      const series = spectra.map((levels, index) => ({
-        name: `restart ${index + 1}`, hue: index ? "--faint" : hue, thin: index > 0, points: levels.map((level, band) => [bands[band], level]),
+      const series = spectra.map((levels, restart) => ({
+        name: `restart ${restart + 1}`, hue: restart ? "--faint" : hue, thin: restart > 0, dashed: !converged[restart], points: levels.map((level, band) => [bands[band], level]),
       })).reverse();
       const x = { label: "frequency (Hz)", log: true, domain: [bands[0], bands[bands.length - 1]], ticks: [100, 300, 1000, 3000] };
       lines(right, series, { x, y: { domain: [-60, 3], label: "level (dB)" }, name: `Spectra of all restarts of ${head} ${label}, dB`, height: 150 });

@@ -1,0 +1,23 @@
+"""Everything that is printed of a run's scores, in its order: tables, and what one must know to trust them."""
+
+from __future__ import annotations
+
+from elor.report import details, reading
+from elor.report.results import Results, comparisons, further, headline, spread
+from elor.report.text import Block
+
+
+def results(found: Results, detailed: bool = False) -> list[Block]:
+    """The headline, further scores, the spread of raters, comparisons, notes; those that apply.
+
+    Args:
+        found: the metrics.
+        detailed: with the tables of `elor.report.details` before the notes.
+    """
+    blocks = [headline(found), reading.few_speakers(found), further(found), spread(found)]
+    if found.comparisons["comparisons"]:
+        blocks += [comparisons(found), reading.contradictions(found)]
+    if detailed:
+        blocks += details.tables(found)
+    notes = [reading.reading(found), reading.setting(found)]
+    return [block for block in (*blocks, *notes) if block is not None]

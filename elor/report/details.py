@@ -1,0 +1,164 @@
+"""What is printed of scores on demand: other intervals, scores beside the headline, calibration, each rater."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from elor.report.results import (
+    SCORE_TITLES,
+    Column,
+    Results,
+    Scores,
+    bounded,
+    score_table,
+    table5,
+    value,
+)
+from elor.report.text import MISSING, Row, Table, interval, number
+
+MOST_RATERS = 20
+"""Raters and pairs of raters that are listed, those with the most ratings; a corpus may have thousands."""
+
+
+def tables(found: Results) -> list[Table]:
+    """All tables, those that hold something."""
+    score = SCORE_TITLES[found.headline]
+    every: list[Table | None] = []
+    if f"utterance_{found.headline}" in found.any_scores:
+        every.append(table5(found, "Averaged over each utterance's slices", {}, "utterance_"))
+    every += [
+        score_table(found, f"{score} by {unit}: {found.level} intervals over speakers", _intervals(score, before))
+        for unit, before in (("slice", ""), ("utterance", "utterance_"))
+        if found.any_scores.get("ci_low") is not None
+    ]
+    every += [
+        score_table(found, "Beside the headline", _beside(found)),
+        score_table(found, "Means over folds; on the right, over speakers", _means(found)),
+        score_table(found, "Calibration: expected calibration error", _calibration()),
+    ]
+    return [table for table in (*every, _raters(found), _pairs(found)) if table is not None]
+
+
+def _intervals(score: str, before: str) -> tuple[Column, ...]:
+    key = before + score.lower()
+    return (
+        (score, value(key)),
+        ("jackknife t", _limits(f"{before}ci_")),
+        ("bootstrap-t", _limits(f"{before}bootstrap_t_")),
+        ("percentile", _limits(f"{before}bootstrap_")),
+        ("covers", value(f"{before}bootstrap_covers", _percent)),
+    )
+
+
+def _beside(found: Results) -> tuple[Column, ...]:
+    if found.headline == "uar":
+        return (
+            (f"WAR [{found.level}]", bounded("war", "war_ci_")),
+            (f"WAR utterances [{found.level}]", bounded("utterance_war", "utterance_war_ci_")),
+            ("WAR folds", value("war_folds")),
+        )
+    return (
+        ("r", value("r")),
+        ("r utterances", value("utterance_r")),
+        ("RMSE", value("rmse")),
+        ("RMSE utterances", value("utterance_rmse")),
+    )
+
+
+def _means(found: Results) -> tuple[Column, ...]:
+    if found.headline == "uar":
+        return (
+            ("UAR", value("uar_folds")),
+            ("F1", value("macro_f1_folds")),
+            ("kappa", value("kappa_folds")),
+            ("CCC", value("ccc_folds")),
+            (f"UAR, speakers [{found.level}]", bounded("uar_speakers", "uar_speakers_")),
+        )
+    return (
+        ("CCC", value("ccc_folds")),
+        ("r", value("r_folds")),
+        ("RMSE", value("rmse_folds")),
+        (f"CCC, speakers [{found.level}]", bounded("ccc_speakers", "ccc_speakers_")),
+    )
+
+
+def _calibration() -> tuple[Column, ...]:
+    return ("slices", value("ece")), ("utterances", value("utterance_ece"))
+
+
+def _limits(before: str) -> Any:
+    """What a column of limits alone holds."""
+
+    def write(scores: Scores) -> str:
+        low, high = scores.get(f"{before}low"), scores.get(f"{before}high")
+        return MISSING if low is None or high is None else interval(0.0, low, high).split(" ", 1)[1]
+
+    return write
+
+
+def _percent(share: float | None) -> str:
+    return MISSING if share is None else f"{100 * share:.0f} %"
+
+
+def _raters(found: Results) -> Table | None:
+    """Each rater's ratings as predictions of the chosen rater's, or of the mean of the others."""
+    groups = tuple(
+        tuple(_rater(found, dimension, one) for one in listed)
+        for dimension, listed in ((d, _most(part["raters"], "ratings")) for d, part in _people(found))
+        if listed
+    )
+    if not groups:
+        return None
+    header = ("", "rater", "ratings", *(name for name, _ in _rated(found)))
+    caption = f"Raters as predictors of {found.reference}{_rest(found, 'raters')}"
+    return Table(caption, header, groups, labels=2)
+
+
+def _rater(found: Results, dimension: str, one: Scores) -> Row:
+    name = one["rater"] + (" (self-report)" if one["kind"] == "self" else "")
+    return (dimension, name, f"{one['ratings']:,}", *(write(one) for _, write in _rated(found)))
+
+
+def _rated(found: Results) -> tuple[Column, ...]:
+    if found.headline == "uar":
+        return ("WAR", value("war")), (f"UAR [{found.level}]", bounded("uar", "ci_")), ("kappa", value("kappa"))
+    return (f"CCC [{found.level}]", bounded("ccc", "ci_")), ("RMSE", value("rmse")), ("kappa", value("kappa"))
+
+
+def _pairs(found: Results) -> Table | None:
+    """How far every two evaluators agree, and all of them together."""
+    groups = []
+    for dimension, part in _people(found):
+        rows = [
+            (dimension, f"{p['a']}, {p['b']}", f"{p['utterances']:,}", number(p["exact"]), number(p["kappa"]), MISSING)
+            for p in _most(part["pairs"], "utterances")
+        ]
+        if rows:
+            every = part.get("pairs_summary", {})
+            means = (number(every.get("exact")), number(every.get("kappa")))
+            groups.append((*rows, (dimension, "all pairs, all evaluators", MISSING, *means, number(part["alpha"]))))
+    if not groups:
+        return None
+    header = ("", "evaluators", "utterances", "same class", "kappa", "alpha")
+    return Table(f"Evaluators with each other{_rest(found, 'pairs')}", header, tuple(groups), labels=2)
+
+
+def _people(found: Results) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What agreement.json says of each dimension that was scored."""
+    return (
+        (dimension, found.agreement[dimension])
+        for dimension in found.scores
+        if "raters" in found.agreement.get(dimension, {})
+    )
+
+
+def _most(entries: list[Scores], by: str) -> list[Scores]:
+    """Those with the most of something, in their own order."""
+    kept = sorted(entries, key=lambda one: -one[by])[:MOST_RATERS]
+    return [one for one in entries if one in kept]
+
+
+def _rest(found: Results, what: str) -> str:
+    count = max(part.get(f"{what}_summary", {}).get(what, len(part[what])) for _, part in _people(found))
+    return f"; the {MOST_RATERS} of {count:,} with the most ratings" if count > MOST_RATERS else ""

@@ -1,0 +1,100 @@
+"""The page's section on what is taken away: deletion and insertion, the overlap of the heads, and mel bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from elor.report import html, series
+from elor.report.findings import METHODS, Findings
+from elor.report.text import MISSING, Row, Table, interval, number, p_value
+
+ORDERS = METHODS | {"loudest": "loudest first", "random": "at random"}
+"""What ranks the segments, in words."""
+
+
+def section(found: Findings) -> str:
+    """How far the logit falls when parts are taken away in the order of a map, beside other orders and networks."""
+    saliency = found.saliency
+    tables = [*_erasures(saliency.get("erasure", {})), *_overlaps(saliency.get("overlap", {}))]
+    if not tables:
+        missing = html.missing("Nothing was taken away from any slice in this run.")
+        return html.section("erasure", "Deletion and insertion", missing)
+    return html.section(
+        "erasure",
+        "Deletion and insertion",
+        html.paragraph(
+            "Segments of 50 ms are taken away, or left alone, in the order of a map. Deletion: how far the logit falls "
+            "without the first ones; insertion: how far it rises by them alone; noise: with a noise floor in their "
+            "place instead of silence. A map that finds what matters beats the random order, and loudest first as well."
+        ),
+        "".join(html.table(table) for table in tables),
+        html.paragraph("p: sign-flips over speakers, or over folds that hold several; not corrected.", "soft"),
+        _bands(saliency),
+    )
+
+
+def _erasures(by_head: Mapping[str, Any]) -> Iterator[Table]:
+    """A table per head with a group per order, and one of what loudest first does in untrained networks."""
+    header = ("order", "measure", "mean", "over random", "p", "over loudest first", "p")
+    for head, orders in by_head.items():
+        groups = tuple(
+            tuple(
+                (name, measure, number(entry["mean"]), *_beyond(entry, "over random"), *_beyond(entry, "over loudest"))
+                for measure, entry in orders[order].items()
+            )
+            for order, name in ORDERS.items()
+            if order in orders
+        )
+        slices = next(entry["slices"] for measures in orders.values() for entry in measures.values())
+        yield Table(f"{head}: change of the logit, n = {slices}", header, groups, labels=2)
+    lines = tuple(
+        (head, measure, number(entry["wins"]), number(entry["untrained wins"]), *_beyond(entry, "over untrained"))
+        for head, orders in by_head.items()
+        for measure, entry in orders.get("loudest", {}).items()
+        if "wins" in entry
+    )
+    if lines:
+        caption = "Share of the slices in which loudest first beats the random order"
+        header = ("head", "measure", "trained", "untrained", "difference", "p")
+        yield Table(caption, header, (lines,), labels=2)
+
+
+def _overlaps(by_network: Mapping[str, Any]) -> Iterator[Table]:
+    """How far the windows overlap that matter most to the two heads."""
+    lines = tuple(
+        (
+            name,
+            number(entry["overlap"]),
+            number(entry["chance"]),
+            *_beyond(entry, "over chance"),
+            *_beyond(entry, "over untrained"),
+        )
+        for name, entry in by_network.items()
+    )
+    if lines:
+        slices = next(iter(by_network.values()))["slices"]
+        caption = f"Overlap of the heads' top 10 % of occlusion windows (Jaccard index), n = {slices}"
+        header = ("networks", "overlap", "by chance", "over chance", "p", "over untrained", "p")
+        yield Table(caption, header, (lines,))
+
+
+def _beyond(entry: Mapping[str, Any], against: str) -> Row:
+    """A difference with its interval, and p; both missing where nothing was compared."""
+    excess = entry.get(against)
+    if excess is None:
+        return (MISSING, MISSING)
+    return (interval(excess["difference"], excess["low"], excess["high"]), p_value(excess["p"]))
+
+
+def _bands(saliency: Mapping[str, Any]) -> str:
+    heads = list(saliency.get("bands", {}))
+    if not heads:
+        return ""
+    caption = (
+        f"n = {series.sampled(saliency)} slices. How far the logit falls without a mel band, as a share of all "
+        "bands' absolute falls, at the band's middle; bars: t-intervals over speakers, or over folds that hold "
+        "several. Dashed: untrained networks."
+    )
+    charts = "".join(f"<div><h4>{head}</h4>{html.chart('bands', '', head=head)}</div>" for head in heads)
+    return f'<h3>What each mel band carries</h3><div class="wide">{charts}</div>{html.paragraph(caption, "soft")}'

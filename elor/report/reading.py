@@ -1,0 +1,195 @@
+"""What one must know to trust the tables of results: notes on how to read them, on the corpus and on the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from elor.corpora.faults import plural
+from elor.report.results import SCORE_TITLES, Results, rater_name, title
+from elor.report.text import Notes, number, p_value
+
+MOST_DEVIATIONS = 3
+"""Deviations of the corpus that are spelt out."""
+
+FEWEST_SPEAKERS = 3
+"""With two, t(1) = 12.7 makes an interval that says nothing; with one there is none."""
+
+
+def few_speakers(found: Results) -> Notes | None:
+    """What is to be said where speakers are too few for any interval and any test."""
+    speakers = found.any_scores["speakers"]
+    if speakers >= FEWEST_SPEAKERS:
+        return None
+    what = "one speaker" if speakers == 1 else "two speakers"
+    return Notes(
+        f"No interval respects speakers here: there {'is' if speakers == 1 else 'are'} only {what}",
+        (
+            "The numbers describe these recordings and nothing beyond them, and p of differences says nothing about "
+            "other speakers. Three are the fewest for an interval, and ten are few.",
+        ),
+    )
+
+
+def contradictions(found: Results) -> Notes | None:
+    """The comparisons whose interval says one thing and whose p another, and why that can be."""
+    confidence = found.protocol.get("confidence")
+    if confidence is None:
+        return None
+    items = [
+        f"{test['dimension']}, {title(test['a'])} - {title(test['b'])}: the interval "
+        f"{'holds' if _holds_zero(test) else 'excludes'} 0, but p is {p_value(test['p'])}."
+        for test in found.comparisons["comparisons"]
+        if _contradicts(test, 1 - confidence)
+    ]
+    if not items:
+        return None
+    why = (
+        "The interval is about the size of the pooled difference, and one speaker who carries much of it makes it "
+        "wide; the test asks whether the two networks' answers could be exchanged speaker by speaker. Where they "
+        "disagree, the difference is open. Intervals are not corrected for several comparisons, p Holm is."
+    )
+    return Notes("Interval and test disagree", (*items, why))
+
+
+def reading(found: Results) -> Notes:
+    """What the columns mean."""
+    score = SCORE_TITLES[found.headline]
+    items = [
+        "Intervals: jackknife t over speakers, since the slices of a speaker are not independent. They hold for these "
+        "trained networks: the seed, and training sets that overlap between folds, are not in them.",
+        *_classes(found, score),
+        f"{score} utterances: predictions averaged over each utterance. p: how often labels permuted within speakers "
+        f"reach this {score}, by slice and by utterance.",
+    ]
+    items += _cautions(found)
+    if f"selection_gap_{found.headline}" in found.any_scores:
+        which = (
+            "UAR"
+            if found.headline == "uar"
+            else "the mean over folds of CCC (the column CCC folds, not the pooled CCC of the first table)"
+        )
+        items.append(f"gap: what {which} would have gained by picking the epoch on the test speaker.")
+    return Notes("How to read it", tuple(items + list(_tests(found)) + list(_ceiling(found))))
+
+
+def setting(found: Results) -> Notes:
+    """Corpus, protocol, and what the search has seen of test speakers."""
+    corpus, protocol = found.corpus, found.protocol
+    items = [
+        f"Corpus: {plural(corpus['utterances'], 'utterance')}, {_labelled(found)}; {corpus['minutes']:.1f} min, "
+        f"{plural(corpus['speakers'], 'speaker')}, {plural(corpus['ratings'], 'rating')}."
+    ]
+    if left := protocol.get("heads_left_out"):
+        items.append(f"Scored: {', '.join(found.scores)} only, as --head asks; not scored: {', '.join(left)}.")
+    if deviations := corpus.get("deviations"):
+        more = len(deviations) - MOST_DEVIATIONS
+        rest = f"; and {more} more" if more > 0 else ""
+        items.append(f"Its deviations: {'; '.join(deviations[:MOST_DEVIATIONS])}{rest}.")
+    if "folds" in protocol:
+        items.append(
+            f"Protocol {protocol['protocol']}: {plural(protocol['folds'], 'fold')}. Summed over them, training and "
+            f"validation share {plural(protocol['shared_speakers'], 'speaker')} and "
+            f"{plural(protocol['split_utterances'], 'utterance')}, training and test no speaker but "
+            f"{plural(protocol['shared_sessions'], 'session')}."
+        )
+    else:
+        items.append("No folds: each speaker counts as one, and the guesses know the labels of all other speakers.")
+    seen: dict[str, list[str]] = {}
+    for network, sentence in protocol.get("search_has_seen", {}).items():
+        seen.setdefault(sentence, []).append(title(network))
+    items += [f"Search ({', '.join(networks)}): {sentence}" for sentence, networks in seen.items()]
+    return Notes("Corpus and protocol", tuple(items))
+
+
+def _holds_zero(test: dict[str, Any]) -> bool:
+    return test["ci_low"] <= 0 <= test["ci_high"]
+
+
+def _contradicts(test: dict[str, Any], level: float) -> bool:
+    known = None not in (test["p"], test["ci_low"], test["ci_high"])
+    return known and _holds_zero(test) == (test["p"] <= level)
+
+
+def _classes(found: Results, score: str) -> Iterator[str]:
+    """What a mean over folds does, and how few slices the rarest class has."""
+    first = {dimension: next(iter(networks.values())) for dimension, networks in found.scores.items()}
+    lacking = {dimension: scores.get("folds_lacking_a_class", 0) for dimension, scores in first.items()}
+    some = [f"{dimension} {count}" for dimension, count in lacking.items() if count]
+    if not some:
+        yield f"{score} folds: mean over folds."
+    else:
+        folds = found.protocol.get("folds") or found.any_scores["speakers"]
+        yield (
+            f"{score} folds: mean over {plural(folds, 'fold')}, each over the classes that it has; folds that lack a "
+            f"class: {', '.join(some)}. There it is not comparable with the pooled {score}."
+        )
+    rare = [f"{dimension} {_rarest(scores)}" for dimension, scores in first.items() if "fewest_of_a_class" in scores]
+    if rare:
+        yield (
+            f"Fewest slices of a class, and fewest speakers: {', '.join(rare)}. Where they are few, intervals are too "
+            "narrow."
+        )
+
+
+def _cautions(found: Results) -> Iterator[str]:
+    """What speaks against single intervals, each sentence once."""
+    named: dict[str, list[str]] = {}
+    for dimension, networks in found.scores.items():
+        for network, scores in networks.items():
+            if (caution := scores.get("caution")) and scores["speakers"] >= FEWEST_SPEAKERS:
+                named.setdefault(caution, []).append(f"{dimension} {title(network)}")
+    return (f"{', '.join(names)}: {caution}" for caution, names in named.items())
+
+
+def _rarest(scores: dict[str, Any]) -> str:
+    """How many slices the rarest class has, and how few speakers a class."""
+    speakers = scores.get("fewest_speakers_of_a_class")
+    by = "" if speakers is None else f" and {speakers} of {scores['speakers']}"
+    return f"{scores['fewest_of_a_class']}{by}"
+
+
+def _tests(found: Results) -> Iterator[str]:
+    """How differences were tested, and the smallest p that so few speakers allow."""
+    tests = found.comparisons["comparisons"]
+    if not tests:
+        return
+    exact, patterns = all(test["exact"] for test in tests), tests[0]["patterns"]
+    family = "" if found.declared else ", all pairs of the files and none of them declared beforehand"
+    yield (
+        f"p of a difference: {'all' if exact else 'random'} {plural(patterns, 'sign flip')} over speakers, two-sided; "
+        f"p Holm: corrected for {plural(len(tests), 'comparison')}{family}."
+    )
+    if exact and patterns and 1 / patterns > 1 - found.protocol.get("confidence", 0.95):
+        yield f"So few speakers allow no p below {number(1 / patterns)}: no difference can be shown, however large."
+
+
+def _labelled(found: Results) -> str:
+    """How many utterances have the labels, and whose these are."""
+    if "emotion" in found.scores:
+        return f"{found.any_scores['utterance_count']:,} of them with one of the four emotions"
+    return f"{found.corpus['labels']['utterances']:,} of them labelled by {rater_name(found)}"
+
+
+def _theirs(found: Results) -> str:
+    return found.reference if "mean" in found.reference else f"{found.reference}'s"
+
+
+def _ceiling(found: Results) -> Iterator[str]:
+    """How well people agree, as far as the corpus has several ratings of an utterance."""
+    for others in list(found.people.values())[:1]:  # raters count with both dimensions or with none
+        yield (
+            f"Other evaluators, the human ceiling: {plural(others['ratings'], 'rating')} of "
+            f"{plural(others['utterances'], 'utterance')} as predictions of {_theirs(found)}."
+        )
+    if note := found.agreement.get("note"):
+        yield note
+    alphas = {name: part["alpha"] for name, part in found.agreement.items() if isinstance(part, dict)}
+    known = [f"{name} {number(alpha)}" for name, alpha in sorted(alphas.items()) if alpha is not None]
+    if not known:
+        yield "No utterance has ratings of several evaluators that differ: there is no human ceiling."
+        return
+    yield (
+        f"Evaluators among themselves: Krippendorff's ordinal alpha {', '.join(known)}; all agree on both in "
+        f"{100 * found.agreement['exact']:.0f} % of {plural(found.agreement['exact_utterances'], 'utterance')}."
+    )
