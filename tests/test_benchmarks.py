@@ -269,6 +269,10 @@ def test_tables_say_how_far_the_aims_were_met() -> None:
     runs = {"first": 500.0, "everything": 700.0, "again": 4.0}
     found = pipeline.tables({"until": "evaluate", "runs": runs, "stages": {"labels": cost}})
     assert found[0].groups[0][0] == ("`dvc repro evaluate` in a fresh clone", "8 min 20 s", "< 10 min 00 s")
+    assert len(found[0].groups[0]) == len(runs)  # nothing is summed where a stage is missing
+    whole = {name: cost | {"seconds": 70.0} for name in pipeline.ANALYSIS}
+    summed = pipeline.tables({"until": "evaluate", "runs": runs, "stages": whole})[0].groups[0][-1]
+    assert summed[1:] == ("4 min 40 s", "< 5 min 00 s")
     sampled = cost | {"slices": 64, "slice_seconds": 0.09, "projected_seconds": 400.0}
     measured = {"utterances": 10_039, "hours": 12.4, "slices": 8_681, "stages": {"labels": cost, "is10": sampled}}
     rows = scale.tables(measured)[0].groups[0]

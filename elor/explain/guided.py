@@ -5,6 +5,11 @@ Through each ReLU the gradient becomes g <- max(g, 0) 1[input > 0] (Springenberg
 it there, so no hooks are set and nothing has to be restored. The same mode sees which other rectifiers a model uses:
 guided backpropagation is not defined for them, and what one would get is a gradient under a wrong name.
 
+An operator that rectifies in one model may do something else in another: a maximum of two signals, a clamp before a
+logarithm. Where it works on what the signal has become it counts as a rectifier, since `-minimum(-v, 0)` or
+`(v + |v|) / 2` cannot be told from ReLU by what they do. On weights, lengths and the like it does not count, nor does
+the magnitude of a complex spectrum.
+
 Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks. A ReLU spelt out with `where`
 or a product cannot be told from other uses of those: it passes as what it is written as.
 """
@@ -22,17 +27,21 @@ from elor.explain.model import Forward, Heads, input_gradients, prepared
 
 OTHER_RECTIFIERS = {
     "_prelu_kernel": "PReLU",
+    "abs": "an absolute value",
     "clamp": "clamp",
     "clamp_max": "clamp",
     "clamp_min": "clamp",
     "celu": "CELU",
     "elu": "ELU or SELU",
+    "fmax": "fmax",
+    "fmin": "fmin",
     "gelu": "GELU",
     "hardshrink": "hardshrink",
     "hardswish": "hardswish",
     "hardtanh": "ReLU6 or hardtanh",
     "leaky_relu": "LeakyReLU",
     "maximum": "maximum",
+    "minimum": "minimum",
     "mish": "Mish",
     "rrelu_with_noise": "RReLU",
     "silu": "SiLU",
@@ -62,7 +71,8 @@ class Guided(TorchDispatchMode):
             self.crossed += 1
             grad, *rest = args
             return func(grad.clamp(min=0) if self.guiding else grad, *rest, **(kwargs or {}))
-        if (plain := name.removesuffix("_") if not name.startswith("_") else name) in OTHER_RECTIFIERS:
+        plain = name.removesuffix("_") if not name.startswith("_") else name
+        if plain in OTHER_RECTIFIERS and any(_may_be_signal(value) for value in args):
             self.others.add(OTHER_RECTIFIERS[plain])
         return func(*args, **(kwargs or {}))
 
@@ -129,6 +139,15 @@ def guided_and_plain(
                     maps[head], _ = forward.gradient(head, target)
                     _refuse(head, guide.crossed - before, guide.others)
     return {head: value.detach() for head, value in forward.logits.items()}, found
+
+
+def _may_be_signal(value: object) -> bool:
+    """Does it depend on the signal? Numbers that no gradient is recorded of do, for all that is known.
+
+    Weights need no gradient inside `prepared`. A gradient is not recorded inside an `autograd.Function` either.
+    """
+    real = isinstance(value, Tensor) and value.is_floating_point()
+    return real and (value.requires_grad or not torch.is_grad_enabled())
 
 
 def _refuse(head: str, crossed: int, others: set[str]) -> None:

@@ -54,7 +54,7 @@ class Effort:
     """
 
     twins: int = 5
-    steps: int = 32
+    steps: int = 64
     most: int = 256
     seed: int = 0
 

@@ -37,12 +37,17 @@ def masks(table: pd.DataFrame, confidence: float) -> dict:
 
 
 def bands(table: pd.DataFrame, confidence: float) -> dict:
-    """By head the mean fall of the logit without each mel band, trained beside untrained networks.
+    """By head what each mel band carries: the fall of the logit without it, as a share of all bands' absolute falls.
+
+    Logits of untrained networks have a scale of their own; shares can be set beside each other.
 
     Returns:
         By head `edges_hz` (bands + 1,), and per band `trained`, its t-interval `low` and `high`, and `untrained`.
     """
     found: dict = {}
+    if len(table):
+        falls = table.groupby(["slice", "model", "head"])["drop"].transform(lambda drop: drop.abs().sum())
+        table = table.assign(drop=(table["drop"] / falls).where(falls > 0))
     for head, part in table.groupby("head") if len(table) else ():
         known = {}
         for model, rows in part.groupby(part["model"].str.split().str[0]):
