@@ -52,10 +52,16 @@ def random_scores(rng: np.random.Generator, lazy: bool = False) -> Scored:
     return Scored(judged, table, "E-2", 5)
 
 
-def asserted(some: Facts, confirmatory: bool = True) -> int:
-    """Claims that hold or are contradicted: of the family, or outside of it, where no error rate is promised."""
-    rows = [row for row in claims(some)["claims"] if row["confirmatory"] == confirmatory and row["id"] != MEASURED]
-    return sum(row["verdict"] in ("holds", "contradicted") for row in rows)
+def asserted(some: Facts) -> int:
+    """Claims of the family that hold or are contradicted."""
+    return both_asserted(some)[0]
+
+
+def both_asserted(some: Facts) -> tuple[int, int]:
+    """The same, and how many do outside of the family, where no error rate is promised."""
+    rows = [row for row in claims(some)["claims"] if row["id"] != MEASURED]
+    said = [row["confirmatory"] for row in rows if row["verdict"] in ("holds", "contradicted")]
+    return sum(said), len(said) - sum(said)
 
 
 def chance(rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
@@ -64,16 +70,16 @@ def chance(rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def rejected(errors: list[bool]) -> float:
-    """Share of errors, less three standard errors of a share of 5 %."""
-    return float(np.mean(errors)) - 3 * np.sqrt(0.05 * 0.95 / len(errors))
+    """Share of errors, less two standard errors of a share of 5 %."""
+    return float(np.mean(errors)) - 2 * np.sqrt(0.05 * 0.95 / len(errors))
 
 
 def test_family_wise_error_where_labels_are_random() -> None:
     """A network that has learned nothing may still answer to anything, in all folds alike: here always as the paper."""
     rng, errors = np.random.default_rng(0), []
-    for number in range(400):
-        some = measured((1, -1)[number % 2], 1e-9, 1.0)
-        errors.append(asserted(Facts(replace(some, scores=chance(rng)), NO_SCORES)) > 0)
+    every = [measured(side, 1e-9, 1.0) for side in (1, -1)]
+    for number in range(2_000):
+        errors.append(asserted(Facts(replace(every[number % 2], scores=chance(rng)), NO_SCORES)) > 0)
     assert rejected(errors) <= 0.05
 
 
@@ -81,10 +87,10 @@ def test_family_wise_error_where_labels_are_random() -> None:
 def test_family_wise_error_where_predictions_are_random(lazy: bool) -> None:
     rng, errors, unguarded = np.random.default_rng(3), [], []
     known = measured(1, 1e-9, 1e-4).scores
-    for _ in range(40):
+    for number in range(100):
         some = random_scores(rng, lazy)
         errors.append(asserted(Facts(Measured(scores=chance(rng)), some)) > 0)
-        if lazy:  # the numbers alone would assert something, and only what was learned stops it
+        if lazy and number < 40:  # the numbers alone would assert something, and only what was learned stops it
             unguarded.append(asserted(Facts(Measured(scores=known), some)) > 0)
     assert rejected(errors) <= 0.05
     assert not lazy or np.mean(unguarded) > 0.9
@@ -94,7 +100,7 @@ def test_family_wise_error_where_everything_answers_and_nothing_was_learned() ->
     """All at once: the network answers as the paper says, scores differ, and only the labels are random."""
     rng, errors = np.random.default_rng(6), []
     some, scores = measured(1, 1e-9, 1.0), replace(facts(1).scored, ratings=NO_SCORES.ratings)
-    for _ in range(60):
+    for _ in range(200):
         errors.append(asserted(Facts(replace(some, scores=chance(rng)), scores)) > 0)
     assert rejected(errors) <= 0.05
 
@@ -124,18 +130,19 @@ def noisy(tree: Any, rng: np.random.Generator) -> Any:
 def test_family_wise_error_where_a_learned_network_answers_to_nothing() -> None:
     rng, errors, exploratory = np.random.default_rng(1), [], []
     base = measured(1, 1e-5, 1e-4)
-    for _ in range(200):
+    for _ in range(1_000):
         parts = {name: noisy(getattr(base, name), rng) for name in ("saliency", "prototypes", "interventions")}
         some = Facts(replace(base, **parts), NO_SCORES)
-        errors.append(asserted(some) > 0)
-        exploratory.append(asserted(some, confirmatory=False) > 0)
+        family, outside = both_asserted(some)
+        errors.append(family > 0)
+        exploratory.append(outside > 0)
     assert rejected(errors) <= 0.05
     assert rejected(exploratory) > 0.05  # of these nothing is promised, which is why they stand outside
 
 
 def test_the_simulation_would_notice_uncorrected_verdicts() -> None:
     rng, errors = np.random.default_rng(2), []
-    for _ in range(200):
+    for _ in range(400):
         leans = [Lean(Verdict.holds, float(p), "") for p in rng.random(24)]
         alone = [settle([lean], [True])[0][0].asserts for lean in leans]
         errors.append(any(alone))

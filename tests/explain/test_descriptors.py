@@ -8,6 +8,7 @@ import pyloudnorm
 import pytest
 from scipy.signal import butter, sosfilt
 
+from elor.explain.pauses import pauses
 from elor.explain.prototypes.descriptors import UNITS, describe, interruptions, k_weighting, loudness
 
 RATE = 16_000
@@ -75,7 +76,12 @@ def test_what_repeats_outside_the_voice_range_only_is_not_counted_below_it(hertz
 
 
 def test_three_gaps_are_three_pauses() -> None:
-    found = describe(with_gaps((1.0, 2.5, 4.0), (0.4, 0.4, 0.4)))
+    starts = (1.0, 2.5, 4.0)
+    signal = with_gaps(starts, (0.4, 0.4, 0.4))
+    for (start, stop), expected in zip(pauses(signal, RATE), starts, strict=True):
+        assert (stop - start) / RATE == pytest.approx(0.40, abs=0.02)
+        assert start / RATE == pytest.approx(expected, abs=0.02)
+    found = describe(signal)
     assert found["pauses"] == 3
     assert found["pause_mean_s"] == pytest.approx(0.40, abs=0.02)
     assert found["pause_total_s"] == pytest.approx(1.20, abs=0.06)

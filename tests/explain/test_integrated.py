@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from elor.explain.attribution import gradient
 from elor.explain.integrated import NOISE_FLOOR, integrated_gradients, noise_like
 from tests.explain.models import Linear, audio, net
 
@@ -31,6 +32,15 @@ def test_on_a_linear_net_it_is_weight_times_difference() -> None:
     path = integrated_gradients(Linear(weight, 3.0), x, {"output": target}, base, steps=1)
     np.testing.assert_allclose(path.time()["output"], weight[target] * (x - base)[:, 0])
     assert path.steps.tolist() == [1, 1, 1]
+
+
+def test_on_a_relu_net_without_biases_it_is_input_times_gradient() -> None:
+    x, target = audio(), {"output": torch.tensor([2, 0, 1])}
+    for model, equal in ((net(bias=False), True), (net(), False)):  # the one is linear on the way from silence
+        found = integrated_gradients(model, x, target, steps=3, most=3).time()["output"]
+        expected = x[:, 0] * gradient(model, x, target)["output"]
+        assert found.abs().max() > 1e-2
+        assert np.allclose(found, expected, rtol=0, atol=1e-12) == equal
 
 
 def test_steps_are_doubled_only_where_needed() -> None:

@@ -56,9 +56,16 @@ def r_of(method, network, audio) -> tuple[np.ndarray, np.ndarray]:
     return np.array(with_input), np.array([a.r(v)["signed"] for a, v in zip(*maps.values(), strict=True)])
 
 
-def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers() -> None:
-    network = elor((40, 40, 40), (80, 40, 400), (2, 10, 32), stride=1)
-    audio = as_audio([voice(0), voice(1)])
+def paper_shape(seed: int) -> TwoHeadNetwork:
+    """The paper's network, untrained: 40 filters per layer, and heads of 256 and 256 units."""
+    shape = replace(elor((40, 40, 40), (80, 40, 400), (2, 10, 32), stride=1).architecture, hidden=(256, 256))
+    torch.manual_seed(seed)
+    return TwoHeadNetwork(shape).eval()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers(seed: int) -> None:
+    network, audio = paper_shape(seed), as_audio([voice(0), voice(1)])
     with_input, between = r_of(guided_backprop, network, audio)
     assert (with_input > 0.3).all()  # the paper: 0.50
     assert (between > 0.5).all()  # the paper: 0.96
@@ -67,13 +74,19 @@ def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers() -> 
     assert np.abs(between).max() < 0.1
 
 
-def test_untrained_against_untrained_is_not_distinguishable() -> None:
-    audio, speakers = as_audio([voice(seed) for seed in range(6)]), np.arange(6)
-    found = [
-        [r_of(guided_backprop, elor((8, 8, 8), seed=10 * s + k), audio[s : s + 1])[0][0] for s in speakers]
-        for k in range(4)
-    ]
-    assert contrast(found[0], found[1:], speakers).verdict == INDISTINCT
+def demo_shape(seed: int) -> TwoHeadNetwork:
+    return elor((8, 8, 8), seed=seed)
+
+
+@pytest.mark.parametrize("shape", [paper_shape, demo_shape])
+def test_untrained_against_untrained_is_not_distinguishable(shape) -> None:
+    """Speakers with networks of their own: one that stands for the trained one, and two controls."""
+    speakers = np.arange(5)
+    audio = as_audio([voice(seed) for seed in speakers])
+    found = np.array([[r_of(guided_backprop, shape(10 * s + k), audio[s : s + 1]) for s in speakers] for k in range(3)])
+    for pair in np.moveaxis(found[..., 0], -1, 0):  # r with the input, r between the heads: (networks, speakers) each
+        assert contrast(pair[0], pair[1:], speakers).verdict == INDISTINCT
+    assert contrast(np.tanh(np.arctanh(pair[0]) + 0.5), pair[1:], speakers).verdict == "higher than untrained"
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +295,9 @@ def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
     drops = []
     for job in jobs:
         audio = as_audio([np.load(root / "slices.npy")[row] for row in job.sample])
-        drops.append(band_occlusion(load_network(job.networks["own"]), audio)["arousal"].mean(0).numpy())
+        falls = band_occlusion(load_network(job.networks["own"]), audio)["arousal"]
+        drops.append((falls / falls.abs().sum(1, keepdim=True)).mean(0).numpy())
+    assert max(map(abs, bands["untrained"])) <= 1
     assert bands["trained"] == pytest.approx(np.mean(drops, axis=0), rel=1e-3, abs=1e-6)
 
 

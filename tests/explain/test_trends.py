@@ -8,9 +8,12 @@ from itertools import permutations, product
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.stats import page_trend_test, rankdata, spearmanr
+from torch import Tensor, nn
 
-from elor.explain.prototypes.descriptors import UNITS
+from elor.explain.prototypes.ascent import Ascent, Target, prototypes
+from elor.explain.prototypes.descriptors import UNITS, describe
 from elor.explain.prototypes.trends import INDISTINCT, VARIES, Trend, effects, page, scores, trend, trends, verdict_of
 from elor.files import plain
 
@@ -122,6 +125,67 @@ def test_no_trend_is_claimed_from_untrained_networks(correlation: float) -> None
             asked += 1
     assert claimed <= 0.02 * asked
     assert single <= 0.12 * 2 * asked  # the claim of the module: at most 2 / 21, whatever the correlation
+
+
+SAMPLES = 4_000
+"""A quarter of a second: enough for a spectrum."""
+
+
+class Chance(nn.Sequential):
+    """A small network with random weights, its normalisations fitted to noise, as those of the pipeline to slices."""
+
+    def __init__(self, seed: int) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            first = (nn.Conv1d(1, 4, 64, stride=8), nn.BatchNorm1d(4, momentum=1.0), nn.MaxPool1d(8), nn.ReLU())
+            second = (nn.Conv1d(4, 4, 8), nn.BatchNorm1d(4, momentum=1.0), nn.MaxPool1d(6), nn.ReLU())
+            super().__init__(*first, *second, nn.Flatten(), nn.Linear(36, 16), nn.Sigmoid(), nn.Linear(16, len(LABELS)))
+            self.train()(0.05 * torch.randn(8, 1, SAMPLES))
+        self.eval()
+
+
+class Tuned(nn.Module):
+    """Each label is a tone, the higher the label the higher the tone."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        hertz = torch.tensor([400.0, 800.0, 1_200.0, 1_600.0, 2_000.0]) + 20 * seed
+        phases = 2 * torch.pi * hertz[:, None] * torch.arange(200) / 16_000
+        self.kernel = nn.Parameter(
+            (torch.hann_window(200) * torch.stack([phases.cos(), phases.sin()], 1)).flatten(0, 1)
+        )
+
+    def forward(self, audio: Tensor) -> Tensor:
+        heard = nn.functional.conv1d(audio, self.kernel[:, None], stride=4).relu()
+        return heard.unflatten(1, (len(LABELS), 2)).mean((2, 3))
+
+
+def sought(network: nn.Module, untrained: int, seed: int) -> list[dict]:
+    """Real prototypes of a network, described: rows of the table of searches."""
+    rows = []
+    for how in ("time", "fourier"):
+        ascent = Ascent(how, "level", steps=30, restarts=1, level=0.05, tolerance=0.2, seed=seed)
+        found = prototypes(network, [Target("output", label) for label in range(len(LABELS))], ascent, SAMPLES)
+        for label, (signals, reached) in enumerate(zip(found.signals, found.converged, strict=True)):
+            tag = {"untrained": untrained, "network": f"{untrained}-{seed}", "mode": "level", "parametrisation": how}
+            tag |= {"head": "arousal", "label": LABELS[label], "restart": 0, "converged": int(reached[0])}
+            rows.append(tag | describe(signals[0]))
+    return rows
+
+
+def test_no_trend_is_claimed_from_real_prototypes_of_untrained_networks() -> None:
+    null = [row for seed in range(100, 120) for row in sought(Chance(seed), 1, seed)]
+    judged = {}
+    for network in (Chance, Tuned):
+        folds = [row for seed in range(10) for row in sought(network(seed), 0, seed)]
+        found = trends(pd.DataFrame(folds + null), {"arousal": LABELS})["arousal"]
+        judged[network] = {(name, kind): one["verdict"] for name, every in found.items() for kind, one in every.items()}
+    said = list(judged[Chance].values())
+    assert VARIES not in said
+    assert (
+        said.count(INDISTINCT) >= 30
+    )  # of 51: what a quarter of a second, or a fixed level, does not have is undecided
+    assert judged[Tuned]["centroid_hz", "monotone"] == VARIES  # the same procedure, where there is a trend
 
 
 def test_means_of_as_many_untrained_networks_would_not_do() -> None:
