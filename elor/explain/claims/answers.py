@@ -105,14 +105,13 @@ def effect(
     what, unit = ALTERED[intervention]
     moves = "raises" if per > 0 else "lowers"
     bottom, top = _range(part)
-    control = f"untrained networks {bottom:+.3g} to {top:+.3g}"
+    control, reached = "untrained networks", f"{bottom:+.3g} to {top:+.3g}"
     text = f"{what} {moves} {TITLES[network]}'s {called} by {abs(per):.3g} per {unit} [{low:+.3g}, {high:+.3g}]"
     if "length_control" in part:
-        control += ", beyond what the length alone does"
+        control, reached = f"{control}, beyond the length", f"{reached}, beyond what the length alone does"
     points = 0 if inside else (1 if sign == 0 or per * sign > 0 else -1)
-    return Evidence(
-        f"{text} ({p_text(p)}, {control})", points, p, per, control, control_range=(bottom, top), unit=f"per {unit}"
-    )
+    text = f"{text} ({p_text(p)}, untrained networks {reached})"
+    return Evidence(text, points, p, per, control, control_range=(bottom, top), unit=f"per {unit}")
 
 
 def no_effect(measured: Measured, network: str, head: str, intervention: str) -> Evidence:
