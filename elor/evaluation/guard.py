@@ -29,7 +29,10 @@ Fault = tuple[str, pd.Index | pd.Series | NDArray]
 
 
 def check_folds(
-    folds: pd.DataFrame, slices: pd.DataFrame, protocol: str, remedy: str = "run the stage `folds` again"
+    folds: pd.DataFrame,
+    slices: pd.DataFrame,
+    protocol: str,
+    remedy: str = "run the stage `folds` again, or name the protocol that these folds keep to",
 ) -> dict[str, int | str]:
     """Check folds against a protocol.
 

@@ -31,7 +31,7 @@ def test_folds_that_break_the_protocol_stop_it(
     code, said = workspace.run("evaluate")
     assert code == 1
     assert said.startswith(f"evaluate: Protocol `{protocol}` forbids what folds.csv has: {sentence}")
-    assert said.endswith("; run the stage `folds` again.\n")
+    assert said.endswith("; run the stage `folds` again, or name the protocol that these folds keep to.\n")
     assert workspace.files() == before
 
 
