@@ -327,6 +327,8 @@ def test_a_number_stands_beside_the_range_of_its_control_and_has_a_unit() -> Non
     assert (row["control_value"], row["unit"]) == (None, "Hz per label")
     row = by_id(claims(facts(1)))["amplitude-arousal"]
     assert (row["control_low"], row["control_high"], row["unit"]) == (None, None, "")
+    assert by_id(claims(facts(1)))["arousal-loudness"]["unit"] == "classes"
+    assert by_id(claims(facts(1)))["mfcc-amplitude"]["unit"] == "SD"
 
 
 def test_what_is_left_beside_an_unlearned_head_is_told() -> None:

@@ -150,7 +150,7 @@ def no_effect(measured: Measured, network: str, head: str, intervention: str) ->
         text += ", by {:+.3g} per {}, and untrained networks by {:+.3g} to {:+.3g}".format(
             per, ALTERED[intervention][1], *_range(part)
         )
-    return Evidence(f"{text} ({p_text(p)})", points, p, most["change"], "no change", 0.0)
+    return Evidence(f"{text} ({p_text(p)})", points, p, most["change"], "no change", 0.0, unit="classes")
 
 
 def equivalence(change: float, low: float, high: float, units: int, margin: float, confidence: float = 0.95) -> float:
@@ -186,7 +186,7 @@ def moved(measured: Measured, network: str, features: str, intervention: str) ->
         f"{ALTERED[intervention][0]} moves {beyond or 'none'} of {len(found)} coefficients by more than {NOTICEABLE:g} "
         f"standard deviations over slices, and the most coefficient {most}, by {found[most]:.2g}"
     )
-    return Evidence(text, -1 if beyond else 1, None, float(found[most]), "what counts as none", NOTICEABLE)
+    return Evidence(text, -1 if beyond else 1, None, float(found[most]), "what counts as none", NOTICEABLE, unit="SD")
 
 
 def _margin(measured: Measured, network: str, head: str) -> float:
