@@ -15,9 +15,9 @@ from elor.report.text import WIDTH, Block, Format, render
 
 
 def echo(blocks: Sequence[Block], how: Format) -> None:
-    """Print blocks; without escape codes where the output is no terminal or NO_COLOR is set (no-color.org)."""
+    """Print blocks, as wide as the terminal; without escape codes on none, or if NO_COLOR is set (no-color.org)."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns) if sys.stdout.isatty() else WIDTH
     typer.echo(render(blocks, how, partial(typer.style, bold=True), width), color=False if plain else None)
 
 

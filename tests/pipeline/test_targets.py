@@ -29,7 +29,7 @@ NAMED = {
     "classes": CLASSES | GUESSES | INTERVALS | {"selection_gap_uar", "selection_gap_war", "permutation_p"},
     "regression": {"ccc", "r", "rmse", "ccc_folds", "utterance_ccc", "selection_gap_ccc", "permutation_p"} | INTERVALS,
 }
-NAMED["emotion"] = NAMED["classes"]
+NAMED["emotion"] = NAMED["classes"] - {"kappa", "ccc"}  # emotions have no order
 NAMED["distribution"] = NAMED["classes"] | {"cross_entropy", "cross_entropy_floor"}
 """What issue 4 asks of each target's metrics/<dimension>/<network>.json."""
 
