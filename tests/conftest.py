@@ -4,3 +4,8 @@ import os
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side: threads in each would only wait for each other's
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list) -> None:
+    """The pipeline's own tests first: they take minutes each, and whoever runs last should have little left to do."""
+    items.sort(key=lambda item: "pipeline" not in item.keywords)
