@@ -42,11 +42,8 @@ def blocks(found: Mapping) -> list[Block]:
 
 def _passed() -> str:
     """What was required and is met; all else in the table is a finding."""
-    required = "; ".join(
-        f"{COLUMNS[name]} by {' and '.join(sorted(method for cue, method in EXPECTED if cue == name))}"
-        for name in COLUMNS
-        if any(cue == name for cue, _ in EXPECTED)
-    )
+    by_cue = {name: sorted(f"`{method}`" for cue, method in EXPECTED if cue == name) for name in COLUMNS}
+    required = "; ".join(f"{COLUMNS[name]} by {' and '.join(methods)}" for name, methods in by_cue.items() if methods)
     return f"Each cue is found by the methods that must find it ({required}), and none is found in random labels."
 
 
