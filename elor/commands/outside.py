@@ -68,10 +68,11 @@ def score(
     known = [head.name for head in heads(settings.target, settings.classes)]
     if unknown := [name for name in only if name not in known]:
         raise UserError(f"Target {settings.target} has no head {', '.join(unknown)}; choose {' or '.join(known)}.")
-    asked = [name for name in known if name in only] or known
+    settings = replace(settings, only=tuple(only))
+    asked = [head.name for head in settings.asked]
     settings = replace(settings, comparisons=tuple((name, a, b) for name in asked for a, b in combinations(files, 2)))
     truth = read_truth(corpus, settings, minimum_s, partial)
-    found = score_files(files, folds, truth, settings, asked)
+    found = score_files(files, folds, truth, settings)
     left_out = [name for name in known if name not in asked]
     found = replace(
         found,
@@ -110,35 +111,21 @@ def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: 
     return Truth(slices, tables.utterances, tables.ratings, tables.report)
 
 
-def score_files(
-    files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings, asked: Sequence[str]
-) -> Evaluation:
+def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings) -> Evaluation:
     """Score files of predictions, in the format of `elor.evaluation.tables`.
-
-    The evaluation scores all heads of a target: one that is not asked for gets a stand-in, and its scores are dropped.
 
     Args:
         files: by name.
         folds: folds.csv (fold, slice, role); None: each speaker is a fold, all others its training part.
         truth: what they are scored against.
         settings: see `Settings`.
-        asked: names of the heads to score.
 
     Raises:
         UserError: if a file is absent, no table, incomplete or overlapping; it and the rows are named.
     """
     roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
-    wanted = heads(settings.target, settings.classes)
-    some = [head for head in wanted if head.name in asked]
-    predictions = {name: _read_predictions(path, truth.slices, some) for name, path in files.items()}
-    for head in (head for head in wanted if head.name not in asked):
-        predictions = {name: _without(table, head) for name, table in predictions.items()}
-    found = evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
-    return replace(
-        found,
-        headline={name: value for name, value in found.headline.items() if name.split(".")[0] in asked},
-        metrics={name: metrics for name, metrics in found.metrics.items() if name in asked},
-    )
+    predictions = {name: _read_predictions(path, truth.slices, settings.asked) for name, path in files.items()}
+    return evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
 
 
 def _read_tables(folder: Path) -> Tables:
@@ -175,12 +162,6 @@ def _read_predictions(path: Path, slices: pd.DataFrame, wanted: Sequence[Head]) 
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return table
-
-
-def _without(table: pd.DataFrame, head: Head) -> pd.DataFrame:
-    """The table with class, or value, 0 in place of what it says of a head."""
-    kept = table.drop(columns=[f"{head.name}_p{k}" for k in range(head.outputs)], errors="ignore")
-    return kept.assign(**{head.name if head.classes else f"{head.name}_value": 0})
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -29,7 +29,6 @@ from elor.evaluation.measures import bins_of, headline_of, range_of, score, stat
 from elor.evaluation.selection import selection_gap
 from elor.evaluation.settings import Settings
 from elor.evaluation.tables import Judged, check_predictions, fold_per_slice, judge, probability_columns
-from elor.targets import heads
 
 MCNEMAR_NOTE = "description only: slices of a speaker are not independent, so this p is too small"
 
@@ -70,7 +69,7 @@ def evaluate(
     Raises:
         UserError: if the folds break the protocol, predictions are incomplete, or a comparison names what is not there.
     """
-    asked = heads(settings.target, settings.classes)
+    asked = settings.asked
     protocol = {} if folds is None else check_folds(folds, slices, settings.protocol)
     fold = fold_per_slice(slices, folds)
     judged: dict[str, dict[str, Judged]] = {head.name: {} for head in asked}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from elor.targets import Head, heads
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,6 +23,7 @@ class Settings:
         classes: number of classes of a dimension.
         scale: lowest and highest rating.
         bins: of the reliability diagram.
+        only: names of the heads to score; all of the target's if empty.
     """
 
     confidence: float = 0.95
@@ -34,3 +37,9 @@ class Settings:
     classes: int = 5
     scale: tuple[float, float] = (1.0, 5.0)
     bins: int = 15
+    only: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> tuple[Head, ...]:
+        """The heads to score, in the target's order."""
+        return tuple(head for head in heads(self.target, self.classes) if not self.only or head.name in self.only)
