@@ -74,8 +74,7 @@ def erasure(
         for level in LEVELS
     ]
     first = torch.stack(masks)
-    noise, measured = noise_like(signal, seed=seed), list[Tensor]()
-    noise[support:] = 0  # the padding is silent in training, and stays so
+    (noise,), measured = noise_like(signal[None], seed=seed, supports=[support]), list[Tensor]()
     with prepared(model), torch.no_grad():
         for mask in (torch.zeros_like(signal), noise):
             batches = torch.stack([signal, mask]), torch.where(first, mask, signal), torch.where(first, signal, mask)

@@ -8,7 +8,7 @@ transforms of x - x' and g, Parseval's theorem gives attribution_k = Re(D_k conj
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -123,11 +123,21 @@ def integrated_gradients(
     return path
 
 
-def noise_like(audio: Tensor, rms: float = NOISE_FLOOR, seed: int = 0) -> Tensor:
-    """White Gaussian noise of a given RMS in the shape of the audio: quiet, but no digital silence."""
+def noise_like(audio: Tensor, rms: float = NOISE_FLOOR, seed: int = 0, supports: Sequence[int] | None = None) -> Tensor:
+    """White Gaussian noise of a given RMS in the shape of the audio: quiet, but no digital silence.
+
+    Args:
+        audio: (..., samples).
+        rms: of full scale.
+        seed: of the noise.
+        supports: samples of each signal, along the first dimension, before its padding, which stays as silent as it is
+            in training; none: nothing is padded.
+    """
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(audio.shape, generator=generator, dtype=torch.float64)
-    return (rms * noise).to(audio)
+    noise = (rms * torch.randn(audio.shape, generator=generator, dtype=torch.float64)).to(audio)
+    for line, support in zip(noise, supports, strict=True) if supports is not None else ():
+        line[..., support:] = 0
+    return noise
 
 
 def _average(model: nn.Module, end: Tensor, start: Tensor, targets: Heads, steps: int) -> Heads:

@@ -49,9 +49,7 @@ def _explain_slowly(job: Job, batch: Batch, name: str, model: TwoHeadNetwork, fo
     maps, drops = path.time(), occlusion(model, batch.audio, supports=batch.supports)
     tags = batch.tags(role=OWN, model=name)
     views = compare([tag | {"method": "integrated"} for tag in tags], batch, arrays(maps), logits, found)
-    for index, tag in enumerate(tags):
-        own = {head: value[index].cpu().numpy() for head, value in drops.items()}
-        _compare_occlusion(tag, own, batch.waves[index], batch.supports[index], found)
+    _compare_occlusion(tags, batch, arrays(drops), found)
     for head, values in arrays(band_occlusion(model, batch.audio)).items():
         for tag, row in zip(tags, values.tolist(), strict=True):
             found.bands += [tag | {"head": head, "band": band, "drop": drop} for band, drop in enumerate(row)]
@@ -79,16 +77,12 @@ def _swap(job: Job, batch: Batch, model: TwoHeadNetwork, logits: Heads, views: d
     tags = batch.tags(role=OWN, model=TRAINED)
     compare_swapped([tag | {"method": "integrated"} for tag in tags], batch, views, arrays(path.time()), found)
     drops = occlusion(model, batch.audio, others, supports=batch.supports)
-    for index, tag in enumerate(tags):
-        own = {head: value[index].cpu().numpy() for head, value in drops.items()}
-        _compare_occlusion(tag, own, batch.waves[index], batch.supports[index], found, "class swap")
+    _compare_occlusion(tags, batch, arrays(drops), found, "class swap")
 
 
 def _mask(job: Job, batch: Batch, model: TwoHeadNetwork, maps: Heads, drops: Heads, found: Found) -> None:
     """How alike the maps are where noise at -60 dBFS stands in the place of silence."""
-    mask = noise_like(batch.audio, seed=job.seed)
-    for line, support in zip(mask, batch.supports, strict=True):
-        line[:, support:] = 0  # the padding is silent in training, and stays so
+    mask = noise_like(batch.audio, seed=job.seed, supports=batch.supports)
     path = integrated_gradients(model, batch.audio, baseline=mask, steps=job.steps, most=job.steps)
     noisy = occlusion(model, batch.audio, mask=mask, supports=batch.supports)
     for method, one, other in (("integrated", maps, path.time()), ("occlusion", drops, noisy)):
@@ -133,19 +127,21 @@ def _erase(
 
 
 def _compare_occlusion(
-    tag: Tag, drops: dict[str, NDArray], signal: NDArray, support: int, found: Found, control: str = ""
+    tags: list[Tag], batch: Batch, drops: dict[str, NDArray], found: Found, control: str = ""
 ) -> None:
     """r of the drops with the windows' level (reading `envelope`), and the overlap of two heads' top windows."""
-    begins = [begin for begin in starts(len(signal)) if begin < support]
-    level = np.array([np.sqrt(np.mean(signal[begin : begin + WINDOW] ** 2)) for begin in begins])
-    own = {head: value[: len(begins)] for head, value in drops.items()}
-    row = tag | {"method": "occlusion", "control": control, "label": -1}
-    for head, value in own.items():
-        found.correlations.append(row | {"pair": f"{head}~input", "envelope": pearson(value, level)})
-    for one, other in combinations(own, 2):
-        found.correlations.append(row | {"pair": f"{one}~{other}", "envelope": pearson(own[one], own[other])})
-        if not control:
-            found.overlaps.append(tag | overlap(own[one], own[other]))
+    for index, tag in enumerate(tags):
+        signal, support = batch.waves[index], batch.supports[index]
+        begins = [begin for begin in starts(len(signal)) if begin < support]
+        level = np.array([np.sqrt(np.mean(signal[begin : begin + WINDOW] ** 2)) for begin in begins])
+        own = {head: value[index, : len(begins)] for head, value in drops.items()}
+        row = tag | {"method": "occlusion", "control": control, "label": -1}
+        for head, value in own.items():
+            found.correlations.append(row | {"pair": f"{head}~input", "envelope": pearson(value, level)})
+        for one, other in combinations(own, 2):
+            found.correlations.append(row | {"pair": f"{one}~{other}", "envelope": pearson(own[one], own[other])})
+            if not control:
+                found.overlaps.append(tag | overlap(own[one], own[other]))
 
 
 def overlap(one: NDArray, other: NDArray, top: float = TOP) -> dict[str, float]:

@@ -49,10 +49,10 @@ def bands(table: pd.DataFrame, confidence: float) -> dict:
         falls = table.groupby(["slice", "model", "head"])["drop"].transform(lambda drop: drop.abs().sum())
         table = table.assign(drop=(table["drop"] / falls).where(falls > 0))
     for head, part in table.groupby("head") if len(table) else ():
-        known = {}
-        for model, rows in part.groupby(part["model"].str.split().str[0]):
-            by_band = [over_units(one["drop"], one["speaker"], one["fold"]) for _, one in rows.groupby("band")]
-            known[model] = by_band
+        known = {
+            model: [over_units(one["drop"], one["speaker"], one["fold"]) for _, one in rows.groupby("band")]
+            for model, rows in part.groupby(part["model"].str.split().str[0])
+        }
         limits = [speaker_interval(values, confidence) for values in known[TRAINED]]
         found[head] = {
             "edges_hz": band_hertz(len(limits)).tolist(),

@@ -82,7 +82,8 @@ def _pair(series: Series, role: str, method: str, pair: str, confidence: float) 
     """One pair of one role and method: its correlation, its controls, and what follows."""
     trained = series[pair, "trained", ""]
     untrained = [rows for (p, model, _), rows in series.items() if p == pair and model.startswith("untrained")]
-    both = {"trained": trained, "untrained": pd.concat(untrained)}
+    fresh = pd.concat(untrained)
+    both = {"trained": trained, "untrained": fresh}
     decisive = "signed" if trained["signed"].notna().any() else "envelope"
     readings = {}
     for reading, value in _estimates(trained, confidence).items():
@@ -94,9 +95,9 @@ def _pair(series: Series, role: str, method: str, pair: str, confidence: float) 
         "untrained": float(np.mean([rows["padded"].mean() for rows in untrained])),
         "readings": readings,
         "bootstrap": _bootstrap(trained, decisive, confidence),
-        "controls": {"untrained": {"readings": _estimates(pd.concat(untrained), confidence)}}
+        "controls": {"untrained": {"readings": _estimates(fresh, confidence)}}
         | _controls(series, trained, pair, decisive, confidence),
-        "labels": _labels(trained, pd.concat(untrained), confidence),
+        "labels": _labels(trained, fresh, confidence),
         "padding": {name: float(rows["beyond"].mean()) for name, rows in both.items() if rows["beyond"].notna().any()},
         "decisive": decisive,
         "verdict": readings[decisive]["contrast"]["verdict"] if decisive in readings else "undecided: r is undefined",
