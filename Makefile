@@ -13,7 +13,7 @@ repro: venv  ## run the pipeline and print the table of results
 test: venv  ## run the tests
 	python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-bench: venv  ## measure speed and memory; writes the tables in README.md
+bench: venv  ## measure speed and memory; writes the tables in benchmarks/ and docs/
 	python -m benchmarks
 
 lint: venv

@@ -23,9 +23,9 @@ Item = TypeVar("Item")
 def main(
     names: Annotated[list[str] | None, typer.Argument(help="Which benchmarks; all if none is named.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Say which there are, and stop.")] = False,
-    tables: Annotated[bool, typer.Option("--tables", help="Write the README's tables again, measure nothing.")] = False,
+    tables: Annotated[bool, typer.Option("--tables", help="Write the pages' tables again, measure nothing.")] = False,
 ) -> None:
-    """Measure speed and memory; write benchmarks/results/ and the README's tables."""
+    """Measure speed and memory; write benchmarks/results/ and the tables of the pages."""
     if unknown := [name for name in names or () if name not in BENCHMARKS]:
         raise UserError(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}.")
     if list_:
@@ -46,7 +46,7 @@ def measure(name: str) -> None:
 
 
 def rewrite(path: Path) -> None:
-    """Write the README's tables from one file of results."""
+    """Write a page's tables from one file of results."""
     republish(path, _module(json.loads(path.read_text())["benchmark"]).tables)
 
 

@@ -163,7 +163,7 @@ def main(
     ] = MOST_STEPS,
     only: Annotated[str, typer.Option(help="Measure only sizes that hold this.")] = "",
 ) -> None:
-    """Measure maps; write benchmarks/results/maps.json and the README's table."""
+    """Measure maps; write benchmarks/results/maps.json and its page's table."""
     publish("maps", "maps", lambda: measure(rounds, heavy, steps, only), tables)
 
 

@@ -1,4 +1,4 @@
-"""Where numbers go: raw into benchmarks/results/<name>.json, as tables between the README's markers.
+"""Where numbers go: raw into benchmarks/results/<name>.json, as tables between the markers of the one page that has them.
 
 A marker pair is `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`; only what stands between them is replaced.
 """
@@ -21,14 +21,14 @@ from elor.files import write_json, write_text
 from elor.report.text import Block, Format, render
 
 RESULTS = ROOT / "benchmarks" / "results"
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 Measure = Callable[[], dict[str, Any]]
 Tables = Callable[[dict[str, Any]], Sequence[Block]]
 
 
 def publish(name: str, benchmark: str, measure: Measure, tables: Tables) -> dict[str, Any]:
-    """Measure, keep the numbers, print the tables and write them into the README.
+    """Measure, keep the numbers, print the tables and write them into their page.
 
     Args:
         name: of the results and the markers.
@@ -39,7 +39,7 @@ def publish(name: str, benchmark: str, measure: Measure, tables: Tables) -> dict
         What was measured.
 
     Raises:
-        UserError: if the README lacks the markers; the numbers are kept all the same.
+        UserError: if no page has the markers; the numbers are kept all the same.
     """
     on, started = machine(), time.monotonic()
     measured = measure()
@@ -48,34 +48,34 @@ def publish(name: str, benchmark: str, measure: Measure, tables: Tables) -> dict
     write_json(RESULTS / f"{name}.json", record, digits=6)
     text = _written(json.loads((RESULTS / f"{name}.json").read_text()), tables)
     print(text, flush=True)
-    update_readme(README, name, text)
+    write_between(name, text)
     return measured
 
 
 def republish(path: Path, tables: Tables) -> None:
-    """Write the tables of kept numbers into the README again.
+    """Write the tables of kept numbers into their page again.
 
     Raises:
-        UserError: if the README lacks the markers.
+        UserError: if no page has the markers.
     """
-    update_readme(README, path.stem, _written(json.loads(path.read_text()), tables))
+    write_between(path.stem, _written(json.loads(path.read_text()), tables))
 
 
-def update_readme(readme: Path, name: str, body: str) -> None:
-    """Replace what stands between the markers of `name` in a file.
+def write_between(name: str, body: str) -> None:
+    """Replace what stands between the markers of `name` in the page that has them.
 
     Raises:
-        UserError: if there is no such file, or not exactly one pair of markers in it.
+        UserError: if there is not exactly one pair of markers in all pages.
     """
     start, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
-    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
-    before, opened, rest = text.partition(start)
+    found = {page: page.read_text(encoding="utf-8") for page in PAGES if page.exists()}
+    marked = [page for page, text in found.items() if start in text or end in text]
+    before, opened, rest = (found[marked[0]] if len(marked) == 1 else "").partition(start)
     _, closed, after = rest.partition(end)
     if not opened or not closed or start in rest or end in before + after:
-        raise UserError(
-            f"{readme.name} has no single pair of markers {start} and {end}; put them where the table goes."
-        )
-    write_text(readme, f"{before}{start}\n{body}\n{end}{after}")
+        named = ", ".join(page.name for page in marked or PAGES)
+        raise UserError(f"{named}: no single pair of markers {start} and {end}; put them where the table goes.")
+    write_text(marked[0], f"{before}{start}\n{body}\n{end}{after}")
 
 
 def command(main: Callable[..., None]) -> None:

@@ -1,28 +1,56 @@
-"""Writes a run's tables of results and of claims into the README: `python -m benchmarks.results --workspace DIR`."""
+"""Writes a run's scores and claims into the pages that show them: `python -m benchmarks.results --workspace DIR`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.publish import README, command, update_readme
+from benchmarks.publish import command, write_between
 from elor.report import claims, reading, results
-from elor.report.text import Format, render
+from elor.report.text import Block, Format, Table, render
+
+FIVE = ("amplitude-arousal", "same-parts", "arousal-frequencies", "arousal-rate", "elor-best-arousal")
+"""The claims that the README shows: chosen for what they are about, whatever became of them."""
 
 
 def main(
     workspace: Annotated[Path, typer.Option(help="A folder with the metrics of a finished run.")] = Path(),
-    corpus: Annotated[str, typer.Option(help="Ends the names of the README's markers; empty: the demo's.")] = "",
+    corpus: Annotated[str, typer.Option(help="Ends the names of the markers; empty: the demo's.")] = "",
 ) -> None:
-    """Print the headline, the comparisons, what the search has seen, and the claims of a run into the README."""
+    """Print the headline, the comparisons, what the search has seen, and the claims of a run into their pages."""
     found = results.Results.read(workspace / "metrics")
+    judged = results.read_json(workspace / "metrics" / "claims.json")
     notes = [note for note in (reading.contradictions(found), reading.setting(found)) if note is not None]
-    scores = [results.headline(found), results.comparisons(found), *notes]
-    verdicts = [claims.overview(results.read_json(workspace / "metrics" / "claims.json"))]
-    for name, blocks in (("results", scores), ("claims", verdicts)):
-        update_readme(README, f"{name}-{corpus}" if corpus else name, render(blocks, Format.markdown))
+    write("results", corpus, [results.headline(found), results.comparisons(found), *notes])
+    write("claims", corpus, [claims.overview(judged)])
+    if not corpus:
+        write("headline", corpus, [results.headline(found)])
+        write("five", corpus, [five(judged)])
+
+
+def write(name: str, corpus: str, blocks: Sequence[Block]) -> None:
+    """Some blocks between the markers of a name, and of a corpus that is not the demo's."""
+    write_between(f"{name}-{corpus}" if corpus else name, render(blocks, Format.markdown))
+
+
+def five(judged: claims.Claims) -> Table:
+    """The claims of `FIVE` in words, each beside its control."""
+    rows = {row["id"]: row for row in judged["claims"]}
+    cells = tuple(
+        (
+            row["claim"],
+            claims.quantity(row["paper"]),
+            claims.quantity(row["ours"]),
+            f"{claims.control_of(row)} ({row['control']})",
+            row["verdict"],
+        )
+        for row in map(rows.__getitem__, FIVE)
+    )
+    caption = f"Five of the paper's {len(rows)} claims"
+    return Table(caption, ("claim", "paper", "ours", "control", "verdict"), (cells,))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def verdict(found: dict[str, Any]) -> None:
 
 
 def main(workspace: Annotated[Path, typer.Option(help="A folder with the data of a finished run.")] = Path()) -> None:
-    """Measure every method and write the README's table."""
+    """Measure every method and write its page's table."""
     verdict(publish("selfcheck", "selfcheck", lambda: measure(workspace), tables))
 
 

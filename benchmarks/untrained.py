@@ -199,7 +199,7 @@ def main(
     workspace: Annotated[Path, typer.Option(help="A folder with the data of a finished run.")] = Path(),
     seeds: Annotated[int, typer.Option(min=1, help="Untrained networks per shape.")] = SEEDS,
 ) -> None:
-    """Explain untrained networks; write benchmarks/results/untrained.json and the README's table."""
+    """Explain untrained networks; write benchmarks/results/untrained.json and its page's table."""
     publish("untrained", "untrained", lambda: measure(workspace, seeds), tables)
 
 

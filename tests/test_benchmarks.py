@@ -1,4 +1,4 @@
-"""The benchmarks' own machinery: the README's tables, what counts as the same step, and small runs of each kind."""
+"""The benchmarks' own machinery: the pages' tables, what counts as the same step, and small runs of each kind."""
 
 from __future__ import annotations
 
@@ -40,11 +40,18 @@ SMALL = Settings(
 HEADS = (Head("arousal", 5), Head("valence", 5))
 
 
-def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
+@pytest.fixture
+def readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The second of two pages, the first of which has no markers."""
+    (tmp_path / "other.md").write_text("nothing")
+    monkeypatch.setattr(publish, "PAGES", (tmp_path / "other.md", tmp_path / "README.md"))
+    return tmp_path / "README.md"
+
+
+def test_only_what_stands_between_the_markers_is_replaced(readme: Path) -> None:
     readme.write_text("a\n<!-- bench:one -->\nold\n<!-- /bench:one -->\nb\n<!-- bench:two -->\n<!-- /bench:two -->\n")
-    publish.update_readme(readme, "one", "| 1 |")
-    publish.update_readme(readme, "one", "| 2 |")
+    publish.write_between("one", "| 1 |")
+    publish.write_between("one", "| 2 |")
     assert readme.read_text() == (
         "a\n<!-- bench:one -->\n| 2 |\n<!-- /bench:one -->\nb\n<!-- bench:two -->\n<!-- /bench:two -->\n"
     )
@@ -61,31 +68,37 @@ def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> Non
         "<!-- bench:one --><!-- /bench:one --><!-- /bench:one -->",
     ],
 )
-def test_a_readme_without_one_pair_of_markers_is_left_alone(tmp_path: Path, text: str) -> None:
-    readme = tmp_path / "README.md"
+def test_pages_without_one_pair_of_markers_are_left_alone(readme: Path, text: str) -> None:
     readme.write_text(text)
     with pytest.raises(UserError, match="<!-- bench:one -->"):
-        publish.update_readme(readme, "one", "| 1 |")
+        publish.write_between("one", "| 1 |")
     assert readme.read_text() == text
 
 
-def test_numbers_are_kept_even_where_the_readme_has_no_place_for_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_markers_in_two_pages_are_refused(readme: Path) -> None:
+    for page in publish.PAGES:
+        page.write_text("<!-- bench:one -->\n<!-- /bench:one -->")
+    with pytest.raises(UserError, match=r"other\.md, README\.md: no single pair"):
+        publish.write_between("one", "| 1 |")
+    assert readme.read_text() == "<!-- bench:one -->\n<!-- /bench:one -->"
+
+
+def test_numbers_are_kept_even_where_no_page_has_a_place_for_them(
+    tmp_path: Path, readme: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(publish, "README", tmp_path / "README.md")
 
     def tables(measured: dict) -> list[Table]:
         return [Table("Seconds", ("what", "s"), ((("sleep", str(measured["s"])),),))]
 
-    with pytest.raises(UserError, match=r"README\.md has no single pair of markers"):
+    with pytest.raises(UserError, match=r"README\.md: no single pair of markers"):
         publish.publish("one", "one", lambda: {"s": 2}, tables)
     record = json.loads((tmp_path / "results" / "one.json").read_text())
     assert record["measured"] == {"s": 2}
     assert {"date", "cores", "load_average", "load_average_after", "packages"} <= set(record["machine"])
-    (tmp_path / "README.md").write_text("<!-- bench:one -->\n<!-- /bench:one -->")
+    readme.write_text("<!-- bench:one -->\n<!-- /bench:one -->")
     publish.republish(tmp_path / "results" / "one.json", tables)
-    assert "| sleep | 2 |" in (tmp_path / "README.md").read_text()
+    assert "| sleep | 2 |" in readme.read_text()
 
 
 def test_one_failing_benchmark_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:

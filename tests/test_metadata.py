@@ -20,3 +20,8 @@ def test_every_requirement_is_pinned() -> None:
     names = {name.lower().replace("_", "-") for name in pins}
     lacking = [text for text in PROJECT["dependencies"] if text.split(">")[0].split("=")[0].strip() not in names]
     assert lacking == []
+
+
+def test_the_citation_names_this_version() -> None:
+    citation = (Path(__file__).parents[1] / "CITATION.cff").read_text()
+    assert f"\nversion: {PROJECT['version']}\n" in citation

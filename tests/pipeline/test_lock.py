@@ -1,14 +1,19 @@
 """dvc.lock in the repository is in step with code and parameters; needs no data."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+
+LOOKERS = {"env", "sources"}
+"""Stages that only look whether something has changed: everything depends on them, and nobody reads them."""
 
 
 @pytest.fixture
@@ -46,12 +51,35 @@ def test_a_changed_module_would_be_noticed(clone: Path) -> None:
     assert result.returncode != 0 or stages(result.stdout)
 
 
-def test_readme_shows_this_pipeline() -> None:
-    dag = subprocess.run(
+def test_readme_draws_this_pipeline() -> None:
+    """Every stage stands in one box, and boxes are tied as DVC's own drawing ties their stages."""
+    graph = subprocess.run(
         [Path(sys.executable).parent / "dvc", "dag", "--collapse-foreach-matrix", "--mermaid"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.strip()
-    assert dag in (ROOT / "README.md").read_text()
+    ).stdout
+    names = dict(re.findall(r'(node\d+)\["(.*?)"\]', graph))
+    ties = {(names[a], names[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", graph)}
+    drawing = (ROOT / "README.md").read_text().split("```mermaid\n")[1].split("```")[0]
+    titles = dict(re.findall(r'(\w+)\["(.*?)"\]', drawing))
+    arrows = set()
+    for line in drawing.splitlines():
+        boxes = re.findall(r"(\w+)(?:\[.*?\])?(?= -->|$)", line.strip()) if "-->" in line else []
+        arrows |= set(pairwise(boxes))
+    box = {stage: name for name in set().union(*arrows) for stage in titles.get(name, name).split(", ")}
+    assert set(box) == set(names.values()) - LOOKERS
+    needed = {(box[a], box[b]) for a, b in ties if a in box and b in box} - {(name, name) for name in box.values()}
+    assert arrows <= needed, f"drawn, but no stage needs it: {arrows - needed}"
+    missing = {tie for tie in needed if tie[1] not in reached(tie[0], arrows)}
+    assert missing == set(), f"needed, and not drawn: {missing}"
+
+
+def reached(box: str, arrows: set[tuple[str, str]]) -> set[str]:
+    """All boxes to which arrows lead from one."""
+    found, new = set(), {box}
+    while new:
+        found |= new
+        new = {b for a, b in arrows if a in new} - found
+    return found
