@@ -7,7 +7,7 @@ empty, a number that is not known is missing; both are an empty field in the CSV
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,7 +109,10 @@ def read_ratings(path: Path) -> pd.DataFrame:
 
 
 def check(tables: Tables) -> Tables:
-    """Return the tables if the names in them are unique and usable.
+    """Return the tables in the order of names, if these are unique and usable.
+
+    Whatever is drawn later is drawn from rows: in the order of names it does not depend on the order of files, or of
+    a manifest's rows.
 
     Raises:
         UserError: for an utterance that occurs twice, is rated twice by one rater, or has no samples, and for
@@ -125,7 +128,11 @@ def check(tables: Tables) -> Tables:
         _none(odd.drop_duplicates().map(repr), f"{name.name}s cannot be part of a file name", "rename them")
     if not set(ratings.utterance) <= set(utterances.utterance):
         raise ValueError("the ratings name utterances that the table of utterances lacks")
-    return tables
+    return replace(
+        tables,
+        utterances=utterances.sort_values("utterance", ignore_index=True),
+        ratings=ratings.sort_values(["utterance", "rater"], ignore_index=True),
+    )
 
 
 def counts(utterances: pd.DataFrame, ratings: pd.DataFrame) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def speakers_by_fold(speakers: pd.Series, most: int) -> dict[str, list[str]]:
 def _random_slices(slices: pd.DataFrame, free: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
     """Row numbers of a random share of the free slices: at least one, and at least one is left to train."""
     rows = np.flatnonzero(free)
+    rows = rows[np.argsort(slices["slice"].to_numpy(dtype=str)[rows])]  # drawn by name: the table's order says nothing
     return random.permutation(rows)[: min(max(1, round(share * len(rows))), len(rows) - 1)]
 
 

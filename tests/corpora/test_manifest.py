@@ -106,6 +106,26 @@ def test_every_column(folder: Path) -> None:
     assert labels.label(tables, "mean", 5, 1, 5).utterances.valence.tolist() == [3, 2]  # r2's has no arousal
 
 
+def test_the_order_of_rows_says_nothing(folder: Path) -> None:
+    header = "file,start,end,speaker,rater,emotion,valence,arousal"
+    rows = [
+        "wav/long.wav,1.5,3.25,s1,r2,joy,4,5",
+        "wav/long.wav,1.5,3.25,s1,r1,joy,2,1",
+        "wav/long.wav,4,,s1,r1,anger,3,2",
+        "wav/b.wav,,,s2,r1,joy,5,1",
+        "wav/b.wav,,,s2,r2,anger,1,3",
+        "wav/a.wav,,,s3,r1,,3,3",
+        "wav/fast.wav,,,s3,r1,,2,4",
+    ]
+    first = read(folder, header, *rows)
+    assert first.utterances.utterance.tolist() == sorted(first.utterances.utterance)
+    for seed in range(5):
+        again = read(folder, header, *random.Random(seed).sample(rows, len(rows)))
+        pd.testing.assert_frame_equal(again.utterances, first.utterances)
+        pd.testing.assert_frame_equal(again.ratings, first.ratings)
+        assert again.report == first.report
+
+
 @pytest.mark.parametrize(
     ("start", "end", "span"),
     [
@@ -132,14 +152,14 @@ def test_segments_get_names_of_their_own_that_other_segments_do_not_change(folde
     header = "file,start,end,speaker,valence,arousal"
     rows = ["wav/long.wav,1,2,s,1,1", "wav/long.wav,2,,s,1,1", "wav/long.wav,,2.125,s,1,1", "wav/long.wav,,,s,1,1"]
     found = read(folder, header, *rows).utterances.utterance.tolist()
-    assert found == ["long@1-2", "long@2-end", "long@0-2.125", "long"]
+    assert found == ["long", "long@0-2.125", "long@1-2", "long@2-end"]  # in the order of names
     assert read(folder, header, rows[1]).utterances.utterance.tolist() == ["long@2-end"]
 
 
 def test_files_of_one_name_in_two_folders_are_told_apart(folder: Path) -> None:
     write_sound(folder / "more/a.wav", 100)
     found = read(folder, PLAIN, "wav/a.wav,s,1,1", "more/a.wav,s,1,1", "wav/b.wav,s,1,1").utterances.utterance.tolist()
-    assert found == ["wav-a", "more-a", "b"]
+    assert found == ["b", "more-a", "wav-a"]
 
 
 def test_absolute_paths_and_other_formats(folder: Path) -> None:

@@ -86,9 +86,13 @@ def test_what_is_no_such_table_is_refused(tmp_path: Path, content: str | None) -
         read_utterances(path)
 
 
-def test_good_tables_pass() -> None:
+def test_good_tables_pass_in_the_order_of_names() -> None:
     good = tables()
-    assert check(good) is good
+    mixed = Tables(good.utterances[::-1], good.ratings[::-1], good.report)
+    for found in (check(good), check(mixed)):
+        pd.testing.assert_frame_equal(found.utterances, good.utterances)
+        pd.testing.assert_frame_equal(found.ratings, good.ratings)
+        assert found.report is good.report
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,15 @@ def test_a_folds_draw_depends_on_seed_and_name_alone(ten: pd.DataFrame) -> None:
     assert len({frozenset(one) for one in drawn}) == 10
 
 
+@pytest.mark.parametrize("protocol", ["paper", "strict"])
+def test_the_order_of_rows_says_nothing(ten: pd.DataFrame, protocol: str) -> None:
+    shuffled = ten.sample(frac=1, random_state=0)
+    first, again = (make_folds(table, protocol, 0.2, 10, seed=1) for table in (ten, shuffled))
+    for fold in first["fold"].unique():
+        for role in ("train", "validation", "test"):
+            assert roles(first, fold, role) == roles(again, fold, role)
+
+
 def test_many_speakers_become_groups_of_like_size() -> None:
     slices = pd.concat([world.tables(23, 10), world.tables(1, 100).replace({"S00": "S99"}, regex=True)])
     groups = speakers_by_fold(slices["speaker"], most=10)
