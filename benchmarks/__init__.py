@@ -2,6 +2,6 @@
 
 A benchmark is a module with two functions: `measure() -> dict` returns raw numbers, `tables(measured) -> list[Block]`
 turns them into what the pages show. `benchmarks.publish` keeps the numbers in benchmarks/results/<name>.json,
-together with the machine that they were measured on, and writes the tables between the markers of their page. Every module
+together with the machine that they were measured on, and writes the tables between the markers of a page. Every module
 also runs alone, with options of its own: `python -m benchmarks.scale --help`.
 """

@@ -1,4 +1,4 @@
-"""Where numbers go: raw into benchmarks/results/<name>.json, as tables between the markers of the one page that has them.
+"""Where numbers go: raw into benchmarks/results/<name>.json, as tables between the markers of a page.
 
 A marker pair is `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`; only what stands between them is replaced.
 """
