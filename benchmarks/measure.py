@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from elor.errors import UserError
+from elor.processor import processor
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "numpy", "scikit-learn", "opensmile", "dvc")
@@ -81,7 +82,7 @@ def machine() -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": _cpu(),
+        "cpu": processor(),
         "cores": cores,
         "memory_gib": round(psutil.virtual_memory().total / GIB, 1),
         "load_average": [round(value, 2) for value in os.getloadavg()],
@@ -90,19 +91,6 @@ def machine() -> dict[str, Any]:
         "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else ""),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
-
-
-def _cpu() -> str:
-    """The processor's name, and the widest of its vector and matrix extensions that decide these numbers."""
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor() or platform.machine()
-    lines = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-    fields = {name.strip(): value.strip() for name, value in lines.items()}
-    flags = fields.get("flags", "").split()
-    known = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    name = fields.get("model name", platform.machine()).replace("(R)", "").replace("(TM)", "")
-    return f"{name} ({', '.join(known)})" if known else name
 
 
 def _git(*arguments: str) -> str:

@@ -30,6 +30,7 @@ class Section(BaseModel):
 
 class Corpus(Section):
     path: str
+    seed: int = Field(ge=0)
     partial: bool
     low: float
     high: float

@@ -14,7 +14,7 @@ def corpus() -> None:
     params = load()
     if is_demo(params.corpus):
         recipe = load_recipe(Path(params.corpus.path))
-        generate(recipe, params.scale.utterances, params.seed, CORPUS)
+        generate(recipe, params.scale.utterances, params.corpus.seed, CORPUS)
         table = index(source_of(params.corpus))
     else:
         table = read_index(Path("data/sources.csv"))

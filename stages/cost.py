@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from elor.files import write_json
+from elor.processor import processor
 
 LOOK_EVERY_S = 0.25
 MIB = 1024**2
@@ -68,5 +69,6 @@ def costs(stage: str) -> Iterator[None]:
         "cpu_seconds": sum(watch.cpu.values()),
         "peak_mb": watch.peak / MIB,
         "cores": psutil.cpu_count(),
+        "processor": processor(),
     }
     write_json(Path("metrics/cost") / f"{stage}.json", cost, digits=1)

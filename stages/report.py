@@ -1,6 +1,5 @@
 """Stage `report`: one page with everything on it, which opens from disk without a network."""
 
-import json
 from pathlib import Path
 
 from elor.files import write_text
@@ -12,7 +11,6 @@ from stages.findings import findings
 from stages.source import is_demo
 
 DATA = Path("data")
-COST = Path("metrics/cost")
 
 
 def report() -> None:
@@ -22,13 +20,11 @@ def report() -> None:
 
 
 def making(params: Params) -> Making:
-    """Parameters, tuned values, versions, and the costs that this machine knows."""
-    costs = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COST.glob("*.json"))}
+    """Parameters, tuned values, versions."""
     return Making(
         settings=settings(params),
         tuned={net: read_yaml(DATA / "tuning" / f"{net}.yaml")["values"] for net in NETWORKS},
         versions=(DATA / "env.txt").read_text(encoding="utf-8").split(),
-        cost={stage: cost for stage, cost in costs.items() if stage != "report"},  # its own is that of the run before
         demo=is_demo(params.corpus),
         shareable=params.corpus.shareable,
     )

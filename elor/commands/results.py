@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from elor.commands.printing import echo
+from elor.report import cost
 from elor.report.blocks import results as blocks
 from elor.report.results import Results
 from elor.report.text import Format
@@ -24,8 +25,9 @@ def results(
     """Print the results of this workspace: the paper's Table 5 for the corpus, beside guesses and people.
 
     Below it: further scores and chance, the declared comparisons, what picking the epoch on the test speaker would
-    have gained, and what the search has seen of test speakers. --detail adds intervals by bootstrap, WAR's intervals,
-    means over folds, calibration, and each rater. docs/scores.md defines every number.
+    have gained, what the search has seen of test speakers, and the time and memory that the stages took on this
+    machine. --detail adds intervals by bootstrap, WAR's intervals, means over folds, calibration, each rater, and the
+    time and memory of each stage. docs/scores.md defines every number.
 
     Examples:
 
@@ -35,4 +37,8 @@ def results(
         elor results --format markdown >> notes.md
         elor results --format latex --metrics ../other/metrics
     """
-    echo(blocks(Results.read(metrics), detail), how)
+    printed = blocks(Results.read(metrics), detail)
+    if costs := cost.read(metrics):
+        printed += [cost.table(costs)] if detail else []
+        printed.append(cost.note(costs))
+    echo(printed, how)

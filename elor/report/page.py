@@ -7,7 +7,7 @@ numbers in its `data` element, so that they fit any screen and both themes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -54,7 +54,6 @@ class Making:
         settings: the parameters, nested.
         tuned: by network the values that it was trained with.
         versions: the packages that decide numbers, `numpy==2.4.6`.
-        cost: by stage seconds, cpu_seconds, peak_mb, cores; empty where they are not known.
         demo: whether the corpus is the embedded demonstration corpus.
         shareable: whether pages may carry the corpus' audio elsewhere.
     """
@@ -62,7 +61,6 @@ class Making:
     settings: Mapping[str, Any]
     tuned: Mapping[str, Any]
     versions: Sequence[str]
-    cost: Mapping[str, Any] = field(default_factory=dict)
     demo: bool = True
     shareable: bool = False
 
@@ -79,7 +77,7 @@ def report(found: Findings, making: Making) -> str:
         "prototypes": prototypes.section(found),
         "interventions": analysis.interventions(found),
         "corpus": sections.corpus(found, licence(making)),
-        "making": sections.making(making.settings, making.tuned, making.versions, making.cost),
+        "making": sections.making(making.settings, making.tuned, making.versions),
     }
     end = footer(licence(making), NUMBERS)
     return html.fill("What does a speech emotion network hear?", parts, CONTENTS, end, _data(found))

@@ -150,25 +150,12 @@ def _cards(values: Mapping[str, Any], first: str) -> str:
     return f'<div class="grid cards">{cards}</div>'
 
 
-def making(
-    settings: Mapping[str, Any], tuned: Mapping[str, Any], versions: Sequence[str], cost: Mapping[str, Any]
-) -> str:
-    """Configuration, versions, seeds and cost."""
-    rows = tuple(
-        (stage, number(one["seconds"], 1), number(one["cpu_seconds"], 1), number(one["peak_mb"], 0), str(one["cores"]))
-        for stage, one in cost.items()
-    )
-    header = ("stage", "seconds", "CPU seconds", "peak MB", "cores")
-    spent = (
-        html.table(Table("What the stages took when they last ran on this machine", header, (rows,)))
-        if rows
-        else html.missing("No costs are known: metrics/cost stays on the machine that ran the stages.")
-    )
+def making(settings: Mapping[str, Any], tuned: Mapping[str, Any], versions: Sequence[str]) -> str:
+    """Configuration, seeds and versions; no cost, which differs from run to run (`elor results` has it)."""
     return html.section(
         "making",
         "How it was made",
         html.folded("Parameters", _cards(settings, "run")),
         html.folded("What the networks were trained with, by the search or by default", _cards(tuned, "networks")),
         f"<h3>Versions that decide numbers</h3>{html.paragraph(', '.join(versions))}",
-        f"<h3>Cost</h3>{spent}",
     )

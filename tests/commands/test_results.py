@@ -63,6 +63,20 @@ def test_people_are_the_other_evaluators(workspace: Path, elor: Elor) -> None:
     assert f"{len(pairs)} ratings of {pairs['utterance'].nunique()} utterances as predictions of E-2's" in text
 
 
+def test_time_and_memory_stand_at_the_end(workspace: Path, elor: Elor, tmp_path: Path) -> None:
+    metrics_folder = tmp_path / "metrics"
+    shutil.copytree(workspace / "metrics", metrics_folder)
+    assert "Time and memory" not in elor("results", "--metrics", metrics_folder).stdout  # as in a fresh clone
+    for stage, seconds, peak in (("train@elor", 100.0, 480.0), ("interventions@lom", 32.4, 1936.0)):
+        cost = {"seconds": seconds, "cpu_seconds": 190.5, "peak_mb": peak, "cores": 2, "processor": "Some CPU"}
+        write_json(metrics_folder / "cost" / f"{stage}.json", cost)
+    flat = " ".join(elor("results", "--metrics", metrics_folder).stdout.split())
+    assert "2 stages took 2 min 12 s when they last ran on this machine, the longest 1 min 40 s (train@elor)" in flat
+    assert flat.endswith("peak memory 1936 MiB (interventions@lom).")
+    detailed = elor("results", "--detail", "--metrics", metrics_folder).stdout
+    assert cells(detailed, "train@elor ") == ["train@elor", "100.0", "190.5", "480", "2"]
+
+
 def test_what_must_be_known_stands_below(workspace: Path, elor: Elor) -> None:
     text = elor("results", "--metrics", workspace / "metrics").stdout
     row = cells(text, "arousal  ELoR ")

@@ -23,8 +23,7 @@ def found(world: World) -> Findings:
 
 @pytest.fixture
 def making() -> Making:
-    cost = {"train@elor": {"seconds": 12.5, "cpu_seconds": 24.0, "peak_mb": 480.0, "cores": 2}}
-    return Making({"seed": 7, "corpus": {"path": "data/demo.yaml"}}, {"elor": {"stride": 8}}, ["numpy==2.4.6"], cost)
+    return Making({"seed": 7, "corpus": {"path": "data/demo.yaml"}}, {"elor": {"stride": 8}}, ["numpy==2.4.6"])
 
 
 def read(world: World) -> Findings:

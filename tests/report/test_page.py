@@ -56,8 +56,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="session")
 def text(found: Findings) -> str:
-    cost = {"train@elor": {"seconds": 12.5, "cpu_seconds": 24.0, "peak_mb": 480.0, "cores": 2}}
-    return report(found, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"], cost))
+    return report(found, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"]))
 
 
 def embedded(text: str) -> dict[str, Any]:
@@ -88,7 +87,7 @@ def test_the_page_loads_nothing_and_is_well_formed(text: str) -> None:
 
 
 def test_every_number_in_a_table_stands_in_a_json(text: str, world: World) -> None:
-    known = [*numbers_in(embedded(text)), 12.5, 24.0, 480.0, 2.0]  # the cost
+    known = numbers_in(embedded(text))
     for path in world.metrics.rglob("*.json"):
         known += numbers_in(json.loads(path.read_text()))
     values = np.abs(np.array(known))
@@ -106,7 +105,7 @@ def test_a_head_that_has_learned_nothing_is_named_beside_what_is_seen_of_it(text
     scores = {head: dict(networks) for head, networks in found.results.scores.items()}
     scores["valence"]["elor"] = scores["valence"]["elor"] | {"utterance_permutation_p": 0.4}
     unlearned = replace(found, results=replace(found.results, scores=scores))
-    page = report(unlearned, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"], {}))
+    page = report(unlearned, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"]))
     said = "ELoR answers no better than if labels were permuted within speakers on valence (p 0.400)"
     assert page.count(said) == 2  # beside the controls, and beside the prototypes
 
@@ -225,9 +224,9 @@ def test_what_is_missing_is_said_in_a_line(tmp_path: Path, making: Making, kind:
         assert "CCC" in text
 
 
-def test_a_page_without_costs_maps_or_saliency_says_so(found: Findings) -> None:
+def test_a_page_without_maps_or_saliency_says_so(found: Findings) -> None:
     text = report(replace(found, shown=[], saliency={}), Making({}, {}, []))
-    for line in ("No costs are known", "No maps were kept", "No saliency was measured"):
+    for line in ("No maps were kept", "No saliency was measured"):
         assert line in text
 
 

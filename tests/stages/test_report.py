@@ -24,15 +24,14 @@ def run(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def test_the_report_says_how_it_was_made(run: Workspace) -> None:
-    cost = run.folder / "metrics" / "cost" / "train@elor.json"
-    cost.parent.mkdir()
-    cost.write_text('{"seconds": 12.3, "cpu_seconds": 24.5, "peak_mb": 481.0, "cores": 2}')
+def test_the_report_says_how_it_was_made_and_not_what_it_cost(run: Workspace) -> None:
     run.run_all(("report",))
     text = (run.folder / "plots" / "report.html").read_text()
-    for part in ("0.4375", "torch==2.11.0", "train@elor", "24.5", "data/demo.yaml", "synthetic speech"):
+    for part in ("0.4375", "torch==2.11.0", "data/demo.yaml", "synthetic speech"):
         assert part in text, part
     first = run.files()["plots/report.html"]
+    cost = run.folder / "metrics" / "cost" / "train@elor.json"
+    cost.write_text('{"seconds": 12.3, "cpu_seconds": 24.5, "peak_mb": 481.0, "cores": 2}')
     run.run_all(("report",))
     assert run.files()["plots/report.html"] == first
 

@@ -1,0 +1,46 @@
+"""What the stages took: of the last run of each on this machine, and so in no file that dvc.lock names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from elor.corpora.faults import plural
+from elor.progress import clock
+from elor.report.results import Scores, read_json
+from elor.report.text import Notes, Table, number
+
+Costs = Mapping[str, Scores]
+"""By stage seconds, cpu_seconds, peak_mb (in MiB, with its worker processes), cores, processor."""
+
+
+def read(metrics: Path) -> dict[str, Scores]:
+    """Read <metrics>/cost/; empty where no stage has run on this machine, as in a fresh clone."""
+    return {path.stem: read_json(path) for path in sorted((metrics / "cost").glob("*.json"))}
+
+
+def note(costs: Costs) -> Notes:
+    """The whole in one sentence.
+
+    Args:
+        costs: of one stage at least.
+    """
+    total = clock(sum(one["seconds"] for one in costs.values()))
+    longest = max(costs, key=lambda stage: costs[stage]["seconds"])
+    widest = max(costs, key=lambda stage: costs[stage]["peak_mb"])
+    text = (
+        f"{plural(len(costs), 'stage')} took {total} when they last ran on this machine, the longest "
+        f"{clock(costs[longest]['seconds'])} ({longest}); peak memory {number(costs[widest]['peak_mb'], 0)} MiB "
+        f"({widest})."
+    )
+    return Notes("Time and memory", (text,))
+
+
+def table(costs: Costs) -> Table:
+    """Stage by stage."""
+    rows = tuple(
+        (stage, number(one["seconds"], 1), number(one["cpu_seconds"], 1), number(one["peak_mb"], 0), str(one["cores"]))
+        for stage, one in costs.items()
+    )
+    header = ("stage", "seconds", "CPU seconds", "peak MiB", "cores")
+    return Table("What the stages took when they last ran on this machine", header, (rows,))
