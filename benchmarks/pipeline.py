@@ -18,7 +18,7 @@ from elor.report.text import Block, Table, number
 AIMS = {"first": 600, "everything": 900, "again": 6}
 """Seconds on two cores, without the installation."""
 
-ANALYSIS, ANALYSIS_S = ("saliency", "prototypes", "interventions", "claims"), 300
+ANALYSIS, ANALYSIS_S = ("saliency", "prototypes", "interventions", "gather", "claims"), 300
 """The stages of the analysis, and the seconds that they may take in all."""
 
 RUNS = {
@@ -57,9 +57,9 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         (name, *(number(cost[key], 1) for key in ("seconds", "cpu_seconds")), number(cost["peak_mb"], 0))
         for name, cost in measured["stages"].items()
     )
-    parts = [cost["seconds"] for name, cost in measured["stages"].items() if name in ANALYSIS]
-    if len(parts) == len(ANALYSIS):
-        runs += ((f"of all that {', '.join(ANALYSIS)}", clock(sum(parts)), f"< {clock(ANALYSIS_S)}"),)
+    parts = {name: cost["seconds"] for name, cost in measured["stages"].items() if name.split("@")[0] in ANALYSIS}
+    if {name.split("@")[0] for name in parts} == set(ANALYSIS):
+        runs += ((f"of all that {', '.join(ANALYSIS)}", clock(sum(parts.values())), f"< {clock(ANALYSIS_S)}"),)
     return [
         Table("The demonstration corpus, from nothing", ("run", "time", "aim"), (runs,)),
         Table("Its stages, each with its worker processes", ("stage", "seconds", "CPU seconds", "peak MiB"), (stages,)),

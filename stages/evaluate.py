@@ -20,7 +20,7 @@ DIMENSIONS = ("arousal", "emotion", "valence")
 
 
 def evaluate() -> None:
-    """Write metrics/uar.json, metrics/<dimension>/<net>.json, comparisons, agreement, and tables for plots."""
+    """Write the headlines, metrics/<dimension>/<net>.json, comparisons, agreement, and tables for plots."""
     params = load()
     how, labels, corpus = params.evaluate, params.labels, params.corpus
     ratings = read_ratings(DATA / "ratings.csv")
@@ -47,8 +47,8 @@ def evaluate() -> None:
         settings=settings,
     )
     seen = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml").seen for net in NETWORKS}
-    for dimension in DIMENSIONS:  # DVC wants the folders of other targets too, and git keeps no empty folder
-        none = {"none": {"why": f"labels.target is {labels.target}, which asks for no {dimension}"}}
+    for dimension in DIMENSIONS:  # DVC wants the files of other targets too
+        none = {net: {"why": f"labels.target is {labels.target}, which asks for no {dimension}"} for net in NETWORKS}
         for name, scores in found.metrics.get(dimension, none).items():
             write_json(METRICS / dimension / f"{name}.json", scores)
     write_json(METRICS / "comparisons.json", found.comparisons)
@@ -57,6 +57,7 @@ def evaluate() -> None:
     for name, table in found.plots.items():
         write_table(table, SCORES / f"{name}.csv", "%.6g")
     write_json(METRICS / "uar.json", found.headline)
+    write_json(METRICS / "war.json", found.beside)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage `interventions`: real slices are altered, dose by dose, and the networks answer the altered slices."""
+"""Stages `interventions@<net>`: real slices are altered, dose by dose, and one network answers the altered slices."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pandas as pd
 
 from elor.explain.interventions.analysis import moved_mfcc, plan, run
 from elor.explain.interventions.changes import changes_by_speaker
-from elor.explain.interventions.effects import curves, head_of, summarise
+from elor.explain.interventions.effects import head_of, summarise
 from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table
@@ -16,11 +16,11 @@ from stages import main
 
 DATA = Path("data")
 METRICS = Path("metrics")
-CURVES = Path("plots/data/interventions")
+FOLDER = DATA / "effects"
 
 
-def interventions() -> None:
-    """Write metrics/interventions.json, the changes of every speaker and, for plots, those of every network."""
+def interventions(network: str) -> None:
+    """Write data/effects/<net>.json, unrounded for the stage `effects`, and the changes of every speaker."""
     params = load()
     slices, amount = read_table(DATA / "slices.csv"), params.scale.explain.interventions
     engine = Engine(params.engine.device, params.engine.workers, params.engine.address)
@@ -28,7 +28,7 @@ def interventions() -> None:
         slices=slices,
         folds=read_table(DATA / "folds.csv"),
         models=DATA / "models",
-        networks=params.explain.interventions.networks,
+        networks=[network],
         audio=DATA / "slices.npy",
         count=amount.slices,
         untrained_networks=amount.untrained,
@@ -38,10 +38,8 @@ def interventions() -> None:
     found = run(jobs, engine)
     summary = summarise(found, slices, params.evaluate.confidence, learned(found))
     summary["features"] = moved_mfcc(jobs)
-    write_table(changes_by_speaker(found, slices), DATA / "interventions" / "changes.csv", "%.6g")
-    for network in params.explain.interventions.networks:
-        write_table(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
-    write_json(METRICS / "interventions.json", summary, digits=6)
+    write_table(changes_by_speaker(found, slices), FOLDER / f"{network}.csv", "%.6g")
+    write_json(FOLDER / f"{network}.json", summary, digits=None)
 
 
 def learned(found: pd.DataFrame) -> dict[str, dict[str, float]]:

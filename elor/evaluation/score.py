@@ -1,6 +1,7 @@
 """Everything that is printed about predictions, from one call: `evaluate`.
 
 metrics/uar.json                            Evaluation.headline
+metrics/war.json                            Evaluation.beside
 metrics/<dimension>/<network>.json          Evaluation.metrics[dimension][network]
 metrics/comparisons.json                    Evaluation.comparisons
 metrics/agreement.json                      Evaluation.agreement
@@ -38,6 +39,7 @@ class Evaluation:
     """Results as plain values, ready to be written; the module's docstring says where."""
 
     headline: dict[str, float]
+    beside: dict[str, float]
     metrics: dict[str, dict[str, dict[str, Any]]]
     comparisons: dict[str, Any]
     agreement: dict[str, Any]
@@ -85,11 +87,8 @@ def evaluate(
                 scores |= selection_gap(audits[network], head.name, head.classes)
             metrics[head.name][network] = scores
     return Evaluation(
-        headline={
-            f"{name}.{network}": scores[headline_of(judged[name][network])]
-            for name, networks in metrics.items()
-            for network, scores in networks.items()
-        },
+        headline=_flat(metrics, ("uar", "ccc")),
+        beside=_flat(metrics, ("war", "rmse")),
         metrics=metrics,
         comparisons=compare_all(judged, settings),
         agreement=_agreement(ratings, utterances, settings),
@@ -173,6 +172,15 @@ def plot_tables(
                 part.insert(0, "network", network)
                 joint[name].append(part)
     return plots | {name: pd.concat(tables, ignore_index=True) for name, tables in joint.items() if tables}
+
+
+def _flat(metrics: dict[str, dict[str, dict[str, Any]]], names: tuple[str, ...]) -> dict[str, float]:
+    """By `<dimension>.<network>` the score that has one of the names: another one where heads answer with values."""
+    return {
+        f"{dimension}.{network}": next(scores[name] for name in names if name in scores)
+        for dimension, networks in metrics.items()
+        for network, scores in networks.items()
+    }
 
 
 def _agreement(ratings: pd.DataFrame, utterances: pd.DataFrame, how: Settings) -> dict[str, Any]:

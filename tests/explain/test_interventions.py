@@ -28,7 +28,8 @@ from elor.explain.interventions.analysis import (
     versions,
 )
 from elor.explain.interventions.changes import changes_by_speaker
-from elor.explain.interventions.effects import curves, summarise
+from elor.explain.interventions.effects import summarise
+from elor.explain.interventions.gather import curves, gather
 from elor.explain.pauses import pauses
 from elor.features.mfcc import mfcc
 from elor.files import plain
@@ -387,6 +388,17 @@ def test_every_number_stands_in_the_summary_and_no_slice_is_named(summary, corpu
         assert (table.loc[(table["intervention"] == "gain") & (table["dose"] == "0"), "change"] == 0).all()
         assert set(table["head"]) == {"arousal", "valence"}
         assert set(summary["spread"][network]) == {"arousal", "valence", "arousal.extremity", "valence.extremity"}
+
+
+def test_networks_asked_one_by_one_are_gathered_into_the_same_summary(found, summary, corpus) -> None:
+    alone = [
+        summarise(found[found["network"] == network], corpus[1]) | {"features": {network: number}}
+        for number, network in enumerate(("elor", "lom"))
+    ]
+    expected = summary | {"features": {"elor": 0, "lom": 1}}
+    assert json.dumps(plain(gather(alone), 6)) == json.dumps(plain(expected, 6))
+    stored = json.loads(json.dumps(plain(alone)))  # as the stage hands them on
+    assert json.dumps(plain(gather(stored), 6)) == json.dumps(plain(expected, 6))
 
 
 def test_the_means_over_speakers_are_means_of_the_table(found, summary, corpus) -> None:

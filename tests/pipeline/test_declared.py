@@ -19,6 +19,7 @@ EXEMPT = {
     "elor/errors.py": "the wording of mistakes",
     "elor/evaluation/__init__.py": "says what the package is",
     "elor/explain/__init__.py": "says what the package is",
+    "elor/explain/interventions/__init__.py": "says what the package is",
     "elor/features/__init__.py": "says what the package is",
     "elor/files.py": "atomic writes and digests",
     "elor/params.py": "checks params.yaml; the values are declared one by one",

@@ -79,9 +79,11 @@ def check_metrics(workspace: Workspace, target: str, heads: set[str]) -> None:
             first = "ccc" if target == "regression" else "uar"
             assert headline[f"{head}.{net}"] == scores[first]
             assert math.isfinite(scores[first])
+            assert workspace.json("metrics/war.json")[f"{head}.{net}"] == scores["rmse" if first == "ccc" else "war"]
     for head in {"arousal", "valence", "emotion"} - heads:
-        assert list(workspace.json(f"metrics/{head}/none.json")) == ["why"]
-        assert [path.name for path in (workspace.folder / "metrics" / head).iterdir()] == ["none.json"]
+        files = {path.name for path in (workspace.folder / "metrics" / head).iterdir()}
+        assert files == {f"{network}.json" for network in NETWORKS}
+        assert all(list(workspace.json(f"metrics/{head}/{name}")) == ["why"] for name in files)
     declared = workspace.json("metrics/comparisons.json")["comparisons"]
     assert {test["dimension"] for test in declared} == heads
     assert {"kappa", "ratings"} <= set(workspace.json("metrics/agreement.json")["valence"]["others"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -46,8 +47,8 @@ def prepare(workspace: Workspace, target: str) -> None:
 @pytest.mark.parametrize("target", ANSWERS)
 def test_every_kind_of_head_is_in_the_table_of_speakers(workspace: Workspace, target: str) -> None:
     prepare(workspace, target)
-    workspace.run_all(("interventions",))
-    table = read_table(workspace.folder / "data/interventions/changes.csv")
+    workspace.run_all(("interventions", "elor"), ("gather",))
+    table = read_table(workspace.folder / "data/effects/elor.csv")
     keys = ["fold", "speaker", "network", "head", "intervention", "dose", "length"]
     assert table.columns.tolist() == [*keys, "slices", "change", "sd", "untrained"]
     assert set(table["speaker"]) == set(SPEAKERS)
@@ -66,15 +67,16 @@ def test_every_kind_of_head_is_in_the_table_of_speakers(workspace: Workspace, ta
 
 def test_no_name_of_a_speaker_or_a_slice_reaches_git(workspace: Workspace) -> None:
     prepare(workspace, "classes")
-    workspace.run_all(("interventions",))
+    workspace.run_all(("interventions", "elor"), ("gather",))
     ignored = (ROOT / ".gitignore").read_text().split()
-    outs = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["interventions"]["outs"]
-    assert {"data/interventions": {"push": False}} in outs
+    outs = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["interventions"]["do"]["outs"]
+    assert {"data/effects/${item}.csv": {"push": False}} in outs
     assert "/data/*" in ignored
     carried = ["metrics/interventions.json", "plots/data/interventions/elor.csv"]
-    assert {path for path in workspace.files() if "interventions" in path and "cost" not in path} == {
-        "data/interventions/changes.csv",
+    assert {path for path in workspace.files() if re.search("interventions|effects", path) and "cost" not in path} == {
+        "data/effects/elor.csv",
+        "data/effects/elor.json",
         *carried,
     }
-    text = "".join((workspace.folder / path).read_text() for path in carried)
+    text = "".join((workspace.folder / path).read_text() for path in [*carried, "data/effects/elor.json"])
     assert not [name for name in SPEAKERS if name in text]

@@ -119,18 +119,6 @@ def summarise(
     }
 
 
-def curves(summary: Mapping, network: str) -> pd.DataFrame:
-    """The changes by dose of one network, for a plot: intervention, unit, head, dose, change, low, high."""
-    rows = [
-        {"intervention": name, "unit": entry["unit"], "head": head, "dose": dose}
-        | {column: effect["doses"][dose][column] for column in ("change", "low", "high")}
-        for name, entry in summary["networks"][network].items()
-        for head, effect in entry["heads"].items()
-        for dose in effect["doses"]
-    ]
-    return pd.DataFrame(rows)
-
-
 def key(dose: float) -> str:
     """A dose as the name of a JSON entry."""
     return f"{dose:g}"
