@@ -7,6 +7,7 @@ stage's outputs before it runs the stage again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -21,6 +22,13 @@ from typing import Any
 
 from elor.errors import UserError
 
+MARK = ".elor"
+MARKED = "Made by elor; `elor check --clean` empties it.\n"
+"""What a folder directly below the scratch root holds if elor made it."""
+
+NAME_SHOWN = 40
+"""Characters of a file's name that its unfinished sibling bears: a long name plus more would be too long."""
+
 P_VALUE = re.compile(r"(^|_)p($|_)")
 """Keys of p values."""
 
@@ -30,22 +38,28 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` that takes its place when the block ends well.
 
     Raises:
-        UserError: if the disk is full.
+        UserError: if it cannot be written: the disk is full, the folder read-only, the name too long.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    part = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:NAME_SHOWN]}.", suffix=".part")
+        os.close(handle)
+        part = Path(name)
         yield part
         os.chmod(part, 0o644)  # mkstemp makes private files; results are for everybody
         os.replace(part, path)
     except OSError as error:
-        if error.errno == 28:  # ENOSPC
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(f"The disk is full: {path} was not written; free some space and run again.") from error
+        if part is None or error.filename in (None, os.fspath(part)):  # else it is about another file
+            raise UserError(
+                f"{path} cannot be written ({error.strerror or error}); mend that and run again."
+            ) from error
         raise
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -57,6 +71,21 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any, digits: int | None = 4) -> None:
     """Write JSON atomically with floats rounded as in `plain` and NaN as null, so that diffs stay readable."""
     write_text(path, json.dumps(plain(value, digits), indent=2, allow_nan=False) + "\n")
+
+
+def write_sealed(path: Path, value: Any) -> None:
+    """Write a JSON-like value that a later run relies on, atomically, with a checksum."""
+    value = plain(value)
+    write_text(path, json.dumps({"value": value, "digest": digest(value)}, allow_nan=False) + "\n")
+
+
+def read_sealed(path: Path) -> Any | None:
+    """What `write_sealed` wrote; None if there is no such file, or a damaged one."""
+    try:
+        found = json.loads(path.read_bytes())
+        return found["value"] if found["digest"] == digest(found["value"]) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def plain(value: Any, digits: int | None = None, significant: bool = False) -> Any:
@@ -104,15 +133,72 @@ def scratch_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elor"
 
 
+def scratch_folder(kind: str) -> Path:
+    """The folder of one kind of work directly below the scratch root: made, and marked as elor's own, if need be.
+
+    A folder of that name that was there before is used, but never marked: it is somebody's, and `elor check --clean`
+    leaves it and all that is in it.
+
+    Raises:
+        UserError: if it cannot be made.
+    """
+    root = scratch_root()
+    folder = root / kind
+    try:
+        if not folder.is_dir():
+            root.mkdir(parents=True, exist_ok=True)
+            _make_marked(folder)
+    except OSError as error:
+        raise unusable(root, error) from None
+    return folder
+
+
+def _make_marked(folder: Path) -> None:
+    """Make a folder with its mark in one step: a kill, or another process, never leaves it without."""
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    (made / MARK).write_text(MARKED, encoding="utf-8")
+    made.chmod(0o755)
+    try:
+        made.rename(folder)
+    except OSError:
+        shutil.rmtree(made, ignore_errors=True)
+        if not folder.is_dir():  # else another process was first
+            raise
+
+
+def is_marked(folder: Path) -> bool:
+    """Whether elor made a folder of the scratch root."""
+    mark = folder / MARK
+    try:
+        return not folder.is_symlink() and not mark.is_symlink() and mark.read_text(encoding="utf-8") == MARKED
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def unusable(root: Path, error: OSError) -> UserError:
+    """The sentence for a scratch root that cannot be made or written to."""
+    return UserError(
+        f"The scratch folder {root} cannot be used ({error.strerror or error}); mend it, or let ELOR_SCRATCH name "
+        "another folder."
+    )
+
+
 def scratch(kind: str, key: Any) -> Path:
     """The scratch folder of one piece of work, made if need be.
 
     Args:
-        kind: what the work is, for instance `train` or `is10`.
+        kind: what the work is, for instance `is10`, or with folders for people who look `train/elor/Ses01F`.
         key: everything that decides the result (parameters, input digests, code); another key, another folder.
+
+    Raises:
+        UserError: if it cannot be made.
     """
-    folder = scratch_root() / kind / digest(key)
-    folder.mkdir(parents=True, exist_ok=True)
+    first, *parts = kind.split("/")
+    folder = scratch_folder(first).joinpath(*parts, digest(key))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unusable(scratch_root(), error) from None
     return folder
 
 

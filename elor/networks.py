@@ -63,6 +63,10 @@ class Architecture:
         return INPUTS[self.network]
 
 
+class ImpossibleShape(UserError):
+    """Layers that leave nothing of the signal: a search counts such a trial as failed."""
+
+
 class Standardize(nn.Module):
     """Subtract a mean and divide by a deviation, per channel, both fitted on the training part only.
 
@@ -115,7 +119,7 @@ class TwoHeadNetwork(nn.Module):
         output: for each head (batch, outputs) logits (classes, distribution) or values (regression).
 
     Raises:
-        UserError: if pooling leaves nothing of the signal.
+        ImpossibleShape: if pooling leaves nothing of the signal.
     """
 
     def __init__(self, architecture: Architecture, fast: bool = True) -> None:
@@ -188,7 +192,7 @@ def _cnn(architecture: Architecture, fast: bool) -> tuple[nn.Sequential, int]:
         nn.init.zeros_(blocks[-1].conv.bias)
         channels, time = filters, -(-time // stride) // pool
     if time < 1:
-        raise UserError(
+        raise ImpossibleShape(
             f"Pools {list(architecture.pools)} with stride {architecture.stride} leave nothing of the "
             f"{SHAPES[architecture.inputs[0]][1]} steps of {architecture.network}'s input; make them smaller."
         )

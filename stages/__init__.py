@@ -23,7 +23,7 @@ from pathlib import Path
 import typer
 
 from elor.errors import UserError
-from elor.files import digest, scratch_root
+from elor.files import digest, scratch_folder, unusable
 from stages.cost import costs
 
 
@@ -48,9 +48,12 @@ def main(function: Callable[..., None]) -> None:
 @contextmanager
 def _alone(stage: str) -> Iterator[None]:
     """Hold the stage's lock: a killed `dvc repro` leaves its stage running while the next one begins."""
-    path = scratch_root() / "locks" / digest([str(Path.cwd()), stage])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+    path = scratch_folder("locks") / digest([str(Path.cwd()), stage])
+    try:
+        lock = path.open("w")
+    except OSError as error:
+        raise unusable(path.parent.parent, error) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

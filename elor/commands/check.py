@@ -23,7 +23,9 @@ def check(
     ] = None,
     low: Annotated[float | None, typer.Option(help="Lowest rating of PATH's scale.", show_default=False)] = None,
     high: Annotated[float | None, typer.Option(help="Highest rating.", show_default=False)] = None,
-    clean: Annotated[bool, typer.Option("--clean", help="Remove the scratch folder's contents; asks first.")] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove what elor made in the scratch folder; lists it and asks first.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Look at this machine, this workspace, a corpus and the scratch folder, and say what must be done.
@@ -80,11 +82,17 @@ def _short(text: str) -> str:
 
 
 def _clean(root: Path, yes: bool) -> None:
+    """Say what elor keeps in the scratch folder, folder by folder, ask, and remove it."""
     from elor.check import scratch, size
 
-    freed = scratch.total(root)
-    question = f"Remove {size(freed)} of unfinished work and kept vectors in {root}?"
-    if freed and not yes and not typer.confirm(question, err=True):
+    parts = scratch.parts(root)
+    freed = sum(parts.values())
+    if not parts:
+        typer.echo(f"Nothing of elor's lies in {root}.")
+        return
+    rows = tuple((str(folder.relative_to(root)), size(count)) for folder, count in sorted(parts.items()))
+    echo([Table(f"What elor made in {root}", ("folder", "size"), (rows,))], Format.terminal)
+    if not yes and not typer.confirm(f"Remove these {size(freed)} of unfinished work and kept vectors?", err=True):
         typer.echo("Nothing was removed.")
         return
     typer.echo(f"{size(scratch.clean(root))} removed from {root}.")

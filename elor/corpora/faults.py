@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from elor.files import digest, scratch_root, write_text
+from elor.errors import UserError
+from elor.files import digest, scratch_folder, write_text
 
 SHOWN = 20
 """How many items a sentence names before it points to a file with the rest."""
@@ -14,11 +15,14 @@ def listed(items: Sequence[str]) -> str:
     """Enumerate items; of a long list the first, and the path of a file in scratch that holds all of them."""
     if len(items) <= SHOWN:
         return ", ".join(items)
-    path = scratch_root() / "lists" / f"{digest(list(items))}.txt"
     try:
+        path = scratch_folder("lists") / f"{digest(list(items))}.txt"
         write_text(path, "\n".join(items) + "\n")
         rest = f"{len(items) - SHOWN:,} more (all of them in {path})"
-    except OSError:  # the list is a convenience: a scratch folder that cannot be written must not hide the fault
+    except (
+        OSError,
+        UserError,
+    ):  # the list is a convenience: a scratch folder that cannot be written must not hide the fault
         rest = f"{len(items) - SHOWN:,} more"
     return f"{', '.join(items[:SHOWN])} and {rest}"
 

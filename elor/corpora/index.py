@@ -6,7 +6,6 @@ reading a byte of it. The memory is only ever a shortcut; without it, or with a 
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import pandas as pd
 
 from elor.corpora.tables import Source
 from elor.errors import UserError
-from elor.files import digest, file_digest, scratch_root, write_text
+from elor.files import digest, file_digest, read_sealed, scratch_folder, write_sealed
 from elor.progress import track
 from elor.tables import write_table
 
@@ -44,7 +43,7 @@ def index(source: Source) -> pd.DataFrame:
     """
     files = source.files()
     root = source.root.absolute()
-    memory = scratch_root() / "digests" / f"{digest(os.fspath(root))}.json"
+    memory = _memory(root)
     known = _recall(memory)
     started = time.time()
     stamps = {file: _stamp(root / file) for file in files}
@@ -101,17 +100,23 @@ def _digests(root: Path, files: list[str]) -> Iterator[str]:
         yield from track(pool.map(one, files), "digests", len(files), "file")
 
 
-def _recall(memory: Path) -> dict[str, list]:
+def _memory(root: Path) -> Path | None:
+    """Where the digests of a corpus are remembered; nowhere if there is no scratch folder."""
+    try:
+        return scratch_folder("digests") / f"{digest(os.fspath(root))}.json"
+    except UserError:
+        return None
+
+
+def _recall(memory: Path | None) -> dict[str, list]:
     """Stamps and digests by path; empty if there is no memory or it is damaged."""
-    try:
-        known = json.loads(memory.read_bytes())
-        return {path: entry for path, entry in known.items() if len(entry) == 5 and len(entry[-1]) == 64}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}
+    return (None if memory is None else read_sealed(memory)) or {}
 
 
-def _remember(memory: Path, known: dict[str, list]) -> None:
+def _remember(memory: Path | None, known: dict[str, list]) -> None:
+    if memory is None:
+        return
     try:
-        write_text(memory, json.dumps(known))  # two runs at once: the later one wins, and what is lost is read again
-    except OSError:
+        write_sealed(memory, known)  # two runs at once: the later one wins, and what is lost is read again
+    except (OSError, UserError):
         return  # a scratch folder that cannot be written costs time, nothing else

@@ -6,12 +6,15 @@ optimiser and the best epoch's network; everything else (epoch, history, audit) 
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from elor.errors import UserError
@@ -19,16 +22,28 @@ from elor.files import replacing
 from elor.networks import Architecture, TwoHeadNetwork
 from elor.targets import Head
 
+CHECKSUM = "sha256"
+"""The key of the checksum in the notes."""
 
-def save(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any] | None = None) -> None:
-    """Write tensors (and JSON notes) to one safetensors file, atomically."""
-    header = {"notes": json.dumps(notes)} if notes is not None else None
+
+def save(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None:
+    """Write tensors and JSON notes to one safetensors file, atomically; the notes bear a checksum of everything.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    header = {"notes": json.dumps(notes | {CHECKSUM: _checksum(plain, notes)})}
     with replacing(path) as part:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, header)
+        part.write_bytes(serialize(plain, header))  # and not save_file: it hides that the disk is full
 
 
-def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load(path: Path, sealed: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read tensors and notes.
+
+    Args:
+        path: the file.
+        sealed: whether it must bear its checksum; else a file of other makers needs none.
 
     Raises:
         UserError: if the file is absent or damaged.
@@ -36,11 +51,27 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             notes = json.loads((file.metadata() or {}).get("notes", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118  (no mapping)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: train the network first (dvc repro).") from None
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError, UnicodeError) as error:
         raise UserError(f"{path} is damaged ({error}); delete it and run dvc repro again.") from None
+    if not isinstance(notes, dict):
+        raise UserError(f"{path} holds no network of this project: its notes are no mapping.")
+    expected = notes.pop(CHECKSUM, None)
+    if (sealed or expected is not None) and expected != _checksum(tensors, notes):
+        raise UserError(f"{path} is damaged (its checksum is another); delete it and run dvc repro again.")
+    return tensors, notes
+
+
+def _checksum(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> str:
+    """SHA-256 of notes and tensors: names, types, shapes, bytes."""
+    found = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode(errors="surrogatepass"))
+        found.update(value.contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def load_network(path: Path) -> TwoHeadNetwork:

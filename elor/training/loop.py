@@ -10,6 +10,7 @@ a function of (seed, network, fold, epoch).
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -44,12 +45,18 @@ def train(job: Job) -> Outcome:
         return Trainer(job).run()
 
 
+NO_MEMORY = re.compile(r"ALLOC_FAILED|out of memory|can't allocate memory", re.IGNORECASE)
+"""How cuDNN, cuBLAS, cuFFT, the CUDA runtime and the CPU's allocator say in a RuntimeError that memory is lacking."""
+
+
 @contextmanager
 def memory_advice(job: Job) -> Iterator[None]:
     """Turn a device's lack of memory into a UserError that says what to make smaller."""
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not NO_MEMORY.search(str(error)):
+            raise
         raise UserError(
             f"{job.title}: a batch of {job.options.batch} does not fit into the memory of {job.device}; set a smaller "
             f"networks.{job.architecture.network}.batch or fewer engine.workers."

@@ -71,7 +71,7 @@ def resume(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -
     if not path.exists():
         return State()
     try:
-        tensors, notes = checkpoint.load(path)
+        tensors, notes = checkpoint.load(path, sealed=True)
         network.load_state_dict(checkpoint.unprefixed("network", tensors))
     except (UserError, RuntimeError) as error:
         print(f"The unfinished training in {folder} cannot be used and starts anew: {error}", file=sys.stderr)
@@ -88,5 +88,5 @@ def epochs_done(folder: Path) -> int:
     """How many epochs a training has behind it, for the progress bar."""
     try:
         return int((folder / PROGRESS).read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return 0

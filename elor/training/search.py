@@ -8,8 +8,8 @@ evaluations cannot end below it.
 
 from __future__ import annotations
 
-import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -22,7 +22,8 @@ from hyperopt.base import JOB_STATE_DONE, JOB_STATE_NEW, Domain, Trials
 from hyperopt.fmin import generate_trials_to_calculate
 
 from elor.errors import UserError
-from elor.files import write_json
+from elor.files import read_sealed, write_sealed
+from elor.networks import ImpossibleShape
 from elor.params import Range, Settings, check
 from elor.training.job import Diverged, Job
 from elor.training.jobs import train_here
@@ -56,17 +57,18 @@ class Trial:
 def evaluate(job: Job) -> Trial:
     """Train a trial and keep its result beside its checkpoint; a trial that has ended is only read."""
     path = job.scratch / "trial.json"
-    if path.exists():
-        value = json.loads(path.read_text())
+    if (value := read_sealed(path)) is not None:
         return Trial(**value | {"score": math.nan if value["score"] is None else value["score"]})
+    if path.exists():
+        print(f"The ended trial in {path} is damaged and starts anew.", file=sys.stderr)
     try:
         outcome = train_here(job)
-    except (Diverged, UserError) as error:
+    except (Diverged, ImpossibleShape) as error:  # no lack of memory or disk: a search must not depend on the machine
         trial = Trial("failed", math.nan, reason=str(error))
     else:
         scores = [row["score"] for row in outcome.history]
         trial = Trial("stopped" if outcome.stopped else "ok", outcome.score, outcome.best, scores)
-    write_json(path, asdict(trial), digits=None)
+    write_sealed(path, asdict(trial))
     (job.scratch / STATE).unlink(missing_ok=True)  # the result is kept, so that a longer search goes on from it
     return trial
 

@@ -61,11 +61,12 @@ def test_a_workspace_gives_the_corpus_its_rater_and_range(tmp_path: Path, elor: 
 
 @pytest.mark.parametrize(("answer", "options", "left"), [("n\n", [], 1), ("y\n", [], 0), ("", ["--yes"], 0)])
 def test_clean_asks(tmp_path: Path, answer: str, options: list[str], left: int) -> None:
-    (scratch("train", 1) / "state").write_bytes(b"x" * 2000)
+    (scratch("train/elor/Ses01F", 1) / "state").write_bytes(b"x" * 2000)
     arguments = ["check", str(table(tmp_path, "xyz")), "--clean", *options]
     result = CliRunner().invoke(app, arguments, input=answer)
     assert result.exit_code == 0, result.output
-    assert len([path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]) == left
+    assert len(list((tmp_path / "scratch").rglob("state"))) == left
+    assert re.search(r"^train/elor/Ses01F +2 kB$", result.stdout, re.MULTILINE)  # said before it asks
     assert ("2 kB removed" if not left else "Nothing was removed") in result.stdout
 
 

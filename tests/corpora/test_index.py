@@ -114,13 +114,22 @@ def test_added_and_removed_files_are_told(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("settled")
+def test_a_remembered_digest_that_was_damaged_is_not_believed(root: Path, scratch: Path) -> None:
+    first = index(open_source(root))
+    (memory,) = (scratch / "digests").glob("*.json")
+    digest = str(first["digest"][0])
+    memory.write_text(memory.read_text().replace(digest, digest[::-1]))
+    pd.testing.assert_frame_equal(index(open_source(root)), first)
+
+
+@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"x": 1}', b"\xff\xfe", b'{"x": [1, 2, 3, 4, null]}'])
 def test_a_damaged_memory_costs_time_and_nothing_else(root: Path, scratch: Path, damage: bytes) -> None:
     first = index(open_source(root))
-    (memory,) = (scratch / "digests").iterdir()
+    (memory,) = (scratch / "digests").glob("*.json")
     memory.write_bytes(damage)
     pd.testing.assert_frame_equal(index(open_source(root)), first)
-    assert len(json.loads(memory.read_text())) == 17
+    assert len(json.loads(memory.read_text())["value"]) == 17
 
 
 def test_a_scratch_folder_that_cannot_be_written_costs_nothing_else(

@@ -76,7 +76,7 @@ def test_files_that_are_no_network_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"pickle")
     with pytest.raises(UserError, match="is damaged"):
         checkpoint.load_network(tmp_path / "bad.safetensors")
-    checkpoint.save(tmp_path / "other.safetensors", {"x": torch.zeros(1)})
+    checkpoint.save(tmp_path / "other.safetensors", {"x": torch.zeros(1)}, {})
     with pytest.raises(UserError, match="holds no network of this project"):
         checkpoint.load_network(tmp_path / "other.safetensors")
 

@@ -1,14 +1,17 @@
 """The search: what it draws, that it finds, resumes and repeats itself, and what the values' provenance says."""
 
-import json
+import errno
 import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from elor.errors import UserError
+from elor.files import read_sealed
+from elor.networks import ImpossibleShape
 from elor.params import NetworkScale, Range, Search, Settings, load
 from elor.training import search, tuning
 from elor.training.engine import Engine
@@ -170,8 +173,67 @@ def test_an_ended_trial_is_on_disk(task) -> None:
     trial = search.evaluate(job)
     assert trial.status == "failed"
     assert "in epoch 0 the loss is" in trial.reason
-    assert json.loads((job.scratch / "trial.json").read_text())["status"] == "failed"
+    assert read_sealed(job.scratch / "trial.json")["status"] == "failed"
     assert not (job.scratch / "state.safetensors").exists()
     again = search.evaluate(job)
     assert np.isnan(again.score)
     assert again.reason == trial.reason
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe", b'{"status": "ok", "score": 0.9}', None])
+def test_a_damaged_trial_is_trained_again(task, damage: bytes | None, capsys) -> None:
+    job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
+    first = search.evaluate(job)
+    path = job.scratch / "trial.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"score": 0.', b'"score": 0.9') if damage is None else damage)
+    assert search.evaluate(job) == first
+    assert path.read_bytes() == whole
+    assert "damaged and starts anew" in capsys.readouterr().err
+
+
+NO_MEMORY = (
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+    MemoryError(),
+)
+
+
+@pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: type(error).__name__)
+def test_lack_of_memory_is_no_failure_of_a_trial(task, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """It stops the search with a sentence, and leaves nothing that a machine with more memory would have to undo."""
+    job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
+    monkeypatch.setattr("elor.training.loop.Trainer.epoch", raising(error))
+    with pytest.raises(UserError, match=r"ftr, fold S00: a batch of \d+ does not fit into the memory of cpu"):
+        search.evaluate(job)
+    assert not (job.scratch / "trial.json").exists()
+    monkeypatch.undo()
+    assert search.evaluate(job).status == "ok"
+
+
+def test_a_full_disk_is_no_failure_of_a_trial(task, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
+    monkeypatch.setattr("pathlib.Path.write_bytes", raising(OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(UserError, match=r"The disk is full: .*state\.safetensors was not written"):
+        search.evaluate(job)
+    assert list(job.scratch.iterdir()) == []
+    monkeypatch.undo()
+    assert search.evaluate(job).status == "ok"
+
+
+def test_impossible_shapes_are_failures_and_other_bugs_are_not(task, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
+    monkeypatch.setattr("elor.training.loop.Trainer.epoch", raising(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        search.evaluate(job)
+    monkeypatch.setattr("elor.training.loop.Trainer.epoch", raising(ImpossibleShape("nothing is left")))
+    assert search.evaluate(job).reason == "nothing is left"
+
+
+def raising(error: Exception):
+    def function(*arguments: object, **named: object) -> None:
+        raise error
+
+    return function
