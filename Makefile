@@ -6,9 +6,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: repro test bench venv lint
 
-repro: venv  ## run the pipeline and print the table of results
+repro: venv  ## run the pipeline, print the table of results, and say whether the committed numbers were reproduced
 	dvc repro
 	elor results
+	@elor runs HEAD . --compare || true
 
 test: venv  ## run the tests
 	python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

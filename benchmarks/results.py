@@ -1,4 +1,8 @@
-"""Writes a run's scores and claims into the pages that show them: `python -m benchmarks.results --workspace DIR`."""
+"""Writes a run's scores and claims into the pages that show them: `python -m benchmarks.results --workspace DIR`.
+
+Of the demonstration run it also records the processors that made it, in made.json: no stage may do that, for then
+dvc.lock would differ from machine to machine.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,11 @@ from typing import Annotated
 import typer
 
 from benchmarks.publish import command, write_between
-from elor.report import claims, reading, results
+from elor.errors import UserError
+from elor.files import write_json
+from elor.report import claims, cost, reading, results
 from elor.report.text import Block, Format, Table, render
+from elor.runs.run import MADE, Folder
 
 FIVE = ("amplitude-arousal", "same-parts", "arousal-frequencies", "arousal-rate", "elor-best-arousal")
 """The claims that the README shows: chosen for what they are about, whatever became of them."""
@@ -29,6 +36,20 @@ def main(
     if not corpus:
         write("headline", corpus, [results.headline(found)])
         write("five", corpus, [five(judged)])
+        record(workspace)
+
+
+def record(workspace: Path) -> None:
+    """Write made.json: on which processors the outputs were made that dvc.lock names now.
+
+    Raises:
+        UserError: if no stage has said so, because none has run here.
+    """
+    found = sorted({one["processor"] for one in cost.read(workspace / "metrics").values() if "processor" in one})
+    if not found:
+        raise UserError(f"{workspace / 'metrics/cost'} names no processor: run dvc repro where the results were made.")
+    outputs = Folder(workspace).outputs_digest()
+    write_json(workspace / MADE, {"processors": found, "outputs": outputs})
 
 
 def write(name: str, corpus: str, blocks: Sequence[Block]) -> None:

@@ -9,6 +9,8 @@ is first used, so that the import itself loads no other package; `__init__.pyi` 
     gradient, guided_backprop, integrated_gradients, occlusion
                          what it hears: maps of any torch module from (batch, 1, samples) to logits
     Results              the scores of a run, or of predictions
+    compare_runs         whether two runs have the same numbers: folders, revisions or DVC experiments
+    summarise_runs       what a seed changes: scores, differences and verdicts over several runs
     score                predictions from elsewhere, by the pipeline's definitions (`ScoreSettings`)
     make_corpus, import_labels
                          the demonstration corpus; a manifest from another corpus' label file
@@ -28,6 +30,7 @@ _HOMES = {
     "Results": "elor.report.results:Results",
     "ScoreSettings": "elor.evaluation.score:Settings",
     "UserError": "elor.errors:UserError",
+    "compare_runs": "elor.runs.compare:compare",
     "explain_files": "elor.commands.explained:explain_files",
     "foreign_network": "elor.commands.explained:foreign_network",
     "gradient": "elor.explain.attribution:gradient",
@@ -43,6 +46,7 @@ _HOMES = {
     "predict": "elor.inference:predict",
     "score": "elor.commands.outside:score",
     "selfcheck": "elor.explain.selfcheck.suite:selfcheck",
+    "summarise_runs": "elor.runs.seeds:summarise",
 }
 """Where each name lives: module and name there."""
 

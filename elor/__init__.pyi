@@ -17,6 +17,8 @@ from elor.inference import Prediction as Prediction
 from elor.inference import load as load
 from elor.inference import predict as predict
 from elor.report.results import Results as Results
+from elor.runs.compare import compare as compare_runs
+from elor.runs.seeds import summarise as summarise_runs
 from elor.training.checkpoint import load_network as load_network
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Results",
     "ScoreSettings",
     "UserError",
+    "compare_runs",
     "explain_files",
     "foreign_network",
     "gradient",
@@ -40,4 +43,5 @@ __all__ = [
     "predict",
     "score",
     "selfcheck",
+    "summarise_runs",
 ]

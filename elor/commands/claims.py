@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from elor.commands.printing import echo
-from elor.commands.runs import read
 from elor.report.claims import claims as blocks
 from elor.report.results import read_json
 from elor.report.text import Format
+from elor.runs.run import open_run
 
 How = Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")]
 
@@ -36,5 +36,5 @@ def claims(
         elor claims --against shuffled
     """
     file = metrics / "claims.json"
-    other = None if against is None else read(against, file)
+    other = None if against is None else open_run(against).json(file.as_posix())
     echo(blocks(read_json(file), other, against or ""), how)

@@ -1,11 +1,10 @@
-"""`elor runs`: the headline scores of several runs side by side, summarised over their seeds."""
+"""`elor runs`: several runs side by side, summarised over their seeds, or two compared number by number."""
 
 from __future__ import annotations
 
-import json
-import subprocess
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +12,24 @@ from elor.commands.printing import echo
 from elor.errors import UserError
 from elor.report.text import Block, Format, Notes, Table, number
 
+if TYPE_CHECKING:
+    from elor.runs.compare import Comparison
+    from elor.runs.seeds import Spread, Summary
+
+LISTED = 20
+"""Files that a comparison lists."""
+
 
 def runs(
-    revisions: Annotated[list[str], typer.Argument(help="Commits, branches, or names of DVC experiments.")],
+    revisions: Annotated[list[str], typer.Argument(help="Folders, commits, branches, or names of DVC experiments.")],
     how: Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")] = Format.terminal,
-    metrics: Annotated[Path, typer.Option(help="The file in each revision.")] = Path("metrics/uar.json"),
+    metrics: Annotated[Path | None, typer.Option(help="Summarise this file alone.", show_default=False)] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Say whether two runs have the same numbers.")] = False,
 ) -> None:
-    """Summarise the scores of several runs, for instance of several seeds: mean, deviation and range.
+    """Summarise several runs, for instance of several seeds: every headline, declared difference and verdict.
+
+    Runs on one corpus (-S seed=2) and fresh corpora (-S corpus.seed=2) are two columns. --compare looks at two runs
+    number by number: metrics, the tables behind the plots, and the hashes in dvc.lock.
 
     Examples:
 
@@ -28,58 +38,80 @@ def runs(
         dvc exp run --queue -S seed=3 --name seed-3
         dvc queue start
         elor runs HEAD seed-2 seed-3
+        elor runs HEAD . --compare
     """
-    from elor.evaluation.intervals import over_seeds
+    from elor.runs import compare as comparing
+    from elor.runs.seeds import summarise
 
-    found = [read(revision, metrics) for revision in revisions]
-    echo(summary(revisions, found, over_seeds(found)), how)
-
-
-def read(revision: str, metrics: Path) -> dict[str, float]:
-    """The metrics file of a revision, as git holds it.
-
-    Raises:
-        UserError: if there is no such revision or file, or it is no JSON.
-    """
-    shown = _git("show", f"{_commit(revision)}:./{metrics.as_posix()}")
-    if shown.returncode:
-        reason = shown.stderr.strip().removeprefix("fatal: ")
-        raise UserError(f"{metrics} of {revision} cannot be read ({reason}); `dvc exp list` shows the runs there are.")
-    try:
-        return json.loads(shown.stdout)
-    except json.JSONDecodeError:
-        raise UserError(f"{metrics} of {revision} is no JSON; run that revision again.") from None
+    if not compare:
+        echo(summary(summarise(revisions, metrics.as_posix() if metrics else None)), how)
+        return
+    if len(revisions) != 2:
+        raise UserError(f"--compare takes two runs, and here are {len(revisions)}: name two.")
+    found = comparing.compare(*revisions)
+    typer.echo(comparing.sentence(found))
+    if found.differences:
+        echo([different(found)], how)
 
 
-def _commit(revision: str) -> str:
-    """What git calls a revision: itself, or of an experiment's name the ref refs/exps/<two digits>/<the rest>/<name>.
-
-    Raises:
-        UserError: if experiments on several commits have that name, none of them on HEAD.
-    """
-    if _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").returncode == 0:
-        return revision
-    refs = _git("for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{revision}").stdout.split()
-    on = {ref: "".join(ref.split("/")[2:4]) for ref in refs if len(ref.split("/")[3]) == 38}  # the others are DVC's own
-    head = _git("rev-parse", "HEAD").stdout.strip()
-    found = [ref for ref, base in on.items() if base == head] or list(on)
-    if len(found) > 1:
-        raise UserError(
-            f"{len(found)} experiments are called {revision}; name one by its commit (`dvc exp list -A --sha-only`)."
-        )
-    return found[0] if found else revision
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True)
-
-
-def summary(revisions: list[str], found: list[dict[str, float]], scores: dict[str, dict[str, float]]) -> list[Block]:
-    """One row per score: each run, then mean, standard deviation, lowest and highest."""
-    rows = tuple(
-        (name, *(number(run[name]) for run in found), *(number(each[key]) for key in ("mean", "sd", "low", "high")))
-        for name, each in scores.items()
+def summary(found: Summary) -> list[Block]:
+    """A table per kind of score, one of the claims, and how to read them."""
+    both = len(found.groups) > 1
+    blocks: list[Block] = [
+        _scores(found, kind) if not both else _two_columns(found, kind) for kind, rows in found.spreads.items() if rows
+    ]
+    if found.verdicts:
+        rows = tuple((claim, *(_counted(by[group]) for group in found.groups)) for claim, by in found.verdicts.items())
+        blocks.append(Table("Verdicts: in how many runs", ("claim", *_named(found)), (rows,)))
+    notes = (
+        "The spread over training seeds on one corpus is no confidence interval: all runs test the same speakers.",
+        "The interval of one run is over its speakers and holds for the networks as trained: what another seed would "
+        "give is not in it, but here.",
     )
-    header = ("score", *revisions, "mean", "sd", "lowest", "highest")
-    note = "The spread over seeds is no confidence interval: all runs test the same speakers."
-    return [Table(f"{len(found)} runs", header, (rows,)), Notes("How to read it", (note,))]
+    fresh = "A fresh corpus has other speakers and recordings, and its run may have another training seed too."
+    return [*blocks, Notes("How to read it", (*notes, *((fresh,) if both else ()), *found.warnings))]
+
+
+def _named(found: Summary) -> list[str]:
+    """The groups with their size."""
+    return [f"{group} (n = {len(names)})" for group, names in found.groups.items()]
+
+
+def _scores(found: Summary, kind: str) -> Table:
+    """One row per score: each run, then mean, standard deviation, lowest and highest."""
+    (group,) = found.groups
+    rows = tuple(
+        (
+            name,
+            *map(number, found.values[kind][name]),
+            *(number(by[group][key]) for key in ("mean", "sd", "low", "high")),
+        )
+        for name, by in found.spreads[kind].items()
+    )
+    return Table(f"{kind}, {_named(found)[0]}", (kind, *found.runs, "mean", "sd", "lowest", "highest"), (rows,))
+
+
+def _two_columns(found: Summary, kind: str) -> Table:
+    """One row per score: training seeds, and fresh corpora."""
+    rows = tuple((name, *(spread(by[group]) for group in found.groups)) for name, by in found.spreads[kind].items())
+    return Table(f"{kind}: mean +- standard deviation [lowest, highest]", (kind, *_named(found)), (rows,))
+
+
+def spread(one: Spread) -> str:
+    """Mean +- standard deviation [lowest, highest]."""
+    return f"{number(one['mean'])} +- {number(one['sd'])} [{number(one['low'])}, {number(one['high'])}]"
+
+
+def _counted(verdicts: Counter[str]) -> str:
+    return ", ".join(f"{verdict} {count}" for verdict, count in verdicts.most_common()) or "-"
+
+
+def different(found: Comparison) -> Table:
+    """The files that differ."""
+    rows = tuple(
+        (one.file, str(one.numbers), f"{one.largest:.4g}" if one.numbers else "-", one.where or "-", str(one.others))
+        for one in found.differences[:LISTED]
+    )
+    left = len(found.differences) - len(rows)
+    caption = "Files that differ" + (f"; {left} more are not shown" if left else "")
+    return Table(caption, ("file", "numbers", "by up to", "where", "texts"), (rows,))

@@ -1,34 +1,56 @@
-"""`elor runs`: several runs summarised, from git alone."""
+"""`elor runs`: several runs summarised, and two compared, from git and from folders."""
+
+from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import subprocess
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from ruamel.yaml import YAML
+from typer.testing import CliRunner, Result
 
+import elor
 from elor.commands import app
+from elor.errors import UserError
+from elor.files import write_json, write_text
+from elor.runs.compare import sentence
+from elor.runs.run import MADE, Folder
 
 SCORES = (0.30, 0.36, 0.33)
+
+
+def git(*arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    return subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["runs", *map(str, arguments)])
+
+
+def table(text: str, caption: str) -> dict[str, list[str]]:
+    """The rows of a table by their first cell."""
+    lines = text.split(caption)[1].split("\n\n")[0].splitlines()[3:]
+    return {cells[0]: cells[1:] for cells in ([cell for cell in line.split("  ") if cell] for line in lines)}
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    (tmp_path / "metrics").mkdir()
+    git("init", "-q")
     for index, score in enumerate(SCORES):
-        (tmp_path / "metrics" / "uar.json").write_text(json.dumps({"valence.elor": score, "arousal.elor": 0.5}))
-        subprocess.run([*git, "add", "-A"], check=True)
-        subprocess.run([*git, "commit", "-qm", str(index)], check=True)
-        subprocess.run([*git, "tag", f"seed-{index}"], check=True)
+        write_json(tmp_path / "metrics/uar.json", {"valence.elor": score, "arousal.elor": 0.5})
+        git("add", "-A")
+        git("commit", "-qm", str(index))
+        git("tag", f"seed-{index}")
     return tmp_path
 
 
 def test_mean_deviation_and_range_of_the_runs(repository: Path) -> None:
-    result = CliRunner().invoke(app, ["runs", "seed-0", "seed-1", "seed-2"])
+    result = run("seed-0", "seed-1", "seed-2")
     assert result.exit_code == 0, result.output
     row = next(line for line in result.output.splitlines() if line.startswith("valence.elor")).split()
     expected = [*SCORES, statistics.mean(SCORES), statistics.stdev(SCORES), min(SCORES), max(SCORES)]
@@ -38,32 +60,164 @@ def test_mean_deviation_and_range_of_the_runs(repository: Path) -> None:
 def test_an_experiment_is_found_by_its_name(repository: Path) -> None:
     """As `dvc exp run --name` keeps it: a ref that git does not find by the name alone."""
 
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
-
     def experiment(base: str, commit: str) -> None:
         sha = git("rev-parse", base)
         git("update-ref", f"refs/exps/{sha[:2]}/{sha[2:]}/wide", commit)
 
     experiment("seed-0", "seed-1")
-    row = CliRunner().invoke(app, ["runs", "wide"]).output.splitlines()[3]
+    row = run("wide").output.splitlines()[3]
     assert row.split()[:2] == ["valence.elor", "0.360"]
     experiment("seed-1", "seed-2")
-    result = CliRunner().invoke(app, ["runs", "wide"])
+    result = run("wide")
     assert result.exit_code == 1
     assert "2 experiments are called wide" in result.output
     experiment("HEAD", "seed-0")
-    assert CliRunner().invoke(app, ["runs", "wide"]).output.splitlines()[3].split()[1] == "0.300"
+    assert run("wide").output.splitlines()[3].split()[1] == "0.300"
 
 
 def test_one_run_has_no_deviation(repository: Path) -> None:
-    row = CliRunner().invoke(app, ["runs", "seed-0"]).output.splitlines()[3]
+    row = run("seed-0").output.splitlines()[3]
     assert row.split() == ["valence.elor", "0.300", "0.300", "-", "0.300", "0.300"]
 
 
-@pytest.mark.parametrize("arguments", [["nowhere"], ["seed-0", "--metrics", "metrics/none.json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nowhere"], ["seed-0", "--metrics", "metrics/none.json"], ["nowhere", "seed-0", "--compare"]],
+)
 def test_what_is_not_there_is_named(arguments: list[str], repository: Path) -> None:
-    result = CliRunner().invoke(app, ["runs", *arguments])
+    result = run(*arguments)
     assert result.exit_code == 1
     assert "cannot be read" in result.output
-    (repository / "metrics" / "uar.json").write_text("{")
+
+
+def test_what_is_no_json_or_no_pair_is_named(repository: Path) -> None:
+    (repository / "metrics/uar.json").write_text("{")
+    for arguments in (["."], ["seed-0", ".", "--compare"]):
+        assert "metrics/uar.json of . is no JSON" in run(*arguments).output
+    assert "--compare takes two runs, and here are 3" in run("seed-0", "seed-1", "seed-2", "--compare").output
+    (repository / "empty").mkdir()
+    (repository / "empty/dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    assert "empty holds no results" in run("seed-0", "empty", "--compare").output
+
+
+CLAIMS = ("rate", "pauses")
+
+
+def make_run(folder: Path, seed: int, corpus: str, uar: float, verdicts: tuple[str, str], alpha: float = 0.1) -> Path:
+    """A run's files: a headline, its WAR, one comparison, claims, a plot table, dvc.lock."""
+    metrics = folder / "metrics"
+    write_json(metrics / "uar.json", {"arousal.elor": uar})
+    write_json(metrics / "war.json", {"arousal.elor": uar + 0.1})
+    test = {"dimension": "arousal", "a": "elor", "b": "ftr", "score": "uar", "difference": uar - 0.3}
+    write_json(metrics / "comparisons.json", {"comparisons": [test]})
+    rows = [{"id": name, "claim": f"the {name}", "verdict": v} for name, v in zip(CLAIMS, verdicts, strict=True)]
+    write_json(metrics / "claims.json", {"claims": rows})
+    write_json(metrics / "cost/train.json", {"seconds": 100 * seed})  # no result
+    write_text(folder / "plots/data/curve.csv", f"fold,epoch,score\nF,1,{uar}\nF,2,nan\n")
+    params = {"seed": seed, "corpus": {"path": "demo.yaml", "seed": 1}, "networks.ftr": {"alpha": alpha}}
+    stages = {
+        "corpus": {
+            "deps": [{"path": "elor/corpora", "md5": "c0de"}],
+            "params": {"params.yaml": params},
+            "outs": [{"path": "data/corpus", "md5": corpus}],
+        },
+        "evaluate": {
+            "deps": [{"path": "data/corpus", "md5": corpus}],
+            "outs": [{"path": "metrics/uar.json", "md5": f"{uar}"}],
+        },
+    }
+    YAML().dump({"schema": "2.0", "stages": stages}, folder / "dvc.lock")
+    return folder
+
+
+def test_training_seeds_and_fresh_corpora_are_two_columns(tmp_path: Path) -> None:
+    held, none = "holds", "undecided"
+    runs = [
+        make_run(tmp_path / "a", 1, "x", 0.30, (held, none)),
+        make_run(tmp_path / "b", 2, "x", 0.36, (held, none)),
+        make_run(tmp_path / "c", 3, "x", 0.33, (none, none)),
+        make_run(tmp_path / "d", 1, "y", 0.50, (none, held)),
+    ]
+    result = run(*runs)
+    assert result.exit_code == 0, result.output
+    seeds, corpora = (0.30, 0.36, 0.33), (0.30, 0.50)
+    for kind, shift in (("UAR", 0.0), ("WAR", 0.1), ("difference", -0.3)):
+        ((_, cells),) = table(result.output, f"{kind}: mean").items()
+        expected = [
+            f"{statistics.mean(some) + shift:.3f} +- {statistics.stdev(some):.3f} "
+            f"[{min(some) + shift:.3f}, {max(some) + shift:.3f}]"
+            for some in (seeds, corpora)
+        ]
+        assert [cell.strip() for cell in cells] == expected, kind
+    verdicts = {name: [cell.strip() for cell in cells] for name, cells in table(result.output, "Verdicts").items()}
+    assert verdicts == {
+        "rate": ["holds 2, undecided 1", "holds 1, undecided 1"],
+        "pauses": ["undecided 3", "undecided 1, holds 1"],
+    }
+    assert "training seeds (n = 3)" in result.output
+    assert "fresh corpora (n = 2)" in result.output
+    assert "differs" not in result.output
+    found = elor.summarise_runs(runs)
+    assert found.groups == {"training seeds": [*map(str, runs[:3])], "fresh corpora": [str(runs[0]), str(runs[3])]}
+
+
+def test_runs_that_differ_in_more_than_seeds_are_named(tmp_path: Path) -> None:
+    some = [
+        make_run(tmp_path / "a", 1, "x", 0.30, ("holds", "holds")),
+        make_run(tmp_path / "b", 2, "x", 0.36, ("holds", "holds"), alpha=0.2),
+        make_run(tmp_path / "c", 1, "x", 0.30, ("holds", "holds")),
+    ]
+    assert elor.summarise_runs(some).warnings == [
+        f"{some[1]} differs from {some[0]} in more than seeds: networks.ftr.alpha.",
+        f"{some[0]} and {some[2]} are one run, counted 2 times.",
+    ]
+    assert "in more than seeds" in run(*some).output
+
+
+def test_two_runs_with_the_same_numbers_are_said_to_be_the_same(tmp_path: Path, repository: Path) -> None:
+    make_run(repository, 1, "x", 0.3, ("holds", "holds"))
+    write_json(repository / MADE, {"processors": ["A CPU (avx2)"], "outputs": Folder(repository).outputs_digest()})
+    (repository / ".gitignore").write_text("metrics/cost\n")
+    git("add", "-A")
+    git("commit", "-qm", "run")
+    make_run(repository, 2, "x", 0.3, ("holds", "holds"))  # another cost and seed, the same numbers
+    (repository / "plots/data/curve.csv").write_text("fold,epoch,score\nF,1.0,0.30\nF,2,nan\n")
+    found = elor.compare_runs("HEAD", ".")
+    assert found.same
+    numbers = 1 + 1 + 1 + 3 + 1  # uar, war, the difference, two epochs and a score, rows
+    assert sentence(found) == (
+        f"Every committed number was reproduced: {numbers} in 5 files, and 2 outputs that dvc.lock names; the "
+        "committed run was made on A CPU (avx2)."
+    )
+    assert run("HEAD", ".", "--compare").output.strip() == sentence(found)
+
+
+def test_what_was_not_reproduced_is_said_and_by_how_much(tmp_path: Path, repository: Path) -> None:
+    one = make_run(tmp_path / "one", 1, "x", 0.30, ("holds", "holds"))
+    other = make_run(tmp_path / "other", 1, "x", 0.345, ("holds", "undecided"), alpha=0.2)
+    write_json(one / MADE, {"processors": ["A CPU"], "outputs": "of other results"})
+    found = elor.compare_runs(one, other)
+    assert not found.same
+    assert [one.file for one in found.differences][:2] == ["metrics/uar.json", "metrics/war.json"]
+    assert found.differences[0].largest == pytest.approx(0.045)
+    assert found.differences[0].where == "arousal.elor"
+    by_file = {one.file: (one.numbers, one.others) for one in found.differences}
+    assert by_file["metrics/claims.json"] == (0, 1)
+    assert by_file["plots/data/curve.csv"] == (1, 0)
+    assert found.changed == ["metrics/uar.json"]
+    assert found.params == ["networks.ftr.alpha"]
+    text = run(one, other, "--compare").output
+    assert text.startswith(f"Not every number of {one} was reproduced: 4 of 7 numbers, 1 texts or entries, 1 of 2")
+    assert "scores by up to 0.045 (arousal.elor of metrics/uar.json)" in text
+    assert "made on a processor not recorded. Other in" in text  # the record is of other results
+    assert "networks.ftr.alpha" in text
+    shutil.rmtree(other / "plots")
+    found = elor.compare_runs(one, other)
+    gone = next(difference for difference in found.differences if difference.file == "plots/data/curve.csv")
+    assert (gone.numbers, gone.others) == (0, 8)  # columns, rows, six cells
+
+
+def test_a_missing_revision_raises_in_python_too(repository: Path) -> None:
+    with pytest.raises(UserError, match="neither a folder"):
+        elor.compare_runs("nowhere", ".")
+    assert json.loads((repository / "metrics/uar.json").read_text())  # untouched

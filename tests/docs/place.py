@@ -42,7 +42,7 @@ def make_place(folder: Path) -> Path:
     run(folder, "git", "config", "user.email", "a@b")
     run(folder, "git", "add", "-f", "metrics", "params.yaml", "dvc.yaml", ".gitignore")
     run(folder, "git", "commit", "-qm", "a run")
-    for name in ("seed-2", "seed-3", "other", "mine", "shuffled"):
+    for name in ("seed-2", "seed-3", "corpus-2", "other", "mine", "shuffled"):
         run(folder, "git", "tag", name)
     return folder
 

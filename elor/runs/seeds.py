@@ -1,0 +1,141 @@
+"""What a seed changes: every headline, declared difference and verdict over several runs.
+
+Two things can be drawn anew: the corpus (`corpus.seed`, or other recordings), and all that comes after it (`seed`:
+folds, weights, batches, samples). Runs on one corpus tell how much of a score is luck of the training; fresh corpora
+tell what luck of the corpus adds. Whether two runs had one corpus is what the hashes in their dvc.lock say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from elor.evaluation.intervals import over_seeds
+from elor.runs.run import Run, open_run
+
+TRAINING, CORPORA, ALL = "training seeds", "fresh corpora", "runs"
+"""The groups: runs on the first run's corpus; one run of every corpus; all, where dvc.lock does not tell."""
+
+SEEDS = ("seed", "corpus.seed")
+
+Spread = dict[str, float]
+"""mean, sd (n - 1; NaN for one run), low, high, runs."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Several runs summarised, group by group.
+
+    Attributes:
+        runs: their names.
+        groups: by group the names of its runs; one group, or `TRAINING` and `CORPORA`.
+        values: by kind of score (UAR or CCC, WAR or RMSE, difference) and its name, one value per run.
+        spreads: by kind, name and group.
+        verdicts: by claim and group how many runs gave each verdict.
+        warnings: sentences: in what else the runs differ.
+    """
+
+    runs: list[str]
+    groups: dict[str, list[str]]
+    values: dict[str, dict[str, list[float]]]
+    spreads: dict[str, dict[str, dict[str, Spread]]]
+    verdicts: dict[str, dict[str, Counter[str]]]
+    warnings: list[str]
+
+
+def summarise(where: Sequence[str | Path], metrics: str | None = None) -> Summary:
+    """Summarise runs.
+
+    Args:
+        where: folders, or commits, branches, tags or DVC experiments of this repository; the first one's corpus is
+            the one on which training seeds are compared.
+        metrics: summarise this flat file of metrics alone, instead of scores, differences and claims.
+
+    Raises:
+        UserError: if one of them is not there, or lacks the metrics.
+    """
+    runs = [open_run(one) for one in where]
+    groups = grouped(runs)
+    found = [{"score": run.json(metrics)} if metrics else scores(run) for run in runs]
+    values, spreads = {}, {}
+    for kind in found[0]:
+        tables = [one.get(kind, {}) for one in found]
+        names = over_seeds(tables)
+        values[kind] = {name: [table[name] for table in tables] for name in names}
+        spread = {
+            group: over_seeds([table for table, run in zip(tables, runs, strict=True) if run in some])
+            for group, some in groups.items()
+        }
+        spreads[kind] = {name: {group: one[name] for group, one in spread.items()} for name in names}
+    judged = {run: {} if metrics else verdicts(run) for run in runs}
+    claims = {claim: None for run in runs for claim in judged[run]}
+    return Summary(
+        runs=[run.name for run in runs],
+        groups={group: [run.name for run in some] for group, some in groups.items()},
+        values=values,
+        spreads=spreads,
+        verdicts={
+            claim: {
+                group: Counter(judged[run][claim] for run in some if claim in judged[run])
+                for group, some in groups.items()
+            }
+            for claim in claims
+        },
+        warnings=warnings(runs),
+    )
+
+
+def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs on the first one's corpus, and one run of every corpus, as far as there is more than one of them."""
+    corpora = {run: run.outputs().get("data/corpus") for run in runs}
+    if None in corpora.values():
+        return {ALL: list(runs)}
+    same = [run for run in runs if corpora[run] == corpora[runs[0]]]
+    fresh = list({corpora[run]: run for run in reversed(runs)}.values())[::-1]
+    if len(fresh) == 1:
+        return {TRAINING: same}
+    return {CORPORA: fresh} if len(same) == 1 else {TRAINING: same, CORPORA: fresh}
+
+
+def scores(run: Run) -> dict[str, dict[str, float]]:
+    """A run's headlines by kind: UAR (values: CCC), WAR (RMSE), and the declared differences.
+
+    What runs of before have not written is left out.
+    """
+    tests = run.json("metrics/comparisons.json")["comparisons"] if run.read("metrics/comparisons.json") else []
+    values = any(test["score"] == "ccc" for test in tests)
+    found = {"CCC" if values else "UAR": run.json("metrics/uar.json")}
+    if run.read("metrics/war.json"):
+        found["RMSE" if values else "WAR"] = run.json("metrics/war.json")
+    if tests:
+        found["difference"] = {f"{t['dimension']}.{t['a']} - {t['b']}": t["difference"] for t in tests}
+    return found
+
+
+def verdicts(run: Run) -> dict[str, str]:
+    """By the claim's short name its verdict; empty where none were decided."""
+    if run.read("metrics/claims.json") is None:
+        return {}
+    return {claim.get("id", claim["claim"]): claim["verdict"] for claim in run.json("metrics/claims.json")["claims"]}
+
+
+def warnings(runs: Sequence[Run]) -> list[str]:
+    """In what else than seeds runs differ, and which are one run under two names."""
+    found = []
+    first, *others = runs
+    for run in others:
+        if not (first.stages and run.stages):
+            continue
+        ours, theirs = ({k: v for k, v in one.params.items() if k not in SEEDS} for one in (first, run))
+        if names := sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)):
+            found.append(f"{run.name} differs from {first.name} in more than seeds: {', '.join(names)}.")
+        if first.inputs() != run.inputs():
+            found.append(f"{run.name} was made by other code or from other files than {first.name}.")
+    names: dict[str, list[str]] = {}
+    for run in runs:
+        if run.stages:
+            names.setdefault(run.outputs_digest(), []).append(run.name)
+    twice = [some for some in names.values() if len(some) > 1]
+    return found + [f"{' and '.join(some)} are one run, counted {len(some)} times." for some in twice]
