@@ -24,12 +24,12 @@ from benchmarks import projection
 from benchmarks.measure import ROOT, alternated, ratio
 from benchmarks.plainstep import PlainStep
 from benchmarks.publish import command, publish
+from elor.device import local
 from elor.networks import INPUTS, SHAPES, Architecture, TwoHeadNetwork
 from elor.params import NETWORKS, Params, Settings, load
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.targets import heads
-from elor.training.engine import local_device
 from elor.training.job import Job, Options
 from elor.training.jobs import architecture
 from elor.training.loop import Trainer
@@ -67,7 +67,7 @@ def measure(rounds: int = 5, batch: int | None = None, only: str = "", device: s
         only: measure cases whose network and size hold this text.
         device: `auto`, `cpu`, `cuda`.
     """
-    params, where = load(ROOT / "params.yaml"), local_device(device)
+    params, where = load(ROOT / "params.yaml"), local(device).type
     torch.set_num_threads(1)
     heavy = batch or (HEAVY_BATCH if where == "cpu" else None)
     found = []
@@ -244,7 +244,7 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Measure training steps; the results of a GPU are kept beside those of a CPU."""
-    name = "steps" if local_device(device) == "cpu" else "steps-cuda"
+    name = "steps" if local(device).type == "cpu" else "steps-cuda"
     publish(name, "steps", lambda: measure(rounds, batch, only, device), tables)
 
 

@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from elor.audio import SAMPLE_RATE, Stereo
+from elor.device import exact, local
 from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import INPUTS, TwoHeadNetwork
@@ -30,7 +31,6 @@ from elor.recording import Recording, Window
 from elor.targets import EMOTIONS, Head
 from elor.training import checkpoint, losses
 from elor.training.data import INT16_SCALE
-from elor.training.engine import local_device
 
 MODELS = Path("data/models")
 """Where a run leaves its networks, below the project's folder."""
@@ -201,7 +201,7 @@ def load(
         return load_onnx(path, network, fold)
     networks = load_networks(path, network, fold)
     first = next(iter(networks.values())).architecture
-    return Ensemble(first.network, tuple(networks), first.heads, _Torch(networks, torch.device(local_device(device))))
+    return Ensemble(first.network, tuple(networks), first.heads, _Torch(networks, local(device, "device")))
 
 
 def predict(
@@ -262,6 +262,7 @@ class _Torch:
     def __init__(self, networks: dict[str, TwoHeadNetwork], device: torch.device) -> None:
         self.device, self.networks = device, nn.ModuleList(networks.values()).eval().to(device)
 
+    @exact()
     @torch.inference_mode()
     def __call__(self, inputs: Sequence[np.ndarray]) -> Logits:
         values = [torch.from_numpy(value).to(self.device) for value in inputs]

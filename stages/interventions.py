@@ -11,7 +11,7 @@ from elor.explain.interventions.effects import head_of, summarise
 from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table
-from elor.training.engine import Engine
+from elor.training.engine import ANALYSIS, Engine
 from stages import main
 
 DATA = Path("data")
@@ -23,7 +23,7 @@ def interventions(network: str) -> None:
     """Write data/effects/<net>.json, unrounded for the stage `effects`, and the changes of every speaker."""
     params = load()
     slices, amount = read_table(DATA / "slices.csv"), params.scale.explain.interventions
-    engine = Engine(params.engine.device, params.engine.workers, params.engine.address)
+    engine = Engine(params.engine.device, params.engine.workers, params.engine.address, ANALYSIS)
     jobs = plan(
         slices=slices,
         folds=read_table(DATA / "folds.csv"),

@@ -10,7 +10,7 @@ from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.targets import heads
-from elor.training.engine import Engine
+from elor.training.engine import ANALYSIS, Engine
 from stages import main
 
 DATA = Path("data")
@@ -22,7 +22,7 @@ def prototypes() -> None:
     params = load()
     slices, how = read_table(DATA / "slices.csv"), params.explain.prototypes
     speaker = exemplary_speaker(slices, params.explain.speaker)
-    engine = Engine(params.engine.device, params.engine.workers, params.engine.address)
+    engine = Engine(params.engine.device, params.engine.workers, params.engine.address, ANALYSIS)
     jobs = plan(
         slices=slices,
         folds=read_table(DATA / "folds.csv"),

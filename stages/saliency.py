@@ -8,7 +8,7 @@ from elor.explain.saliency.summary import summarise
 from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table
-from elor.training.engine import Engine
+from elor.training.engine import ANALYSIS, Engine
 from stages import main
 
 DATA = Path("data")
@@ -18,7 +18,7 @@ def saliency() -> None:
     """Write data/saliency/ (correlations of every slice, exemplary maps) and metrics/saliency.json."""
     params = load()
     slices, how = read_table(DATA / "slices.csv"), params.scale.explain
-    engine = Engine(params.engine.device, params.engine.workers, params.engine.address)
+    engine = Engine(params.engine.device, params.engine.workers, params.engine.address, ANALYSIS)
     jobs = plan(
         slices=slices,
         folds=read_table(DATA / "folds.csv"),

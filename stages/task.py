@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from elor.networks import INPUTS
 from elor.params import Params
 from elor.tables import read_table
 from elor.targets import heads
-from elor.training.engine import Engine
+from elor.training.engine import LARGE, SMALL, Engine
 from elor.training.jobs import Task, input_files
 
 DATA = Path("data")
@@ -28,6 +29,7 @@ def task_of(network: str, params: Params) -> Task:
     )
 
 
-def engine_of(params: Params) -> Engine:
-    """Where the jobs run."""
-    return Engine(params.engine.device, params.engine.workers, params.engine.address)
+def engine_of(network: str, params: Params) -> Engine:
+    """Where the jobs of a network run."""
+    how = params.engine
+    return Engine(how.device, how.workers, how.address, LARGE if "audio" in INPUTS[network] else SMALL)

@@ -15,11 +15,11 @@ from stages.task import DATA, engine_of, task_of
 def train(network: str) -> None:
     """Write the network's models, predictions, audit and training curves."""
     params = load()
-    task, engine = task_of(network, params), engine_of(params)
+    task, engine = task_of(network, params), engine_of(network, params)
     tuning = Tuning.read(DATA / "tuning" / f"{network}.yaml")
     settings = tuning.values[task.fold_names()[0]]
     budget.check(
-        task.job(task.fold_names()[0], settings), len(tuning.values), engine, params.engine.max_hours, "training"
+        task.job(task.fold_names()[0], settings), [len(tuning.values)], engine, params.engine.max_hours, "training"
     )
     jobs = place([task.job(fold, tuning.values[fold]) for fold in task.fold_names()], engine)
     outcomes = run(jobs, engine, f"train {network}")

@@ -20,10 +20,11 @@ def tune(network: str) -> None:
         parents = [Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
         found, trials = tuning.combine(task, pinned, *parents)
     else:
-        engine, how = engine_of(params), params.search
+        engine, how = engine_of(network, params), params.search
         searches = len(task.fold_names()) if how.scope == "nested" else 1
         example = task.job(task.fold_names()[0], tuning.merge(scale.defaults, pinned), testing=False)
-        budget.check(example, searches * scale.evaluations, engine, params.engine.max_hours, "the search")
+        beside = searches * budget.rounds(scale.evaluations, how.round)
+        budget.check(example, beside, engine, params.engine.max_hours, "the search")
         found, trials = tuning.tune(task, scale, pinned, params.scale.space, how, engine)
     found.write(FOLDER / f"{network}.yaml")
     write_table(trials, FOLDER / f"{network}_trials.csv")

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from elor.check import GIB, Finding, size
+from elor.errors import UserError
 
 PYTHON = (3, 11)
 """The oldest version that works, as in pyproject.toml."""
@@ -108,10 +109,13 @@ def gpu(device: str) -> Finding:
     """The GPUs, and whether the one that is asked for is among them."""
     import torch
 
+    from elor.device import resolved
+
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    wanted = re.fullmatch(r"cuda(?::(\d+))?", device)
-    if wanted and int(wanted[1] or 0) >= len(names):
-        return Finding("GPU", ", ".join(names) or "none", remedy=f"engine.device is {device}; set it to auto or cpu")
+    try:
+        resolved(device)
+    except UserError as error:
+        return Finding("GPU", ", ".join(names) or "none", remedy=str(error))
     return Finding("GPU", ", ".join(names) or "none (the profile demo is made for processors)")
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.fft import irfft, prev_fast_len, rfft
 from torch import Tensor, nn
 
+from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.model import Heads
 
@@ -26,8 +26,7 @@ SHIFTS = 200
 
 def untrained(factory: Callable[[], Module], seed: int) -> Module:
     """A model as its factory makes it, under a seed of its own; the global random state is left as it was."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         return factory().eval()
 
 

@@ -6,54 +6,80 @@ The paper's search took 49 days; a laboratory should not find out on the third d
 from __future__ import annotations
 
 import math
+import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from elor.device import settle
 from elor.errors import UserError
 from elor.progress import clock
-from elor.training.engine import Engine
+from elor.training.data import Inputs
+from elor.training.engine import LARGE, Engine
 from elor.training.job import Job
 from elor.training.loop import Trainer
 
 SAMPLE = 4
-"""Slices in the measured step; its time per slice stands for a whole minibatch's."""
+"""Slices in the measured step on a CPU, whose time per slice stands for a whole minibatch's. A GPU is not busy with so
+few: there it is a whole minibatch."""
+
+WARM_UP, STEPS = 2, 3
+"""Steps before the clock starts (libraries load, kernels are chosen), and steps of which the median counts."""
 
 
-def hours(job: Job, count: int, engine: Engine) -> float:
-    """Hours that `count` trainings like this one take if none stops early, by a measured step.
-
-    Validation adds a little, early stopping takes off more: it is an upper bound in practice.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        shape = replace(job.architecture, standardize=False)  # fitting the scale reads the whole corpus
-        trainer = Trainer(replace(job, scratch=Path(folder), architecture=shape, device=engine.devices()[0]))
+def seconds_per_slice(job: Job, device: str) -> float:
+    """Measure a training step on a device, with one thread, as in a worker."""
+    shape = replace(job.architecture, standardize=False)  # fitting the scale reads the whole corpus
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as a worker
+    torch.set_num_threads(1)
     try:
-        rows = job.train[:SAMPLE]
+        with tempfile.TemporaryDirectory() as folder:
+            placed = replace(job, scratch=Path(folder), architecture=shape, device=device)
+            trainer = Trainer(placed, Inputs(job.files, torch.device(device)))
+        rows = job.train[: SAMPLE if trainer.device.type == "cpu" else job.options.batch]
         trainer.network.train()
-        trainer.step(rows, trainer.heads)  # the first one warms up
-        start = time.perf_counter()
-        trainer.step(rows, trainer.heads)
-        if trainer.device.type == "cuda":
-            torch.cuda.synchronize()
-        per_slice = (time.perf_counter() - start) / len(rows)
+        taken = []
+        for _ in range(WARM_UP + STEPS):
+            settle(trainer.device)
+            start = time.perf_counter()
+            trainer.step(rows, trainer.heads)
+            settle(trainer.device)
+            taken.append(time.perf_counter() - start)
     finally:
         torch.set_num_threads(threads)
-    rounds = math.ceil(count / engine.count())
-    return rounds * job.options.epochs * len(job.train) * per_slice / 3600
+    return statistics.median(taken[WARM_UP:]) / len(rows)
 
 
-def check(job: Job, count: int, engine: Engine, most: float, what: str) -> None:
+def rounds(evaluations: int, size: int) -> list[int]:
+    """How many trainings of a search run beside each other, round by round."""
+    return [min(size, evaluations - done) for done in range(0, evaluations, size)]
+
+
+def hours(job: Job, beside: Sequence[int], engine: Engine) -> float:
+    """Hours that trainings like this one take if none stops early, by a measured step.
+
+    Validation adds a little, early stopping takes off more: it is an upper bound in practice.
+
+    Args:
+        job: one of them.
+        beside: how many may run beside each other: one group waits for the end of the one before.
+        engine: where they run. Large networks that share a GPU are counted as if one waited for the other.
+    """
+    device = engine.devices()[0]
+    at_once = len(engine.devices()) if device != "cpu" and engine.per_gpu == LARGE else engine.count()
+    turns = sum(math.ceil(count / at_once) for count in beside)
+    return turns * job.options.epochs * len(job.train) * seconds_per_slice(job, device) / 3600
+
+
+def check(job: Job, beside: Sequence[int], engine: Engine, most: float, what: str) -> None:
     """Refuse work that would take longer than the user has allowed.
 
     Args:
-        job: one of the trainings.
-        count: how many there are.
+        job, beside, engine: as in `hours`.
         most: hours allowed (`engine.max_hours`).
         what: name of the work, for the message.
 
@@ -62,11 +88,12 @@ def check(job: Job, count: int, engine: Engine, most: float, what: str) -> None:
     """
     if engine.address is not None:
         return  # a cluster has its own limits, and this machine cannot measure it
-    projected = hours(job, count, engine)
+    projected = hours(job, beside, engine)
     if projected > most:
+        at_once = min(max(beside), engine.count())
         raise UserError(
-            f"{what} would take up to {clock(projected * 3600)} on this machine ({count} trainings of up to "
-            f"{job.options.epochs} epochs, {engine.count()} at a time on {engine.devices()[0]}), more than "
+            f"{what} would take up to {clock(projected * 3600)} on this machine ({sum(beside)} trainings of up to "
+            f"{job.options.epochs} epochs, {at_once} at a time on {engine.devices()[0]}), more than "
             f"engine.max_hours = {most:g}; use a GPU, a cluster (engine.address) or a smaller profile, or allow it "
             f"with -S engine.max_hours={math.ceil(projected * 1.1)}."
         )

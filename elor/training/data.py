@@ -1,4 +1,4 @@
-"""The inputs of a network on its device: on a GPU the whole corpus stays resident, on a CPU it stays on disk."""
+"""The inputs of a network on its device: what is read again and again stays resident on a GPU; the rest on disk."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ INT16_SCALE = 1 / 32_768
 class Inputs:
     """Minibatches of slices, scaled as the networks take them.
 
-    On a GPU the arrays are copied there once (a full corpus of int16 audio takes 1.6 GB) and indexed there; on a CPU
-    they are memory-mapped, so that every process reads the same pages of the same file.
+    Arrays are memory-mapped, so that every process reads the same pages of the same file. A training copies them to its
+    GPU once (a full corpus of int16 audio takes 1.6 GB) and indexes them there; who needs a few rows uploads these.
 
     Args:
         files: path of each input's array, slices first.
         device: where batches shall lie.
+        resident: whether the whole arrays shall lie there too, if it is a GPU.
     """
 
-    def __init__(self, files: dict[str, Path], device: torch.device) -> None:
+    def __init__(self, files: dict[str, Path], device: torch.device, resident: bool = False) -> None:
         self.device = device
         self._arrays = {name: np.load(path, mmap_mode="r") for name, path in files.items()}
         self._resident: dict[str, Tensor] = {}
-        if device.type != "cpu":
-            self._resident = {name: torch.from_numpy(np.array(a)).to(device) for name, a in self._arrays.items()}
+        if resident and device.type != "cpu":
+            self._resident = {name: _upload(np.array(a), device) for name, a in self._arrays.items()}
 
     def __len__(self) -> int:
         return len(next(iter(self._arrays.values())))
 
-    def batch(self, slices: np.ndarray) -> tuple[Tensor, ...]:
+    def batch(self, slices: np.ndarray | Tensor) -> tuple[Tensor, ...]:
         """The inputs of some slices, in the network's order.
 
         Args:
-            slices: (batch,) row numbers.
+            slices: (batch,) row numbers; those that lie on the device already need not be waited for.
         """
         return tuple(self._one(name, slices) for name in self._arrays)
 
-    def _one(self, name: str, slices: np.ndarray) -> Tensor:
+    def _one(self, name: str, slices: np.ndarray | Tensor) -> Tensor:
         if self._resident:
-            value = self._resident[name][torch.from_numpy(slices).to(self.device)]
+            value = self._resident[name][torch.as_tensor(slices, device=self.device)]
         else:
-            value = torch.from_numpy(self._arrays[name][slices])
+            value = _upload(self._arrays[name][np.asarray(torch.as_tensor(slices).cpu())], self.device)
         return value.float().mul_(INT16_SCALE).unsqueeze(1) if name == "audio" else value
 
     def moments(self, name: str, slices: np.ndarray, chunk: int = 256) -> tuple[Tensor, Tensor]:
@@ -62,3 +63,7 @@ class Inputs:
         centre = mean if array.ndim == 2 else mean[:, None]
         variance = sum(((array[part] - centre) ** 2).sum(axis=over) for part in parts) / count
         return torch.from_numpy(mean).float(), torch.from_numpy(np.sqrt(variance)).float()
+
+
+def _upload(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(values).to(device)

@@ -20,26 +20,28 @@ class Draws:
     """The random part of one epoch.
 
     Attributes:
-        order: (n,) the training slices in the order of their turn.
+        order: (n,) the training slices in the order of their turn, on the device.
         turns: (minibatches, heads) places of the heads, in the order in which each minibatch updates them.
-        kept: (n, heads, units of all hidden layers) which units dropout keeps, slice by slice in `order`.
+        kept: (n, heads, units of all hidden layers) which units dropout keeps, slice by slice in `order`, on the
+            device.
     """
 
-    order: np.ndarray
+    order: Tensor
     turns: np.ndarray
     kept: Tensor
 
 
 def draw(job: Job, epoch: int, device: torch.device) -> Draws:
-    """Draw one epoch, the dropout on the device where it is used."""
+    """Draw one epoch, always on the CPU, so that it is the same for every device; then it goes there in one piece."""
     seed = seed_of(job, epoch)
     random = np.random.default_rng(seed)
     order = random.permutation(job.train)
     heads = len(job.architecture.heads)
     turns = [random.permutation(heads) for _ in range(0, len(order), job.options.batch)]
-    generator = torch.Generator(device).manual_seed(seed)
-    chances = torch.rand(len(order), heads, sum(job.architecture.hidden), generator=generator, device=device)
-    return Draws(order, np.array(turns), chances >= job.architecture.dropout)
+    generator = torch.Generator().manual_seed(seed)
+    chances = torch.rand(len(order), heads, sum(job.architecture.hidden), generator=generator)
+    kept = chances >= job.architecture.dropout
+    return Draws(torch.from_numpy(order).to(device), np.array(turns), kept.to(device))
 
 
 def seed_of(job: Job, epoch: int) -> int:

@@ -23,7 +23,10 @@ from elor.workers import available_cores, end_with_parent
 
 Result = TypeVar("Result")
 
-JOBS_PER_GPU = 2
+LARGE, SMALL, ANALYSIS = 2, 8, 16
+"""Jobs that share a GPU: networks on raw audio, whose products fill it; small networks, which wait for their many
+small kernels to be launched; and analysis, which spends most of its time on a core."""
+
 POLL_S = 1.0
 
 
@@ -43,35 +46,34 @@ class Engine:
 
     Attributes:
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`.
-        workers: how many jobs at a time; None: one per core, or `JOBS_PER_GPU` per GPU.
+        workers: how many jobs at a time; None: one per core, or some per GPU.
         address: of a Dask scheduler; None: processes here.
+        per_gpu: how many of these jobs may share a GPU: `LARGE`, `SMALL` or `ANALYSIS`. More than `LARGE` need a core
+            each.
     """
 
     device: str = "auto"
     workers: int | None = None
     address: str | None = None
+    per_gpu: int = LARGE
 
     def devices(self) -> list[str]:
         """The devices that jobs are dealt to, in turn.
 
         Raises:
-            UserError: if a GPU is asked for and there is none.
+            UserError: if a GPU is asked for that this machine does not show.
         """
-        import torch
+        from elor.device import resolved
 
-        if self.address:  # the workers' machines decide, see `local_device`
-            return [self.device]
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if self.device == "cpu" or (self.device == "auto" and not count):
-            return ["cpu"]
-        if not count:
-            raise UserError(f"engine.device is {self.device}, but this machine shows no GPU; use auto or cpu.")
-        return [f"cuda:{index}" for index in range(count)] if self.device in ("auto", "cuda") else [self.device]
+        # on a cluster the workers' machines decide, see `elor.device.local`
+        return [self.device] if self.address else resolved(self.device)
 
     def count(self) -> int:
         """How many local jobs run at a time."""
-        devices = self.devices()
-        return self.workers or (available_cores() if devices == ["cpu"] else JOBS_PER_GPU * len(devices))
+        devices, cores = self.devices(), available_cores()
+        if self.workers or devices == ["cpu"]:
+            return self.workers or cores
+        return min(self.per_gpu, max(LARGE, cores // len(devices))) * len(devices)
 
     def run(
         self,
@@ -147,15 +149,6 @@ class Engine:
                     work.finished(index)
                 left -= ended
             return client.gather(futures)
-
-
-def local_device(device: str) -> str:
-    """Resolve `auto` on the machine where the job runs."""
-    import torch
-
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @contextmanager

@@ -13,18 +13,20 @@ import numpy as np
 import pandas as pd
 
 import elor
+from elor.device import local
 from elor.files import digest, file_digest, scratch
 from elor.networks import INPUTS, Architecture
 from elor.params import Settings, Train
 from elor.progress import Progress
 from elor.targets import Head
-from elor.training.engine import Engine, local_device
+from elor.training.engine import Engine
 from elor.training.job import Job, Options, Outcome
 from elor.training.loop import train
 from elor.training.resume import STATE, epochs_done
 from elor.training.together import stackable, train_together
 
 CODE = (
+    "device.py",
     "networks.py",
     "targets.py",
     "fastconv",
@@ -203,11 +205,11 @@ def deal(jobs: Sequence[Job], workers: int) -> list[list[int]]:
 
 def train_here(job: Job) -> Outcome:
     """`train`, on the device that the worker's machine has."""
-    return train(replace(job, device=local_device(job.device)))
+    return train(replace(job, device=str(local(job.device))))
 
 
 def train_all_here(jobs: Sequence[Job]) -> list[Outcome]:
     """`train_together` where the jobs allow it, else one after the other, on the device that the machine has."""
     if stackable(jobs[0]):
-        return train_together([replace(job, device=local_device(job.device)) for job in jobs])
+        return train_together([replace(job, device=str(local(job.device))) for job in jobs])
     return [train_here(job) for job in jobs]

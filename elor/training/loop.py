@@ -9,7 +9,6 @@ a function of (seed, network, fold, epoch).
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,19 +18,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elor.device import configure
 from elor.errors import UserError
 from elor.networks import TwoHeadNetwork
 from elor.targets import Head
 from elor.training import losses
 from elor.training.data import Inputs
 from elor.training.draws import draw, seed_of
-from elor.training.job import Diverged, Job, Options, Outcome
+from elor.training.job import Diverged, Job, Outcome
 from elor.training.resume import keep, resume
 
 PREDICT_BATCH = 32
 """Slices per forward pass without gradients."""
-
-os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS has no deterministic mode
 
 
 def train(job: Job) -> Outcome:
@@ -72,11 +70,11 @@ class Trainer:
     """
 
     def __init__(self, job: Job, inputs: Inputs | None = None) -> None:
-        _configure(job.options)
+        configure(job.options.deterministic, job.options.tf32)
         torch.manual_seed(seed_of(job, epoch=-1))
         self.job, self.options = job, job.options
         self.device = torch.device(job.device)
-        self.inputs = inputs or Inputs(job.files, self.device)
+        self.inputs = inputs or Inputs(job.files, self.device, resident=True)
         self.targets = {name: torch.from_numpy(values).to(self.device) for name, values in job.targets.items()}
         self.truth = {name: torch.from_numpy(values).to(self.device) for name, values in job.truth.items()}
         self.heads: Sequence[Head] = job.architecture.heads
@@ -150,11 +148,11 @@ class Trainer:
             raise Diverged(f"{self.job.title}: in epoch {self.state.epoch} the loss is {losses_by_head}")
         return losses_by_head
 
-    def step(self, rows: np.ndarray, turns: Sequence[Head]) -> dict[str, Tensor]:
-        """Learn from one minibatch, head by head in the order of `turns`."""
+    def step(self, rows: np.ndarray | Tensor, turns: Sequence[Head]) -> dict[str, Tensor]:
+        """Learn from one minibatch, head by head in the order of `turns`; nothing here waits for the device."""
+        rows = torch.as_tensor(rows, device=self.device)
         batch = self.inputs.batch(rows)
-        places = torch.from_numpy(rows).to(self.device)
-        targets = {head.name: self.targets[head.name][places] for head in turns}
+        targets = {head.name: self.targets[head.name][rows] for head in turns}
         if self.options.update == "joint":
             return self.update_jointly(batch, targets)
         return {head.name: self.update(head, batch, targets[head.name]) for head in turns}
@@ -231,22 +229,16 @@ class Trainer:
     def predict(self, rows: np.ndarray) -> dict[str, Tensor]:
         """Probabilities (or values) of every head for some slices, without dropout and with running statistics."""
         self.network.eval()
-        parts: dict[str, list[Tensor]] = {head.name: [torch.empty(0, head.outputs)] for head in self.heads}
-        for start in range(0, len(rows), PREDICT_BATCH):
+        parts = {head.name: [torch.empty(0, head.outputs, device=self.device)] for head in self.heads}
+        for some in torch.from_numpy(rows).to(self.device).split(PREDICT_BATCH) if len(rows) else ():
             with self.autocast():
-                outputs = self.network(*self.inputs.batch(rows[start : start + PREDICT_BATCH]))
+                outputs = self.network(*self.inputs.batch(some))
             for head in self.heads:
-                parts[head.name].append(losses.predict(head, outputs[head.name].float()).to("cpu"))
-        return {name: torch.cat(found).to(self.device) for name, found in parts.items()}
+                parts[head.name].append(losses.predict(head, outputs[head.name].float()))
+        return {name: torch.cat(found) for name, found in parts.items()}
 
     def autocast(self) -> AbstractContextManager[Any]:
         """bfloat16 where it is asked for."""
         if self.options.precision == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
-
-
-def _configure(options: Options) -> None:
-    torch.use_deterministic_algorithms(options.deterministic)
-    torch.backends.cudnn.benchmark = not options.deterministic
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32

@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,7 +54,7 @@ def train_together(jobs: Sequence[Job]) -> list[Outcome]:
         UserError: if the device has too little memory.
     """
     with memory_advice(jobs[0]):
-        inputs = Inputs(jobs[0].files, torch.device(jobs[0].device))
+        inputs = Inputs(jobs[0].files, torch.device(jobs[0].device), resident=True)
         trainers = [Trainer(job, inputs) for job in jobs]
         _train(trainers)
         return [trainer.outcome() for trainer in trainers]
@@ -161,9 +160,9 @@ class Stack:
         Returns:
             (models,) losses.
         """
-        rows = np.stack([each.order[part] for each in draws])
+        rows = torch.stack([each.order[part] for each in draws])
         kept = torch.stack([each.kept[part] for each in draws]).transpose(1, 2).flatten(0, 1)
-        places = torch.from_numpy(rows).to(self.device).repeat_interleave(len(self.heads), 0)
+        places = rows.repeat_interleave(len(self.heads), 0)
         values, slopes = [self.features(models, rows)], []
         for layer, keep in zip(self.layers, kept.split(self.architecture.hidden, dim=2), strict=False):
             value = torch.baddbmm(layer.bias[models, None], values[-1], layer.weight[models].mT)
@@ -178,7 +177,7 @@ class Stack:
         self.descend(models, gradient, values, slopes)
         return loss.detach()
 
-    def features(self, models: slice, rows: np.ndarray) -> Tensor:
+    def features(self, models: slice, rows: Tensor) -> Tensor:
         """What the models read: (models, batch, width), each in its fold's scale.
 
         Args:

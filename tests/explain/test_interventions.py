@@ -452,3 +452,16 @@ def test_gain_moves_the_first_of_the_mfccs_and_no_other(corpus, scratch) -> None
     step = np.log(10 ** (24 / 10))  # the log energy rises by as much in every frame
     assert moved[0] == pytest.approx(step / float(torch.cat(first).std(correction=0)), rel=1e-4)
     assert moved_mfcc(jobs_of(corpus)) == {}
+
+
+def test_untrained_networks_are_fitted_on_the_device_of_the_job(corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = []
+    real = analysis.normalised
+
+    def spied(fresh: TwoHeadNetwork, trained: TwoHeadNetwork, inputs: dict) -> TwoHeadNetwork:
+        devices.append({value.device.type for value in [*fresh.state_dict().values(), *inputs.values()]})
+        return real(fresh, trained, inputs)
+
+    monkeypatch.setattr(analysis, "normalised", spied)
+    analysis._models(jobs_of(corpus, ("elor", "lom"))[0], np.zeros((2, 96_000), np.float32), torch.device("meta"))
+    assert devices == [{"meta"}] * 4

@@ -16,7 +16,7 @@ import torch
 
 from elor.errors import UserError
 from elor.training import jobs
-from elor.training.engine import Engine
+from elor.training.engine import ANALYSIS, LARGE, SMALL, Engine
 from elor.workers import available_cores
 from tests.training import world
 from tests.training.test_loop import same
@@ -127,10 +127,23 @@ def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch, files, slic
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert Engine("auto").count() == 4
+    with pytest.raises(UserError, match=r"cuda:77, but this machine shows cuda:0 to cuda:1"):
+        Engine("cuda:77").devices()
     assert Engine("cuda:1").devices() == ["cuda:1"]
     task = world.task("ftr", files, slices)
     placed = jobs.place([task.job(fold, world.settings("ftr")) for fold in task.fold_names()], Engine("auto"))
     assert [job.device for job in placed] == ["cuda:0", "cuda:1", "cuda:0"]
+
+
+@pytest.mark.parametrize(("cores", "found"), [(1, (2, 2, 2)), (6, (2, 6, 6)), (64, (2, 8, 16))])
+def test_small_jobs_share_a_gpu_as_far_as_each_has_a_core(
+    cores: int, found: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elor.training.engine.available_cores", lambda: cores)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert tuple(Engine("cuda", per_gpu=kind).count() for kind in (LARGE, SMALL, ANALYSIS)) == found
+    assert Engine("cuda", workers=3, per_gpu=SMALL).count() == 3
+    assert Engine("cpu", per_gpu=SMALL).count() == cores
 
 
 def test_an_address_that_does_not_answer_is_named() -> None:

@@ -222,7 +222,7 @@ def test_without_testing_the_test_speaker_is_never_read(job, monkeypatch: pytest
     real = loop.Inputs.batch
 
     def watched(self, rows: np.ndarray):
-        assert not tested & set(rows)
+        assert not tested & set(np.asarray(rows).tolist())
         return real(self, rows)
 
     monkeypatch.setattr(loop.Inputs, "batch", watched)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elor.audio import FULL_SCALE
+from elor.device import exact, local
 from elor.explain.choice import stratified
 from elor.explain.controls import untrained
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration, fitted
@@ -36,7 +37,7 @@ from elor.features.slices import SLICE_SAMPLES
 from elor.networks import TwoHeadNetwork
 from elor.targets import EMOTIONS, Head
 from elor.training.checkpoint import load_network
-from elor.training.engine import Engine, local_device
+from elor.training.engine import Engine
 
 BATCH = 16
 EXTREMITY = "extremity"
@@ -140,6 +141,7 @@ def run(jobs: Sequence[Job], engine: Engine) -> pd.DataFrame:
     return pd.concat([table.assign(fold=job.fold) for table, job in zip(tables, jobs, strict=True)], ignore_index=True)
 
 
+@exact()
 def intervene(job: Job) -> pd.DataFrame:
     """Alter the slices of a job and ask every network, trained and untrained.
 
@@ -148,7 +150,7 @@ def intervene(job: Job) -> pd.DataFrame:
         (share of samples beyond full scale, which a 16-bit file would have clipped), network, model (-1 trained, else
         the number of the untrained one), answer, value.
     """
-    sounds, device = _sounds(job), torch.device(local_device(job.device))
+    sounds, device = _sounds(job), local(job.device)
     models = _models(job, np.stack([fitted(sound, SLICE_SAMPLES) for sound in sounds.values()]), device)
     parts = []
     for row, sound in sounds.items():
@@ -299,12 +301,13 @@ def _models(job: Job, sounds: NDArray, device: torch.device) -> Models:
     """The job's networks, each beside untrained ones of its shape, on their device."""
     models: Models = {}
     for name, path in job.networks.items():
-        network = load_network(path)
-        eaten = inputs_of(sounds[:BATCH], set(network.architecture.inputs))
-        models[name, -1] = network.to(device)
+        network = load_network(path).to(device)
+        some = inputs_of(sounds[:BATCH], set(network.architecture.inputs))
+        eaten = {kind: value.to(device) for kind, value in some.items()}
+        models[name, -1] = network
         for number, seed in enumerate(job.seeds):
-            fresh = untrained(_factory(network), seed)
-            models[name, number] = normalised(fresh, network, eaten).to(device)
+            fresh = untrained(_factory(network), seed).to(device)
+            models[name, number] = normalised(fresh, network, eaten)
     return models
 
 

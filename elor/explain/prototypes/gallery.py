@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from elor.audio import FULL_SCALE, SAMPLE_RATE
+from elor.device import exact, local
 from elor.errors import UserError
 from elor.explain.choice import fold_of
 from elor.explain.controls import untrained
@@ -36,7 +37,7 @@ from elor.networks import TwoHeadNetwork
 from elor.targets import EMOTIONS, Head
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
-from elor.training.engine import Engine, local_device
+from elor.training.engine import Engine
 
 SAMPLE, FITTED = 64, 16
 """Slices that untrained networks answer, and those that their normalisations are fitted to."""
@@ -208,9 +209,10 @@ def run(jobs: Sequence[Job], engine: Engine) -> list[Found]:
     return engine.track(seek, [(job,) for job in jobs], "prototypes", sizes, "step")
 
 
+@exact()
 def seek(job: Job) -> Found:
     """Search one network for the prototypes of all its labels, and describe them."""
-    inputs = Inputs({"audio": job.audio}, torch.device(local_device(job.device)))
+    inputs = Inputs({"audio": job.audio}, local(job.device))
     network = load_network(job.path).to(inputs.device)
     if job.random is not None:
         network = fitted_normalisation(

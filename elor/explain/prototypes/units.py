@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elor.device import exact, local
 from elor.explain.prototypes.ascent import Ascent, Target, prototypes
 from elor.explain.prototypes.descriptors import describe
 from elor.fastconv import ConvBlock
@@ -23,7 +24,6 @@ from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
 from elor.networks import Architecture
 from elor.training.checkpoint import load_network
-from elor.training.engine import local_device
 
 FIELDS = 4
 """Receptive fields per signal: what a filter wants before and after what it wants."""
@@ -95,9 +95,10 @@ def unit_jobs(path: Path, how: Ascent, devices: list[str]) -> list[UnitJob]:
     return [UnitJob(path, layer, simple, devices[index % len(devices)]) for index, layer in enumerate(order)]
 
 
+@exact()
 def seek_units(job: UnitJob) -> Units:
     """Seek what each filter of a layer answers most strongly."""
-    network = load_network(job.path).to(local_device(job.device))
+    network = load_network(job.path).to(local(job.device))
     shape, filters = network.architecture, Filters(network.cnn, job.layer)
     targets = [Target("filters", number) for number in range(shape.filters[job.layer])]
     samples = min(max(LEAST, FIELDS * receptive_field(shape, job.layer)), SLICE_SAMPLES)

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from elor.audio import SAMPLE_RATE
+from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.controls import untrained
 from elor.explain.model import Heads, logits_of
@@ -174,8 +175,7 @@ def _searching_here():
 def _made(factory: Factory, spec: str, seed: int) -> nn.Module:
     """Call the factory under a seed of its own."""
     try:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with seeded(seed):
             model: Any = factory()
     except UserError:
         raise

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elor.device import exact, local
 from elor.explain.controls import model_free, runner_up, shifted_range
 from elor.explain.correlation import View, pearson
 from elor.explain.guided import guided_and_plain
@@ -23,7 +24,6 @@ from elor.explain.saliency.sample import sample, show
 from elor.networks import TwoHeadNetwork
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
-from elor.training.engine import local_device
 
 NEAREST = 800
 """Samples (50 ms) by which a map is shifted at least."""
@@ -35,9 +35,10 @@ FLATTENED = "flattened"
 """Name of the pair of two heads' gradients at what both read, the flattened output of the CNN."""
 
 
+@exact()
 def measure(job: Job) -> Found:
     """Explain every network of a job, and its controls, on the job's slices."""
-    inputs = Inputs(job.files, torch.device(local_device(job.device)))
+    inputs = Inputs(job.files, local(job.device))
     found, whole = Found(), list(batches(job, inputs, job.rows))
     own = {
         row: sound

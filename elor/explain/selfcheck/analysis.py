@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elor.device import seeded
 from elor.explain.attribution import gradient, segment_saliency, segment_sums
 from elor.explain.correlation import pearson
 from elor.explain.guided import guided_backprop
@@ -58,8 +59,7 @@ class SmallNetwork(nn.Module):
 def train(data: Planted, seed: int, epochs: int = 10, batch: int = 32, rate: float = 3e-3) -> SmallNetwork:
     """Train a network on planted signals by Adam; the global random state is left as it was."""
     labels = {head: torch.from_numpy(value) for head, value in data.labels.items()}
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = SmallNetwork(tuple(labels)).train()
         optimiser = torch.optim.Adam(network.parameters(), lr=rate)
         for _ in range(epochs):
@@ -74,8 +74,7 @@ def train(data: Planted, seed: int, epochs: int = 10, batch: int = 32, rate: flo
 
 def untrained(heads: tuple[str, ...], seed: int) -> SmallNetwork:
     """The same network as it comes out of its constructor."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         return SmallNetwork(heads).eval()
 
 

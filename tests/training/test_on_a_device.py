@@ -1,0 +1,141 @@
+"""What training does on another device than the CPU, seen on one without memory (`meta`), which refuses to be read."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from elor.params import NETWORKS
+from elor.training import data, draws, loop, resume, together
+from elor.training.data import Inputs
+from elor.training.job import Job
+from tests.training import world
+from tests.training.test_loop import same
+
+META = torch.device("meta")
+
+
+class Watch(TorchDispatchMode):
+    """Counts operations, and notes those that carry values from one device to another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: Counter[str] = Counter()
+        self.crossings: list[str] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        output = function(*args, **(kwargs or {}))
+        self.operations[str(function)] += 1
+        tensors = [value for value in tree_leaves((args, kwargs, output)) if isinstance(value, torch.Tensor)]
+        if len({tensor.device.type for tensor in tensors if tensor.dim()}) > 1:
+            self.crossings.append(str(function))
+        return output
+
+
+@pytest.fixture
+def job(files, slices, tmp_path):
+    def make(network: str, **changes: object) -> Job:
+        task = world.task(network, files, slices, how=world.TRAIN.model_copy(update={"fast": True} | changes))
+        return replace(task.job("S00", world.settings(network)), scratch=tmp_path)
+
+    return make
+
+
+@pytest.mark.parametrize("update", ["alternating", "joint"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_step_never_waits_for_the_device(network: str, update: str, job) -> None:
+    """A value that is read, or a copy to or from the CPU, would end in an error here or in `crossings`."""
+    trainer = loop.Trainer(replace(job(network, update=update), device="meta"))
+    drawn = draws.draw(trainer.job, 0, trainer.device)
+    trainer.network.train()
+    trainer.network.keep_units(drawn.kept[:8])
+    with Watch() as watch:
+        trainer.step(drawn.order[:8], trainer.heads)
+        trainer.predict(trainer.job.validation[:0])
+    assert watch.crossings == []
+    assert watch.operations["aten._local_scalar_dense.default"] == 0
+
+
+def test_a_step_of_a_stack_never_waits_for_the_device(job) -> None:
+    trainers = [loop.Trainer(replace(job("ftr"), device="meta"))] * 2
+    drawn = [draws.draw(trainer.job, 0, trainer.device) for trainer in trainers]
+    stack = together.Stack(trainers)
+    stack.move = lambda pairs, gradients, weight_decay=0.0: None  # the fused step of SGD has no meta kernel
+    with Watch() as watch, torch.no_grad():
+        stack.step(slice(0, 4), drawn, slice(0, 8))
+    assert watch.crossings == []
+
+
+def test_the_watch_would_notice() -> None:
+    with Watch() as watch:
+        torch.ones(3).to(META)
+    assert len(watch.crossings) == 1
+    with pytest.raises(RuntimeError, match="meta"):
+        torch.ones(3, device=META).sum().item()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_what_is_random_is_drawn_on_the_cpu_and_only_then_moved(network: str, job, monkeypatch) -> None:
+    asked = []
+    real = torch.rand
+
+    def rand(*size: int, **how: object) -> torch.Tensor:
+        asked.append(how["generator"].device.type)
+        return real(*size, **how)
+
+    monkeypatch.setattr(torch, "rand", rand)
+    here, there = (draws.draw(job(network), 2, device) for device in (torch.device("cpu"), META))
+    assert asked == ["cpu", "cpu"]
+    assert (there.order.device, there.kept.device) == (META, META)
+    np.testing.assert_array_equal(here.turns, there.turns)
+    made = job(network)
+    expected = real(
+        len(made.train), 2, 11, generator=torch.Generator().manual_seed(draws.seed_of(made, 2))
+    )  # as the first version of this program drew them on a CPU
+    assert torch.equal(here.kept, expected >= made.architecture.dropout)
+    assert sorted(here.order.tolist()) == made.train.tolist()
+
+
+def test_a_training_uploads_its_corpus_once_and_an_analysis_its_rows(files, job, monkeypatch) -> None:
+    uploaded = []
+    real = data._upload
+
+    def upload(values: np.ndarray, device: torch.device) -> torch.Tensor:
+        uploaded.append(values.nbytes)
+        return real(values, device)
+
+    monkeypatch.setattr(data, "_upload", upload)
+    trainer = loop.Trainer(replace(job("elor"), device="meta"))
+    drawn = draws.draw(trainer.job, 0, META)
+    for _ in range(3):
+        trainer.step(drawn.order[:8], trainer.heads)
+    whole = np.load(files["audio"]).nbytes
+    assert uploaded == [whole]
+    uploaded.clear()
+    inputs = Inputs({"audio": files["audio"]}, META)
+    assert uploaded == []
+    (audio,) = inputs.batch(np.array([3, 1]))
+    assert (audio.shape, audio.device) == ((2, 1, 96_000), META)
+    assert uploaded == [2 * 96_000 * 2]
+
+
+@pytest.mark.parametrize("network", ["elor", "lom", "ftr"])
+def test_no_memory_is_read_before_it_is_written(network: str, job, monkeypatch) -> None:
+    """With every new tensor full of NaN the numbers are the same, so that the filling can be spared."""
+    plain = loop.train(job(network))
+    (job(network).scratch / resume.STATE).unlink()
+    configure = loop.configure
+
+    def filling(*how: bool) -> None:
+        configure(*how)
+        torch.utils.deterministic.fill_uninitialized_memory = True
+
+    monkeypatch.setattr(loop, "configure", filling)
+    filled = loop.train(job(network))
+    assert torch.empty(3).isnan().all()
+    configure()
+    same(plain, filled)
