@@ -16,15 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 
-from elor.audio import FULL_SCALE, SAMPLE_RATE, Stereo, info, samples_at_16k
+from elor.audio import BLOCK_S, FULL_SCALE, AudioInfo, Stereo, decode, info, samples_at_16k, to_int16
 from elor.errors import UserError
 from elor.features.slices import REST_SAMPLES, SLICE_SAMPLES
-
-BLOCK_S = 10
-"""Seconds of sound that are read at once."""
 
 SILENCE = 1
 """Highest int16 amplitude that counts as digital silence: zeros, or the dither of zeros."""
@@ -54,13 +49,14 @@ class Recording:
     """A sound file, or an array, that can be read any number of times.
 
     Args:
-        source: path of a file that libsndfile reads; or an array (samples,) or (samples, channels), int16 or floats in
-            [-1, 1].
+        source: path of a file (`elor.containers.ACCEPTED`); or an array (samples,) or (samples, channels), int16 or
+            floats in [-1, 1].
         rate: samples per second of an array; a file says its own.
         stereo: what several channels become: their `mean`, `left`, `right`, or an `error`.
 
     Attributes:
         name: the path; `array` for an array.
+        header: rate, channels, frames, and a note on a header that was read otherwise than it is written.
         samples: length at 16 kHz.
 
     Raises:
@@ -72,23 +68,23 @@ class Recording:
         self.stereo = stereo
         if isinstance(source, np.ndarray):
             self.name, self._path, self._array = "array", None, _checked(source, rate)
-            self._frames, self._rate, channels = len(source), int(rate or 0), self._array.shape[1]
+            subtype = "PCM_16" if source.dtype == np.int16 else "FLOAT"
+            self.header = AudioInfo(int(rate or 0), self._array.shape[1], len(source), subtype)
         else:
             self.name, self._path = str(source), Path(source)
             if self._path.is_dir():
                 raise UserError(f"{source} is a folder; give the sound files in it, for instance {source}/*.wav.")
-            header = info(self._path)
-            self._frames, self._rate, channels = header.frames, header.rate, header.channels
-        if channels > 1 and (stereo == "error" or (channels > 2 and stereo != "mean")):
+            self.header = info(self._path)
+        if (channels := self.header.channels) > 1 and (stereo == "error" or (channels > 2 and stereo != "mean")):
             raise UserError(f"{self.name} has {channels} channels; choose their mean, or make it mono.")
-        self.samples = samples_at_16k(self._frames, self._rate)
+        self.samples = samples_at_16k(self.header.frames, self.header.rate)
         if not self.samples:
             raise UserError(f"{self.name} is shorter than one sample at 16 kHz; give a longer recording.")
 
     @property
     def seconds(self) -> float:
         """Its length."""
-        return self._frames / self._rate
+        return self.header.frames / self.header.rate
 
     def windows(self, hop: int = SLICE_SAMPLES) -> Iterator[Window]:
         """Its windows, one after the other; `window_count(self.samples, hop)` of them.
@@ -97,46 +93,21 @@ class Recording:
             hop: samples at 16 kHz from the start of one window to that of the next.
 
         Raises:
-            UserError: if a sample is NaN or infinite, or the file cannot be decoded to its end.
+            UserError: if the file cannot be decoded to its end, and as `elor.audio.to_int16`: the last only once all
+                windows have passed.
         """
         return cut(self.blocks(), hop)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Its samples as int16 (n,) at 16 kHz, `samples` in all; errors as in `windows`."""
-        stream = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float64", quality="HQ")
-        read = written = 0
-        for frames in self._read():
-            read += len(frames)
-            mono = self._mono(frames)
-            if not np.isfinite(mono).all():
-                raise UserError(f"{self.name} holds samples that are not numbers (NaN or infinite); write it again.")
-            if self._rate != SAMPLE_RATE:
-                mono = stream.resample_chunk(mono, last=read >= self._frames)
-            exact = mono[: self.samples - written]  # the resampler may differ from the rounded length by one sample
-            written += len(exact)
-            yield np.clip(np.rint(exact * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-        if read != self._frames:
-            raise UserError(f"{self.name} is truncated: {read} of {self._frames} frames could be read; copy it again.")
-        if written < self.samples:
-            yield np.zeros(self.samples - written, np.int16)
+        frames = self._pieces() if self._path is None else decode(self._path)
+        return to_int16(frames, self.header.frames, self.header, self.stereo, self.name)
 
-    def _read(self) -> Iterator[np.ndarray]:
-        """Float64 (n, channels) in [-1, 1], block by block."""
-        size = BLOCK_S * self._rate
-        if self._path is None:
-            for start in range(0, self._frames, size):
-                yield _as_float(self._array[start : start + size])
-            return
-        try:
-            with soundfile.SoundFile(str(self._path)) as file:
-                yield from file.blocks(blocksize=size, dtype="float64", always_2d=True)
-        except RuntimeError as error:
-            raise UserError(f"{self.name} cannot be decoded ({error}); replace it or take it out.") from error
-
-    def _mono(self, frames: np.ndarray) -> np.ndarray:
-        if self.stereo == "mean":
-            return frames.mean(axis=1) if frames.shape[1] > 1 else frames[:, 0]
-        return frames[:, -1 if self.stereo == "right" else 0]
+    def _pieces(self) -> Iterator[np.ndarray]:
+        """Float64 (n, channels) of an array in [-1, 1], block by block."""
+        size = BLOCK_S * self.header.rate
+        for start in range(0, self.header.frames, size):
+            yield _as_float(self._array[start : start + size])
 
 
 def window_count(samples: int, hop: int = SLICE_SAMPLES) -> int:
