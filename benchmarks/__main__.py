@@ -15,7 +15,11 @@ import typer
 from benchmarks.publish import RESULTS, command, publish, republish
 from elor.errors import UserError
 
-BENCHMARKS = ("steps", "folds", "maps", "prototypes", "selfcheck", "untrained", "scale", "svm", "pipeline", "kills")
+PARTS = ("steps", "folds", "maps", "prototypes", "selfcheck", "untrained", "scale", "svm")
+WHOLE = ("pipeline", "kills", "seeds")
+"""Those that run the demonstration, once or again and again."""
+
+BENCHMARKS = (*PARTS, *WHOLE)
 
 Item = TypeVar("Item")
 
@@ -40,14 +44,15 @@ def main(
 def measure(name: str) -> None:
     """Run one benchmark as it is; some say afterwards that what they found is a failure."""
     module = _module(name)
-    measured = publish(name, name, module.measure, module.tables)
+    measured = publish(name, name, module.measure, module.tables, getattr(module, "headline", None))
     if verdict := getattr(module, "verdict", None):
         verdict(measured)
 
 
 def rewrite(path: Path) -> None:
     """Write a page's tables from one file of results."""
-    republish(path, _module(json.loads(path.read_text())["benchmark"]).tables)
+    module = _module(json.loads(path.read_text())["benchmark"])
+    republish(path, module.tables, getattr(module, "headline", None))
 
 
 def for_each(items: Iterable[Item], do: Callable[[Item], None]) -> None:

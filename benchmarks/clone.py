@@ -25,14 +25,14 @@ class Clone:
     home: Path
 
     @classmethod
-    def fresh(cls, home: Path) -> Clone:
+    def fresh(cls, home: Path, source: Path = ROOT) -> Clone:
         """Clone what is committed.
 
         Raises:
             UserError: if this is no git repository.
         """
-        source, folder = str(ROOT), str(home / "project")
-        ended = subprocess.run(["git", "clone", "--quiet", source, folder], capture_output=True, text=True)
+        command = ["git", "clone", "--quiet", str(source), str(home / "project")]
+        ended = subprocess.run(command, capture_output=True, text=True)
         if ended.returncode:
             raise UserError(f"The repository could not be cloned: {' '.join(ended.stderr.split())}")
         return cls(home)

@@ -27,13 +27,16 @@ Measure = Callable[[], dict[str, Any]]
 Tables = Callable[[dict[str, Any]], Sequence[Block]]
 
 
-def publish(name: str, benchmark: str, measure: Measure, tables: Tables) -> dict[str, Any]:
+def publish(
+    name: str, benchmark: str, measure: Measure, tables: Tables, headline: Tables | None = None
+) -> dict[str, Any]:
     """Measure, keep the numbers, print the tables and write them into their page.
 
     Args:
         name: of the results and the markers.
         benchmark: the module that can turn the numbers into tables again.
         measure, tables: its two functions.
+        headline: what of it stands in the README as well, between the markers `<name>-headline`.
 
     Returns:
         What was measured.
@@ -46,19 +49,22 @@ def publish(name: str, benchmark: str, measure: Measure, tables: Tables) -> dict
     on |= {"load_average_after": [round(value, 2) for value in os.getloadavg()]}
     record = {"benchmark": benchmark, "machine": on, "seconds": time.monotonic() - started, "measured": measured}
     write_json(RESULTS / f"{name}.json", record, digits=6)
-    text = _written(json.loads((RESULTS / f"{name}.json").read_text()), tables)
-    print(text, flush=True)
-    write_between(name, text)
+    republish(RESULTS / f"{name}.json", tables, headline)
     return measured
 
 
-def republish(path: Path, tables: Tables) -> None:
-    """Write the tables of kept numbers into their page again.
+def republish(path: Path, tables: Tables, headline: Tables | None = None) -> None:
+    """Print the tables of kept numbers and write them into their page.
 
     Raises:
         UserError: if no page has the markers.
     """
-    write_between(path.stem, _written(json.loads(path.read_text()), tables))
+    record = json.loads(path.read_text())
+    text = _written(record, tables)
+    print(text, flush=True)
+    write_between(path.stem, text)
+    if headline is not None:
+        write_between(f"{path.stem}-headline", render(headline(record["measured"]), Format.markdown))
 
 
 def write_between(name: str, body: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,8 +102,8 @@ def spread(one: Spread) -> str:
     return f"{number(one['mean'])} +- {number(one['sd'])} [{number(one['low'])}, {number(one['high'])}]"
 
 
-def _counted(verdicts: Counter[str]) -> str:
-    return ", ".join(f"{verdict} {count}" for verdict, count in verdicts.most_common()) or "-"
+def _counted(verdicts: Mapping[str, int]) -> str:
+    return ", ".join(f"{verdict} {count}" for verdict, count in verdicts.items()) or "-"
 
 
 def different(found: Comparison) -> Table:

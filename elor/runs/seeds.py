@@ -41,7 +41,7 @@ class Summary:
     groups: dict[str, list[str]]
     values: dict[str, dict[str, list[float]]]
     spreads: dict[str, dict[str, dict[str, Spread]]]
-    verdicts: dict[str, dict[str, Counter[str]]]
+    verdicts: dict[str, dict[str, dict[str, int]]]
     warnings: list[str]
 
 
@@ -78,7 +78,7 @@ def summarise(where: Sequence[str | Path], metrics: str | None = None) -> Summar
         spreads=spreads,
         verdicts={
             claim: {
-                group: Counter(judged[run][claim] for run in some if claim in judged[run])
+                group: dict(Counter(judged[run][claim] for run in some if claim in judged[run]).most_common())
                 for group, some in groups.items()
             }
             for claim in claims

@@ -1,0 +1,110 @@
+"""What a seed changes: the demonstration with several training seeds on one corpus, and on fresh corpora.
+
+A clone queues every other seed as a DVC experiment and runs them one after the other; what HEAD holds is the first run
+of both columns. `elor runs` does the same with runs that somebody already has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.clone import Clone
+from benchmarks.measure import ROOT
+from benchmarks.publish import command, publish
+from elor.commands.runs import summary
+from elor.params import NETWORKS, read_yaml
+from elor.report.results import title
+from elor.report.text import Block, Table, number
+from elor.runs.seeds import TRAINING, Summary, summarise
+
+
+def measure(
+    seeds: int = 5,
+    corpora: int = 5,
+    source: Path = ROOT,
+    prepare: Callable[[Path], None] | None = None,
+) -> dict[str, Any]:
+    """Run the pipeline with several seeds.
+
+    Args:
+        seeds: runs on the corpus that HEAD has, that of HEAD included.
+        corpora: corpora, that of HEAD included.
+        source: the repository.
+        prepare: changes the clone's files; the clone then makes its first run anew.
+
+    Raises:
+        UserError: if a run fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="elor-") as home:
+        clone = Clone.fresh(Path(home), source)
+        git(clone, "config", "user.name", "elor")
+        git(clone, "config", "user.email", "elor@localhost")
+        if prepare is not None:
+            prepare(clone.folder)
+            clone.dvc("repro")
+            git(clone, "add", "--all")
+            git(clone, "commit", "--quiet", "--message", "the first run")
+        names = queue(clone, seeds, corpora)
+        if names:
+            clone.dvc("exp", "run", "--run-all", "--jobs", "1")
+        with contextlib.chdir(clone.folder):
+            return asdict(summarise(["HEAD", *names]))
+
+
+def queue(clone: Clone, seeds: int, corpora: int) -> list[str]:
+    """Queue an experiment for every seed but HEAD's; returns their names."""
+    params = read_yaml(clone.folder / "params.yaml")
+    names = []
+    for key, first, count in (("seed", params["seed"], seeds), ("corpus.seed", params["corpus"]["seed"], corpora)):
+        for seed in range(first + 1, first + count):
+            names.append(f"{key.split('.')[0]}-{seed}")
+            clone.dvc("exp", "run", "--queue", "--set-param", f"{key}={seed}", "--name", names[-1])
+    return names
+
+
+def git(clone: Clone, *arguments: str) -> None:
+    """Run git in the clone; it must succeed."""
+    subprocess.run(["git", *arguments], cwd=clone.folder, check=True, capture_output=True)
+
+
+def tables(measured: dict[str, Any]) -> list[Block]:
+    """As `elor runs` prints them."""
+    return summary(Summary(**measured))
+
+
+def headline(measured: dict[str, Any]) -> list[Block]:
+    """For the README, in the columns of its table of scores: a line per network."""
+    found = Summary(**measured)
+    runs = found.groups.get(TRAINING, [])
+    kinds = [kind for kind in ("WAR", "UAR") if kind in found.spreads]
+    heads = list(dict.fromkeys(name.split(".")[0] for name in found.spreads["UAR"]))
+    rows = tuple(
+        (
+            title(net),
+            *(f"±{number(found.spreads[kind][f'{h}.{net}'][TRAINING]['sd'])}" for h in heads for kind in kinds),
+        )
+        for net in NETWORKS
+        if runs and f"{heads[0]}.{net}" in found.spreads["UAR"]
+    )
+    caption = f"Seed to seed: standard deviation over {len(runs)} training seeds on this corpus"
+    return [Table(caption, ("network", *(f"{head} {kind}" for head in heads for kind in kinds)), (rows,))]
+
+
+def main(
+    seeds: Annotated[int, typer.Option(min=1, help="Training seeds on one corpus.")] = 5,
+    corpora: Annotated[int, typer.Option(min=1, help="Corpora.")] = 5,
+) -> None:
+    """Run the demonstration with several seeds; a run takes as long as `make repro`."""
+    publish("seeds", "seeds", lambda: measure(seeds, corpora), tables, headline)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,93 @@
+"""The benchmark of seeds on a pipeline of two stages whose scores are a known function of the seeds."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from benchmarks import publish, seeds
+from elor.report.text import Format, render
+
+SCRIPT = """
+import json, pathlib
+from ruamel.yaml import YAML
+params = YAML(typ="safe").load(pathlib.Path("params.yaml"))
+seed, corpus = params["seed"], params["corpus"]["seed"]
+pathlib.Path("data").mkdir(exist_ok=True)
+pathlib.Path("metrics").mkdir(exist_ok=True)
+"""
+CORPUS = SCRIPT + 'pathlib.Path("data/corpus").write_text(str(corpus))\n'
+SCORES = f"""{SCRIPT}
+scores = {{f"{{h}}.{{n}}": 0.01 * seed**2 + 0.1 * corpus for h in ("arousal", "valence") for n in {seeds.NETWORKS}}}
+pathlib.Path("metrics/uar.json").write_text(json.dumps(scores))
+pathlib.Path("metrics/war.json").write_text(json.dumps({{name: 2 * score for name, score in scores.items()}}))
+claims = [{{"id": "rate", "claim": "", "verdict": "holds" if seed % 2 else "undecided"}}]
+pathlib.Path("metrics/claims.json").write_text(json.dumps({{"claims": claims}}))
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "corpus.py").write_text(CORPUS)
+    (folder / "scores.py").write_text(SCORES)
+    (folder / ".gitignore").write_text("/data\n")
+    metrics = [{f"metrics/{name}.json": {"cache": False}} for name in ("uar", "war", "claims")]
+    stages = {
+        "corpus": {
+            "cmd": "python corpus.py", "deps": ["corpus.py"], "params": ["corpus"], "outs": ["data/corpus"],
+        },
+        "scores": {
+            "cmd": "python scores.py", "deps": ["scores.py", "data/corpus"], "params": ["corpus", "seed"],
+            "metrics": metrics,
+        },
+    }  # fmt: skip
+    YAML().dump({"stages": stages}, folder / "dvc.yaml")
+    YAML().dump({"seed": 1, "corpus": {"seed": 1}}, folder / "params.yaml")
+    identity = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (
+        ["git", "init", "-q", "-b", "main"],
+        ["dvc", "init", "-q"],
+        ["dvc", "repro", "-q"],
+        ["git", "add", "-A"],
+        [*identity, "commit", "-qm", "run"],
+    ):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_seeds_are_queued_as_experiments_and_summarised(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = seeds.measure(seeds=3, corpora=2, source=repository)
+    assert measured["groups"] == {
+        "training seeds": ["HEAD", "seed-2", "seed-3"],
+        "fresh corpora": ["HEAD", "corpus-2"],
+    }
+    assert measured["warnings"] == []
+    found = measured["spreads"]["UAR"]["valence.lom"]
+    for group, scores in (("training seeds", (0.11, 0.14, 0.19)), ("fresh corpora", (0.11, 0.21))):
+        expected = (statistics.mean(scores), statistics.stdev(scores), min(scores), max(scores))
+        assert [found[group][key] for key in ("mean", "sd", "low", "high")] == pytest.approx(expected)
+    assert measured["verdicts"]["rate"]["training seeds"] == {"holds": 2, "undecided": 1}
+
+    docs, readme = tmp_path / "findings.md", tmp_path / "README.md"
+    docs.write_text("<!-- bench:seeds -->\n<!-- /bench:seeds -->\n")
+    readme.write_text("<!-- bench:seeds-headline -->\n<!-- /bench:seeds-headline -->\n")
+    monkeypatch.setattr(publish, "PAGES", (docs, readme))
+    monkeypatch.setattr(publish, "RESULTS", tmp_path / "results")
+    publish.publish("seeds", "seeds", lambda: measured, seeds.tables, seeds.headline)
+    assert f"| ELoR+FTR | ±{2 * statistics.stdev((0.11, 0.14, 0.19)):.3f} | ±0.040 |" in readme.read_text()
+    assert "| rate | holds 2, undecided 1 | holds 2 |" in docs.read_text()
+    assert "| valence.lom | 0.147 +- 0.040 [0.110, 0.190] | 0.160 +- 0.071 [0.110, 0.210] |" in docs.read_text()
+
+
+def test_one_run_of_each_is_no_experiment(repository: Path) -> None:
+    measured = seeds.measure(seeds=1, corpora=1, source=repository)
+    assert measured["runs"] == ["HEAD"]
+    assert "±-" in render(seeds.headline(measured), Format.markdown)  # no deviation of one run
