@@ -86,6 +86,18 @@ class Search(Section):
     stop_losers: bool
 
 
+Schedule = Literal["constant", "cosine"]
+Select = Literal["accuracy", "uar", "loss"]
+
+
+class Learning(Section):
+    """A profile's values for what section `train` leaves empty."""
+
+    schedule: Schedule
+    select: Select
+    balance: bool
+
+
 class Train(Section):
     update: Literal["alternating", "joint"]
     penalty: Literal["norm", "squared"]
@@ -95,6 +107,9 @@ class Train(Section):
     tf32: bool
     compile: bool
     deterministic: bool
+    schedule: Schedule | None
+    select: Select | None
+    balance: bool | None
 
 
 class Evaluate(Section):
@@ -198,6 +213,7 @@ class NetworkScale(Section):
 
 class Scale(Section):
     utterances: int = Field(ge=20)
+    train: Learning
     space: dict[str, Range]
     networks: dict[Network, NetworkScale]
     explain: ExplainScale
@@ -224,6 +240,14 @@ class Params(Section):
     def scale(self) -> Scale:
         """The section of the chosen profile."""
         return self.scales[self.profile]
+
+    @property
+    def training(self) -> Train:
+        """Section `train`, its empty values filled with the profile's."""
+        own = self.scale.train.model_dump()
+        return self.train.model_copy(
+            update={name: value for name, value in own.items() if getattr(self.train, name) is None}
+        )
 
 
 def read_yaml(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ class Options:
         batch, learning_rate, momentum, alpha: minibatch size, SGD's step and Nesterov momentum, weight of the penalty.
         epochs, patience: at most so many; stop after so many without a better validation score.
         score: which validation score decides: `mean` of the heads, or one head's name.
+        schedule: `constant`, or `cosine`: the learning rate falls to almost nothing over all epochs.
+        select: what the validation score is: `accuracy`, `uar` or `loss`.
+        balance: whether all classes weigh the same in the loss.
         update: `alternating` (the paper's) or `joint`. penalty: `norm` (the paper's) or `squared`.
         fast, precision, tf32, compile, deterministic: as in params.yaml, section `train`.
     """
@@ -35,6 +39,9 @@ class Options:
     epochs: int
     patience: int
     score: str = "mean"
+    schedule: str = "constant"
+    select: str = "accuracy"
+    balance: bool = False
     update: str = "alternating"
     penalty: str = "norm"
     fast: bool = True
@@ -42,6 +49,12 @@ class Options:
     tf32: bool = False
     compile: bool = False
     deterministic: bool = True
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0 (cosine: Loshchilov and Hutter 2017, without restarts)."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
 
 @dataclass(frozen=True)

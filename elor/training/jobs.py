@@ -23,7 +23,7 @@ from elor.training.engine import Engine
 from elor.training.job import Job, Options, Outcome
 from elor.training.loop import train
 from elor.training.resume import STATE, epochs_done
-from elor.training.together import stackable, train_together
+from elor.training.together import alike, stackable, train_together
 
 CODE = (
     "device.py",
@@ -188,16 +188,15 @@ def run(jobs: Sequence[Job], engine: Engine, title: str) -> list[Outcome]:
 
 
 def deal(jobs: Sequence[Job], workers: int) -> list[list[int]]:
-    """Which jobs a worker trains as one: alike and `stackable`, dealt out so that every worker has some.
+    """Which jobs a worker trains as one: `alike` and `stackable`, dealt out so that every worker has some.
 
     How they are dealt decides no number: a fold's do not depend on the folds beside it.
     """
-    alike: dict[Hashable, list[int]] = {}
+    stacks: dict[Hashable, list[int]] = {}
     for index, job in enumerate(jobs):
-        key = (job.architecture, job.options, job.device) if stackable(job) else index
-        alike.setdefault(key, []).append(index)
+        stacks.setdefault(alike(job) if stackable(job) else index, []).append(index)
     hands = []
-    for members in alike.values():
+    for members in stacks.values():
         count = min(len(members), math.ceil(workers * len(members) / len(jobs)))
         hands += [members[start::count] for start in range(count)]
     return hands

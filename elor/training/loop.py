@@ -78,6 +78,11 @@ class Trainer:
         self.targets = {name: torch.from_numpy(values).to(self.device) for name, values in job.targets.items()}
         self.truth = {name: torch.from_numpy(values).to(self.device) for name, values in job.truth.items()}
         self.heads: Sequence[Head] = job.architecture.heads
+        train = torch.from_numpy(job.train).to(self.device)
+        self.weights = {
+            head.name: losses.balancing(head, self.truth[head.name], train) if job.options.balance else None
+            for head in self.heads
+        }
         fast = job.options.fast and not job.options.compile  # the compiler breaks their hand-written gradients
         self.network = TwoHeadNetwork(job.architecture, fast).to(self.device)
         if job.options.compile:
@@ -128,6 +133,8 @@ class Trainer:
         """
         draws = draw(self.job, self.state.epoch, self.device)
         sums = {head.name: torch.zeros((), device=self.device) for head in self.heads}
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.options.rate(self.state.epoch)
         self.network.train()
         for start, turns in zip(range(0, len(draws.order), self.options.batch), draws.turns, strict=True):
             part = slice(start, start + self.options.batch)
@@ -152,12 +159,11 @@ class Trainer:
         """Learn from one minibatch, head by head in the order of `turns`; nothing here waits for the device."""
         rows = torch.as_tensor(rows, device=self.device)
         batch = self.inputs.batch(rows)
-        targets = {head.name: self.targets[head.name][rows] for head in turns}
         if self.options.update == "joint":
-            return self.update_jointly(batch, targets)
-        return {head.name: self.update(head, batch, targets[head.name]) for head in turns}
+            return self.update_jointly(batch, rows)
+        return {head.name: self.update(head, batch, rows) for head in turns}
 
-    def update(self, head: Head, batch: tuple[Tensor, ...], target: Tensor) -> Tensor:
+    def update(self, head: Head, batch: tuple[Tensor, ...], places: Tensor) -> Tensor:
         """Forward for one head, then step its MLP and the CNN. The other head has no gradient and stays as it is.
 
         One optimiser serves all, so that the CNN's momentum buffer is shared by the updates of both heads.
@@ -165,18 +171,24 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         with self.autocast():
             output = self.network.head(head.name, *batch)
-        loss = losses.loss(head, output.float(), target)
+        loss = self.loss(head, output, places)
         penalty = losses.penalty(self.network.penalised_by(head.name), self.options.penalty)
         (loss + self.options.alpha * penalty).backward()
         self.optimiser.step()
         return loss.detach()
 
-    def update_jointly(self, batch: tuple[Tensor, ...], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    def loss(self, head: Head, output: Tensor, places: Tensor) -> Tensor:
+        """A head's loss on the slices of these numbers."""
+        weight = self.weights[head.name]
+        target = self.targets[head.name][places]
+        return losses.loss(head, output.float(), target, None if weight is None else weight[places])
+
+    def update_jointly(self, batch: tuple[Tensor, ...], places: Tensor) -> dict[str, Tensor]:
         """The cheaper variant: one pass over the sum of the losses; every weight tensor is penalised once."""
         self.optimiser.zero_grad(set_to_none=True)
         with self.autocast():
             outputs = self.network(*batch)
-        found = {head.name: losses.loss(head, outputs[head.name].float(), targets[head.name]) for head in self.heads}
+        found = {head.name: self.loss(head, outputs[head.name], places) for head in self.heads}
         weights = {id(weight): weight for head in self.heads for weight in self.network.penalised_by(head.name)}
         penalty = losses.penalty(weights.values(), self.options.penalty)
         (sum(found.values()) + self.options.alpha * penalty).backward()
@@ -188,7 +200,8 @@ class Trainer:
         predictions = self.predict(self.job.validation)
         rows = torch.from_numpy(self.job.validation).to(self.device)
         scores = {
-            head.name: losses.score(head, predictions[head.name], self.truth[head.name][rows]) for head in self.heads
+            head.name: losses.score(head, predictions[head.name], self.truth[head.name][rows], self.options.select)
+            for head in self.heads
         }
         decides = scores.get(self.options.score, float(np.mean(list(scores.values()))))
         return {f"validation_{name}": value for name, value in scores.items()} | {"score": decides}

@@ -16,16 +16,39 @@ from torch import Tensor
 from elor.targets import Head
 
 
-def loss(head: Head, output: Tensor, target: Tensor) -> Tensor:
+def loss(head: Head, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """The loss of one head, averaged over the batch.
 
     Args:
         output: (batch, outputs) logits or values.
         target: (batch,) classes, (batch, classes) shares, or (batch,) values.
+        weight: (batch,) how much each slice counts, see `balancing`; None: all the same.
     """
     if head.classes is None:
         return 1 - concordance(output[:, 0], target)
-    return F.cross_entropy(output, target)  # takes labels and shares alike
+    if weight is None:
+        return F.cross_entropy(output, target)  # takes labels and shares alike
+    return (F.cross_entropy(output, target, reduction="none") * weight).mean()
+
+
+def balancing(head: Head, truth: Tensor, train: Tensor) -> Tensor | None:
+    """Weights under which every class counts the same over the training slices, and a slice 1 on average.
+
+    A slice of class k weighs slices / (classes that occur * slices of class k), scikit-learn's `balanced`. A batch's
+    mean is not divided by its weights: a rare class is to pull harder wherever it occurs.
+
+    Args:
+        truth: (n,) classes of all slices.
+        train: (m,) numbers of the training slices.
+
+    Returns:
+        (n,), or None for values, which have no classes.
+    """
+    if head.classes is None:
+        return None
+    counts = torch.bincount(truth[train], minlength=head.classes)
+    weights = len(train) / ((counts > 0).sum() * counts.clamp(min=1))
+    return weights.float()[truth]
 
 
 def penalty(weights: Iterable[Tensor], kind: str) -> Tensor:
@@ -50,13 +73,22 @@ def predict(head: Head, output: Tensor) -> Tensor:
     return output if head.classes is None else output.softmax(dim=1)
 
 
-def score(head: Head, prediction: Tensor, truth: Tensor) -> float:
-    """What validation goes by: accuracy; for values the concordance.
+def score(head: Head, prediction: Tensor, truth: Tensor, by: str = "accuracy") -> float:
+    """What validation goes by, the higher the better; for values always the concordance.
 
     Args:
         prediction: what `predict` returned.
         truth: (batch,) true classes or values.
+        by: `accuracy`; `uar`, the mean recall of the classes that occur; or `loss`, the mean log-probability of the
+            true class, which is the cross-entropy's negative.
     """
     if head.classes is None:
         return concordance(prediction[:, 0].double(), truth.double()).item()
-    return (prediction.argmax(dim=1) == truth).double().mean().item()
+    if by == "loss":
+        found = prediction.double().gather(1, truth[:, None]).clamp_min(torch.finfo(prediction.dtype).tiny)
+        return found.log().mean().item()
+    hits = (prediction.argmax(dim=1) == truth).double()
+    if by == "accuracy":
+        return hits.mean().item()
+    counts = torch.bincount(truth, minlength=head.classes)
+    return (torch.bincount(truth, hits, minlength=head.classes)[counts > 0] / counts[counts > 0]).mean().item()

@@ -1,4 +1,4 @@
-"""The folds of a network without convolutions, trained as one: the experiment of `loop` in fewer, larger products.
+"""Folds, or trials, of a network without convolutions, trained as one: `loop` in fewer, larger products.
 
 A training step of such a small network spends most of its time between the products, not in them. So the MLPs of all
 folds and heads are stacked, (folds x heads, outputs, inputs), and every product, slope and step is taken for the whole
@@ -14,8 +14,11 @@ operations that go model by model. Folds may therefore stop, be dealt out, or be
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 
 import torch
 import torch.nn.functional as F
@@ -43,8 +46,14 @@ def stackable(job: Job) -> bool:
     return flat and len(kinds) == 1 and job.options.precision == "float32"
 
 
+def alike(job: Job) -> Hashable:
+    """What jobs of one stack share: everything but their data, and what each model may have for itself."""
+    own = {"learning_rate": 0.0, "momentum": 0.0, "alpha": 0.0}
+    return replace(job.architecture, dropout=0.0), replace(job.options, **own), job.device
+
+
 def train_together(jobs: Sequence[Job]) -> list[Outcome]:
-    """Train folds of one `stackable` network, with equal architecture, options and device, each from its checkpoint.
+    """Train jobs of one `stackable` network that are `alike`, each from its checkpoint.
 
     Returns:
         The outcomes in the jobs' order.
@@ -96,6 +105,9 @@ class Layer:
 Pairs = list[tuple[Tensor, Tensor]]
 """Values and their momentum, model by model."""
 
+Pace = tuple[float, float]
+"""Learning rate and share of momentum of one model."""
+
 
 def _stack(parameters: Sequence[nn.Parameter], optimisers: Sequence[torch.optim.Optimizer]) -> tuple[Tensor, Pairs]:
     """Parameters in one tensor, their momentum in another; the models' own become views of them, returned in pairs."""
@@ -119,17 +131,28 @@ class Stack:
     def __init__(self, trainers: Sequence[Trainer]) -> None:
         self.trainers = sorted(trainers, key=lambda trainer: -len(trainer.job.train))  # see `_runs`
         first = self.trainers[0]
-        self.options, self.device, self.inputs = first.options, first.device, first.inputs
+        self.device, self.inputs = first.device, first.inputs
+        self.batch, self.squared = first.options.batch, first.options.penalty == "squared"
         self.heads, self.architecture = first.heads, first.job.architecture
         models = [(t.network.heads[head.name], t.optimiser) for t in self.trainers for head in self.heads]
         layers = zip(*([layer for layer in mlp if isinstance(layer, nn.Linear)] for mlp, _ in models), strict=True)
         self.layers = [Layer(column, [optimiser for _, optimiser in models]) for column in layers]
         self.targets = torch.stack([t.targets[head.name] for t in self.trainers for head in self.heads])
         self.models = torch.arange(len(models), device=self.device)[:, None]
+        self.alpha = self.by_model([t.options.alpha for t in self.trainers])
+        self.left = self.by_model([1 - t.job.architecture.dropout for t in self.trainers])[:, None, None]
+        self.weights = None
+        if first.options.balance and self.heads[0].classes is not None:
+            self.weights = torch.stack([t.weights[head.name] for t in self.trainers for head in self.heads])
+        self.paces: list[Pace] = []
         self.scales = [
             [torch.stack(part)[:, None] for part in zip(*((s.mean, s.deviation) for s in scales), strict=True)]
             for scales in zip(*(t.network.standardize.values() for t in self.trainers), strict=True)
         ]
+
+    def by_model(self, values: Sequence[float]) -> Tensor:
+        """One value per fold, for each of its models: (models,)."""
+        return torch.tensor(values, device=self.device).repeat_interleave(len(self.heads))
 
     @torch.no_grad()
     def epoch(self) -> list[dict[str, float]]:
@@ -139,9 +162,11 @@ class Stack:
             Diverged: if it is not finite.
         """
         draws = [draw(trainer.job, trainer.state.epoch, self.device) for trainer in self.trainers]
+        paces = [(t.options.rate(t.state.epoch), t.options.momentum) for t in self.trainers]
+        self.paces = [pace for pace in paces for _ in self.heads]
         sums = torch.zeros(len(self.models), device=self.device)
-        for start in range(0, len(draws[0].order), self.options.batch):
-            left = [min(len(each.order) - start, self.options.batch) for each in draws]
+        for start in range(0, len(draws[0].order), self.batch):
+            left = [min(len(each.order) - start, self.batch) for each in draws]
             for folds, size in _runs(left):
                 models = slice(folds.start * len(self.heads), folds.stop * len(self.heads))
                 sums[models] += self.step(models, draws[folds], slice(start, start + size)) * size
@@ -167,12 +192,14 @@ class Stack:
         for layer, keep in zip(self.layers, kept.split(self.architecture.hidden, dim=2), strict=False):
             value = torch.baddbmm(layer.bias[models, None], values[-1], layer.weight[models].mT)
             torch._foreach_sigmoid_(value.unbind())
-            factor = keep / (1 - self.architecture.dropout)
+            factor = keep / self.left[models]
             slopes.append(value * (1 - value) * factor)
             values.append(value.mul_(factor))
         output = torch.baddbmm(self.layers[-1].bias[models, None], values[-1], self.layers[-1].weight[models].mT)
         with torch.enable_grad():
-            loss = _losses(self.heads[0], output.requires_grad_(), self.targets[self.models[models], places])
+            rows_of_models = self.models[models], places
+            weight = None if self.weights is None else self.weights[rows_of_models]
+            loss = _losses(self.heads[0], output.requires_grad_(), self.targets[rows_of_models], weight)
             (gradient,) = torch.autograd.grad(loss.sum(), output)
         self.descend(models, gradient, values, slopes)
         return loss.detach()
@@ -200,7 +227,7 @@ class Stack:
             layer, value = self.layers[index], values[index]
             before = torch.bmm(gradient, layer.weight[models]).mul_(slopes[index - 1]) if index else None
             self.move_weights(layer, models, gradient, value)
-            self.move(layer.biases[models], gradient.sum(1).unbind())
+            self.move(layer.biases[models], self.paces[models], gradient.sum(1).unbind())
             gradient = before
 
     def move_weights(self, layer: Layer, models: slice, gradient: Tensor, value: Tensor) -> None:
@@ -210,50 +237,53 @@ class Stack:
             gradient: (models, batch, outputs) of the losses, by what the layer returned. value: what it read.
         """
         weight = layer.weight[models]
-        pull = self.pull(weight)
+        pull, paces = self.pull(weight, self.alpha[models]), self.paces[models]
         if self.device.type == "cpu" and weight[0].numel() > LARGE:
-            moves = zip(layer.weights[models], gradient.mT, value, pull.tolist(), strict=True)
-            for pair, slope, read, factor in moves:
-                self.move([pair], [slope @ read], factor)
+            moves = zip(layer.weights[models], paces, gradient.mT, value, pull.tolist(), strict=True)
+            for pair, pace, slope, read, factor in moves:
+                self.move([pair], [pace], [slope @ read], factor)
         else:
             gradients = torch.bmm(gradient.mT, value).addcmul_(weight, pull[:, None, None])
-            self.move(layer.weights[models], gradients.unbind())
+            self.move(layer.weights[models], paces, gradients.unbind())
 
-    def move(self, pairs: Pairs, gradients: Sequence[Tensor], weight_decay: float = 0.0) -> None:
+    def move(self, pairs: Pairs, paces: Sequence[Pace], gradients: Sequence[Tensor], weight_decay: float = 0.0) -> None:
         """One step of SGD with Nesterov momentum, model by model.
 
         Args:
             pairs: values and their momentum.
             weight_decay: what is added to the gradients, as a multiple of the values.
         """
-        values, momenta = zip(*pairs, strict=True)
-        sgd(
-            list(values),
-            list(gradients),
-            list(momenta),
-            fused=True,
-            weight_decay=weight_decay,
-            momentum=self.options.momentum,
-            lr=self.options.learning_rate,
-            dampening=0.0,
-            nesterov=True,
-            maximize=False,
-        )
+        for (rate, momentum), some in groupby(zip(paces, pairs, gradients, strict=True), key=itemgetter(0)):
+            _, of_a_pace, slopes = zip(*some, strict=True)
+            values, momenta = zip(*of_a_pace, strict=True)
+            sgd(
+                list(values),
+                list(slopes),
+                list(momenta),
+                fused=True,
+                weight_decay=weight_decay,
+                momentum=momentum,
+                lr=rate,
+                dampening=0.0,
+                nesterov=True,
+                maximize=False,
+            )
 
-    def pull(self, weight: Tensor) -> Tensor:
+    def pull(self, weight: Tensor, alpha: Tensor) -> Tensor:
         """The penalty's gradient as a multiple of each model's weights: (models, outputs, inputs) -> (models,)."""
+        if self.squared:
+            return 2 * alpha
         norms = torch.linalg.vector_norm(weight, dim=(1, 2))
-        if self.options.penalty == "squared":
-            return torch.full_like(norms, 2 * self.options.alpha)
-        return torch.where(norms > 0, self.options.alpha / norms, 0.0)
+        return torch.where(norms > 0, alpha / norms, 0.0)
 
 
-def _losses(head: Head, output: Tensor, target: Tensor) -> Tensor:
+def _losses(head: Head, output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
     """`losses.loss` of every model: (models, batch, outputs), (models, batch[, classes]) -> (models,)."""
     if head.classes is None:
         return vmap(partial(losses.loss, head))(output, target)
     each = F.cross_entropy(output.flatten(0, 1), target.flatten(0, 1), reduction="none")  # vmap takes a millisecond
-    return each.unflatten(0, output.shape[:2]).mean(1)
+    each = each.unflatten(0, output.shape[:2])
+    return (each if weight is None else each * weight).mean(1)
 
 
 def _runs(sizes: Sequence[int]) -> Iterator[tuple[slice, int]]:

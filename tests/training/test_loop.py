@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn import metrics
+from sklearn.utils.class_weight import compute_sample_weight
 
 from elor.params import NETWORKS
 from elor.targets import Head
@@ -21,7 +23,9 @@ from tests.training import world
 @pytest.fixture
 def job(files: dict[str, Path], slices: pd.DataFrame):
     def make(network: str = "ftr", fold: str = "S00", testing: bool = True, **changes: object) -> Job:
-        task = world.task(network, files, slices, **{k: changes.pop(k) for k in ("epochs", "how") if k in changes})
+        task = world.task(
+            network, files, slices, **{k: changes.pop(k) for k in ("epochs", "patience", "how") if k in changes}
+        )
         return place([task.job(fold, world.settings(network, **changes), testing)], Engine("cpu"))[0]
 
     return make
@@ -76,7 +80,7 @@ def test_heads_are_updated_one_after_the_other_on_the_updated_network(network: s
 def test_an_update_leaves_the_other_head_and_its_momentum_alone(job) -> None:
     trainer = loop.Trainer(job("elor_ftr"))
     before = {name: value.detach().clone() for name, value in trainer.network.named_parameters()}
-    trainer.update(world.HEADS[0], trainer.inputs.batch(trainer.job.train[:4]), trainer.truth["arousal"][:4])
+    trainer.update(world.HEADS[0], trainer.inputs.batch(trainer.job.train[:4]), torch.from_numpy(trainer.job.train[:4]))
     for name, value in trainer.network.named_parameters():
         assert torch.equal(value, before[name]) == name.startswith("heads.valence"), name
         assert bool(trainer.optimiser.state[value]) != name.startswith("heads.valence"), name
@@ -105,6 +109,56 @@ def test_joint_update_is_one_step_on_the_sum_of_the_losses(job) -> None:
     ):
         step = trainer.options.learning_rate * (1 + trainer.options.momentum)  # the first Nesterov step
         torch.testing.assert_close(value.detach(), (weight - step * gradient).detach())
+
+
+def test_the_learning_rate_falls_as_half_a_cosine(job, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = job(epochs=5, patience=5, how=world.TRAIN.model_copy(update={"schedule": "cosine"}), learning_rate=0.2)
+    rates = []
+    real = loop.Trainer.epoch
+    monkeypatch.setattr(
+        loop.Trainer, "epoch", lambda self: (real(self), rates.append(self.optimiser.param_groups[0]["lr"]))[0]
+    )
+    loop.train(made)
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.SGD([weight], lr=0.2)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=5)
+    expected = []
+    for _ in range(5):
+        expected.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    assert rates == pytest.approx(expected)
+
+
+def test_the_kept_epoch_is_the_best_by_what_was_asked(job) -> None:
+    by = {
+        "accuracy": lambda truth, shares: metrics.accuracy_score(truth, shares.argmax(1)),
+        "uar": lambda truth, shares: metrics.balanced_accuracy_score(truth, shares.argmax(1)),
+        "loss": lambda truth, shares: -metrics.log_loss(truth, shares.astype(float), labels=[0, 1, 2]),
+    }
+    for select, scored in by.items():
+        made = job(epochs=8, how=world.TRAIN.model_copy(update={"select": select}), learning_rate=0.2, patience=8)
+        trainer = loop.Trainer(replace(made, validation=made.train[:5]))  # five cannot be of three classes alike
+        outcome = trainer.run()  # leaves the kept epoch's weights in the network
+        scores = [row["score"] for row in outcome.history]
+        assert outcome.best == int(np.argmax(scores))
+        for name, found in trainer.predict(trainer.job.validation).items():
+            truth = trainer.job.truth[name][trainer.job.validation]
+            expected = scored(truth, found.numpy())
+            assert outcome.history[outcome.best][f"validation_{name}"] == pytest.approx(expected, rel=1e-5), select
+
+
+def test_rare_classes_pull_harder_when_classes_are_balanced(job) -> None:
+    made = job("ftr", dropout=0.0, how=world.TRAIN.model_copy(update={"balance": True}), alpha=0.0)
+    trainer = loop.Trainer(made)
+    rows = made.train[:8]
+    truth = trainer.truth["valence"][torch.from_numpy(made.train)].numpy()
+    weights = dict(zip(made.train, compute_sample_weight("balanced", truth), strict=True))
+    output = trainer.network(*trainer.inputs.batch(rows))["valence"]
+    each = F.cross_entropy(output, trainer.truth["valence"][torch.from_numpy(rows)], reduction="none")
+    expected = (each * torch.tensor([weights[row] for row in rows])).mean().item()
+    found = trainer.loss(world.HEADS[1], output, torch.from_numpy(rows))
+    assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_standardisation_is_fitted_on_the_training_part_alone(job, files: dict[str, Path]) -> None:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from sklearn import metrics
+from sklearn.utils.class_weight import compute_sample_weight
 
 from elor.targets import Head
 from elor.training import losses
@@ -54,3 +56,37 @@ def test_predictions_are_probabilities_or_values() -> None:
     torch.testing.assert_close(losses.predict(CLASSES, output).sum(1), torch.ones(5))
     assert losses.predict(VALUE, output[:, :1]) is not None
     torch.testing.assert_close(losses.predict(VALUE, output[:, :1]), output[:, :1])
+
+
+def test_balanced_classes_weigh_the_same_as_scikit_learn_has_it() -> None:
+    truth = torch.tensor([0, 0, 0, 0, 1, 1, 3, 2, 2, 2])
+    train = torch.tensor([0, 1, 2, 4, 6, 7])  # no second 1, one 3, one 2
+    weights = losses.balancing(Head("valence", 4), truth, train)
+    expected = compute_sample_weight("balanced", truth[train])
+    np.testing.assert_allclose(weights[train], expected, rtol=1e-6)
+    assert weights[train].mean().item() == pytest.approx(1)
+    assert losses.balancing(VALUE, truth.float(), train) is None
+
+
+def test_a_class_that_does_not_occur_takes_no_share() -> None:
+    truth = torch.tensor([0, 0, 2])
+    weights = losses.balancing(CLASSES, truth, torch.arange(3))
+    np.testing.assert_allclose(weights, compute_sample_weight("balanced", truth), rtol=1e-6)
+
+
+def test_weights_weigh_the_slices_of_a_batch() -> None:
+    logits, labels, weights = torch.randn(20, 3), torch.arange(20) % 3, torch.rand(20)
+    each = -logits.log_softmax(1)[torch.arange(20), labels]
+    torch.testing.assert_close(losses.loss(CLASSES, logits, labels, weights), (each * weights).sum() / 20)
+    shares = F.one_hot(labels, 3).float()
+    torch.testing.assert_close(losses.loss(SOFT, logits, shares, weights), (each * weights).sum() / 20)
+
+
+def test_epochs_are_judged_by_mean_recall_or_by_loss_too() -> None:
+    probabilities = torch.rand(30, 3, dtype=torch.float64).softmax(1)
+    truth = torch.tensor([0] * 20 + [2] * 10)  # no 1
+    recall = metrics.recall_score(truth, probabilities.argmax(1), labels=[0, 2], average="macro")
+    assert losses.score(CLASSES, probabilities, truth, "uar") == pytest.approx(recall)
+    loss = metrics.log_loss(truth, probabilities, labels=[0, 1, 2])
+    assert losses.score(CLASSES, probabilities, truth, "loss") == pytest.approx(-loss, rel=1e-6)
+    assert losses.score(VALUE, truth[:, None].float(), truth.float(), "loss") == pytest.approx(1)

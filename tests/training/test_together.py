@@ -90,7 +90,16 @@ def test_it_is_the_experiment_of_the_loop(jobs, dropout: float, hidden: list[int
 
 
 @pytest.mark.parametrize(
-    "how", [{"penalty": "squared"}, {"standardize": False}, {"update": "joint"}], ids=lambda how: next(iter(how))
+    "how",
+    [
+        {"penalty": "squared"},
+        {"standardize": False},
+        {"update": "joint"},
+        {"schedule": "cosine"},
+        {"balance": True},
+        {"select": "uar"},
+    ],
+    ids=lambda how: next(iter(how)),
 )
 def test_so_it_is_with_other_options(jobs, how: dict[str, object]) -> None:
     made = jobs(how=world.TRAIN.model_copy(update=how), epochs=4, alpha=0.01)
@@ -119,6 +128,34 @@ def test_a_fold_does_not_depend_on_the_folds_beside_it(jobs, hidden: list[int]) 
     for hand in ([0], [1], [2], [0, 2], [2, 1]):
         some = [made[index] for index in hand]
         same(afresh(together.train_together, some), [whole[index] for index in hand])
+
+
+def test_trials_of_one_shape_share_a_stack_and_no_number(jobs) -> None:
+    own = [{}, {"learning_rate": 0.2, "alpha": 0.1}, {"momentum": 0.5, "dropout": 0.6}, {"learning_rate": 0.01}]
+    made = [jobs(epochs=5, how=world.TRAIN.model_copy(update={"schedule": "cosine"}), **one)[0] for one in own]
+    whole = afresh(together.train_together, made)
+    close(whole, afresh(alone, made))
+    for index in range(len(made)):
+        same(afresh(together.train_together, [made[index]]), [whole[index]])
+
+
+def test_folds_that_lag_keep_their_own_learning_rate(jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = jobs(epochs=6, how=world.TRAIN.model_copy(update={"schedule": "cosine"}))
+    whole = afresh(together.train_together, made)
+    forget(made)
+    monkeypatch.setattr(together, "KEEP_SHARE", float("inf"))
+    real = loop.Trainer.keep
+
+    def dies(self: loop.Trainer) -> None:
+        real(self)
+        if self.job.fold == FOLDS[0] and self.state.epoch == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "keep", dies)
+        with pytest.raises(KeyboardInterrupt):
+            together.train_together(made[:1])
+    same(together.train_together(made), whole)
 
 
 def test_a_fold_that_stops_leaves_the_others_as_they_are(jobs) -> None:
@@ -190,7 +227,9 @@ def test_jobs_are_dealt_to_all_workers_and_only_like_ones_share(jobs) -> None:
     assert deal(made, workers=1) == [[0, 1, 2]]
     assert deal(made, workers=2) == [[0, 2], [1]]
     assert deal(made, workers=8) == [[0], [1], [2]]
-    other = replace(made[1], options=replace(made[1].options, alpha=0.5))
+    slower = replace(made[1], options=replace(made[1].options, alpha=0.5, learning_rate=0.001))
+    assert deal([made[0], slower, made[2]], workers=1) == [[0, 1, 2]]
+    other = replace(made[1], options=replace(made[1].options, batch=4))
     assert deal([made[0], other, made[2]], workers=1) == [[0, 2], [1]]
     assert deal(jobs("lom"), workers=1) == [[0], [1], [2]]
 

@@ -23,6 +23,9 @@ TRAIN = Train(
     tf32=False,
     compile=False,
     deterministic=True,
+    schedule="constant",
+    select="accuracy",
+    balance=False,
 )
 SETTINGS = {
     "elor": Settings(filters=[2, 3], lengths=[16, 4], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.2),
