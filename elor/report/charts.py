@@ -122,7 +122,7 @@ def curves(found: Findings) -> Figure:
                     axes.plot(line["kept"], points[line["kept"]], "o", color=colour, ms=4)
             axes.set(title=title(network), xlabel="epoch")
             axes.grid(True)
-        grid[0].set_ylabel("validation score\n(accuracy or CCC, 1 = perfect)")
+        grid[0].set_ylabel("validation score")
     return figure
 
 
