@@ -111,6 +111,11 @@ class Train(Section):
     select: Select | None
     balance: bool | None
 
+    def over(self, profile: Learning) -> Train:
+        """The same, its empty values filled with the profile's."""
+        empty = {name: value for name, value in profile.model_dump().items() if getattr(self, name) is None}
+        return self.model_copy(update=empty)
+
 
 class Evaluate(Section):
     confidence: float = Field(gt=0.5, lt=1.0)
@@ -240,14 +245,6 @@ class Params(Section):
     def scale(self) -> Scale:
         """The section of the chosen profile."""
         return self.scales[self.profile]
-
-    @property
-    def training(self) -> Train:
-        """Section `train`, its empty values filled with the profile's."""
-        own = self.scale.train.model_dump()
-        return self.train.model_copy(
-            update={name: value for name, value in own.items() if getattr(self.train, name) is None}
-        )
 
 
 def read_yaml(path: Path) -> Any:

@@ -38,7 +38,7 @@ def settings(params: Params) -> dict:
         "slices": params.slices,
         "folds": params.folds,
         "search": params.search,
-        "train": params.training,
+        "train": params.train.over(params.scale.train),
         "evaluate": params.evaluate,
         "explain": params.explain,
         "amount to explain": params.scale.explain,

@@ -21,7 +21,7 @@ def task_of(network: str, params: Params) -> Task:
         files=input_files(DATA, network),
         slices=read_table(DATA / "slices.csv"),
         folds=read_table(DATA / "folds.csv"),
-        how=params.training,
+        how=params.train.over(params.scale.train),
         epochs=scale.epochs,
         patience=scale.patience,
         score=params.search.score,

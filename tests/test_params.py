@@ -83,3 +83,13 @@ def test_an_absent_file_and_broken_yaml_say_what_to_do(tmp_path: Path) -> None:
 
 def test_given_leaves_out_what_is_empty() -> None:
     assert check(Settings, {"dropout": 0.5, "hidden": None}, "here").given() == {"dropout": 0.5}
+
+
+def test_a_value_of_section_train_goes_before_the_profiles(shipped: dict, tmp_path: Path) -> None:
+    params = load(write(tmp_path, shipped))
+    for scale in params.scales.values():
+        assert params.train.over(scale.train).model_dump(include={"schedule", "select", "balance"}) == dict(scale.train)
+    shipped["train"]["select"] = "loss"
+    params = load(write(tmp_path, shipped))
+    assert params.train.over(params.scale.train).select == "loss"
+    assert params.train.over(params.scale.train).schedule == params.scale.train.schedule
