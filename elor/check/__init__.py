@@ -1,7 +1,7 @@
 """Is this machine, this corpus, this cache in order? Each module looks at one of them and returns findings.
 
 A finding says what was looked at and what was found; one that must be mended says how. Nothing here changes anything
-but `scratch.clean` (and `dvc status`, which drops damaged objects of its cache).
+but `scratch.clean`, `workspace.lock_file` (and `dvc status`, which drops objects of its cache that were cut).
 """
 
 from __future__ import annotations

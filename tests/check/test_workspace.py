@@ -1,5 +1,6 @@
 """Git and DVC: a small pipeline, put into every state that is told apart."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,55 @@ def test_lost_and_cut_objects_of_the_cache_are_told_apart(project: Path) -> None
     listing.chmod(0o644)
     listing.write_text("no list")
     assert "copy of folder is damaged" in found(project)["DVC cache"].remedy
+
+
+def test_an_object_of_equal_size_that_was_damaged_is_noticed_and_mended(project: Path) -> None:
+    """DVC restores it and calls it up to date: nothing but reading it tells."""
+    (big,) = [path for path in (project / ".dvc/cache/files/md5").rglob("*") if path.stat().st_size == 1000]
+    big.chmod(0o644)
+    big.write_text("a" * 999 + "b")
+    os.utime(big, (0, 0))
+    big.chmod(0o444)
+    shutil.rmtree(project / "folder")
+    (project / "kept.txt").unlink()
+    dvc(project, "repro", "-q")
+    assert (project / "kept.txt").read_text().endswith("b")
+    finding = found(project)["DVC cache"]
+    assert found(project)["stages"].found == "all up to date"  # so DVC says
+    assert "copy of folder, kept.txt is damaged" in finding.remedy
+    orders = finding.remedy.split("`")[1]
+    subprocess.run(orders, shell=True, cwd=project, check=True)
+    dvc(project, "repro", "-q")
+    assert (project / "kept.txt").read_text() == (project / "folder/a").read_text() == "a" * 1000
+    assert {finding.state for finding in found(project).values()} == {"ok"}
+
+
+@pytest.mark.parametrize("left", ["", '{"write": {"/x/ke', "[]", '{"other": 1}'])
+def test_half_a_lock_file_of_a_killed_run_is_mended_and_named(project: Path, left: str) -> None:
+    path = project / ".dvc/tmp/rwlock"
+    path.write_text(left)
+    refused = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=project, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert "rwlock" in refused.stderr
+    finding = found(project)["DVC's lock file"]
+    assert (finding.state, finding.found) == ("note", "mended")
+    assert str(path) in finding.note
+    dvc(project, "repro", "-q")
+    assert "DVC's lock file" not in found(project)
+
+
+def test_a_lock_file_in_order_is_left_alone(project: Path) -> None:
+    text = '{"write": {}, "read": {"/x": [{"pid": 1, "cmd": "dvc repro"}]}}'
+    (project / ".dvc/tmp/rwlock").write_text(text)
+    assert list(workspaces.lock_file(project)) == []
+    assert (project / ".dvc/tmp/rwlock").read_text() == text
+
+
+@pytest.mark.parametrize("text", ["stages: [", "- a", "stages: {one: {outs: [1]}}"])
+def test_half_a_dvc_lock_is_said_with_its_remedy(project: Path, text: str) -> None:
+    (project / "dvc.lock").write_text(text)
+    (finding,) = workspaces.cache(project)
+    assert finding.remedy.startswith("`git checkout dvc.lock` restores")
 
 
 def test_no_identity_no_branch_no_repository(project: Path) -> None:
