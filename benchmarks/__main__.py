@@ -16,7 +16,7 @@ from benchmarks.publish import RESULTS, command, publish, republish
 from elor.errors import UserError
 
 PARTS = ("steps", "folds", "maps", "prototypes", "selfcheck", "untrained", "scale", "svm")
-WHOLE = ("pipeline", "kills", "seeds")
+WHOLE = ("pipeline", "kills", "interruptions", "seeds")
 """Those that run the demonstration, once or again and again."""
 
 BENCHMARKS = (*PARTS, *WHOLE)
