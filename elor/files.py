@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,15 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+Stamp = list[int]
+
+
+def stamp(path: Path) -> Stamp:
+    """What tells that a file is the same without reading it; the change time sees an edit that restored the others."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
 def scratch_root() -> Path:
     """Where resumable work lies: `$ELOR_SCRATCH`, else `$XDG_CACHE_HOME/elor`, else `~/.cache/elor`."""
     if chosen := os.environ.get("ELOR_SCRATCH"):
@@ -202,6 +211,7 @@ def scratch(kind: str, key: Any) -> Path:
     return folder
 
 
-def discard(folder: Path) -> None:
-    """Delete a scratch folder whose result has been written to its final place."""
-    shutil.rmtree(folder, ignore_errors=True)
+def discard(folders: Iterable[Path]) -> None:
+    """Delete scratch folders whose results have been written to their final place."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -25,17 +25,24 @@ import typer
 from elor.errors import UserError
 from elor.files import digest, scratch_folder, unusable
 from stages.cost import costs
+from stages.inputs import unchanged
 
 
-def main(function: Callable[..., None]) -> None:
-    """Run a stage's function as a command; its positional argument, if any, is the part after `@`."""
+def main(function: Callable[..., Callable[[], None] | None]) -> None:
+    """Run a stage's function as a command; its positional argument, if any, is the part after `@`.
+
+    What the function returns is called once its results are known to count, for instance to discard unfinished work.
+    """
 
     @functools.wraps(function)
     def command(*args: str, **kwargs: str) -> None:
         stage = "@".join([function.__name__, *args, *kwargs.values()])
         try:
             with _alone(stage), costs(stage):
-                function(*args, **kwargs)
+                with unchanged(stage):
+                    after = function(*args, **kwargs)
+                if after is not None:
+                    after()
         except UserError as error:
             print(f"{stage}: {error}", file=sys.stderr)
             raise typer.Exit(1) from None

@@ -8,7 +8,7 @@ from elor.features.slices import plan_slices, shuffled, write_slices
 from elor.params import load
 from elor.tables import write_table
 from stages import main
-from stages.source import source_of
+from stages.source import source_at_rest
 
 
 def slices() -> None:
@@ -20,7 +20,8 @@ def slices() -> None:
     if how.shuffle:
         wanted = shuffled(wanted, utterances, params.seed)
     plan = plan_slices(utterances, wanted, params.slices.minimum_s)
-    write_slices(plan, utterances, source_of(corpus).root, Path("data/slices.npy"), corpus.stereo)
+    with source_at_rest(corpus) as source:
+        write_slices(plan, utterances, source.root, Path("data/slices.npy"), corpus.stereo)
     write_table(plan, Path("data/slices.csv"))
 
 

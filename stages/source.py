@@ -1,10 +1,17 @@
 """What the stages that read the corpus share: the source that params.yaml names."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from elor.corpora.faults import some
+from elor.corpora.index import index, read_index
 from elor.corpora.source import open_source
 from elor.corpora.tables import Source
+from elor.errors import UserError
+from elor.files import Stamp, stamp
 from elor.params import Corpus
+from stages.inputs import changed_under
 
 CORPUS = Path("data/corpus")
 
@@ -21,3 +28,36 @@ def source_of(corpus: Corpus) -> Source:
     return open_source(
         Path(corpus.path), partial=corpus.partial, low=corpus.low, high=corpus.high, stereo=corpus.stereo
     )
+
+
+@contextmanager
+def source_at_rest(corpus: Corpus) -> Iterator[Source]:
+    """Open the corpus for a stage that reads it, and watch over an outside one, of which DVC knows only the index.
+
+    Raises:
+        UserError: if a file is not the one that the stage `sources` found, or changes before the block ends, be it to
+            and fro.
+    """
+    source = source_of(corpus)
+    if is_demo(corpus):  # an output of the stage `corpus`: a dependency like any other
+        yield source
+        return
+    known = read_index(CORPUS / "index.csv")
+    before = _stamps(source, known["path"])
+    found = index(source)
+    if not found.equals(known):
+        both = known.merge(found, how="outer", indicator=True)
+        raise UserError(
+            f"{some(both.loc[both['_merge'] != 'both', 'path'].unique(), 5)} changed since this run began; run dvc "
+            "repro again, which looks at the corpus anew."
+        )
+    yield source
+    after = _stamps(source, known["path"])
+    if changed := [name for name in before if before[name] != after[name]]:
+        raise changed_under(changed)
+
+
+def _stamps(source: Source, names: Iterable[str]) -> dict[str, Stamp | None]:
+    """A stamp for every file of the corpus; None where there is none."""
+    files = {name: source.root / name for name in names}
+    return {name: stamp(path) if path.exists() else None for name, path in files.items()}

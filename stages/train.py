@@ -1,5 +1,7 @@
 """Stages `train@<net>`: ten speaker-held-out trainings of one network."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from elor.files import discard
@@ -12,8 +14,8 @@ from stages import main
 from stages.task import DATA, engine_of, task_of
 
 
-def train(network: str) -> None:
-    """Write the network's models, predictions, audit and training curves."""
+def train(network: str) -> Callable[[], None]:
+    """Write the network's models, predictions, audit and training curves; then the checkpoints can go."""
     params = load()
     task, engine = task_of(network, params), engine_of(network, params)
     tuning = Tuning.read(DATA / "tuning" / f"{network}.yaml")
@@ -24,8 +26,7 @@ def train(network: str) -> None:
     jobs = place([task.job(fold, tuning.values[fold]) for fold in task.fold_names()], engine)
     outcomes = run(jobs, engine, f"train {network}")
     write_results(DATA, Path("plots/data/curves"), task, jobs, outcomes)
-    for job in jobs:
-        discard(job.scratch)
+    return partial(discard, [job.scratch for job in jobs])
 
 
 if __name__ == "__main__":

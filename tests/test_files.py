@@ -52,6 +52,6 @@ def test_scratch_is_keyed_and_can_be_moved(tmp_path: Path, monkeypatch: pytest.M
     one, two = files.scratch("train", {"seed": 1}), files.scratch("train", {"seed": 2})
     assert one != two == files.scratch("train", {"seed": 2})
     assert one.parent == tmp_path / "train"
-    files.discard(one)
+    files.discard([one])
     assert not one.exists()
-    files.discard(one)  # twice does no harm
+    files.discard([one])  # twice does no harm

@@ -16,7 +16,7 @@ import pandas as pd
 
 from elor.corpora.tables import Source
 from elor.errors import UserError
-from elor.files import digest, file_digest, read_sealed, scratch_folder, write_sealed
+from elor.files import Stamp, digest, file_digest, read_sealed, scratch_folder, stamp, write_sealed
 from elor.progress import track
 from elor.tables import write_table
 
@@ -27,8 +27,6 @@ SETTLED_S = 2.0
 change twice and keep its times (FAT's ticks, the coarsest, last two seconds)."""
 
 THREADS = 4  # hashing releases the interpreter; a disk or a network share is faster with some requests under way
-
-Stamp = list[int]
 
 
 def index(source: Source) -> pd.DataFrame:
@@ -77,12 +75,10 @@ def read_index(path: Path) -> pd.DataFrame:
 
 
 def _stamp(path: Path) -> Stamp:
-    """What tells that a file is the same without reading it; the change time sees an edit that restored the others."""
     try:
-        status = path.stat()
+        return stamp(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); restore it.") from error
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def _newest(stamp: Stamp) -> float:

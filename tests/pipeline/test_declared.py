@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from elor.params import read_yaml
+from stages import inputs
+
 ROOT = Path(__file__).parents[2]
 
 EXEMPT = {
@@ -33,6 +36,7 @@ EXEMPT = {
     "elor/training/resume.py": "a resumed training ends with the same numbers (tested)",
     "elor/workers.py": "how many worker processes, and when they end",
     "stages/__init__.py": "the door of every stage",
+    "stages/inputs.py": "watches over the declared inputs, and stops",
     "stages/cost.py": "time and memory",
 }
 """Modules that cannot change a number: a stage need not declare them, so that a better message retrains nothing."""
@@ -96,6 +100,14 @@ def test_every_module_that_decides_numbers_is_declared(stages) -> None:
         if not any(covers(dep, module) for dep in deps) and name != "sources"  # always runs
     }
     assert not missing, "imported but not declared in dvc.yaml: " + ", ".join(sorted(missing))
+
+
+def test_what_stages_watch_over_is_what_dvc_records(stages) -> None:
+    """`stages.inputs` fills in DVC's templates itself, since importing DVC takes seconds."""
+    pipeline, params = read_yaml(ROOT / "dvc.yaml"), read_yaml(ROOT / "params.yaml")
+    for name, (_, deps, keys) in stages.items():
+        watched, wanted = inputs.declared(name, pipeline, params)
+        assert (set(watched), set(wanted)) == (deps, keys), name
 
 
 def test_nothing_is_declared_that_is_not_imported(stages) -> None:
