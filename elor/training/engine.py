@@ -153,9 +153,12 @@ class Engine:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
-    """Processes that have imported torch once, run one thread each, and never outlive this one."""
+    """Processes that run one thread each and never outlive this one.
+
+    They fork from one server that has imported all that trains, once: the next round's workers are warm.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["elor.training.loop"])
+    context.set_forkserver_preload(["elor.training.trials"])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_become_worker)
     try:
         yield pool

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,8 @@ from elor.training.job import Job, Options, Outcome
 from elor.training.loop import train
 from elor.training.resume import STATE, epochs_done
 from elor.training.together import alike, stackable, train_together
+
+Result = TypeVar("Result")
 
 CODE = (
     "device.py",
@@ -173,18 +176,28 @@ def run(jobs: Sequence[Job], engine: Engine, title: str) -> list[Outcome]:
     Raises:
         UserError: if a loss is not finite, naming network, fold and epoch.
     """
-    hands = deal(jobs, engine.count())
     with Progress(title, total=sum(job.options.epochs for job in jobs), unit="epoch") as progress:
         progress.resume(sum(epochs_done(job.scratch) for job in jobs))
 
         def watch() -> None:
             progress.advance(sum(epochs_done(job.scratch) for job in jobs) - progress.done)
 
-        found = engine.run(train_all_here, [([jobs[index] for index in hand],) for hand in hands], watch)
-    outcomes: dict[int, Outcome] = {}
+        return spread(train_all_here, jobs, engine, watch)
+
+
+def spread(
+    function: Callable[[Sequence[Job]], list[Result]],
+    jobs: Sequence[Job],
+    engine: Engine,
+    watch: Callable[[], None] = lambda: None,
+) -> list[Result]:
+    """Call a function of some jobs with those that `deal` puts together; one result per job, in the jobs' order."""
+    hands = deal(jobs, engine.count())
+    found = engine.run(function, [([jobs[index] for index in hand],) for hand in hands], watch)
+    results: dict[int, Result] = {}
     for hand, some in zip(hands, found, strict=True):
-        outcomes |= zip(hand, some, strict=True)
-    return [outcomes[index] for index in range(len(jobs))]
+        results |= zip(hand, some, strict=True)
+    return [results[index] for index in range(len(jobs))]
 
 
 def deal(jobs: Sequence[Job], workers: int) -> list[list[int]]:

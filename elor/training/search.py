@@ -9,9 +9,8 @@ evaluations cannot end below it.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,55 +21,12 @@ from hyperopt.base import JOB_STATE_DONE, JOB_STATE_NEW, Domain, Trials
 from hyperopt.fmin import generate_trials_to_calculate
 
 from elor.errors import UserError
-from elor.files import read_sealed, write_sealed
-from elor.networks import ImpossibleShape
 from elor.params import Range, Settings, check
-from elor.training.job import Diverged, Job
-from elor.training.jobs import train_here
-from elor.training.resume import STATE
+from elor.training.trials import Trial
 
 LISTS = ("filters", "lengths", "pools", "hidden")
 RANDOM_AT_MOST = 20
 """Trials drawn at random before TPE begins (hyperopt's own default); a third of the budget if that is less."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One evaluation.
-
-    Attributes:
-        status: `ok`, `failed` (the loss was not finite, or the layers left nothing of the signal) or `stopped` (lay
-            below the median of its forerunners).
-        score: best validation score; NaN if failed.
-        epoch: the epoch that reached it.
-        scores: validation score of every epoch.
-        reason: of a failure.
-    """
-
-    status: str
-    score: float
-    epoch: int = -1
-    scores: list[float] = field(default_factory=list)
-    reason: str = ""
-
-
-def evaluate(job: Job) -> Trial:
-    """Train a trial and keep its result beside its checkpoint; a trial that has ended is only read."""
-    path = job.scratch / "trial.json"
-    if (value := read_sealed(path)) is not None:
-        return Trial(**value | {"score": math.nan if value["score"] is None else value["score"]})
-    if path.exists():
-        print(f"The ended trial in {path} is damaged and starts anew.", file=sys.stderr)
-    try:
-        outcome = train_here(job)
-    except (Diverged, ImpossibleShape) as error:  # no lack of memory or disk: a search must not depend on the machine
-        trial = Trial("failed", math.nan, reason=str(error))
-    else:
-        scores = [row["score"] for row in outcome.history]
-        trial = Trial("stopped" if outcome.stopped else "ok", outcome.score, outcome.best, scores)
-    write_sealed(path, asdict(trial))
-    (job.scratch / STATE).unlink(missing_ok=True)  # the result is kept, so that a longer search goes on from it
-    return trial
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from elor.params import NetworkScale, Range, Search, Settings, check
 from elor.progress import Progress
 from elor.training import search as tpe
 from elor.training.engine import Engine
-from elor.training.jobs import Task, place
+from elor.training.jobs import Task, place, spread
 from elor.training.resume import epochs_done
+from elor.training.trials import Trial, evaluate
 from elor.training.tuned import Tuning
 
 FROM_FTR = ("hidden", "dropout")
@@ -46,7 +47,8 @@ def tune(
     results = {fold: _search_fold(task, scale.evaluations, fold, base, searched, how, engine) for fold in folds}
     shared = results[folds[0]].best
     values = {fold: results[fold].best if fold in results else shared for fold in names}
-    found = {dimension.setting for dimension in searched}
+    won = any(result.best != base for result in results.values())  # else it was the default, the first trial
+    found = {dimension.setting for dimension in searched if won}
     provenance = {
         name: "search" if name in found else "pinned" if name in pinned.given() else "default" for name in base.given()
     }
@@ -69,14 +71,14 @@ def _search_fold(
     with Progress(f"search {task.network} {fold}", total, unit="epoch") as progress:
         before = 0
 
-        def run(proposals: list[Settings], floor: tuple[float, ...]) -> list[tpe.Trial]:
+        def run(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial]:
             nonlocal before
             jobs = place([task.job(fold, settings, testing=False, floor=floor) for settings in proposals], engine)
 
             def watch() -> None:
                 progress.advance(before + sum(epochs_done(job.scratch) for job in jobs) - progress.done)
 
-            trials = engine.run(tpe.evaluate, [(job,) for job in jobs], watch)
+            trials = spread(evaluate, jobs, engine, watch)
             before += len(jobs) * task.epochs
             progress.advance(before - progress.done, note=f"best {max((t.score for t in trials), default=0):.3f}")
             return trials

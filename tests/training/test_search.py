@@ -1,7 +1,9 @@
 """The search: what it draws, that it finds, resumes and repeats itself, and what the values' provenance says."""
 
 import errno
+import itertools
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,11 @@ from elor.files import read_sealed
 from elor.networks import ImpossibleShape
 from elor.params import NetworkScale, Range, Search, Settings, load
 from elor.training import search, tuning
+from elor.training import trials as trained
 from elor.training.engine import Engine
-from elor.training.jobs import place
+from elor.training.job import Job
+from elor.training.jobs import deal, place
+from elor.training.trials import Trial
 from elor.training.tuned import Tuning
 from tests.training import world
 
@@ -28,10 +33,15 @@ BASE = world.settings("ftr", learning_rate=0.003)
 HOW = Search(scope="shared", fold=None, score="mean", round=2, stop_losers=False)
 
 
-def quadratic(proposals: list[Settings], floor: tuple[float, ...]) -> list[search.Trial]:
+def quadratic(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial]:
     """A score with its best at a learning rate of 0.01 and a dropout of 0.4."""
     scores = [-((math.log10(s.learning_rate) + 2) ** 2) - (s.dropout - 0.4) ** 2 for s in proposals]
-    return [search.Trial("ok", score, 0, [score]) for score in scores]
+    return [Trial("ok", score, 0, [score]) for score in scores]
+
+
+def evaluate(job: Job) -> Trial:
+    """One trial alone."""
+    return trained.evaluate([job])[0]
 
 
 def run(evaluations: int, seed: int = 1, function=quadratic, **options) -> search.Result:
@@ -63,15 +73,15 @@ def test_the_outcome_depends_on_the_seed_alone() -> None:
 
 
 def test_a_failed_trial_is_recorded_and_does_not_end_the_search() -> None:
-    def half_fail(proposals: list[Settings], floor: tuple[float, ...]) -> list[search.Trial]:
+    def half_fail(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial]:
         good = quadratic(proposals, floor)
-        return [search.Trial("failed", math.nan, reason="nan") if n % 2 else trial for n, trial in enumerate(good)]
+        return [Trial("failed", math.nan, reason="nan") if n % 2 else trial for n, trial in enumerate(good)]
 
     trials = run(16, function=half_fail).trials
     assert (trials["status"] == "failed").sum() == 8
     assert trials.loc[trials["status"] == "failed", "score"].isna().all()
     with pytest.raises(UserError, match="All 3 trials failed, the first one because: nan"):
-        run(3, function=lambda p, f: [search.Trial("failed", math.nan, reason="nan") for _ in p])
+        run(3, function=lambda p, f: [Trial("failed", math.nan, reason="nan") for _ in p])
 
 
 def test_pinned_values_leave_the_search() -> None:
@@ -90,14 +100,14 @@ def test_ranges_of_the_paper_profile_reach_half_a_second() -> None:
 
 def test_the_floor_is_the_median_of_the_forerunners_by_epoch() -> None:
     curves = ([0.1, 0.5], [0.2, 0.1], [0.6, 0.6, 0.9])
-    floors = search._floor([search.Trial("ok", 1, scores=list(curve)) for curve in curves])
+    floors = search._floor([Trial("ok", 1, scores=list(curve)) for curve in curves])
     assert floors == (0.2, 0.5)  # medians of .1 .2 .6 and of the best so far .5 .2 .6; one trial alone makes no floor
 
 
 def test_losers_are_stopped_only_if_asked() -> None:
     seen: list[tuple] = []
 
-    def watch(proposals: list[Settings], floor: tuple[float, ...]) -> list[search.Trial]:
+    def watch(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial]:
         seen.append(floor)
         return quadratic(proposals, floor)
 
@@ -121,14 +131,43 @@ def test_a_search_on_folds_resumes_and_does_not_depend_on_the_workers(task, monk
     assert found.scope == "shared"
     assert found.fold == "S00"
     assert "have seen test speakers" in found.seen
-    assert set(found.provenance.values()) == {"search", "default"}
+    best = trials.loc[trials["score"].idxmax()]
+    assert {found.provenance[name] for name in SPACE} == {"search" if best["trial"] else "default"}
+    assert found.provenance["batch"] == "default"  # no range
     assert len({id(v) for v in found.values.values()}) == 1
-    monkeypatch.setattr(search, "train_here", lambda job: pytest.fail("a trial that had ended was trained again"))
+    monkeypatch.setattr(trained, "train_all_here", lambda jobs: pytest.fail("a trial that had ended was trained again"))
     for proposal in trials.itertuples():
         assert proposal.status == "ok"
     jobs_again = place([task.job("S00", BASE, testing=False)], Engine("cpu"))
-    assert search.evaluate(jobs_again[0]).score == trials["score"].iloc[0]
+    assert evaluate(jobs_again[0]).score == trials["score"].iloc[0]
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize("winner", [0, 2])
+def test_provenance_says_default_where_the_default_won(task, winner: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = itertools.count()
+
+    def scored(jobs: list[Job]) -> list[Trial]:
+        return [Trial("ok", float(next(number) == winner), 0, [0.0]) for _ in jobs]
+
+    monkeypatch.setattr(tuning, "spread", lambda function, jobs, engine, watch: scored(jobs))
+    found, _ = tuning.tune(task, scale(4), Settings(alpha=0.5), SPACE, HOW, Engine("cpu"))
+    says = "search" if winner else "default"
+    assert {name: found.provenance[name] for name in SPACE} == dict.fromkeys(SPACE, says)
+    assert found.provenance["alpha"] == "pinned"
+    assert (found.values["S01"].learning_rate == BASE.learning_rate) == (not winner)
+
+
+def test_of_trials_trained_together_only_the_one_that_diverges_fails(task) -> None:
+    alphas = (0.003, math.inf, 0.01)
+    jobs = place([task.job("S00", world.settings("ftr", alpha=alpha), False) for alpha in alphas], Engine("cpu"))
+    found = trained.evaluate(jobs)
+    assert [trial.status for trial in found] == ["ok", "failed", "ok"]
+    assert deal(jobs, workers=1) == [[0, 1, 2]]
+    for job, trial in zip(jobs, found, strict=True):
+        shutil.rmtree(job.scratch)
+        again = evaluate(job)
+        assert again == trial or (again.status, again.reason) == (trial.status, trial.reason)  # NaN is not itself
 
 
 def test_workers_do_not_change_the_trials(task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,12 +209,12 @@ def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_pa
 
 def test_an_ended_trial_is_on_disk(task) -> None:
     job = place([task.job("S00", world.settings("ftr", alpha=float("inf")), testing=False)], Engine("cpu"))[0]
-    trial = search.evaluate(job)
+    trial = evaluate(job)
     assert trial.status == "failed"
     assert "in epoch 0 the loss is" in trial.reason
     assert read_sealed(job.scratch / "trial.json")["status"] == "failed"
     assert not (job.scratch / "state.safetensors").exists()
-    again = search.evaluate(job)
+    again = evaluate(job)
     assert np.isnan(again.score)
     assert again.reason == trial.reason
 
@@ -183,11 +222,11 @@ def test_an_ended_trial_is_on_disk(task) -> None:
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe", b'{"status": "ok", "score": 0.9}', None])
 def test_a_damaged_trial_is_trained_again(task, damage: bytes | None, capsys) -> None:
     job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
-    first = search.evaluate(job)
+    first = evaluate(job)
     path = job.scratch / "trial.json"
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b'"score": 0.', b'"score": 0.9') if damage is None else damage)
-    assert search.evaluate(job) == first
+    assert evaluate(job) == first
     assert path.read_bytes() == whole
     assert "damaged and starts anew" in capsys.readouterr().err
 
@@ -205,31 +244,31 @@ NO_MEMORY = (
 def test_lack_of_memory_is_no_failure_of_a_trial(task, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """It stops the search with a sentence, and leaves nothing that a machine with more memory would have to undo."""
     job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
-    monkeypatch.setattr("elor.training.loop.Trainer.epoch", raising(error))
+    monkeypatch.setattr("elor.training.together.Stack.epoch", raising(error))
     with pytest.raises(UserError, match=r"ftr, fold S00: a batch of \d+ does not fit into the memory of cpu"):
-        search.evaluate(job)
+        evaluate(job)
     assert not (job.scratch / "trial.json").exists()
     monkeypatch.undo()
-    assert search.evaluate(job).status == "ok"
+    assert evaluate(job).status == "ok"
 
 
 def test_a_full_disk_is_no_failure_of_a_trial(task, monkeypatch: pytest.MonkeyPatch) -> None:
     job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
     monkeypatch.setattr("pathlib.Path.write_bytes", raising(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(UserError, match=r"The disk is full: .*state\.safetensors was not written"):
-        search.evaluate(job)
+        evaluate(job)
     assert list(job.scratch.iterdir()) == []
     monkeypatch.undo()
-    assert search.evaluate(job).status == "ok"
+    assert evaluate(job).status == "ok"
 
 
 def test_impossible_shapes_are_failures_and_other_bugs_are_not(task, monkeypatch: pytest.MonkeyPatch) -> None:
     job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
-    monkeypatch.setattr("elor.training.loop.Trainer.epoch", raising(RuntimeError("a bug")))
+    monkeypatch.setattr("elor.training.together.Stack.epoch", raising(RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):
-        search.evaluate(job)
-    monkeypatch.setattr("elor.training.loop.Trainer.epoch", raising(ImpossibleShape("nothing is left")))
-    assert search.evaluate(job).reason == "nothing is left"
+        evaluate(job)
+    monkeypatch.setattr("elor.training.together.Stack.epoch", raising(ImpossibleShape("nothing is left")))
+    assert evaluate(job).reason == "nothing is left"
 
 
 def raising(error: Exception):
