@@ -20,8 +20,8 @@ from elor.errors import UserError
 from elor.explain.interventions.resynthesis import fitted
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.recording import foreign
-from elor.explain.recording.analysis import Effort, asked, explain
-from elor.explain.recording.foreign import Subject
+from elor.explain.recording.analysis import CannotRun, Effort, asked, explain
+from elor.explain.recording.foreign import Subject, steadied
 from elor.explain.recording.trials import interventions, seek
 from elor.files import replacing, write_json
 from elor.inference import load_networks
@@ -30,6 +30,8 @@ from elor.recording import SILENCE, Recording
 from elor.report.audio import playable, wav, weighted
 
 SIX_SECONDS = 96_000
+
+HINT = "If it takes one length only, give that by --samples."
 
 LONGEST_S = 60.0
 """Longest recording that is taken without being asked for, s."""
@@ -57,7 +59,9 @@ def foreign_network(
     Raises:
         UserError: if there is no such factory, it makes no network, or the weights are another one's.
     """
-    return Explained(foreign.load(model, weights, rate), None if samples is None else round(samples * 16_000 / rate))
+    return Explained(
+        foreign.load(model, weights, rate, samples), None if samples is None else round(samples * 16_000 / rate)
+    )
 
 
 def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Explained:
@@ -161,11 +165,15 @@ def _explain_one(
     if fixed is None:
         try:
             asked(subject.model, torch.from_numpy(sound).float()[None, None])
-        except UserError as error:
+        except CannotRun as error:
             if len(sound) == SIX_SECONDS:
-                raise
+                raise UserError(f"{error} {HINT}") from None
             print(f"elor explain: {error} Trying windows of six seconds.", file=sys.stderr)
             fixed = SIX_SECONDS
+            try:
+                asked(subject.model, torch.from_numpy(fitted(sound, fixed)).float()[None, None])
+            except CannotRun as again:
+                raise UserError(f"{again} {HINT}") from None
     return [
         _explain_window(subject, part, start, support, effort, other, folder / f"window-{number:02d}")
         for number, (start, support, part) in enumerate(_windows(sound, fixed))
@@ -194,6 +202,8 @@ def _explain_window(
 ) -> dict[str, Any]:
     """One window's numbers; its maps and players are written beside `stem`."""
     waveform = None if other is None else fitted(other, len(sound))
+    asked(subject.model, torch.from_numpy(sound).float()[None, None])
+    subject, remark = steadied(subject, torch.from_numpy(sound).float()[None, None])
     explained = explain(subject, sound, support, effort, waveform)
     stem.parent.mkdir(parents=True, exist_ok=True)
     heads = list(explained.summary["prediction"])
@@ -207,6 +217,7 @@ def _explain_window(
         arrays = {"heads": np.array(heads), "sound": sound.astype(np.float32)} | explained.maps
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
     times = {"start_s": start / 16_000, "end_s": (start + support) / 16_000, "samples": len(sound), "files": stem.name}
+    times["remark"] = remark
     return times | explained.summary | {"interventions": interventions(subject.model, sound, support, effort.seed)}
 
 
@@ -216,6 +227,7 @@ def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Pa
     outputs = {head: len(answer["logits"]) for head, answer in window["prediction"].items()}
     predicted = {head: answer["label"] or 0 for head, answer in window["prediction"].items()}
     samples = window["samples"]
+    subject, _ = steadied(subject, torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0)))
     sought = seek(subject, outputs, predicted, samples, how)
     (output / "prototypes").mkdir(parents=True, exist_ok=True)
     for name, signal in sought.signals.items():

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
-from elor.explain.model import Forward, Heads, input_gradients, prepared
+from elor.explain.model import Forward, Heads, input_gradients, prepared, steady
 
 OTHER_RECTIFIERS = {
     "_prelu_kernel": "PReLU",
@@ -99,6 +99,8 @@ def guided_backprop(
     if strict:
         _refuse_opaque(model)
     maps: Heads = {}
+    with prepared(model):
+        steady(model, audio, len(audio) > 1)
     with prepared(model), Guided() as guide:
         before = 0
         for name, found, _ in input_gradients(model, audio, targets):

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elor.explain.model import Forward, Heads, at, logits_of, prepared, targets_of
+from elor.explain.model import Forward, Heads, at, logits_of, prepared, steady, targets_of
 
 STEPS = 64
 TOLERANCE = 0.01
@@ -102,11 +102,9 @@ def integrated_gradients(
     """
     start = torch.zeros_like(audio) if baseline is None else baseline
     with prepared(model):
+        steady(model, audio, len(audio) > 1)
         with torch.no_grad():
-            end_logits, start_logits = (
-                logits_of(model, audio.detach().clone()),
-                logits_of(model, start.detach().clone()),
-            )
+            end_logits, start_logits = logits_of(model, audio.detach()), logits_of(model, start.detach())
         chosen = targets_of(end_logits, targets)
         change = {
             name: at(value, chosen[name]) - at(start_logits[name], chosen[name]) for name, value in end_logits.items()
@@ -153,7 +151,7 @@ def _average(model: nn.Module, end: Tensor, start: Tensor, targets: Heads, steps
 
 def _incomplete(path: Path, tolerance: float) -> Heads:
     """Which signals are not complete, (batch,) bool, for every head that has any."""
-    wrong = {name: error >= tolerance for name, error in path.error().items()}
+    wrong = {name: ~(error < tolerance) for name, error in path.error().items()}  # NaN is not complete either
     return {name: value for name, value in wrong.items() if value.any()}
 
 

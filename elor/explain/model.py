@@ -1,13 +1,17 @@
 """What every attribution asks of a model: logits by head, a chosen class, and to be left as it was found.
 
 A model is any torch module from (batch, 1, samples) to logits: one tensor, or a tuple or a dict of them, one per head.
+It is given a copy of the signal, which it may change; and what it answers is noticed to depend on chance.
 """
 
 from __future__ import annotations
 
+import random
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +20,12 @@ from elor.explain.backward import QuickBackward
 
 Heads = dict[str, Tensor]
 """One tensor per head, by the head's name."""
+
+UNSTEADY = 0.01
+"""How far answers to one signal may differ before the model is refused: a share of what they differ for two signals."""
+
+ROUNDING = 1e-5
+"""Share of the largest logit up to which a difference is rounding, in float32."""
 
 ONE_HEAD = "output"
 """Name of the head of a model that returns one tensor; those of a tuple are called `0`, `1`, ..."""
@@ -43,14 +53,25 @@ def prepared(model: nn.Module) -> Iterator[None]:
 
 
 def logits_of(model: nn.Module, audio: Tensor) -> Heads:
-    """Run a model and name its heads; each output is (batch, classes).
+    """Run a model and name its heads; each output is (batch, classes), half precision as float32.
 
     Raises:
-        UserError: if the audio or an output has another shape, or an output is no tensor.
+        UserError: if the audio or an output has another shape, an output is no tensor of real numbers, or the answer
+            depends on chance by more than `UNSTEADY`; below that there is a warning.
     """
     if audio.dim() != 3 or audio.shape[1] != 1:
         raise UserError(f"Audio has the shape {tuple(audio.shape)}; attribution needs (batch, 1, samples).")
-    output = model(audio)
+    before = _random_state(audio)
+    heads = _named(model(audio.clone()), len(audio))  # a copy: it may change its input in place
+    if _random_state(audio) != before:  # drawing alone does no harm: a layer may draw and not use it
+        with torch.no_grad():
+            again, other = (_named(model(given), len(audio)) for given in (audio.clone(), _other(audio)))
+        _refuse_unsteady(heads, again, other, "chance", "switch off what is random in it, or fix its seed")
+    return heads
+
+
+def _named(output: object, count: int) -> Heads:
+    """What a model returned, by head."""
     if isinstance(output, Tensor):
         output = {ONE_HEAD: output}
     elif isinstance(output, (tuple, list)):
@@ -60,16 +81,79 @@ def logits_of(model: nn.Module, audio: Tensor) -> Heads:
             f"The model returns {type(output).__name__}; it must return a tensor, a tuple or a dict of them."
         )
     for name, value in output.items():
-        if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != len(audio):
+        if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != count or not value.shape[1]:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise UserError(f"Head {name} of the model gives {shape}; logits must be ({len(audio)}, classes).")
-    return dict(output)
+            raise UserError(f"Head {name} of the model gives {shape}; logits must be ({count}, classes).")
+        if not value.is_floating_point():
+            raise UserError(f"Head {name} of the model gives {value.dtype}; logits must be real numbers.")
+    return {str(name): value.float() if value.dtype.itemsize < 4 else value for name, value in output.items()}
+
+
+def _random_state(audio: Tensor) -> tuple:
+    """Where all generators of random numbers stand that a model is likely to use."""
+    legacy = np.random.get_state()  # noqa: NPY002  # the user's code may draw from it
+    states = [torch.get_rng_state()] + ([torch.cuda.get_rng_state(audio.device)] if audio.is_cuda else [])
+    return (*(state.numpy().tobytes() for state in states), legacy[1].tobytes(), legacy[2], random.getstate())
+
+
+def _other(audio: Tensor) -> Tensor:
+    """Signals that any network should tell from these: hardly to be heard, or noise if these hardly are."""
+    if audio.detach().abs().max() > 0.01:
+        return audio.detach().flip(-1) / 100
+    return 0.1 * torch.randn(audio.shape, generator=torch.Generator().manual_seed(0)).to(audio)
+
+
+def _refuse_unsteady(one: Heads, again: Heads, other: Heads, what: str, remedy: str) -> None:
+    """Refuse a model whose answers to one signal differ too much for falls and gradients to mean anything.
+
+    Args:
+        one, again: the answers to one signal, which should be the same.
+        other: the answer to another one: logits may be large for no other reason than a bias.
+
+    Raises:
+        UserError: if they differ by more than `UNSTEADY`; there is a warning if they differ beyond rounding.
+    """
+    for head, value in one.items():
+        now, then, beyond = value.detach(), again[head].detach(), other[head].detach()
+        apart, reach = float((now - then).abs().max()), float((now - beyond).abs().max())
+        coarse = torch.finfo(torch.bfloat16).eps if torch.equal(now.bfloat16().to(now), now) else ROUNDING
+        if apart <= coarse * float(now.abs().max()):
+            continue
+        text = (
+            f"The network's answer depends on {what}: to one and the same sound its logits ({head}) differ by up to "
+            f"{apart:.2g}, to two sounds by {reach:.2g}"
+        )
+        if not apart < UNSTEADY * reach:
+            raise UserError(f"{text}; {remedy}.")
+        warnings.warn(f"{text}; what is smaller says nothing.", stacklevel=4)
+
+
+def steady(model: nn.Module, audio: Tensor, together: bool) -> None:
+    """Notice a model whose answer to a signal depends on what it heard before, or on the signals beside it.
+
+    Use it inside `prepared`.
+
+    Args:
+        audio: (batch, 1, samples); the first signal is asked about.
+        together: whether several signals will be asked about at once.
+
+    Raises:
+        UserError: if it does, by more than `UNSTEADY`; below that there is a warning.
+    """
+    with torch.no_grad():
+        one = audio[:1].detach()
+        first, other = logits_of(model, one), logits_of(model, _other(one))
+        again = logits_of(model, one)
+        _refuse_unsteady(first, again, other, "what it was asked before", "reset its state first")
+        if together:
+            beside = {name: value[:1] for name, value in logits_of(model, torch.cat([one, _other(one)])).items()}
+            _refuse_unsteady(first, beside, other, "the signals beside it", "ask about one signal at a time")
 
 
 def predict(model: nn.Module, audio: Tensor) -> Heads:
     """Logits of every head in evaluation mode, without a graph, (batch, classes) each."""
     with prepared(model), torch.no_grad():
-        return logits_of(model, audio.detach().clone())
+        return logits_of(model, audio.detach())
 
 
 def targets_of(logits: Heads, targets: Mapping[str, Tensor] | None) -> Heads:
@@ -112,7 +196,8 @@ class Forward:
             last: no other gradient is asked for, so that the graph may be freed on the way.
 
         Raises:
-            UserError: if there is no gradient, because a model leaves torch or a head does not look at the signal.
+            UserError: if there is no gradient, because a model leaves torch or a head does not look at the signal; or
+                if it is not finite somewhere.
         """
         picked = at(self.logits[head], target)
         if not picked.requires_grad:  # zeros would look like an answer
@@ -121,6 +206,11 @@ class Forward:
             )
         with QuickBackward():
             (gradient,) = torch.autograd.grad(picked.sum(), self._signal, retain_graph=not last)
+        if wrong := int((~gradient.isfinite()).sum()):
+            raise UserError(
+                f"The gradient of head {head} is not a number at {wrong} of {gradient.numel()} samples (a root or a "
+                "logarithm of 0 in silence, say); use occlusion, or add a small constant below the root."
+            )
         return gradient[:, 0].detach(), picked.detach()
 
 

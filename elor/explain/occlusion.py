@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elor.explain.model import Heads, logits_of, prepared, targets_of
+from elor.errors import UserError
+from elor.explain.model import Heads, logits_of, prepared, steady, targets_of
 
 WINDOW, HOP = 1_600, 800
 """100-ms windows every 50 ms at 16 kHz."""
@@ -105,6 +106,7 @@ def _drops(
 ) -> Heads:
     """z(x) - z(without(row, index)) for the first `counts[row]` indices, (batch, width); 0 for the rest."""
     with prepared(model), torch.no_grad():
+        steady(model, audio, together=True)
         logits = logits_of(model, audio)
         chosen = targets_of(logits, targets)
         drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}
@@ -115,4 +117,9 @@ def _drops(
                 for name, value in masked.items():
                     target = chosen[name][row]
                     drops[name][row, indices.start : indices.stop] = logits[name][row, target] - value[:, target]
+    if wrong := sum(int((~value.isfinite()).sum()) for value in drops.values()):
+        raise UserError(
+            f"Without a part of the signal the network answers with NaN or infinity, {wrong} times (a logarithm of 0 "
+            "in silence, say); put noise in its place."
+        )
     return drops

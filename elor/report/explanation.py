@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from elor.explain.integrated import TOLERANCE
 from elor.report.text import Block, Notes, Table, number
 
 SHOWN = 5
@@ -59,6 +60,8 @@ def _window(name: str, window: Mapping[str, Any]) -> list[Block]:
 
 def _said(window: Mapping[str, Any]) -> Iterator[str]:
     """The window's sentences."""
+    if window["remark"]:
+        yield window["remark"]
     for head, answer in window["prediction"].items():
         if answer["label"] is None:
             yield f"{head}: {answer['logits'][0]:.3f}."
@@ -77,10 +80,22 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
     for head in window["prediction"]:
         if moved := _farthest(window.get("interventions", {}), head):
             yield f"{head} is moved farthest by: {'; '.join(moved)}."
+    if paths := window["integrated"]:
+        errors = ", ".join(f"{head} {completeness(error)}" for head, error in paths["error"].items())
+        yield f"Integrated gradients from {paths['baseline']}, completeness error: {errors}."
     for method in window["methods"].values():
         if method["refused"]:
             yield f"{method['title']} was refused: {method['refused']}"
         yield from (entry["text"] for entry in method["between"].values())
+
+
+def completeness(error: float | None) -> str:
+    """What the attributions of a path are short of the change that they explain, and what that means."""
+    if error is None:
+        return "unknown, so the map explains nothing"
+    return f"{100 * error:.1f} %" + (
+        " (too large: the map does not add up to the answer)" if error >= TOLERANCE else ""
+    )
 
 
 def _farthest(interventions: Mapping[str, Any], head: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from elor.explain.selfcheck.scoring import WIDE
 from elor.explain.selfcheck.suite import EXPECTED
 from elor.report.text import Block, Notes, Table, number
 
@@ -36,15 +37,24 @@ def blocks(found: Mapping) -> list[Block]:
     parts: list[Block] = [_methods(found), _verdicts(found), _learned(found)]
     if found.get("corpus"):
         parts += [_cues(found["corpus"]), _maps(found["corpus"])]
-    failures = found["failures"] or (_passed(),)
+    failures = found["failures"] or tuple(_passed(found["methods"]))
     return [*parts, Notes("How to read it", HOW), Notes("Verdict", tuple(failures))]
 
 
-def _passed() -> str:
-    """What was required and is met; all else in the table is a finding."""
-    by_cue = {name: sorted(f"`{method}`" for cue, method in EXPECTED if cue == name) for name in COLUMNS}
-    required = "; ".join(f"{COLUMNS[name]} by {' and '.join(methods)}" for name, methods in by_cue.items() if methods)
-    return f"Each cue is found by the methods that must find it ({required}), and none is found in random labels."
+def _passed(methods: Mapping) -> Iterator[str]:
+    """What was required and is met, and what cannot be told; all else in the table is a finding."""
+    wide = {(cue, method) for cue, method in EXPECTED if methods[cue][method]["verdict"] == WIDE}
+    if wide:
+        yield f"Too few networks to tell ({_listed(wide)}): the intervals are wide. Run it without --quick."
+    which = "Each other cue" if wide else "Each cue"
+    met = f"({_listed(EXPECTED - wide)})"
+    yield f"{which} is found by the methods that must find it {met}, and none is found in random labels."
+
+
+def _listed(pairs: set[tuple[str, str]]) -> str:
+    """Cues with the methods that they are to be found by."""
+    by_cue = {name: sorted(f"`{method}`" for cue, method in pairs if cue == name) for name in COLUMNS}
+    return "; ".join(f"{COLUMNS[name]} by {' and '.join(methods)}" for name, methods in by_cue.items() if methods)
 
 
 def _methods(found: Mapping) -> Table:

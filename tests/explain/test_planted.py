@@ -25,7 +25,18 @@ from elor.explain.selfcheck.planted import (
     hum,
     pauses,
 )
-from elor.explain.selfcheck.scoring import ALSO_LOUD, FINDS, MISSES, POINTS, SOUND, auc, scored, summarise, verdict
+from elor.explain.selfcheck.scoring import (
+    ALSO_LOUD,
+    FINDS,
+    MISSES,
+    POINTS,
+    SOUND,
+    WIDE,
+    auc,
+    scored,
+    summarise,
+    verdict,
+)
 
 SEGMENT = SAMPLES // SEGMENTS
 
@@ -104,12 +115,14 @@ def test_training_depends_on_its_seed_alone() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def rows(auc_: float, own: float, distractor: float, mass: float = 0.4, count: int = 4) -> pd.DataFrame:
+def rows(
+    auc_: float, own: float, distractor: float, mass: float = 0.4, count: int = 4, spread: float = 0.01
+) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     table = []
     for network in range(count):
         for model, on_cue in (("trained", mass), ("untrained", 0.1)):
-            noise = 0.01 * rng.standard_normal()
+            noise = spread * rng.standard_normal()
             row = {"set": "s", "method": "m", "network": network, "model": model, "auc": auc_ + noise, "share": 0.1}
             row |= {"mass": on_cue + noise, "own": own + noise, "distractor": distractor, "between": 0.0}
             table.append(row)
@@ -126,6 +139,8 @@ def rows(auc_: float, own: float, distractor: float, mass: float = 0.4, count: i
         (rows(0.97, 0.5, 0.02), SOUND),
         (rows(0.4, 0.9, 0.02), MISSES),
         (rows(0.97, 0.9, 0.02, mass=0.1), MISSES),  # an untrained network does as well
+        (rows(0.97, 0.9, 0.02, count=3, spread=0.2), WIDE),  # as good as the first, and not measured often enough
+        (rows(0.4, 0.9, 0.02, count=3, spread=0.2), MISSES),
     ],
 )
 def test_verdicts_follow_from_the_numbers(table: pd.DataFrame, expected: str) -> None:

@@ -16,7 +16,7 @@ from elor.explain.erasure import MEASURES
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.recording import foreign
 from elor.explain.recording.analysis import NO_CONTROL, TITLES, Effort, asked, explain, shifted_range
-from elor.explain.recording.foreign import Resampled, Subject, committee
+from elor.explain.recording.foreign import Resampled, Subject, committee, probabilities
 from elor.explain.recording.trials import interventions, seek
 from tests.explain.foreign_networks import Functional, Outside, faint
 from tests.explain.models import elor
@@ -218,7 +218,7 @@ def test_a_committee_is_the_mean_of_its_members() -> None:
     subject = committee("three", members)
     audio = torch.from_numpy(voice(6.0)).float()[None, None]
     mean = torch.stack([member(audio)["valence"].softmax(-1) for member in members]).mean(0)
-    torch.testing.assert_close(asked(subject.model, audio)["valence"].softmax(-1), mean.detach())
+    torch.testing.assert_close(probabilities(subject.model, audio)["valence"], mean.detach())
     assert not torch.equal(subject.twin(0).members[0].cnn[0].conv.weight, subject.twin(1).members[0].cnn[0].conv.weight)
 
 

@@ -26,7 +26,7 @@ from elor.explain.guided import guided_backprop
 from elor.explain.integrated import TOLERANCE, Path, integrated_gradients, noise_like
 from elor.explain.model import Heads, predict, targets_of
 from elor.explain.occlusion import WINDOW, band_edges, band_occlusion, occlusion, starts
-from elor.explain.recording.foreign import Subject
+from elor.explain.recording.foreign import Subject, probabilities
 
 SAMPLES = ("guided", "gradient", "integrated")
 """Methods whose maps have a value per sample; the others have segments, windows, frequencies or bands."""
@@ -44,6 +44,10 @@ TITLES = {
 """All methods, by the names of their arrays."""
 
 NO_CONTROL = "undecided: there is no untrained control"
+
+
+class CannotRun(UserError):
+    """A network fails on signals of this shape."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         UserError: if the network cannot be run on such a signal.
     """
     audio = torch.from_numpy(np.ascontiguousarray(sound, dtype=np.float32))[None, None]
-    logits = asked(subject.model, audio)
-    targets, others, less = targets_of(logits, None), runner_up(logits), replace(effort, most=effort.steps)
+    logits, answers = asked(subject.model, audio), probabilities(subject.model, audio)
+    targets, others, less = targets_of(answers, None), runner_up(answers), replace(effort, most=effort.steps)
     own = maps_of(subject.model, audio, targets, support, effort)
     swapped = maps_of(subject.model, audio, others, support, less) if others else Maps()
     for method, maps in swapped.values.items():  # a head with a single value has no other class
@@ -117,7 +121,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     control = _Controls(sound, support, swapped, twins, other, subject.reason, effort.seed)
     methods = {method: _method(method, own, control) for method in TITLES}
     summary: dict[str, Any] = {
-        "prediction": {head: _answer(value) for head, value in logits.items()},
+        "prediction": {head: _answer(value, answers[head]) for head, value in logits.items()},
         "methods": methods,
         "integrated": own.errors,
         "model_free": {
@@ -135,16 +139,15 @@ def asked(model: nn.Module, audio: Tensor) -> Heads:
     """The logits of a foreign network; whatever goes wrong in it is said in one sentence.
 
     Raises:
-        UserError: if it fails, or returns something else than logits.
+        CannotRun: if it fails. UserError: if it returns something else than logits.
     """
     try:
         logits = predict(model, audio)
     except UserError:
         raise
     except Exception as error:  # the user's code: anything may come out of it
-        raise UserError(
-            f"The network cannot be run on {tuple(audio.shape)}: {' '.join(str(error).split())[:200]}"
-        ) from None
+        said = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
+        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {said}.") from None
     if not all(torch.isfinite(value).all() for value in logits.values()):
         raise UserError("The network answers with NaN or infinity; its weights or its scaling of the input are broken.")
     return logits
@@ -174,20 +177,33 @@ def maps_of(model: nn.Module, audio: Tensor, targets: Heads | None, support: int
         try:
             for method, heads in attempt().items():
                 found.values[method] = {head: value[0].cpu().numpy() for head, value in heads.items()}
-        except (UserError, RuntimeError, NotImplementedError) as error:  # a foreign operator without a derivative, say
+        except Exception as error:  # the user's code: an operator without a derivative, say
             found.refused |= dict.fromkeys(methods, " ".join(str(error).split())[:300])
     return found
 
 
 def _complete_path(model: nn.Module, audio: Tensor, targets: Heads | None, effort: Effort) -> tuple[Path, str]:
-    """Integrated gradients from silence, or from a noise floor where that path is more complete (layer norms)."""
-    path = integrated_gradients(model, audio, targets, steps=effort.steps, most=effort.most)
-    worst = max(float(error.max()) for error in path.error().values())
-    if worst < TOLERANCE:
-        return path, "silence"
-    noise = integrated_gradients(model, audio, targets, noise_like(audio), effort.steps, most=effort.most)
-    better = max(float(error.max()) for error in noise.error().values()) < worst
-    return (noise, "noise at -60 dBFS") if better else (path, "silence")
+    """Integrated gradients from silence, or from a noise floor where that path is more complete (layer norms, roots).
+
+    Raises:
+        UserError: if neither gives numbers.
+    """
+    paths, reasons = [], []
+    for name, start in (("silence", None), ("noise at -60 dBFS", noise_like(audio))):
+        try:
+            path = integrated_gradients(model, audio, targets, start, effort.steps, most=effort.most)
+        except UserError as error:  # a gradient that is no number
+            reasons.append(f"from {name}: {error}")
+            continue
+        worst = max(float(error.max()) for error in path.error().values())
+        if worst < TOLERANCE:
+            return path, name
+        paths.append((worst if np.isfinite(worst) else np.inf, path, name))
+    finite = [each for each in paths if each[0] < np.inf]
+    if not finite:
+        raise UserError("; ".join(reasons) or "The completeness error of integrated gradients is no number.")
+    _, path, name = min(finite, key=lambda each: each[0])
+    return path, name
 
 
 @dataclass(frozen=True)
@@ -282,14 +298,13 @@ def _sentence(what: str, entry: Mapping[str, Any]) -> str:
     return f"{what} is {entry['r']:.2f}{beside}: {entry['verdict']}."
 
 
-def _answer(logits: Tensor) -> dict[str, Any]:
+def _answer(logits: Tensor, answer: Tensor) -> dict[str, Any]:
     """A head's answer: the class and its probabilities, or a value."""
-    values = logits[0].double()
-    single = len(values) == 1
+    single = answer.shape[1] == 1
     return {
-        "label": None if single else int(values.argmax()),
-        "logits": values.tolist(),
-        "probabilities": None if single else values.softmax(0).tolist(),
+        "label": None if single else int(answer[0].argmax()),
+        "logits": logits[0].double().tolist(),
+        "probabilities": None if single else answer[0].double().tolist(),
     }
 
 

@@ -3,17 +3,18 @@
 A factory is a function (or a class) without arguments that returns a torch module from (batch, 1, samples) to logits.
 Called again under another seed it gives the twin. A factory that loads weights itself gives the same network twice;
 then the twin is a copy in which every module draws its parameters anew (`reset_parameters`), and where a module cannot
-do that there is no such control, which is said and not glossed over.
+do that there is no such control, which is said and not glossed over. A twin that shares a weight with the network
+would be partly the trained one, so it is no control either.
 """
 
 from __future__ import annotations
 
 import copy
 import importlib
-import math
 import pickle
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from elor.audio import SAMPLE_RATE
 from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.controls import untrained
-from elor.explain.model import Heads, logits_of
+from elor.explain.model import Heads, logits_of, predict, prepared, steady
 from elor.networks import TwoHeadNetwork
 
 Factory = Callable[[], nn.Module]
@@ -69,9 +73,51 @@ class Resampled(nn.Module):
         return self.model(self.resample(audio))
 
 
+class Cast(nn.Module):
+    """A network whose weights are in another precision than float32 (`model.half()`, `.double()`), fed in its own.
+
+    Some convert what they hear themselves, at a place of their own: those are fed as ever.
+
+    Shape:
+        (batch, 1, samples), float32 -> logits
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model, self.dtype, self.converts = model, dtype, True
+
+    def forward(self, audio: Tensor) -> Any:
+        if self.converts:
+            try:
+                return self.model(audio.clone())
+            except RuntimeError:  # float32 against weights of another kind
+                found = self.model(audio.to(self.dtype))
+            self.converts = False
+            return found
+        return self.model(audio.to(self.dtype))
+
+
+class Alone(nn.Module):
+    """A network that is asked about one signal at a time, since those beside it would change what it says of it.
+
+    Shape:
+        as the network
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, audio: Tensor) -> Heads:
+        found = [logits_of(self.model, one) for one in audio.split(1)]
+        return {head: torch.cat([each[head] for each in found]) for head in found[0]}
+
+
 class Committee(nn.Module):
-    """Several networks of one kind as one, by head: the logarithm of their mean probability, as `elor predict` averages
-    them (a softmax gives the mean back); of a single output the mean.
+    """Several networks of one kind as one, by head: the mean of their logits, so that a fall of it is their mean fall.
+
+    What they answer together is another thing: the mean of their probabilities, as `elor predict` has it, see
+    `probabilities`. (Its logarithm is no logit: softmax squeezes it where the answer is sure, and ties its classes.)
 
     Shape:
         as each of them
@@ -83,14 +129,23 @@ class Committee(nn.Module):
 
     def forward(self, audio: Tensor) -> Heads:
         found = [logits_of(member, audio) for member in self.members]
-        return {head: _mean(torch.stack([each[head] for each in found])) for head in found[0]}
+        return {head: torch.stack([each[head] for each in found]).mean(0) for head in found[0]}
+
+    def probabilities(self, audio: Tensor) -> Heads:
+        """The mean of the members' probabilities, of a single output the mean of the values."""
+        found = [probabilities(member, audio) for member in self.members]
+        return {head: torch.stack([each[head] for each in found]).mean(0) for head in found[0]}
 
 
-def _mean(logits: Tensor) -> Tensor:
-    """(members, batch, outputs) -> (batch, outputs)."""
-    if logits.shape[-1] == 1:
-        return logits.mean(0)
-    return logits.log_softmax(-1).logsumexp(0) - math.log(len(logits))
+def probabilities(model: nn.Module, audio: Tensor) -> Heads:
+    """What a network answers, (batch, classes) per head: probabilities that sum to 1, or the value of a single output.
+
+    The class that is predicted is the likeliest one. In evaluation mode, without a graph.
+    """
+    if isinstance(model, Committee):
+        return model.probabilities(audio)
+    logits = predict(model, audio)
+    return {head: value if value.shape[1] == 1 else value.softmax(1) for head, value in logits.items()}
 
 
 def committee(name: str, networks: Sequence[TwoHeadNetwork]) -> Subject:
@@ -110,27 +165,78 @@ def committee(name: str, networks: Sequence[TwoHeadNetwork]) -> Subject:
     return Subject(name, Committee(networks).eval(), twin)
 
 
-def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE) -> Subject:
+def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
+    """A subject whose answer does not depend on the signals beside the one in question, and what had to be done for it.
+
+    Args:
+        audio: (1, 1, samples), a sound to ask about.
+
+    Raises:
+        UserError: if the answer depends on chance, or on what was asked before.
+    """
+    with prepared(subject.model), warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always")
+        steady(subject.model, audio, together=False)
+        said = " ".join([*_coarse(subject.model, audio), *dict.fromkeys(f"{each.message}" for each in noticed)])
+        try:
+            steady(subject.model, audio, together=True)
+        except Exception as error:  # signals beside it change the answer, or it takes one at a time only
+            twin = subject.twin
+            alone = Subject(
+                subject.name,
+                Alone(subject.model).eval(),
+                None if twin is None else lambda seed: Alone(twin(seed)).eval(),
+                subject.reason,
+            )
+            why = " ".join(str(error).split(";")[0].split())[:300]
+            return alone, f"{said} It is asked about one signal at a time: {why}.".strip()
+    return subject, said
+
+
+def _coarse(model: nn.Module, audio: Tensor) -> Iterator[str]:
+    """Answers in half precision move in steps, and what is smaller than one is lost."""
+    with torch.no_grad():
+        output = model(audio.clone())
+    for value in output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple) else [output]:
+        if isinstance(value, Tensor) and value.is_floating_point() and value.dtype.itemsize < 4:
+            step = float(value.abs().max()) * torch.finfo(value.dtype).eps
+            yield f"The network answers in {value.dtype}: its logits move in steps of up to {step:.2g}."
+            return
+
+
+def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE, samples: int | None = None) -> Subject:
     """Make a network by its factory.
 
     Args:
-        spec: `package.module:factory`; the current folder is searched too.
+        spec: `package.module:factory`, or a module that is there; the current folder is searched too.
         weights: `.safetensors`, or `.pt` and `.pth` (a state dict, alone or under `state_dict`; read without running
             any code in it).
         rate: samples per second of the network's input.
+        samples: length of its input, at that rate; decides the shape of what is made lazily. None: six seconds.
 
     Raises:
         UserError: if there is no such module or factory, it fails or gives no torch module, or the weights do not fit.
     """
-    factory = _factory(spec)
-    model = _made(factory, spec, 0)
-    twin, reason = _twin(factory, spec, model)
+    factory, length = _factory(spec), samples or 6 * rate
+
+    def made(seed: int) -> nn.Module:
+        return _made(factory, spec, seed, length)
+
+    model = made(0)
+    twin, reason = _twin(made, model)
     if weights is not None:
         _fill(model, weights)
-    if rate == SAMPLE_RATE:
-        return Subject(spec, model.eval(), twin, reason)
-    fresh = None if twin is None else (lambda seed: Resampled(twin(seed), rate).eval())
-    return Subject(spec, Resampled(model, rate).eval(), fresh, reason)
+    if twin is not None:
+        twin, reason = _different(model, twin)
+
+    def adapted(network: nn.Module) -> nn.Module:
+        kinds = {value.dtype for value in network.parameters() if value.is_floating_point()}
+        if len(kinds) == 1 and kinds != {torch.float32}:
+            network = Cast(network, kinds.pop())
+        return (network if rate == SAMPLE_RATE else Resampled(network, rate)).eval()
+
+    fresh = None if twin is None else (lambda seed: adapted(twin(seed)))
+    return Subject(spec, adapted(model), fresh, reason)
 
 
 def _factory(spec: str) -> Factory:
@@ -156,7 +262,7 @@ def _factory(spec: str) -> Factory:
             raise UserError(f"{module_name} has no {name}; it has {', '.join(sorted(there)[:8]) or 'no functions'}.")
         found = getattr(found, part)
     if isinstance(found, nn.Module):
-        return lambda: copy.deepcopy(found)
+        return lambda: found
     if not callable(found):
         raise UserError(f"{spec} is {_kind(found)} and cannot be called; name a function that returns the network.")
     return found
@@ -172,44 +278,73 @@ def _searching_here():
         sys.path.remove("")
 
 
-def _made(factory: Factory, spec: str, seed: int) -> nn.Module:
-    """Call the factory under a seed of its own."""
-    try:
-        with seeded(seed):
+def _made(factory: Factory, spec: str, seed: int, samples: int) -> nn.Module:
+    """Call the factory under a seed of its own; what is made lazily is made now, for signals of that length."""
+    with seeded(seed):
+        try:
             model: Any = factory()
-    except UserError:
-        raise
-    except Exception as error:  # the user's code again
-        raise UserError(f"{spec} fails when it is called without arguments: {_said(error)}.") from None
-    if not isinstance(model, nn.Module):
-        raise UserError(f"{spec} returns {_kind(model)}; it must return a torch module (torch.nn.Module).")
+        except UserError:
+            raise
+        except Exception as error:  # the user's code again
+            raise UserError(f"{spec} fails when it is called without arguments: {_said(error)}.") from None
+        if not isinstance(model, nn.Module):
+            raise UserError(f"{spec} returns {_kind(model)}; it must return a torch module (torch.nn.Module).")
+        if any(nn.parameter.is_lazy(value) for value in (*model.parameters(), *model.buffers())):
+            try:
+                with torch.no_grad():
+                    model.eval()(torch.zeros(1, 1, samples))
+            except Exception as error:
+                raise UserError(
+                    f"{spec} has lazy parameters, and cannot be run on {samples} samples to make them: "
+                    f"{_said(error)}; give the length that it takes by --samples."
+                ) from None
     return model
 
 
-def _twin(factory: Factory, spec: str, model: nn.Module) -> tuple[Callable[[int], nn.Module] | None, str]:
+def _twin(made: Callable[[int], nn.Module], model: nn.Module) -> tuple[Callable[[int], nn.Module] | None, str]:
     """How to make an untrained network, or why that is impossible."""
     if not any(True for _ in model.parameters()):
         return None, "the network has no parameters in torch that could be drawn anew"
-    fixed = _equal_weights(model, _made(factory, spec, 1))
-    if not fixed:
-        return lambda seed: _made(factory, spec, seed).eval(), ""
-    if stuck := sorted({type(module).__name__ for module in model.modules() if _own(module) and not _reset_of(module)}):
+    if any(not isinstance(value, Tensor) or value.is_quantized for value in model.state_dict().values()):
+        return None, "the network has quantised weights, which cannot be drawn anew"
+    if not _shared(model, made(1)):
+        return lambda seed: made(seed + 1).eval(), ""  # 0 made the network itself
+    if stuck := sorted({type(module).__name__ for module in _drawn(model) if not _reset_of(module)}):
         return None, (
             f"the factory loads weights itself, and {', '.join(stuck)} has parameters but no reset_parameters to draw "
             "them anew"
         )
-    blank = copy.deepcopy(model)
+    try:
+        blank = _copied(model)
+    except Exception as error:
+        return None, f"the factory loads weights itself, and the network cannot be copied: {_said(error)}"
     return (lambda seed: untrained(lambda: _redrawn(blank), seed)), ""
 
 
-def _equal_weights(one: nn.Module, other: nn.Module) -> bool:
-    """Whether any weight that is not constant is the same in both: then it was not drawn at random."""
-    pairs = zip(one.parameters(), other.parameters(), strict=True)
-    return any(a.numel() > 1 and a.min() != a.max() and torch.equal(a, b) for a, b in pairs)
+def _different(model: nn.Module, twin: Callable[[int], nn.Module]) -> tuple[Callable[[int], nn.Module] | None, str]:
+    """The twin, if it shares no weight with the network; else why there is none."""
+    try:
+        same = _shared(model, twin(0))
+    except Exception as error:
+        return None, f"drawing the network anew fails: {_said(error)}"
+    if same:
+        some = ", ".join(same[:4]) + (", ..." if len(same) > 4 else "")
+        return None, f"drawing the network anew leaves {some} as trained, so that a twin would be partly this network"
+    return twin, ""
 
 
-def _own(module: nn.Module) -> bool:
-    return next(module.parameters(recurse=False), None) is not None
+def _shared(one: nn.Module, other: nn.Module) -> list[str]:
+    """Names of the weights that are the same in both and not constant: those of one have not been drawn at random."""
+    pairs = zip(one.named_parameters(), other.parameters(), strict=True)
+    return [n for (n, a), b in pairs if a.numel() > 1 and a.min() != a.max() and torch.equal(a, b)]
+
+
+def _drawn(model: nn.Module) -> list[nn.Module]:
+    """The modules that draw parameters: those of a parametrisation are drawn by the module that it is of."""
+    lists = [module for module in model.modules() if isinstance(module, parametrize.ParametrizationList)]
+    within = {id(part) for each in lists for part in each.modules()}
+    own = [module for module in model.modules() if id(module) not in within]
+    return [m for m in own if parametrize.is_parametrized(m) or next(m.parameters(recurse=False), None) is not None]
 
 
 def _reset_of(module: nn.Module) -> Callable[[], None] | None:
@@ -218,11 +353,45 @@ def _reset_of(module: nn.Module) -> Callable[[], None] | None:
 
 def _redrawn(model: nn.Module) -> nn.Module:
     """A copy whose modules have drawn their parameters, and reset their statistics, anew."""
-    fresh = copy.deepcopy(model)
-    for module in fresh.modules():
-        if _own(module) and (reset := _reset_of(module)):
-            reset()
+    fresh = _copied(model)
+    for module in _drawn(fresh):
+        if reset := _reset_of(module):
+            with torch.no_grad():
+                _redraw(module, reset)
     return fresh
+
+
+def _redraw(module: nn.Module, reset: Callable[[], None]) -> None:
+    """Draw the parameters of a module anew, and those that a weight is derived from, so that they give this weight."""
+    with parametrize.cached():  # `reset` writes into the derived weight, which would else be lost
+        reset()
+        weights = {name: getattr(module, name).clone() for name in getattr(module, "parametrizations", {})}
+    for name, value in weights.items():
+        setattr(module, name, value)
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, SpectralNorm):
+            getattr(module, f"{hook.name}_orig").copy_(getattr(module, hook.name))
+        if isinstance(hook, WeightNorm):
+            value = getattr(module, hook.name)
+            getattr(module, f"{hook.name}_v").copy_(value)
+            getattr(module, f"{hook.name}_g").copy_(torch.norm_except_dim(value, 2, hook.dim))
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """A deep copy; a weight that is derived from others stays behind, since torch does not copy it (weight_norm)."""
+    derived = [
+        (vars(module), name, value)
+        for module in model.modules()
+        for name, value in vars(module).items()
+        if isinstance(value, Tensor) and not value.is_leaf
+    ]
+    try:
+        for attributes, name, value in derived:
+            attributes[name] = value.detach()
+        return copy.deepcopy(model)
+    finally:
+        for attributes, name, value in derived:
+            attributes[name] = value
 
 
 def _fill(model: nn.Module, path: Path) -> None:

@@ -6,22 +6,22 @@ signals that maximise each answer (`elor.explain.prototypes.ascent`), beside tho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from elor.errors import UserError
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.resynthesis import fitted
 from elor.explain.model import Heads, predict
 from elor.explain.pauses import pauses
 from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
-from elor.explain.recording.foreign import Subject
+from elor.explain.recording.foreign import Subject, probabilities
 
 BATCH = 8
 MOST_TARGETS = 12
@@ -52,15 +52,15 @@ def interventions(model: nn.Module, sound: NDArray, support: int, seed: int = 0)
         if alteration.sham:
             versions.append((name, "sham", alteration.sham(own, np.random.default_rng(seed))))
     sounds = np.stack([sound, *(fitted(value, len(sound)) for _, _, value in versions)])
-    logits = _ask(model, sounds)
+    logits, answers = _ask(predict, model, sounds), _ask(probabilities, model, sounds)
     found: dict[str, Any] = {}
     for index, (name, key, _) in enumerate(versions, start=1):
         alteration = ALTERATIONS[name]
         entry = found.setdefault(name, {"what": alteration.what, "unit": alteration.unit, "heads": {}})
         for head, value in logits.items():
-            label = int(value[0].argmax())
+            label = int(answers[head][0].argmax())
             change = float(value[index, label] - value[0, label])
-            now = int(value[index].argmax()) if value.shape[1] > 1 else None
+            now = int(answers[head][index].argmax()) if value.shape[1] > 1 else None
             entry["heads"].setdefault(head, {})[key] = {"change": change, "label": now}
     return found
 
@@ -97,7 +97,7 @@ def seek(subject: Subject, outputs: dict[str, int], predicted: dict[str, int], s
     try:
         for kind in ("time", "fourier"):
             summary["targets"][kind] = _kind(subject, targets, samples, how, kind, signals)
-    except (UserError, RuntimeError, NotImplementedError) as error:  # no derivative, say
+    except Exception as error:  # the user's code: no derivative, say
         summary |= {"refused": " ".join(str(error).split())[:300], "targets": {}}
     return Sought(summary, signals)
 
@@ -131,8 +131,8 @@ def _kind(
     return entries
 
 
-def _ask(model: nn.Module, sounds: NDArray) -> Heads:
-    """Logits of many sounds, (n, outputs) per head."""
+def _ask(what: Callable[[nn.Module, Tensor], Heads], model: nn.Module, sounds: NDArray) -> Heads:
+    """Logits or probabilities of many sounds, (n, outputs) per head."""
     audio = torch.from_numpy(sounds.astype(np.float32))[:, None]
-    parts = [predict(model, some) for some in audio.split(BATCH)]
+    parts = [what(model, some) for some in audio.split(BATCH)]
     return {head: torch.cat([part[head] for part in parts]) for head in parts[0]}

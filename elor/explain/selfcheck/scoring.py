@@ -21,9 +21,13 @@ from elor.explain.correlation import pearson
 GOOD = 0.8
 """AUC from which a method is said to find a cue."""
 
+SLIGHT = 0.05
+"""Share of a map's mass: a difference to untrained networks that is surely smaller is none."""
+
 SCORES = ("auc", "mass", "own", "distractor", "share", "between")
 
 FINDS, ALSO_LOUD, POINTS = "finds it", "finds it, and the distractor", "points to it"
+WIDE = "undecided: too few networks, the interval is wide"
 MISSES, SOUND = "misses it", "marks sounds, not distinguishable from chance among the cues"
 
 
@@ -111,18 +115,27 @@ def summarise(scores: pd.DataFrame, confidence: float = 0.95) -> dict[str, dict[
 def verdict(entry: Mapping) -> str:
     """What the scores of several networks allow to say of a method.
 
-    It `misses` a cue unless the interval of its AUC lies above 0.5, and more of the mass is on the cue than in
-    untrained networks, with an interval above 0. Where there are two cues, the head's own must rank above the other's,
-    or the method marks sounds. It `finds` the cue with an AUC from 0.8, `points to` it with less; a distractor with
-    more of the mass than of the cells is mentioned.
+    It finds nothing unless the interval of its AUC lies above 0.5, and more of the mass is on the cue than in untrained
+    networks, with an interval above 0. Then it `misses` the cue if the means say so, or an interval that excludes a
+    find (an AUC from 0.8, a difference from 0.05); else the intervals are merely wide. Where there are two cues, the
+    head's own must rank above the other's, or the method marks sounds. It `finds` the cue with an AUC from 0.8, `points
+    to` it with less; a distractor with more of the mass than of the cells is mentioned.
     """
     if not (entry["auc"]["low"] > 0.5 and entry["contrast"]["low"] > 0):
-        return MISSES
+        return WIDE if _may_find(entry) else MISSES
     if np.isfinite(entry["own"]["mean"]) and not entry["own"]["low"] > 0.5:
         return SOUND
     if entry["auc"]["mean"] < GOOD:
         return POINTS
     return ALSO_LOUD if entry["distractor"]["mean"] > entry["share"]["mean"] else FINDS
+
+
+def _may_find(entry: Mapping) -> bool:
+    """Do the means, and the intervals' upper ends, leave room for a find?"""
+    needed = {"auc": (0.5, GOOD), "contrast": (0.0, SLIGHT)}
+    if np.isfinite(entry["own"]["mean"]):
+        needed["own"] = (0.5, GOOD)
+    return all(entry[score]["mean"] > mean and entry[score]["high"] >= high for score, (mean, high) in needed.items())
 
 
 def _estimate(values: pd.Series, confidence: float) -> dict[str, float]:

@@ -1,0 +1,143 @@
+"""Networks that do what a tool that explains does not expect of them, and twins of them that are plain."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Plain(nn.Module):
+    """Two convolutions with ReLU; the others differ from it in one thing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.out = nn.Conv1d(1, 6, 32, stride=8), nn.Conv1d(6, 6, 9, stride=4), nn.Linear(6, 3)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return self.out(F.relu(self.two(F.relu(self.one(audio)))).mean(-1))
+
+
+class Halves(Plain):
+    """Halves what it hears, in place where that is asked for."""
+
+    def __init__(self, in_place: bool = True) -> None:
+        super().__init__()
+        self.in_place = in_place
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio.div_(2) if self.in_place else audio / 2)
+
+
+class Noisy(Plain):
+    """Adds noise to its answer, so much of it."""
+
+    def __init__(self, level: float = 0.5) -> None:
+        super().__init__()
+        self.level = level
+
+    def forward(self, audio: Tensor) -> Tensor:
+        found = super().forward(audio)
+        return found + self.level * torch.randn_like(found)
+
+
+class DrawsForNothing(Plain):
+    """Draws a number and does not use it, as layer drop does in evaluation."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        torch.rand([])
+        return super().forward(audio)
+
+
+class Remembers(Plain):
+    """Answers the mean of what it says now and of what it said before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: Tensor | None = None
+
+    def forward(self, audio: Tensor) -> Tensor:
+        found = super().forward(audio)
+        last = found if self.last is None or self.last.shape != found.shape else self.last
+        self.last = found.detach()
+        return (found + last) / 2
+
+
+class Crowd(Plain):
+    """Normalises over the batch, in evaluation too."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        values = F.batch_norm(self.one(audio), None, None, training=True)
+        return self.out(F.relu(self.two(F.relu(values))).mean(-1))
+
+
+class One(Plain):
+    """Takes a single signal."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio.view(1, 1, -1))
+
+
+class Root(Plain):
+    """The root of a power has no gradient in silence."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        level = self.one(audio).square().sum(1, keepdim=True).sqrt()
+        return self.out(F.relu(level.repeat(1, 6, 1) - 0.5).mean(-1))
+
+
+def half() -> nn.Module:
+    return Plain().to(torch.bfloat16)
+
+
+def double() -> nn.Module:
+    return Plain().double()
+
+
+def lazy() -> nn.Module:
+    return nn.Sequential(
+        nn.LazyConv1d(6, 32, stride=8), nn.ReLU(), nn.AdaptiveAvgPool1d(4), nn.Flatten(), nn.LazyLinear(3)
+    )
+
+
+def _normed(norm) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        net = Plain()
+        net.one, net.two = norm(net.one), norm(net.two)
+        return net
+
+
+def old_weight_norm() -> nn.Module:
+    return _normed(nn.utils.weight_norm)
+
+
+def old_spectral_norm() -> nn.Module:
+    return _normed(nn.utils.spectral_norm)
+
+
+def new_weight_norm() -> nn.Module:
+    return _normed(nn.utils.parametrizations.weight_norm)
+
+
+def new_spectral_norm() -> nn.Module:
+    return _normed(nn.utils.parametrizations.spectral_norm)
+
+
+def one_and_the_same() -> nn.Module:
+    """The same object at every call."""
+    return an_object
+
+
+class Kept(Plain):
+    """Its second layer is a copy of weights that `reset_parameters` does not reach."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(5)
+            self.one = nn.Conv1d(1, 6, 32, stride=8)
+        self.one.reset_parameters = lambda: None
+
+
+an_object = old_weight_norm()

@@ -1,0 +1,159 @@
+"""Networks that change their input, remember, draw, or are made in another way: explained rightly, or refused."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from elor.errors import UserError
+from elor.explain.attribution import gradient
+from elor.explain.integrated import integrated_gradients
+from elor.explain.model import predict
+from elor.explain.occlusion import occlusion
+from elor.explain.recording import foreign
+from elor.explain.recording.analysis import Effort, explain
+from elor.explain.recording.foreign import committee, probabilities, steadied
+from tests.explain import strange
+from tests.explain.models import elor
+
+QUICK = Effort(twins=2, steps=8, most=32)
+SAMPLES = 4_000
+
+
+def sound(seed: int = 0, count: int = 1) -> torch.Tensor:
+    """Loud noise: to anything quieter networks that have not learned say the same."""
+    return 5 * torch.randn(count, 1, SAMPLES, generator=torch.Generator().manual_seed(seed))
+
+
+def made(kind: type[strange.Plain], *args: object) -> strange.Plain:
+    torch.manual_seed(3)
+    return kind(*args).eval()
+
+
+def loud(net: strange.Plain) -> strange.Plain:
+    """One that answers differently to different sounds."""
+    net.out.weight.data *= 300
+    return net
+
+
+def load(name: str) -> foreign.Subject:
+    return foreign.load(f"tests.explain.strange:{name}", samples=SAMPLES)
+
+
+def test_a_network_may_change_its_input_and_nothing_comes_of_it() -> None:
+    audio, net, twin = sound(count=2), made(strange.Halves), made(strange.Halves, False)
+    before = audio.clone()
+    for method in (gradient, occlusion, lambda m, x: integrated_gradients(m, x).time()):
+        torch.testing.assert_close(method(net, audio)["output"], method(twin, audio)["output"], rtol=1e-5, atol=1e-9)
+    assert torch.equal(audio, before)
+
+
+@pytest.mark.parametrize("method", [predict, gradient, occlusion, integrated_gradients])
+def test_chance_is_noticed(method) -> None:
+    with pytest.raises(UserError, match=r"depends on chance: to one and the same sound its logits .* differ by up to"):
+        method(made(strange.Noisy), sound())
+    with pytest.warns(UserWarning, match="depends on chance"):
+        predict(loud(made(strange.Noisy, 5e-4)), sound())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        method(made(strange.DrawsForNothing), sound())
+
+
+@pytest.mark.parametrize("method", [gradient, occlusion, integrated_gradients])
+def test_memory_and_company_are_noticed(method) -> None:
+    with pytest.raises(UserError, match="depends on what it was asked before"):
+        method(made(strange.Remembers), sound())
+    with pytest.raises(UserError, match="depends on the signals beside it"):
+        method(made(strange.Crowd), sound(count=2))
+
+
+@pytest.mark.parametrize("kind", [strange.Crowd, strange.One])
+def test_what_minds_company_is_asked_alone(kind: type[strange.Plain]) -> None:
+    audio, net = sound(), made(kind)
+    subject, remark = steadied(foreign.Subject("net", net, None), audio)
+    assert "one signal at a time" in remark
+    drops = occlusion(subject.model, audio)["output"][0]
+    label = int(net(audio).argmax())
+    for number in (0, 2):
+        masked = audio.clone()
+        masked[..., 800 * number : 800 * number + 1_600] = 0
+        assert drops[number].item() == pytest.approx(float((net(audio) - net(masked))[0, label].detach()), abs=1e-6)
+
+
+def test_half_and_double_precision_are_explained() -> None:
+    for name in ("half", "double"):
+        subject = load(name)
+        found = explain(subject, sound()[0, 0].numpy(), SAMPLES, QUICK)
+        assert not found.summary["methods"]["gradient"]["refused"]
+        assert np.isfinite(found.maps["gradient"]).all()
+    assert "torch.bfloat16: its logits move in steps of up to" in steadied(load("half"), sound())[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["old_weight_norm", "old_spectral_norm", "new_weight_norm", "new_spectral_norm", "an_object"]
+)
+def test_twins_of_derived_weights_are_untrained(name: str) -> None:
+    subject = load(name)
+    assert subject.twin is not None, subject.reason
+    own, one, other = (predict(net, sound()) for net in (subject.model, subject.twin(1), subject.twin(2)))
+    layers = [net.one for net in (subject.model, subject.twin(1))]
+    assert not torch.isclose(*(layer.weight.flatten() for layer in layers)).any()
+    assert not torch.equal(own["output"], one["output"])
+    assert not torch.equal(one["output"], other["output"])
+    for layer in layers[1:]:  # as spread as a fresh one: no weight of the trained network is left in a factor
+        assert layer.weight.std().item() == pytest.approx(strange.Plain().one.weight.std().item(), rel=0.3) or (
+            "spectral" in name
+        )
+
+
+def test_a_factory_that_returns_one_object_is_not_changed_by_its_twins() -> None:
+    subject = load("one_and_the_same")
+    before = predict(subject.model, sound())["output"]
+    assert subject.twin is not None
+    subject.twin(1)
+    assert torch.equal(predict(subject.model, sound())["output"], before)
+
+
+def test_a_twin_that_shares_a_weight_is_none() -> None:
+    subject = load("Kept")
+    assert subject.twin is None
+    assert "leaves one.weight, one.bias as trained" in subject.reason
+
+
+def test_lazy_networks_are_made_for_their_length() -> None:
+    subject = load("lazy")
+    assert subject.twin is not None
+    assert predict(subject.model, sound())["output"].shape == (1, 3)
+    assert not torch.equal(subject.model[0].weight, subject.twin(0)[0].weight)
+
+
+def test_gradients_that_are_no_numbers_are_refused_and_counted() -> None:
+    audio, net = sound(), made(strange.Root)
+    audio[..., -800:] = 0
+    net.one.bias.data.zero_()
+    with pytest.raises(UserError, match=r"not a number at \d+ of 4000 samples"):
+        gradient(net, audio)
+    found = explain(foreign.Subject("root", net, None), audio[0, 0].numpy(), SAMPLES - 800, QUICK).summary
+    assert "not a number" in found["methods"]["gradient"]["refused"]
+    assert found["integrated"]["baseline"] == "noise at -60 dBFS"
+    assert found["integrated"]["error"]["output"] < 0.05
+    assert not {"gradient", "guided"} & set(found["erasure"]["output"])
+    assert all(np.isfinite(list(falls.values())).all() for falls in found["erasure"]["output"].values())
+
+
+def test_a_committee_explains_the_mean_of_logits_and_answers_the_mean_of_probabilities() -> None:
+    members = [elor(seed=seed) for seed in range(3)]
+    for member in members:
+        member.heads["valence"][-1].weight.data *= 40
+    subject, audio = committee("three", members), torch.zeros(1, 1, 96_000)
+    audio[..., :3_000] = sound()[..., :3_000]
+    logits = [predict(member, audio)["valence"] for member in members]
+    answer = torch.stack(logits).softmax(-1).mean(0)
+    torch.testing.assert_close(probabilities(subject.model, audio)["valence"], answer)
+    label = {"valence": answer.argmax(1)}
+    drops = occlusion(subject.model, audio, label, supports=[3_000])["valence"]
+    mean = torch.stack([occlusion(member, audio, label, supports=[3_000])["valence"] for member in members]).mean(0)
+    torch.testing.assert_close(drops, mean)
