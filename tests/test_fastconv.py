@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.fastconv import ConvBlock, choice, conv1d, same_padding, spectral
+from elor.fastconv import ConvBlock, batched, choice, conv1d, pooled, same_padding, spectral
 from elor.fastconv.layer import SpectralConvolution
+from tests.watch import Watch
 
 DOUBLE, SINGLE = 1e-9, 2e-4
 """Largest difference from the plain modules, relative to the largest value, in float64 and in float32."""
@@ -285,3 +288,97 @@ def test_autocast_leaves_the_fast_path_in_float32():
         output = block(signal)
         output.float().sum().backward()
     assert_close(output.float(), expected, 0.05, "output")
+
+
+@pytest.fixture
+def whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way of a GPU, on the CPU."""
+    monkeypatch.setattr(choice, "whole_batch", lambda device: True)
+
+
+@pytest.mark.parametrize("way", ["spectral", "rows", "direct"])
+@pytest.mark.parametrize("needs_signal", [False, True], ids=["first", "inner"])
+@pytest.mark.parametrize("shape", BLOCKS, ids=str)
+def test_the_whole_batch_at_once_equals_plain_modules(
+    shape, needs_signal, way, whole_batch, monkeypatch: pytest.MonkeyPatch
+):
+    """In float64 to 1e-10; in float32 as near to float64 as PyTorch's own float32, but for 1e-5."""
+    batch, channels, samples, *rest = shape
+    stride = rest[-1]
+    if (way == "spectral" and stride > 1) or (way == "rows" and (channels > 1 or needs_signal)):
+        pytest.skip("impossible this way")
+    taken = []
+    real = batched.way
+
+    def watched(*shapes: object) -> batched.Way:
+        taken.append(real(*shapes))
+        return taken[-1]
+
+    if way == "spectral":
+        monkeypatch.setattr(
+            choice, "frames", lambda signal, weight, _, padding: choice.cheapest(signal, weight, padding)
+        )
+    else:
+        monkeypatch.setattr(choice, "frames", lambda *_: None)
+    monkeypatch.setattr(choice, "ROWS", way == "rows")
+    monkeypatch.setattr(batched, "way", watched)
+    torch.manual_seed(0)
+    block = make_block(channels, *rest, torch.float64).train()
+    signal = torch.randn(batch, channels, samples, dtype=torch.float64)
+    single = copy.deepcopy(block).float()
+    exact = results(plain(block), signal, needs_signal)
+    rounded = results(plain(single), signal.float(), needs_signal)
+    for name, value in results(block, signal, needs_signal).items():
+        assert_close(value, exact[name], 1e-10, name)
+    for name, value in results(single, signal.float(), needs_signal).items():
+        scale = max(1.0, exact[name].abs().max().item())
+        error, plain_error = ((one - exact[name]).abs().max().item() for one in (value, rounded[name]))
+        assert error <= 1e-5 * scale + 2 * plain_error, name
+    assert {type(one).__name__.lower() for one in taken} == {way}
+
+
+def test_the_whole_batch_learns_from_a_scale_of_zero(whole_batch) -> None:
+    """Everything but that scale's own slope is PyTorch's; the slope is that of the largest value of each window."""
+    torch.manual_seed(0)
+    block = make_block(2, 3, 9, 4, 1, torch.float64).train()
+    with torch.no_grad():
+        block.norm.weight[1] = 0
+    signal = torch.randn(2, 2, 100, dtype=torch.float64)
+    nearly = copy.deepcopy(block)
+    expected = results(plain(block), signal, True)
+    found = results(block, signal, True)
+    for name in expected.keys() - {"scale"}:
+        assert_close(found[name], expected[name], 1e-10, name)
+    with torch.no_grad():
+        nearly.norm.weight[1] = 1e-9
+    assert_close(found["scale"], results(plain(nearly), signal, True)["scale"], 1e-6, "scale")
+
+
+def test_a_gpu_is_given_few_kernels_and_never_waited_for() -> None:
+    """On a device without memory nothing can be read; the paper's three layers there, both passes."""
+    with torch.device("meta"):
+        blocks = nn.Sequential(ConvBlock(1, 40, 80, 2), ConvBlock(40, 40, 40, 10), ConvBlock(40, 40, 400, 32)).train()
+        signal = torch.empty(32, 1, 96_000)
+    with Watch() as watch:
+        output = blocks(signal)
+        output.sum().backward()
+    assert output.shape == (32, 40, 150)
+    assert blocks[0].conv.weight.grad.shape == (40, 1, 80)
+    assert watch.crossings == []
+    assert watch.kernels < 300  # slice by slice they would be some 2,200
+
+
+def test_a_gpu_takes_the_batch_in_one_piece_where_a_cpu_splits_it() -> None:
+    pieces = {}
+    for device in ("cpu", "meta"):
+        signal, weight = torch.empty(32, 40, 48_000, device=device), torch.empty(40, 40, 400, device=device)
+        pieces[device] = choice.cheapest(signal, weight, (199, 200)).chunk(40)
+    assert pieces["cpu"] < 32 <= pieces["meta"]
+
+
+def test_a_first_layer_of_long_filters_is_left_to_transforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Gram matrix of 1,500 taps would take seven times as long."""
+    torch.manual_seed(0)
+    block = make_block(1, 6, 450, 5, 1, torch.float64).train()
+    monkeypatch.setattr(pooled.windows, "moments", lambda *_: pytest.fail("the Gram matrix was taken"))
+    compare(block, torch.randn(2, 1, 3_000, dtype=torch.float64), DOUBLE, needs_signal=False)

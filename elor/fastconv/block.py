@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
+from elor.fastconv import choice
 from elor.fastconv.layer import conv1d, same_padding
 from elor.fastconv.pooled import pooled_convolution
 
@@ -55,8 +56,9 @@ class ConvBlock(nn.Module):
         outputs = -(-signal.shape[-1] // self.stride)
         if outputs < self.pool:
             raise UserError(f"A pooling window of {self.pool} values is longer than its layer's output of {outputs}.")
-        # a scale of zero makes every value of a window equal, and the first one its maximum: leave that to PyTorch
-        if not self.fast or signal.device.type != "cpu" or not self.norm.weight.all():
+        # a scale of zero makes every value of a window equal, and the first one its maximum: a CPU leaves that to
+        # PyTorch; a GPU would have to be waited for, and there the scale takes the slope of the largest value instead
+        if not self.fast or not (choice.whole_batch(signal.device) or self.norm.weight.all()):
             return self.activation(F.max_pool1d(self.norm(self.conv(F.pad(signal, self.padding))), self.pool))
         return self.activation(self._train(signal) if self.training else self._eval(signal))
 
@@ -71,7 +73,7 @@ class ConvBlock(nn.Module):
     def _train(self, signal: Tensor) -> Tensor:
         """Convolves, pools, and normalises what is left; updates the running statistics."""
         norm, bias = self.norm, self.conv.bias
-        sign = norm.weight.detach().sign()
+        sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0).to(norm.weight)
         weight = self.conv.weight * sign[:, None, None]
         pooled, mean, variance = pooled_convolution(signal, weight, self.stride, self.padding, self.pool)
         self._track(sign * mean + bias, variance, len(signal) * -(-signal.shape[-1] // self.stride))

@@ -23,7 +23,7 @@ MIN_COLUMNS = 64
 """Frames that one matrix product takes at least: fewer, and reading the filters' spectrum costs more than using it."""
 
 CHUNK_VALUES = 2_000_000
-"""Complex values of an input spectrum (16 MB in float32) above which the batch is split, if MIN_COLUMNS allows."""
+"""Complex values of a spectrum that a CPU's cache can do with (16 MB in float32)."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Frames:
         count: frames per signal.
         samples: samples of the layer's output.
         padding: zeros before and after the signal.
+        most: complex values of an input spectrum above which the batch is split, if MIN_COLUMNS allows.
     """
 
     length: int
@@ -43,12 +44,13 @@ class Frames:
     count: int
     samples: int
     padding: tuple[int, int]
+    most: int
 
     @classmethod
-    def cut(cls, samples: int, length: int, size: int, padding: tuple[int, int]) -> Frames:
+    def cut(cls, samples: int, length: int, size: int, padding: tuple[int, int], most: int | None = None) -> Frames:
         """Cuts a signal of `samples` samples into frames of `size` samples for filters of `length` taps."""
         out = samples + sum(padding) - length + 1
-        return cls(length, size, -(-out // (size - length + 1)), out, padding)
+        return cls(length, size, -(-out // (size - length + 1)), out, padding, most or CHUNK_VALUES)
 
     @property
     def hop(self) -> int:
@@ -62,7 +64,7 @@ class Frames:
 
     def chunk(self, channels: int) -> int:
         """Signals that one matrix product takes."""
-        return max(CHUNK_VALUES // (channels * self.count * self.frequencies), -(-MIN_COLUMNS // self.count), 1)
+        return max(self.most // (channels * self.count * self.frequencies), -(-MIN_COLUMNS // self.count), 1)
 
 
 def forward(signal: Tensor, weight: Tensor, frames: Frames) -> tuple[Tensor, list[Tensor]]:

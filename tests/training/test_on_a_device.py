@@ -1,13 +1,10 @@
 """What training does on another device than the CPU, seen on one without memory (`meta`), which refuses to be read."""
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from elor.params import NETWORKS
 from elor.training import data, draws, loop, resume, together
@@ -15,25 +12,9 @@ from elor.training.data import Inputs
 from elor.training.job import Job
 from tests.training import world
 from tests.training.test_loop import same
+from tests.watch import Watch
 
 META = torch.device("meta")
-
-
-class Watch(TorchDispatchMode):
-    """Counts operations, and notes those that carry values from one device to another."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.operations: Counter[str] = Counter()
-        self.crossings: list[str] = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        output = function(*args, **(kwargs or {}))
-        self.operations[str(function)] += 1
-        tensors = [value for value in tree_leaves((args, kwargs, output)) if isinstance(value, torch.Tensor)]
-        if len({tensor.device.type for tensor in tensors if tensor.dim()}) > 1:
-            self.crossings.append(str(function))
-        return output
 
 
 @pytest.fixture
