@@ -5,3 +5,5 @@ turns them into what the pages show. `benchmarks.publish` keeps the numbers in b
 together with the machine that they were measured on, and writes the tables between the markers of a page. Every module
 also runs alone, with options of its own: `python -m benchmarks.scale --help`.
 """
+
+import elor  # noqa: F401  # before numpy and torch: what is measured is the portable arithmetic

@@ -1,7 +1,8 @@
 """What does a speech emotion network really hear? The library behind the pipeline in dvc.yaml.
 
 `import elor` offers the functions of the `elor` command, and those that explain any network. Each is imported when it
-is first used, so that the import itself loads no other package; `__init__.pyi` tells their types to editors.
+is first used, so that the import itself loads no other package; `__init__.pyi` tells their types to editors. Import it
+before numpy and torch: it sets them to compute the same on every processor (`elor.arithmetic`).
 
     load, predict        what trained networks say of a recording (`Ensemble`, `Prediction`)
     load_network         one trained network, as a torch module
@@ -23,6 +24,10 @@ from __future__ import annotations
 
 import importlib
 from typing import Any
+
+from elor import arithmetic
+
+arithmetic.hold(arithmetic.choice())  # before numpy and torch are loaded
 
 _HOMES = {
     "Ensemble": "elor.inference:Ensemble",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from elor.arithmetic import Arithmetic
 from elor.errors import UserError
 
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
@@ -224,11 +225,18 @@ class Scale(Section):
     explain: ExplainScale
 
 
+class Start(BaseModel):
+    """What must be known before numpy and torch are loaded; the rest of the file is not looked at."""
+
+    arithmetic: Arithmetic
+
+
 class Params(Section):
     """The whole file."""
 
     profile: Literal["demo", "lab", "paper"]
     seed: int = Field(ge=0)
+    arithmetic: Arithmetic
     corpus: Corpus
     labels: Labels
     slices: Slices
@@ -261,7 +269,7 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def check(model: type[Section], value: Any, where: str) -> Any:
+def check(model: type[BaseModel], value: Any, where: str) -> Any:
     """Make a typed section of plain values.
 
     Raises:
@@ -289,3 +297,12 @@ def load(path: Path = Path("params.yaml")) -> Params:
         UserError: if the file is absent, no YAML, or holds an unknown or ill-typed key.
     """
     return check(Params, read_yaml(path), str(path))
+
+
+def load_start(path: Path = Path("params.yaml")) -> Start:
+    """Read the values of `Start` alone.
+
+    Raises:
+        UserError: as `load`, for these values.
+    """
+    return check(Start, read_yaml(path), str(path))

@@ -1,28 +1,36 @@
 """The door that every stage passes: one Typer script per stage, run as `python -m stages.<name>`.
 
-`main` turns a stage's function into a command that guards its outputs against a second run at the same time, ends a
-user's mistake in one sentence, and leaves time and peak memory in metrics/cost/.
+It sets the arithmetic that params.yaml names, before numpy and torch are loaded. `main` turns a stage's function into a
+command that guards its outputs against a second run at the same time, ends a user's mistake in one sentence, and leaves
+time and peak memory in metrics/cost/.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import contextmanager, suppress
 
 if any(importlib.util.find_spec(name) is None for name in ("numpy", "pydantic", "torch", "typer")):
     sys.exit(
         f"{sys.executable} lacks the project's packages: run `make venv`, then `source .venv/bin/activate`, then again."
     )
 
+from elor import arithmetic
+from elor.errors import UserError
+from elor.params import load_start
+
+with suppress(UserError):  # the stage itself will say what is wrong with params.yaml
+    asked = load_start()  # every stage that computes depends on this choice by data/env.txt
+    arithmetic.hold(asked.arithmetic)
+
 import fcntl
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
-from elor.errors import UserError
 from elor.files import digest, scratch_folder, unusable
 from stages.cost import costs
 from stages.inputs import unchanged

@@ -2,6 +2,8 @@
 
 import os
 
+import elor  # noqa: F401  # before numpy and torch, so that their arithmetic is the portable one
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side: threads in each would only wait for each other's
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

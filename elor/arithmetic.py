@@ -1,0 +1,113 @@
+"""Portable arithmetic: the same bits on every x86-64 processor with AVX2, of any make and with any number of cores.
+
+The CPU libraries below torch and numpy choose among several kernels by the processor's maker, its vector width and its
+number of cores, and kernels add in different orders. All of them can be told which kernels to take, by environment
+variables that they read once, when they load. So this module, which imports nothing but the standard library, sets them
+when `elor` is imported, before numpy and torch; worker processes inherit them.
+
+    torch     vectors of 256 bits (ATen, oneDNN); of MKL the one branch that is the same on Intel and on other makes
+    numpy     no AVX-512 loops; matrix products by OpenBLAS' kernel for Haswell
+    threads   one in each process: a sum that is split among threads depends on their number
+
+MKL's faster branches (MKL_CBWR=AVX2) give other bits on AMD than on Intel, in matrix products, Fourier transforms and
+exponentials. `fastest` leaves every choice to the libraries and to the user's environment. What `portable` cannot hold
+is found by trying (`elor.probe`) and said (`doubts`).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import warnings
+from typing import Literal
+
+Arithmetic = Literal["portable", "fastest"]
+
+CHOICE = "ELOR_ARITHMETIC"
+"""Environment variable that carries the choice to worker processes; `fastest` in it is also a user's way out."""
+
+SETTINGS: dict[str, str | None] = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_CBWR": "COMPATIBLE",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "DNNL_MAX_CPU_ISA": None,
+    "DNNL_CPU_ISA_HINTS": None,
+    "DNNL_DEFAULT_FPMATH_MODE": None,
+    "MKL_DOMAIN_NUM_THREADS": None,
+    "MKL_ENABLE_INSTRUCTIONS": None,
+    "MKL_NUM_STRIPES": None,
+    "MKL_VML_MODE": None,
+    "NPY_ENABLE_CPU_FEATURES": None,
+    "ONEDNN_CPU_ISA_HINTS": None,
+    "ONEDNN_DEFAULT_FPMATH_MODE": None,
+}
+"""What every process that computes must find in its environment; None: nothing."""
+
+LIBRARIES = ("numpy", "torch")
+"""What reads these settings while it loads."""
+
+_replaced: dict[str, str | None] = {}
+_late: list[str] = []
+_held: Arithmetic | None = None
+
+
+def choice() -> Arithmetic:
+    """The arithmetic that the environment asks for: portable unless it says `fastest`."""
+    return "fastest" if os.environ.get(CHOICE) == "fastest" else "portable"
+
+
+def hold(wanted: Arithmetic) -> None:
+    """Set this process, and those that it will start, to an arithmetic; before numpy and torch are loaded.
+
+    Warns if they are loaded and have read other settings.
+    """
+    global _held
+    if wanted == _held:
+        return
+    _held = wanted
+    for name, value in _replaced.items():  # the user's own come back
+        _set(name, value)
+    _replaced.clear()
+    os.environ[CHOICE] = wanted
+    if wanted == "portable":
+        _replaced.update((name, os.environ.get(name)) for name in SETTINGS if os.environ.get(name) != SETTINGS[name])
+        for name in _replaced:
+            _set(name, SETTINGS[name])
+    _late[:] = [name for name in LIBRARIES if name in sys.modules] if _replaced else []
+    if _late:
+        warnings.warn(f"{late()} Import elor first.", stacklevel=3)
+
+
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
+def late() -> str:
+    """The sentence on libraries that were loaded too early; empty if there are none."""
+    if not _late:
+        return ""
+    loaded = " and ".join(_late)
+    return f"elor was imported after {loaded}: its results may differ in their last digits on other processors."
+
+
+def overruled() -> dict[str, str]:
+    """The user's own settings that portable arithmetic has replaced, by name."""
+    return {name: value for name, value in _replaced.items() if value is not None}
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
