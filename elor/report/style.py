@@ -94,4 +94,20 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as the path's suffix says, the same bytes each time."""
     kind = path.suffix[1:]
     with replacing(path) as part, style():
+        settle(figure)
         figure.savefig(part, format=kind, metadata={"Date": None} if kind == "svg" else {"Software": None})
+
+
+def settle(figure: Figure) -> None:
+    """Let axes find their places, once for all formats, and round these.
+
+    The solver of layouts goes through its constraints in an order that depends on where they lie in memory, so that the
+    last digits of its solution differ from run to run, and with them the names of clip paths in an SVG.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(float(value), 6) for value in axes.get_position(original=True).bounds])
