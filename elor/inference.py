@@ -293,9 +293,13 @@ def _read(path: Path) -> Iterator[tuple[str, TwoHeadNetwork]]:
     """The networks of a file by fold: one, as training writes it, or several, as `elor.export.write_weights` does."""
     tensors, notes = checkpoint.load(path)
     if "folds" not in notes:
-        yield notes.get("fold", path.stem), checkpoint.network_of(tensors, notes, path)
+        yield str(notes.get("fold", path.stem)), checkpoint.network_of(tensors, notes, path)
         return
-    for index, each in enumerate(notes["folds"]):
+    folds = notes["folds"]
+    names = [each.get("fold") if isinstance(each, dict) else None for each in folds] if isinstance(folds, list) else []
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise UserError(f"{path} is damaged: its notes name no folds; make it again.")
+    for index, each in enumerate(folds):
         yield each["fold"], checkpoint.network_of(checkpoint.unprefixed(str(index), tensors), each, path)
 
 

@@ -24,8 +24,9 @@ from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
 from elor.inference import FEATURES, Ensemble, Logits, check_choice
-from elor.networks import TwoHeadNetwork
+from elor.networks import INPUTS, SHAPES, TwoHeadNetwork
 from elor.targets import Head
+from elor.training.checkpoint import heads_of
 
 KEY = "elor"
 TOLERANCE = 1e-4
@@ -100,11 +101,37 @@ def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -
     text = session.get_modelmeta().custom_metadata_map.get(KEY)
     if text is None:
         raise UserError(f"{path} holds no network of this project; give a file that elor export wrote.")
-    notes: dict[str, Any] = json.loads(text)
-    check_choice(path, notes["network"], notes["folds"], network, fold)
-    chosen = [index for index, name in enumerate(notes["folds"]) if fold in (None, name)]
-    heads = tuple(Head(**head) for head in notes["heads"])
-    return Ensemble(notes["network"], tuple(notes["folds"][k] for k in chosen), heads, _Onnx(session, chosen))
+    held, folds, heads = _described(text, session, path)
+    check_choice(path, held, folds, network, fold)
+    chosen = [index for index, name in enumerate(folds) if fold in (None, name)]
+    return Ensemble(held, tuple(folds[k] for k in chosen), heads, _Onnx(session, chosen))
+
+
+def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tuple[Head, ...]]:
+    """Network, folds and heads of the metadata, if the graph is theirs.
+
+    Raises:
+        UserError: if not.
+    """
+    try:
+        notes: dict[str, Any] = json.loads(text)
+        network, folds, heads = notes["network"], notes["folds"], heads_of(notes["heads"])
+        expected = [(name, list(SHAPES[name])) for name in INPUTS[network]]
+        found = [(value.name, list(value.shape[1:])) for value in session.get_inputs()]
+        if found != expected:
+            raise ValueError(f"its inputs are {found}")
+        expected = [(head.name, [len(folds), head.outputs]) for head in heads]
+        found = [(value.name, list(value.shape[1:])) for value in session.get_outputs()]
+        if found != expected:
+            raise ValueError(f"its outputs are {found}")
+        if not folds or not all(isinstance(name, str) for name in folds) or len(set(folds)) < len(folds):
+            raise ValueError(f"its folds are {folds}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} is damaged: its metadata are not those of its graph ({reason}); export it again."
+        ) from None
+    return network, folds, heads
 
 
 class _Folds(nn.Module):

@@ -6,6 +6,7 @@ values there are. `load` reads the file; `Params.scale` is the section of the ch
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,16 +23,22 @@ Network = Literal["elor", "lom", "ftr", "elor_ftr"]
 Target = Literal["classes", "regression", "distribution", "emotion"]
 Share = Field(ge=0.0, lt=1.0)
 
+MOST = 1_000_000
+"""Of anything that is counted: beyond it stands a slip of the keyboard, which would take all memory."""
+
+Sizes = Annotated[list[Annotated[int, Field(le=100_000)]], Field(max_length=20)]
+"""Of layers."""
+
 
 class Section(BaseModel):
     """A section of the file: no key too many, no value of another type."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Corpus(Section):
     path: str
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     partial: bool
     low: float
     high: float
@@ -48,7 +55,7 @@ class Corpus(Section):
 class Labels(Section):
     rater: str
     target: Target
-    classes: int = Field(ge=2)
+    classes: int = Field(ge=2, le=100)
     shuffle: bool
 
 
@@ -59,7 +66,7 @@ class Slices(Section):
 class Folds(Section):
     protocol: Literal["paper", "strict"]
     validation: float = Field(gt=0.0, lt=1.0)
-    most: int = Field(ge=3)
+    most: int = Field(ge=3, le=MOST)
 
 
 class Range(Section):
@@ -68,7 +75,7 @@ class Range(Section):
     around: float | None = Field(default=None, gt=0.0, lt=1.0)
     low: float | None = None
     high: float | None = None
-    step: int | None = Field(default=None, ge=1)
+    step: int | None = Field(default=None, ge=1, le=MOST)
     log: bool = False
     source: str
 
@@ -76,6 +83,11 @@ class Range(Section):
     def _bounds(self) -> Range:
         if (self.around is None) == (self.low is None) or (self.low is None) != (self.high is None):
             raise ValueError("a range is either `around` or both `low` and `high`")
+        if self.low is not None and self.high is not None:
+            if not self.low < self.high:
+                raise ValueError(f"low ({self.low}) must lie below high ({self.high})")
+            if self.log and self.low <= 0:
+                raise ValueError(f"a logarithmic range begins above 0, not at {self.low}")
         return self
 
 
@@ -83,7 +95,7 @@ class Search(Section):
     scope: Literal["shared", "nested"]
     fold: str | None
     score: Literal["mean", "valence", "arousal"]
-    round: int = Field(ge=1)
+    round: int = Field(ge=1, le=MOST)
     stop_losers: bool
 
 
@@ -120,8 +132,8 @@ class Train(Section):
 
 class Evaluate(Section):
     confidence: float = Field(gt=0.5, lt=1.0)
-    draws: int = Field(ge=100)
-    permutations: int = Field(ge=100)
+    draws: int = Field(ge=100, le=MOST)
+    permutations: int = Field(ge=100, le=MOST)
     comparisons: list[Annotated[list[str], Field(min_length=3, max_length=3)]]
 
     @model_validator(mode="after")
@@ -151,30 +163,30 @@ class Explain(Section):
 
 
 class InterventionsScale(Section):
-    slices: int = Field(ge=1)
-    untrained: int = Field(ge=1)
+    slices: int = Field(ge=1, le=MOST)
+    untrained: int = Field(ge=1, le=MOST)
 
 
 class PrototypesScale(Section):
-    restarts: int = Field(ge=1)
-    steps: int = Field(ge=2)
-    other_restarts: int = Field(ge=1)
-    other_steps: int = Field(ge=2)
-    untrained: int = Field(ge=0)
+    restarts: int = Field(ge=1, le=MOST)
+    steps: int = Field(ge=2, le=MOST)
+    other_restarts: int = Field(ge=1, le=MOST)
+    other_steps: int = Field(ge=2, le=MOST)
+    untrained: int = Field(ge=0, le=MOST)
 
 
 class ExplainScale(Section):
-    slices: int = Field(ge=1)
-    steps: int = Field(ge=1)
-    shown: int = Field(ge=0)
-    untrained: int = Field(ge=1)
+    slices: int = Field(ge=1, le=MOST)
+    steps: int = Field(ge=1, le=MOST)
+    shown: int = Field(ge=0, le=MOST)
+    untrained: int = Field(ge=1, le=MOST)
     interventions: InterventionsScale
     prototypes: PrototypesScale
 
 
 class Engine(Section):
     device: str
-    workers: int | None = Field(ge=1)
+    workers: int | None = Field(ge=1, le=MOST)
     address: str | None
     max_hours: float = Field(gt=0.0)
 
@@ -182,13 +194,13 @@ class Engine(Section):
 class Settings(Section):
     """The values of one network. None: not given here (or, for `filters` and its kin, no convolutions)."""
 
-    filters: list[int] | None = None
-    lengths: list[int] | None = None
-    pools: list[int] | None = None
-    stride: int | None = Field(default=None, ge=1)
-    hidden: list[int] | None = None
+    filters: Sizes | None = None
+    lengths: Sizes | None = None
+    pools: Sizes | None = None
+    stride: int | None = Field(default=None, ge=1, le=MOST)
+    hidden: Sizes | None = None
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
-    batch: int | None = Field(default=None, ge=1)
+    batch: int | None = Field(default=None, ge=1, le=MOST)
     learning_rate: float | None = Field(default=None, gt=0.0)
     momentum: float | None = Field(default=None, ge=0.0, lt=1.0)
     alpha: float | None = Field(default=None, ge=0.0)
@@ -211,14 +223,14 @@ class Settings(Section):
 class NetworkScale(Section):
     """How much one network gets: evaluations of the search, epochs, patience, and its default values."""
 
-    evaluations: int = Field(ge=0)
-    epochs: int = Field(ge=1)
-    patience: int = Field(ge=1)
+    evaluations: int = Field(ge=0, le=MOST)
+    epochs: int = Field(ge=1, le=MOST)
+    patience: int = Field(ge=1, le=MOST)
     defaults: Settings
 
 
 class Scale(Section):
-    utterances: int = Field(ge=20)
+    utterances: int = Field(ge=20, le=MOST)
     train: Learning
     space: dict[str, Range]
     networks: dict[Network, NetworkScale]
@@ -235,7 +247,7 @@ class Params(Section):
     """The whole file."""
 
     profile: Literal["demo", "lab", "paper"]
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     arithmetic: Arithmetic
     corpus: Corpus
     labels: Labels
@@ -248,6 +260,15 @@ class Params(Section):
     engine: Engine
     networks: dict[Network, Settings]
     scales: dict[Literal["demo", "lab", "paper"], Scale] = Field(alias="scale")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Params:
+        if self.profile not in self.scales:
+            raise ValueError(f"scale lacks the profile {self.profile}; add it")
+        for where, found in (("networks", self.networks), (f"scale.{self.profile}.networks", self.scale.networks)):
+            if lacking := [name for name in NETWORKS if name not in found]:
+                raise ValueError(f"{where} lacks {', '.join(lacking)}; add it")
+        return self
 
     @property
     def scale(self) -> Scale:
@@ -265,8 +286,12 @@ def read_yaml(path: Path) -> Any:
         return YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run this in the folder of the project.") from None
-    except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); restore it.") from None
+    except RecursionError:
+        raise UserError(f"{path} is not valid YAML: it is nested too deeply.") from None
+    except (YAMLError, ArithmeticError, LookupError, TypeError, ValueError) as error:  # odd numbers, dates, tags, bytes
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())[:300]}") from None
 
 
 def check(model: type[BaseModel], value: Any, where: str) -> Any:
@@ -286,7 +311,7 @@ def check(model: type[BaseModel], value: Any, where: str) -> Any:
             raise UserError(f"{where} lacks the parameter {key}; add it.") from None
         if first["type"] == "value_error":  # of a validator above, whose message says it all
             raise UserError(f"{where}: {key}: {first['ctx']['error']}.") from None
-        found = repr(first["input"])
+        found = reprlib.repr(first["input"])  # shortened before it is made: aliases can name gigabytes
         raise UserError(f"{where}: {key} is {found[:80]}, but {first['msg'].lower()}.") from None
 
 

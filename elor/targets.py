@@ -10,6 +10,10 @@ EMOTIONS = ("angry", "happy", "sad", "neutral")
 """The customary four classes of IEMOCAP; excitement counts as happiness."""
 
 
+HEADS = ("arousal", "valence", "emotion")
+"""The names that a head may have."""
+
+
 @dataclass(frozen=True)
 class Head:
     """One question that a network answers.

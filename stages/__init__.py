@@ -17,7 +17,7 @@ if any(importlib.util.find_spec(name) is None for name in ("numpy", "pydantic", 
     )
 
 from elor import arithmetic
-from elor.errors import UserError
+from elor.errors import UserError, told
 from elor.params import load_start
 
 with suppress(UserError):  # the stage itself will say what is wrong with params.yaml
@@ -53,6 +53,11 @@ def main(function: Callable[..., Callable[[], None] | None]) -> None:
                     after()
         except UserError as error:
             print(f"{stage}: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except OSError as error:  # no permission, a folder that is a file, a name too long
+            if error.filename is None:
+                raise
+            print(f"{stage}: {told(error)}", file=sys.stderr)
             raise typer.Exit(1) from None
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

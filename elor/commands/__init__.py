@@ -19,7 +19,7 @@ from elor.commands.results import results
 from elor.commands.runs import runs
 from elor.commands.score import score
 from elor.commands.selfcheck import selfcheck
-from elor.errors import UserError
+from elor.errors import UserError, told
 
 
 class Verbs(TyperGroup):
@@ -30,6 +30,11 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except UserError as error:
             print(f"elor {ctx.invoked_subcommand}: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except OSError as error:  # a name too long, a folder that is a file, no permission
+            if error.filename is None:
+                raise
+            print(f"elor {ctx.invoked_subcommand}: {told(error)}", file=sys.stderr)
             raise typer.Exit(1) from None
 
 

@@ -9,7 +9,7 @@ import typer
 
 from elor.commands.printing import echo
 from elor.report.claims import claims as blocks
-from elor.report.results import read_json
+from elor.report.results import made_of, read_json
 from elor.report.text import Format
 from elor.runs.run import open_run
 
@@ -37,4 +37,6 @@ def claims(
     """
     file = metrics / "claims.json"
     other = None if against is None else open_run(against).json(file.as_posix())
-    echo(blocks(read_json(file), other, against or ""), how)
+    with made_of(file):
+        printed = blocks(read_json(file), other, against or "")
+    echo(printed, how)

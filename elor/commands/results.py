@@ -10,7 +10,7 @@ import typer
 from elor.commands.printing import echo
 from elor.report import cost
 from elor.report.blocks import results as blocks
-from elor.report.results import Results
+from elor.report.results import Results, made_of
 from elor.report.text import Format
 
 Detail = Annotated[bool, typer.Option("--detail", help="Also other intervals, WAR, calibration, each rater.")]
@@ -37,8 +37,9 @@ def results(
         elor results --format markdown >> notes.md
         elor results --format latex --metrics ../other/metrics
     """
-    printed = blocks(Results.read(metrics), detail)
-    if costs := cost.read(metrics):
-        printed += [cost.table(costs)] if detail else []
-        printed.append(cost.note(costs))
+    with made_of(metrics):
+        printed = blocks(Results.read(metrics), detail)
+        if costs := cost.read(metrics):
+            printed += [cost.table(costs)] if detail else []
+            printed.append(cost.note(costs))
     echo(printed, how)

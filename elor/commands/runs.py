@@ -10,6 +10,7 @@ import typer
 
 from elor.commands.printing import echo
 from elor.errors import UserError
+from elor.report.results import made_of
 from elor.report.text import Block, Format, Notes, Table, number
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def runs(
     from elor.runs.seeds import summarise
 
     if not compare:
-        echo(summary(summarise(revisions, metrics.as_posix() if metrics else None)), how)
+        with made_of("A run's metrics"):
+            printed = summary(summarise(revisions, metrics.as_posix() if metrics else None))
+        echo(printed, how)
         return
     if len(revisions) != 2:
         raise UserError(f"--compare takes two runs, and here are {len(revisions)}: name two.")

@@ -35,6 +35,9 @@ UTTERANCE_COLUMNS = {
     "end_s": "float64",  # missing: to the end of the file
 }
 
+LONGEST_NAME = 200
+"""Bytes of a speaker's name: models bear it as their file's name, of which file systems allow 255 bytes."""
+
 RATING_COLUMNS = {
     "utterance": "str",
     "rater": "str",
@@ -126,6 +129,9 @@ def check(tables: Tables) -> Tables:
     for name in (utterances.utterance, utterances.speaker, ratings.rater):
         odd = name[(name == "") | name.str.startswith(".") | name.str.contains(r"[/\\\x00-\x1f]")]
         _none(odd.drop_duplicates().map(repr), f"{name.name}s cannot be part of a file name", "rename them")
+    long = utterances.speaker[utterances.speaker.str.encode("utf-8", "surrogatepass").str.len() > LONGEST_NAME]
+    shown = long.drop_duplicates().str.slice(0, 30) + "..."
+    _none(shown, f"speakers' names are longer than {LONGEST_NAME} bytes, too long for a file's", "shorten them")
     if not set(ratings.utterance) <= set(utterances.utterance):
         raise ValueError("the ratings name utterances that the table of utterances lacks")
     return replace(

@@ -8,7 +8,9 @@ how to read them, `elor.report.details` has what is printed on demand.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -136,13 +138,34 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: if it is absent or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist: run dvc repro, which makes it, in the folder of the project."
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON ({error}); run dvc repro again.") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds no mapping; run dvc repro again.")
+    return found
+
+
+@contextmanager
+def made_of(source: Path | str) -> Iterator[None]:
+    """Read and print metrics in this block: files that were edited, or are another version's, end in one sentence.
+
+    Raises:
+        UserError: if something that is needed is absent or of another kind; it says where in the code, and the
+            exception itself stands behind it.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise UserError(
+            f"{source} lacks something, or holds another kind of value than expected ({type(error).__name__} "
+            f"{str(error)[:120]}, at {Path(place.filename).name}:{place.lineno}); dvc repro writes it anew."
+        ) from error
 
 
 def title(network: str) -> str:

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from elor.errors import UserError
 from elor.files import replacing
-from elor.networks import Architecture, TwoHeadNetwork
-from elor.targets import Head
+from elor.networks import INPUTS, Architecture, TwoHeadNetwork
+from elor.targets import HEADS, Head
 
 CHECKSUM = "sha256"
 """The key of the checksum in the notes."""
@@ -84,8 +84,10 @@ def load_network(path: Path) -> TwoHeadNetwork:
     return network_of(tensors, notes, path)
 
 
-def network_of(tensors: dict[str, Tensor], notes: dict[str, Any], path: Path) -> TwoHeadNetwork:
+def network_of(tensors: dict[str, Tensor], notes: Any, path: Path) -> TwoHeadNetwork:
     """Make a network of its weights and of its notes, which bear its architecture.
+
+    Nothing is allocated for what the notes announce before the weights are seen to be of that size.
 
     Args:
         path: the file that they come from, for messages.
@@ -93,22 +95,74 @@ def network_of(tensors: dict[str, Tensor], notes: dict[str, Any], path: Path) ->
     Raises:
         UserError: if the notes describe no network, the weights are another network's, or some are not numbers.
     """
-    if "architecture" not in notes:
+    if not isinstance(notes, Mapping) or "architecture" not in notes:
         raise UserError(f"{path} holds no network of this project; give a file that dvc repro or elor export wrote.")
     try:
-        value: dict[str, Any] = {
-            key: tuple(v) if isinstance(v, list) else v for key, v in notes["architecture"].items()
-        }
-        network = TwoHeadNetwork(Architecture(**value | {"heads": tuple(Head(**head) for head in value["heads"])}))
-        network.load_state_dict(tensors)
-    except (AttributeError, KeyError, TypeError, RuntimeError) as error:
+        shape = architecture_of(notes["architecture"])
+        _fit(shape, tensors)
+    except (KeyError, TypeError, ValueError, UserError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{path} is damaged: its weights are not those of its network ({reason}); make it again."
         ) from None
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise UserError(f"{path} is damaged: some of its weights are not numbers; make it again.")
+    network = TwoHeadNetwork(shape)
+    network.load_state_dict(tensors)
     return network.eval()
+
+
+def architecture_of(value: Any) -> Architecture:
+    """An architecture from what `asdict` made of one.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it is none.
+    """
+    heads = heads_of(value["heads"])
+    lists = {name: tuple(value[name]) for name in ("filters", "lengths", "pools", "hidden")}
+    found = Architecture(**value | lists | {"heads": heads})
+    sizes = [found.stride, *(size for sizes in lists.values() for size in sizes)]
+    if not all(type(size) is int and 1 <= size < 2**31 for size in sizes):
+        raise ValueError(f"its sizes are {sizes}")
+    if found.network not in INPUTS or not isinstance(found.dropout, (int, float)) or not 0 <= found.dropout < 1:
+        raise ValueError(f"network {found.network!r}, dropout {found.dropout!r}")
+    if type(found.standardize) is not bool or len({len(lists[name]) for name in ("filters", "lengths", "pools")}) > 1:
+        raise ValueError(f"standardize {found.standardize!r}, layers {lists}")
+    return found
+
+
+def heads_of(value: Any) -> tuple[Head, ...]:
+    """Heads from what `asdict` made of them.
+
+    Raises:
+        TypeError, ValueError: if they are none.
+    """
+    heads = tuple(Head(**head) for head in value)
+    names = [head.name for head in heads]
+    if not heads or not all(name in HEADS for name in names) or len(set(names)) < len(names):
+        raise ValueError(f"its heads are {names}")
+    for head in heads:
+        if type(head.soft) is not bool or not (head.classes is None or type(head.classes) is int):
+            raise ValueError(f"its head is {head}")
+        if head.classes is not None and not 2 <= head.classes < 2**16:
+            raise ValueError(f"its head {head.name} has {head.classes} classes")
+    return heads
+
+
+def _fit(shape: Architecture, tensors: Mapping[str, Tensor]) -> None:
+    """Check that tensors have the names and sizes of a network's.
+
+    Raises:
+        ValueError, UserError: if not, or if there is no such network.
+    """
+    if len(shape.filters) + len(shape.hidden) > len(tensors):
+        raise ValueError("fewer tensors than layers")
+    with torch.device("meta"):
+        expected = {name: tuple(value.shape) for name, value in TwoHeadNetwork(shape).state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if other := sorted(name for name in expected | found if expected.get(name) != found.get(name)):
+        name = other[0]
+        raise ValueError(f"{name} is {found.get(name, 'absent')} and should be {expected.get(name, 'absent')}")
 
 
 def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import Field
 from ruamel.yaml import YAML
 
 from elor.files import replacing
-from elor.params import Settings, check, read_yaml
+from elor.params import Network, Section, Settings, check, read_yaml
 
 SEEN = {
     "shared": "One search for all folds: its validation slices, drawn from fold {fold}, are of speakers whom the other "
@@ -18,6 +19,18 @@ SEEN = {
     "test speaker.",
     "none": "No search: the values have seen no test speaker.",
 }
+
+
+class Written(Section):
+    """What stands in the file."""
+
+    network: Network
+    scope: Literal["shared", "nested", "none"]
+    fold: str | None
+    seen: str
+    provenance: dict[str, str]
+    values: dict[str, Any]
+    folds: list[str] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -55,10 +68,13 @@ class Tuning:
 
     @staticmethod
     def read(path: Path) -> Tuning:
-        """Read it back."""
-        value = read_yaml(path)
-        each = value["values"]
-        own = set(each) == set(value["folds"])  # and not `fold in each`: a speaker may be called alpha
-        by_fold = {fold: each[fold] if own else each for fold in value["folds"]}
+        """Read it back.
+
+        Raises:
+            UserError: if it is absent, or nothing that `write` wrote.
+        """
+        found: Written = check(Written, read_yaml(path), str(path))
+        own = set(found.values) == set(found.folds)  # and not `fold in values`: a speaker may be called alpha
+        by_fold = {fold: found.values[fold] if own else found.values for fold in found.folds}
         settings = {fold: check(Settings, item, str(path)) for fold, item in by_fold.items()}
-        return Tuning(value["network"], value["scope"], value["fold"], settings, value["provenance"])
+        return Tuning(found.network, found.scope, found.fold, settings, found.provenance)

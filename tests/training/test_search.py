@@ -208,7 +208,8 @@ def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_pa
 
 
 def test_an_ended_trial_is_on_disk(task) -> None:
-    job = place([task.job("S00", world.settings("ftr", alpha=float("inf")), testing=False)], Engine("cpu"))[0]
+    hopeless = world.settings("ftr").model_copy(update={"alpha": float("inf")})  # which params.yaml does not allow
+    job = place([task.job("S00", hopeless, testing=False)], Engine("cpu"))[0]
     trial = evaluate(job)
     assert trial.status == "failed"
     assert "in epoch 0 the loss is" in trial.reason

@@ -14,6 +14,7 @@ import importlib
 import pickle
 import sys
 import warnings
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from elor.audio import SAMPLE_RATE
+from elor.corpora.faults import some
 from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.controls import untrained
@@ -403,15 +405,18 @@ def _fill(model: nn.Module, path: Path) -> None:
     state = _state(path)
     try:
         model.load_state_dict(state)
-    except RuntimeError as error:
+    except Exception as error:  # RuntimeError for other names and shapes; tensors without storage, sparse ones: others
         lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
         raise UserError(f"The weights in {path} do not fit the network: {(lines or [str(error)])[0][:300]}") from None
+    if odd := [name for name, value in model.state_dict().items() if not value.isfinite().all()]:
+        raise UserError(f"The weights in {path} are no numbers (NaN or infinite) in {some(odd, 3)}; save others.")
 
 
 def _state(path: Path) -> Mapping[str, Tensor]:
     """The tensors of a file by name."""
     if not path.is_file():
         raise UserError(f"The weights {path} do not exist; check the path.")
+    _check_announced(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -425,9 +430,28 @@ def _state(path: Path) -> Mapping[str, Tensor]:
     except Exception as error:  # damaged in whichever way
         raise UserError(f"The weights {path} cannot be read: {_said(error)}.") from None
     found = found.get("state_dict", found) if isinstance(found, Mapping) else found
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+    tensors = isinstance(found, Mapping) and all(isinstance(value, Tensor) for value in found.values())
+    if not tensors or not all(isinstance(name, str) for name in found):
         raise UserError(f"{path} holds no state dict (tensors by name); save model.state_dict().")
     return found
+
+
+def _check_announced(path: Path) -> None:
+    """What torch saves is not compressed: an archive that announces more than its file holds is not opened.
+
+    Raises:
+        UserError: then.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        announced = sum(entry.file_size for entry in zipfile.ZipFile(path).infolist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise UserError(f"The weights {path} cannot be read: {_said(error)}.") from None
+    if announced > (held := path.stat().st_size):
+        raise UserError(
+            f"The weights {path} announce {announced:,} bytes in a file of {held:,}; save them by torch.save."
+        )
 
 
 def _kind(value: object) -> str:
