@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import kills, learning, maps, pipeline, projection, publish, scale, steps, svm, untrained
+from benchmarks import kills, learning, maps, pipeline, projection, publish, results, scale, steps, svm, untrained
 from benchmarks.invented import invent
 from benchmarks.measure import ROOT, alternated, machine, ratio
 from benchmarks.plainstep import PlainStep
@@ -23,9 +23,11 @@ from elor.evaluation.tables import check_predictions
 from elor.explain import controls
 from elor.explain.correlation import pearson
 from elor.explain.guided import guided_backprop
+from elor.files import write_json
 from elor.networks import TwoHeadNetwork
 from elor.params import NETWORKS, Settings, load
 from elor.report.text import Format, Table, render
+from elor.runs.run import Folder
 from elor.tables import read_table
 from elor.targets import Head, heads
 from elor.training.folds import make_folds
@@ -99,6 +101,19 @@ def test_numbers_are_kept_even_where_no_page_has_a_place_for_them(
     readme.write_text("<!-- bench:one -->\n<!-- /bench:one -->")
     publish.republish(tmp_path / "results" / "one.json", tables)
     assert "| sleep | 2 |" in readme.read_text()
+
+
+def test_processors_are_recorded_of_just_these_outputs(tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").write_text("stages: {a: {outs: [{path: metrics/uar.json, md5: one}]}}\n")
+    with pytest.raises(UserError, match="names no processor"):
+        results.record(tmp_path)
+    for stage, processor in (("a", "One"), ("b", "Two"), ("c", "One")):
+        cost = {"seconds": 1.0, "processor": processor}
+        write_json(tmp_path / "metrics/cost" / f"{stage}.json", cost)
+    results.record(tmp_path)
+    assert Folder(tmp_path).made_on() == ["One", "Two"]
+    (tmp_path / "dvc.lock").write_text("stages: {a: {outs: [{path: metrics/uar.json, md5: another}]}}\n")
+    assert Folder(tmp_path).made_on() == []
 
 
 def test_one_failing_benchmark_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:

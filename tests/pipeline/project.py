@@ -12,6 +12,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from elor.files import file_digest
+
 ROOT = Path(__file__).parents[2]
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 TINY = {"elor": ([2, 3, 4], [96, 12, 8], [120, 8, 8], 8), "lom": ([4, 4, 4], [4, 4, 4], [6, 6, 6], 1)}
@@ -108,6 +110,15 @@ class Project:
 
     def json(self, name: str) -> dict:
         return json.loads((self.folder / name).read_text())
+
+    def outputs(self) -> dict[str, str]:
+        """Digest of everything that stages have made, time and memory left out."""
+        return {
+            str(path.relative_to(self.folder)): file_digest(path)
+            for part in ("data", "metrics", "plots")
+            for path in (self.folder / part).rglob("*")
+            if path.is_file() and path.relative_to(self.folder).parts[:2] != ("metrics", "cost")
+        }
 
     def predictions(self) -> dict[str, bytes]:
         return {net: (self.folder / "data" / "predictions" / f"{net}.csv").read_bytes() for net in NETWORKS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import pandas as pd
 import pytest
 from dvc.repo import Repo
 
+import elor
 from tests.pipeline.project import NETWORKS, Project
 
 pytestmark = pytest.mark.pipeline
@@ -32,8 +34,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     return made
 
 
-JUDGING = {"evaluate", "interventions", "claims", "figures", "report"}
+JUDGING = {"evaluate", "claims", "figures", "report"}
 """What looks at all networks."""
+
+JOINT = (
+    *(f"metrics/{name}.json" for name in ("uar", "war", "comparisons", "claims")),
+    "plots/data/scores/",
+    "plots/figures/",
+    "plots/paper/",
+    "plots/report.html",
+)
+"""Files of all networks."""
 
 
 def test_every_promised_file_has_its_columns(project: Project) -> None:
@@ -94,7 +105,7 @@ def test_stages_read_no_file_that_they_do_not_declare(project: Project) -> None:
 
 
 def test_one_networks_value_reruns_that_network_and_its_heir(project: Project) -> None:
-    before = project.predictions()
+    before, files = project.predictions(), project.outputs()
     project.set_params(networks__ftr__alpha=0.01)
     ran = project.repro()
     assert set(ran) - {"train@elor_ftr"} == {"tune@ftr", "train@ftr", "tune@elor_ftr", *JUDGING}
@@ -103,10 +114,18 @@ def test_one_networks_value_reruns_that_network_and_its_heir(project: Project) -
     assert before["ftr"] != after["ftr"]
     assert "pinned" in (project.folder / "data" / "tuning" / "ftr.yaml").read_text()
     assert "valence.ftr" in project.dvc("metrics", "diff", "--all")
+    moved = json.loads(project.dvc("metrics", "diff", "--json"))["diff"]
+    assert set(moved) == {"metrics/uar.json", "metrics/war.json"}
+    assert {key.split(".")[1] for scores in moved.values() for key in scores} <= {"ftr", "elor_ftr"}
+    changed = {name for name, digest in project.outputs().items() if files.get(name) != digest}
+    assert not [name for name in changed if "ftr" not in name and not name.startswith(JOINT)]
+    confusion = "plots/data/scores/confusion/"
+    assert not [name for name in changed if name.startswith(confusion) and "ftr" not in name]
     assert "networks.ftr.alpha" in project.dvc("params", "diff")
     project.set_params(networks__ftr__alpha=None)
     assert set(project.repro()) <= JUDGING  # everything that learns comes back from the run cache
     assert project.predictions() == before
+    assert project.outputs() == files
 
 
 def test_a_new_network_value_of_elor_leaves_ftr_and_lom_alone(project: Project) -> None:
@@ -117,12 +136,14 @@ def test_a_new_network_value_of_elor_leaves_ftr_and_lom_alone(project: Project) 
     project.set_params(networks__elor__momentum=None)
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(project: Project, tmp_path: Path) -> None:
-    twin = Project(tmp_path / "project")
+def test_a_killed_run_elsewhere_goes_on_and_ends_with_the_same_bytes(project: Project, tmp_path: Path) -> None:
+    """In another folder, with another scratch folder, another time zone and another order of sets."""
+    twin = Project(tmp_path / "deeper" / "project")
+    twin.environment |= {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"}
     shutil.copytree(project.folder / ".dvc" / "cache", twin.folder / ".dvc" / "cache")
     for entry in (twin.folder / ".dvc" / "cache" / "runs").glob("*/*"):
-        if any("stages.train" in path.read_text() for path in entry.iterdir()):
-            shutil.rmtree(entry)  # features and searches from the cache, trainings anew
+        if not any("stages.tune" in path.read_text() for path in entry.iterdir()):
+            shutil.rmtree(entry)  # searches from the cache, everything else anew
     kills = 0
     while kills < 4:
         run = twin.start("repro", "train@elor", "train@ftr")
@@ -134,9 +155,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(project: Project, t
         kills += 1
     assert kills >= 1, "the run was over before it could be killed"
     twin.repro()
-    assert twin.predictions() == project.predictions()
-    models = [sorted((p.folder / "data" / "models").rglob("*.safetensors")) for p in (project, twin)]
-    assert [path.read_bytes() for path in models[0]] == [path.read_bytes() for path in models[1]]
+    assert twin.outputs() == project.outputs()
+    found = elor.compare_runs(project.folder, twin.folder)
+    assert found.same
+    assert (found.params, found.inputs) == ([], [])
+    assert found.numbers > 1_000
+    for network in NETWORKS:
+        assert list((twin.folder / "data" / "models" / network).glob("*.safetensors"))
 
 
 def wait_for_progress(scratch: Path, run: subprocess.Popen, after: int) -> None:
