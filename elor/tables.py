@@ -12,6 +12,9 @@ from elor.files import write_text
 NAMES = ("slice", "utterance", "speaker", "fold", "role", "gender", "session", "scenario", "rater", "kind", "head")
 """Columns of names: a speaker `03` or `NA` is text, and an unknown name is empty, never missing."""
 
+INSTEAD = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
+"""What stands for `<` where a name could be taken for a tag."""
+
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV table that a stage wrote.
@@ -37,3 +40,14 @@ def write_table(frame: pd.DataFrame, path: Path, digits: str = "%.12g") -> None:
         digits: how floats are written.
     """
     write_text(path, frame.to_csv(index=False, float_format=digits, lineterminator="\n"))
+
+
+def write_plot(frame: pd.DataFrame, path: Path, digits: str = "%.12g") -> None:
+    """Write a table that `dvc plots` draws from; DVC puts it into a page as it is.
+
+    Every `<` becomes `INSTEAD`: a speaker called `<!--<script>` would swallow the page's own script.
+    """
+    safe = frame.copy()
+    for name in frame.select_dtypes(exclude="number"):
+        safe[name] = [text.replace("<", INSTEAD) if isinstance(text, str) else text for text in frame[name]]
+    write_table(safe, path, digits)

@@ -8,7 +8,7 @@ from elor.evaluation.score import Settings
 from elor.evaluation.score import evaluate as evaluate_predictions
 from elor.files import write_json
 from elor.params import NETWORKS, load
-from elor.tables import read_table, write_table
+from elor.tables import read_table, write_plot
 from elor.targets import heads
 from elor.training.tuned import Tuning
 from stages import main
@@ -55,7 +55,7 @@ def evaluate() -> None:
     write_json(METRICS / "agreement.json", found.agreement)
     write_json(METRICS / "protocol.json", found.protocol | {"confidence": how.confidence, "search_has_seen": seen})
     for name, table in found.plots.items():
-        write_table(table, SCORES / f"{name}.csv", "%.6g")
+        write_plot(table, SCORES / f"{name}.csv", "%.6g")
     write_json(METRICS / "uar.json", found.headline)
     write_json(METRICS / "war.json", found.beside)
 

@@ -7,7 +7,7 @@ from elor.explain.interventions.gather import curves
 from elor.explain.interventions.gather import gather as together
 from elor.files import write_json
 from elor.params import load
-from elor.tables import write_table
+from elor.tables import write_plot
 from stages import main
 
 FOLDER = Path("data/effects")
@@ -20,7 +20,7 @@ def gather() -> None:
     networks = params.explain.interventions.networks
     summary = together([json.loads((FOLDER / f"{net}.json").read_text(encoding="utf-8")) for net in networks])
     for network in networks:
-        write_table(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
+        write_plot(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
     write_json(Path("metrics/interventions.json"), summary, digits=6)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from elor.errors import UserError
-from elor.tables import read_table, write_table
+from elor.tables import read_table, write_plot, write_table
 
 
 def test_names_stay_text_and_numbers_come_back_exactly(tmp_path: Path) -> None:
@@ -25,3 +25,12 @@ def test_absent_and_empty_tables_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "t.csv").touch()
     with pytest.raises(UserError, match="is empty"):
         read_table(tmp_path / "t.csv")
+
+
+def test_no_name_in_a_plots_table_can_be_taken_for_a_tag(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"speaker": ["<!--<script>", "Ωλ"], "share": [0.5, 0.25], "rank": [1, 2], "odd": [None, 3.0]})
+    write_plot(frame, tmp_path / "a.csv")
+    found = read_table(tmp_path / "a.csv")
+    assert found["speaker"].tolist() == ["\u2039!--\u2039script>", "Ωλ"]
+    pd.testing.assert_frame_equal(found.drop(columns="speaker"), frame.drop(columns="speaker"), check_dtype=False)
+    assert frame["speaker"][0] == "<!--<script>"

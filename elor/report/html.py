@@ -144,7 +144,7 @@ def fill(
         "contents": "".join(f'<a href="#{name}">{escape(contents[name])}</a>' for name in sections),
         "sections": "\n\n".join(sections.values()),
         "footer": footer,
-        "data": json.dumps(plain(dict(data)), separators=(",", ":"), allow_nan=False).replace("</", "<\\/"),
+        "data": json.dumps(plain(dict(data)), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
         "script": "\n".join(map(_read, scripts)),
     }
     return re.sub(r"<!-- (\w+) -->", lambda found: parts[found[1]], _read("page.html"))

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from elor.files import replacing
 from elor.networks import Architecture
-from elor.tables import write_table
+from elor.tables import write_plot, write_table
 from elor.training import checkpoint
 from elor.training.job import Job, Outcome
 from elor.training.jobs import Task
@@ -81,7 +81,7 @@ def write_results(data: Path, curves: Path, task: Task, jobs: list[Job], outcome
     write_models(data / "models" / task.network, jobs, outcomes)
     write_table(predictions_of(task, jobs, outcomes), data / "predictions" / name, PROBABILITY_DIGITS)
     write_table(rows_of(jobs, outcomes, "audit"), data / "audit" / name)
-    write_table(rows_of(jobs, outcomes, "history"), curves / name, "%.6g")
+    write_plot(rows_of(jobs, outcomes, "history"), curves / name, "%.6g")
 
 
 def _described(architecture: Architecture) -> dict[str, Any]:

@@ -237,11 +237,12 @@ def test_an_outside_corpus_stays_at_home(found: Findings) -> None:
     assert "synthetic speech that may be shared" in report(few, Making({}, {}, []))
 
 
-def test_names_from_a_corpus_cannot_break_the_page(found: Findings, making: Making) -> None:
-    nasty = '</script><b onclick="x">'
+@pytest.mark.parametrize("nasty", ['</script><b onclick="x">', "<!--<script>", "<!--", "a<b & c"])
+def test_names_from_a_corpus_cannot_break_the_page(found: Findings, making: Making, nasty: str) -> None:
     shown = [replace(found.shown[0], name=nasty)]
     exemplars = [replace(one, name=nasty) for one in found.exemplars]
     text = report(replace(found, shown=shown, fig5={}, exemplars=exemplars), making)
     Page(text)
     assert nasty not in text
     assert embedded(text)["shown"][0]["name"] == nasty
+    assert "<" not in text.partition('id="data">')[2].partition("</script>")[0]
