@@ -59,6 +59,7 @@ class Prediction:
         seconds: length of the recording.
         starts, ends: (windows,) seconds; padding does not count.
         answers: per head (windows, folds, outputs): probabilities of the classes, or one value.
+        note: a sentence on a file whose header was read otherwise than it is written; empty if it is in order.
     """
 
     heads: tuple[Head, ...]
@@ -67,6 +68,7 @@ class Prediction:
     starts: np.ndarray
     ends: np.ndarray
     answers: Logits
+    note: str = ""
 
     @property
     def silent(self) -> np.ndarray:
@@ -159,7 +161,8 @@ class Ensemble:
             raise UserError(f"{recording.name} is silent: it holds no sound to judge; check the recording.")
         answers = {name: np.concatenate(values) for name, values in parts.items()}
         starts, ends = np.array(spans).T / SAMPLE_RATE
-        return Prediction(self.heads, self.folds, recording.seconds, starts, ends, answers)
+        note = recording.header.note
+        return Prediction(self.heads, self.folds, recording.seconds, starts, ends, answers, note)
 
     def _answer(self, batch: Sequence[Window]) -> Logits:
         """Probabilities or values (windows, folds, outputs) of every head; rows of NaN where there is silence."""

@@ -150,7 +150,7 @@ def test_what_may_stand_behind_the_sound(tmp_path: Path, behind: bytes) -> None:
 
 def test_two_files_in_one_are_refused(tmp_path: Path) -> None:
     whole = riff(PCM.tobytes(), 2 * len(PCM))
-    assert "more follow that are nothing known" in refused(put(tmp_path / "a.wav", whole + whole))
+    assert "more follow that are no chunk and no tag" in refused(put(tmp_path / "a.wav", whole + whole))
 
 
 @pytest.mark.parametrize(("order", "magic"), [(">", b".snd"), ("<", b"dns.")])

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from elor.commands.predict import Channels
 from elor.commands.printing import echo, refuse
 from elor.commands.results import How
 from elor.errors import UserError
@@ -28,6 +29,7 @@ def explain(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for numbers, maps and players.")] = Path(
         "explained"
     ),
+    stereo: Annotated[Channels, typer.Option(help="What several channels become.")] = "mean",
     most: Annotated[float, typer.Option(min=0.1, help="Longest recording that is taken, s.")] = 60.0,
     twins: Annotated[int, typer.Option(min=2, help="Untrained networks beside every number.")] = 5,
     steps: Annotated[int, typer.Option(min=1, help="Of integrated gradients, to begin with (at most 8 times).")] = 64,
@@ -80,7 +82,7 @@ def explain(
     if restarts is None:  # the prototypes of a whole run are a stage of the pipeline
         restarts = 0 if model is None and fold is None else 2
     prototypes = Ascent(restarts=restarts, steps=ascents, seed=seed) if restarts else None
-    result = explain_files(files, explained, output, Effort(twins, steps, 8 * steps, seed), most, prototypes)
+    result = explain_files(files, explained, output, Effort(twins, steps, 8 * steps, seed), most, prototypes, stereo)
     if result["recordings"]:
         write_text(output / "summary.md", render(blocks(result), Format.markdown) + "\n")
         write_text(output / "explain.html", recordings(result, output))

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elor.audio import FULL_SCALE
+from elor.audio import FULL_SCALE, Stereo
+from elor.commands.printing import tell
 from elor.errors import UserError
 from elor.explain.interventions.resynthesis import fitted
 from elor.explain.prototypes.ascent import Ascent
@@ -82,6 +83,7 @@ def explain_files(
     effort: Effort = Effort(),  # noqa: B008  # frozen
     most: float = LONGEST_S,
     prototypes: Ascent | None = None,
+    stereo: Stereo = "mean",
 ) -> dict[str, Any]:
     """Explain what a network says of recordings; what cannot be read is named in the result.
 
@@ -92,6 +94,7 @@ def explain_files(
         effort: untrained twins, steps, seed.
         most: longest recording that is taken, s.
         prototypes: how the signals are sought that the network would answer most strongly; None: not at all.
+        stereo: what several channels become.
 
     Returns:
         What explain.json holds: `model`, `settings`, `recordings` by name, `failed` (reasons by path), and if asked
@@ -101,7 +104,7 @@ def explain_files(
         UserError: if the disk is full.
     """
     subject = network.subject
-    found, failed = _explain_all(files, subject, network.samples, effort, most, output)
+    found, failed = _explain_all(files, subject, network.samples, effort, (most, stereo), output)
     result: dict[str, Any] = {
         "model": {"name": subject.name, "twin": subject.twin is not None, "reason": subject.reason},
         "settings": asdict(effort) | {"samples": network.samples},
@@ -116,7 +119,12 @@ def explain_files(
 
 
 def _explain_all(
-    files: Sequence[Path], subject: Subject, fixed: int | None, effort: Effort, most: float, output: Path
+    files: Sequence[Path],
+    subject: Subject,
+    fixed: int | None,
+    effort: Effort,
+    reading: tuple[float, Stereo],
+    output: Path,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Every recording that can be explained, by a name of its own; and the reasons of the others, by path."""
     sounds: dict[str, NDArray] = {}
@@ -124,7 +132,7 @@ def _explain_all(
     failed: dict[str, str] = {}
     for file in files:
         try:
-            sounds[str(file)] = _read(file, most)
+            sounds[str(file)] = _read(file, *reading)
         except UserError as error:
             failed[str(file)] = str(error)
     names, paths = _names(list(sounds)), list(sounds)
@@ -140,18 +148,19 @@ def _explain_all(
     return found, failed
 
 
-def _read(path: Path, most: float) -> NDArray:
+def _read(path: Path, most: float, stereo: Stereo) -> NDArray:
     """A recording in [-1, 1], (samples,) at 16 kHz.
 
     Raises:
         UserError: if it cannot be read, is longer than `most` seconds, or silent.
     """
-    recording = Recording(path)
+    recording = Recording(path, stereo=stereo)
     if recording.seconds > most:
         raise UserError(
             f"{path} lasts {clock(recording.seconds)}, and elor explain takes up to {clock(most)}; cut out what is to "
             "be explained, or raise --most."
         )
+    tell("explain", path, recording.header.note)
     samples = np.concatenate(list(recording.blocks()))
     if int(np.abs(samples.astype(np.int32)).max()) <= SILENCE:
         raise UserError(f"{path} is silent; there is nothing to explain.")

@@ -104,8 +104,8 @@ def streamed(announced: int, found: int, unit: str = "bytes of sound") -> str:
 def too_short(announced: int, found: int) -> Fault:
     """The fault of a header that announces less than there is."""
     return Fault(
-        f"announces {announced:,} bytes of sound in its header, and {found - announced:,} more follow that are nothing "
-        "known; write it again, so that its header is right"
+        f"announces {announced:,} bytes of sound in its header, and {found - announced:,} more follow that are no "
+        "chunk and no tag; write it again, so that its header is right"
     )
 
 

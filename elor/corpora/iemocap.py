@@ -18,7 +18,7 @@ from typing import Any
 from elor.audio import SAMPLE_RATE, AudioInfo
 from elor.corpora import release
 from elor.corpora.faults import SHOWN, listed, plural
-from elor.corpora.sound import channels_fault, inspect
+from elor.corpora.sound import channels_fault, inspect, notes
 from elor.corpora.tables import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.errors import UserError
 
@@ -205,7 +205,7 @@ class Iemocap:
             "source": self.kind,
             "dialogues": len(self._annotations),
             "left_out": {"turns_without_sound": len(self._turns) - len(turns)},
-            "deviations": list(self._deviations(turns, headers)),
+            "deviations": [*self._deviations(turns, headers), *notes(headers)],
         }
         if release.looks_complete(len(self._annotations)):
             report["deviations"] += release.deviations(utterances, ratings)

@@ -25,7 +25,7 @@ import pandas as pd
 from elor.audio import AudioInfo, samples_at_16k
 from elor.corpora.faults import listed, plural
 from elor.corpora.labels import GOLD, MEAN
-from elor.corpora.sound import channels_fault, inspect
+from elor.corpora.sound import channels_fault, inspect, notes
 from elor.corpora.tables import DIMENSIONS, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.errors import UserError
 
@@ -127,7 +127,7 @@ class Manifest:
             "source": self.kind,
             "range": [self.low, self.high],
             "left_out": {"rows_without_sound": sum(row.segment.file not in headers for row in self._rows)},
-            "deviations": self._deviations(),
+            "deviations": self._deviations() + notes(headers),
         }
         return check(Tables(utterances, ratings, report))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from elor import audio
 from elor.audio import AudioInfo
-from elor.corpora.faults import listed
+from elor.corpora.faults import listed, plural
 from elor.errors import UserError
 from elor.progress import track
 
@@ -39,6 +39,12 @@ def inspect(root: Path, files: Sequence[str], objection: Callable[[AudioInfo], s
     if faults:
         raise UserError(f"{len(faults):,} of {len(files):,} sound files cannot be used: {listed(faults)}; mend them.")
     return headers
+
+
+def notes(headers: dict[str, AudioInfo]) -> list[str]:
+    """What a reader of the corpus should know of sounds whose headers were read otherwise than they are written."""
+    odd = [f"{file} ({header.note})" for file, header in headers.items() if header.note]
+    return [f"{plural(len(odd), 'sound file')} with an unfinished header: {listed(odd)}"] if odd else []
 
 
 def channels_fault(header: AudioInfo, stereo: str) -> str:

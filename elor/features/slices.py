@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from elor.audio import SAMPLE_RATE, Stereo, read_int16
+from elor.corpora.faults import listed
 from elor.errors import UserError
 from elor.features.packed import packed
 from elor.progress import Progress
@@ -94,20 +95,28 @@ def write_slices(plan: pd.DataFrame, utterances: pd.DataFrame, root: Path, out: 
         stereo: what becomes of several channels, see `elor.audio.read_int16`.
 
     Raises:
-        UserError: if a sound file is missing, unreadable or not as long as the table says, or if the disk is full.
+        UserError: one for all sound files that are missing, unreadable or not as long as the table says; or if the disk
+            is full.
     """
-    turns = utterances.set_index("utterance")
+    turns, faults = utterances.set_index("utterance"), []
     groups = plan.reset_index(drop=True).groupby("utterance", sort=False)
     with (
         packed(out, (len(plan), SLICE_SAMPLES), "int16") as array,
         Progress("Slices", total=len(groups), unit="turn") as progress,
     ):
         for utterance, rows in groups:
-            signal = _signal(turns.loc[utterance], root, stereo)
+            progress.advance(note=str(utterance))
+            try:
+                signal = _signal(turns.loc[utterance], root, stereo)
+            except UserError as error:
+                faults.append(str(error).removesuffix("."))
+                continue
             for row, part in zip(rows.index, rows["part"], strict=True):
                 piece = signal[part * SLICE_SAMPLES : (part + 1) * SLICE_SAMPLES]
                 array[row, : len(piece)] = piece
-            progress.advance(note=str(utterance))
+        if faults:
+            count = "" if len(faults) == 1 else f"{len(faults):,} of {len(groups):,} turns cannot be used: "
+            raise UserError(f"{count}{listed(faults)}.")
 
 
 def split(signal: np.ndarray) -> np.ndarray:

@@ -56,8 +56,8 @@ def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict
     """Everything as plain values.
 
     Keys: network, folds, heads (names of the classes; null for values), recordings (recording, seconds, one answer per
-    head, and windows: start_s, end_s, silent, one answer per head) and failed (recording, reason). An answer has label,
-    expected, spread and probabilities, or value and spread.
+    head, note, and windows: start_s, end_s, silent, one answer per head) and failed (recording, reason). An answer has
+    label, expected, spread and probabilities, or value and spread.
     """
     return {
         "network": ensemble.network,
@@ -74,7 +74,8 @@ def _recording(name: str, prediction: Prediction) -> dict[str, Any]:
         {"start_s": start, "end_s": end, "silent": silent} | _answers(prediction, index)
         for index, (start, end, silent) in spans
     ]
-    return {"recording": name, "seconds": prediction.seconds, **_answers(prediction), "windows": windows}
+    first = {"recording": name, "seconds": prediction.seconds, "note": prediction.note}
+    return {**first, **_answers(prediction), "windows": windows}
 
 
 def _answers(prediction: Prediction, window: int | None = None) -> dict[str, dict[str, Any]]:

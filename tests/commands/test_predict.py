@@ -188,3 +188,39 @@ def test_namesakes_keep_their_folders(elor: Elor, models: Path, speech: Path, tm
     twin = shutil.copy(speech, tmp_path / "talk.flac")
     text = elor("predict", speech, twin, "--model", models).stdout
     assert row(text, str(speech))[1:] == row(text, str(twin))[1:]
+
+
+def test_sounds_that_lie_cost_no_other_and_notes_are_told(
+    elor: Elor, models: Path, speech: Path, tmp_path: Path
+) -> None:
+    sound = pseudo_speech(4).reshape(-1)[: 4 * 8_000] / 32_768
+    soundfile.write(tmp_path / "gsm.wav", sound, 8_000, "GSM610")
+    soundfile.write(tmp_path / "down.wav", np.stack([sound, -sound], 1), 8_000)
+    soundfile.write(tmp_path / "large.wav", sound * 32_768, 8_000, "FLOAT")
+    soundfile.write(tmp_path / "half.mp3", sound, 16_000)
+    whole = (tmp_path / "half.mp3").read_bytes()
+    (tmp_path / "half.mp3").write_bytes(whole[: len(whole) // 2])
+    soundfile.write(tmp_path / "piped.wav", sound, 8_000, "PCM_16")
+    whole = (tmp_path / "piped.wav").read_bytes()
+    (tmp_path / "piped.wav").write_bytes(whole[:40] + bytes(4) + whole[44:])
+    names = ("half.mp3", "gsm.wav", "down.wav", "large.wav", "piped.wav")
+    out = ("--csv", tmp_path / "a.csv", "--json", tmp_path / "a.json")
+    result = elor("predict", *(tmp_path / name for name in names), speech, "--model", models, *out)
+    assert result.exit_code == 1
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert [Path(each["recording"]).name for each in found["recordings"]] == ["gsm.wav", "piped.wav", "talk.flac"]
+    assert [bool(each["note"]) for each in found["recordings"]] == [False, True, False]
+    assert {Path(name).name for name in pd.read_csv(tmp_path / "a.csv").recording} == {
+        "gsm.wav",
+        "piped.wav",
+        "talk.flac",
+    }
+    for said in (
+        "piped.wav: its header announces 0 bytes",
+        "half.mp3 is truncated",
+        "--stereo left",
+        "beyond full scale",
+    ):
+        assert said in result.stderr
+    left = elor("predict", tmp_path / "down.wav", "--model", models, "--stereo", "left")
+    assert (left.exit_code, left.stderr) == (0, "")
