@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +34,35 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} does not exist: run dvc repro, which makes it.") from None
     except pd.errors.EmptyDataError:
         raise UserError(f"{path} is empty: delete it and run dvc repro again.") from None
+
+
+def read_rows(lines: Iterable[str], path: Path, delimiter: str = ",") -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of anybody's CSV table, with their line numbers; blank ones are left out.
+
+    Args:
+        lines: of the table, the header first; a line end within quotes stays where it is.
+        path: for messages.
+        delimiter: between fields.
+
+    Raises:
+        UserError: if it is no CSV, a column occurs twice, or a row has more or fewer fields than there are columns.
+    """
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        if twice := [name for name, count in Counter(columns).items() if count > 1]:
+            raise UserError(f"{path} has {', '.join(twice)} more than once; keep one of each column.")
+        for values in reader:
+            if not any(values):
+                continue
+            if len(values) != len(columns):
+                raise UserError(
+                    f"Line {reader.line_num} of {path} has {len(values)} fields where the header has {len(columns)}; "
+                    "quote its commas, write decimals with a point, or fill in what is missing."
+                )
+            yield reader.line_num, {name: value.strip() for name, value in zip(columns, values, strict=True)}
+    except csv.Error as error:
+        raise UserError(f"{path} cannot be read as a CSV table (line {reader.line_num}: {error}); mend it.") from None
 
 
 def write_table(frame: pd.DataFrame, path: Path, digits: str = "%.12g") -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elor.check import Finding
-from elor.corpora.labels import label, targets
+from elor.corpora.labels import label, not_learned, targets
 from elor.corpora.source import open_source
 from elor.corpora.tables import Tables
 from elor.errors import UserError
@@ -69,8 +69,10 @@ def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:
         chosen = targets(labelled.utterances, labelled.ratings, wanted.target, wanted.classes, wanted.low, wanted.high)
         slices = plan_slices(labelled.utterances, chosen, wanted.minimum_s)
     except UserError as error:
-        yield Finding("labels", f"not by {wanted.rater}", remedy=str(error))
+        yield Finding("labels", f"not to be had: {wanted.target}", remedy=str(error))
         return
-    rater = labelled.report["labels"]["rater"]
-    yield Finding("labels", f"{len(chosen):,} utterances have {wanted.target} by {rater}")
+    by = "" if wanted.target == "emotion" else f" by {labelled.report['labels']['rater']}"
+    others = not_learned(labelled.report["labels"].get("other_emotions", {}))
+    note = f"{others[:1].upper()}{others[1:]}." if others else ""
+    yield Finding("labels", f"{len(chosen):,} utterances have {wanted.target}{by}", note)
     yield Finding("six-second slices", f"{len(slices):,}")

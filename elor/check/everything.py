@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from elor.check import Finding
 from elor.check.corpus import Wanted, corpus
@@ -18,17 +20,18 @@ DEMO = Path("data/corpus/release")
 """Where the pipeline puts the demonstration corpus."""
 
 
-def inspect(path: Path | None = None, low: float | None = None, high: float | None = None) -> dict[str, list[Finding]]:
+def inspect(path: Path | None = None, **options: Any) -> dict[str, list[Finding]]:
     """Look at this machine, the workspace in the current folder, a corpus and the scratch folder.
 
     Args:
         path: an IEMOCAP root or a manifest CSV; None: the corpus of params.yaml.
-        low, high: ends of its scale; None: those of params.yaml, for another corpus 1 and 5.
+        options: what params.yaml does not say of it, named as in `Wanted`; of None, params.yaml counts, and for
+            another corpus 1 and 5 as ends of its scale.
 
     Returns:
         Findings by area. A finding with a `remedy` says that something must be done.
     """
-    device, wanted, chosen = _asked(path, low, high)
+    device, wanted, chosen = _asked(path, {name: value for name, value in options.items() if value is not None})
     areas = {"machine": machine(device)}
     if path is None:
         areas["workspace"] = workspace()
@@ -39,25 +42,23 @@ def inspect(path: Path | None = None, low: float | None = None, high: float | No
     return areas
 
 
-def _asked(path: Path | None, low: float | None, high: float | None) -> tuple[str, Wanted, Path | None]:
+def _asked(path: Path | None, options: dict[str, Any]) -> tuple[str, Wanted, Path | None]:
     """Device, demands and corpus of params.yaml, or of the options for another corpus."""
     if not Path("params.yaml").is_file():
-        return "auto", Wanted(low=1.0 if low is None else low, high=5.0 if high is None else high), path
+        return "auto", Wanted(**options), path
     params = load()
     own, how = params.corpus, params.labels
-    given = Path(own.path) if path is None else path
-    scale = (own.low, own.high) if path is None else (1.0, 5.0)
     wanted = Wanted(
         rater=how.rater,
         target=how.target,
         classes=how.classes,
-        low=scale[0] if low is None else low,
-        high=scale[1] if high is None else high,
+        low=own.low if path is None else 1.0,
+        high=own.high if path is None else 5.0,
         stereo=own.stereo,
         partial=own.partial,
         minimum_s=params.slices.minimum_s,
     )
-    return params.engine.device, wanted, given
+    return params.engine.device, replace(wanted, **options), Path(own.path) if path is None else path
 
 
 def _corpus(path: Path | None, wanted: Wanted) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,8 @@ from elor.report.text import Format, Notes, Table
 
 if TYPE_CHECKING:
     from elor.check import Finding
+
+Stereo = Literal["error", "mean", "left", "right"]
 
 WIDEST = 60
 """Characters of a finding that a row of the table shows; more is told below it."""
@@ -23,6 +25,12 @@ def check(
     ] = None,
     low: Annotated[float | None, typer.Option(help="Lowest rating of PATH's scale.", show_default=False)] = None,
     high: Annotated[float | None, typer.Option(help="Highest rating.", show_default=False)] = None,
+    rater: Annotated[
+        str | None, typer.Option(help="Whose ratings are the labels; or mean.", show_default=False)
+    ] = None,
+    emotion: Annotated[bool, typer.Option("--emotion", help="The target is emotion.")] = False,
+    stereo: Annotated[Stereo | None, typer.Option(help="What several channels become.", show_default=False)] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Go on without sound files that are missing.")] = False,
     clean: Annotated[
         bool, typer.Option("--clean", help="Remove what elor made in the scratch folder; lists it and asks first.")
     ] = False,
@@ -43,13 +51,16 @@ def check(
         elor check
         elor check /where/IEMOCAP_full_release
         elor check my/table.csv --low 1 --high 7
+        elor check my/table.csv --stereo left --rater mean
+        elor check my/table.csv --emotion
         elor check --clean
     """
     from elor.check import must_be_done
     from elor.check.everything import inspect
     from elor.files import scratch_root
 
-    areas = inspect(path, low, high)
+    chosen = {"rater": rater, "target": "emotion" if emotion else None, "stereo": stereo, "partial": partial or None}
+    areas = inspect(path, low=low, high=high, **chosen)
     echo(_blocks(areas), Format.terminal)
     if clean:
         _clean(scratch_root(), yes)

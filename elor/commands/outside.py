@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from elor.corpora.faults import some
 from elor.corpora.labels import label, targets
 from elor.corpora.source import open_source
 from elor.corpora.tables import Tables, counts, read_ratings, read_utterances
@@ -22,7 +23,7 @@ from elor.evaluation.score import Evaluation, Settings, evaluate
 from elor.evaluation.tables import check_predictions
 from elor.features.slices import plan_slices
 from elor.report.results import ALL_PAIRS, Results
-from elor.tables import read_table
+from elor.tables import read_rows, read_table
 from elor.targets import Head, heads
 
 
@@ -154,8 +155,8 @@ def _read_predictions(path: Path, slices: pd.DataFrame, wanted: Sequence[Head]) 
     if absent and len(absent) < len(wanted):
         there = [head.name for head in wanted if head.name not in absent]
         raise UserError(
-            f"{path}: it has nothing on {', '.join(absent)}; add it, or score {', '.join(there)} alone by "
-            f"{' '.join(f'--head {name}' for name in there)}."
+            f"{path}: beside {some(table)} it has nothing on {', '.join(absent)}; add it, or score "
+            f"{', '.join(there)} alone by {' '.join(f'--head {name}' for name in there)}."
         )
     try:
         check_predictions(table, slices, wanted)
@@ -168,9 +169,15 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         raise UserError(f"{path} does not exist; `elor score --help` says what it should hold.")
     try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            for _ in read_rows(stream, path):  # pandas fills up short rows, renames columns, and shifts long ones
+                pass
         table = read_table(path)
     except (UnicodeDecodeError, pd.errors.ParserError) as error:
         raise UserError(f"{path} is no CSV table in UTF-8: {' '.join(str(error).split())}") from None
     if missing := [name for name in columns if name not in table]:
-        raise UserError(f"{path} lacks the columns {', '.join(missing)}; `elor score --help` says what it should hold.")
+        raise UserError(
+            f"{path} lacks the columns {', '.join(missing)}; found were {some(table)}; `elor score --help` says what "
+            "it should hold."
+        )
     return table

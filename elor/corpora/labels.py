@@ -8,7 +8,9 @@ valence and arousal.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import pandas as pd
 
 from elor.corpora.tables import DIMENSIONS, Tables
 from elor.errors import UserError
+from elor.targets import EMOTIONS
 
 MEAN = "mean"
 """The rater that stands for the mean of all evaluators."""
@@ -31,6 +34,33 @@ _EMOTION_CLASS = {
     **dict.fromkeys(("sad", "sadness"), 2),
     **dict.fromkeys(("neu", "neutral"), 3),
 }
+
+
+_SPELT = {"joy": "happy", "joyful": "happy", "rage": "angry", "mad": "angry", "sorrow": "sad", "unhappy": "sad"}
+"""What other corpora call the emotions; offered, never taken for them."""
+
+
+def emotion_classes(utterances: pd.DataFrame) -> pd.Series:
+    """The class of each utterance's emotion, 0..3 for `elor.targets.EMOTIONS`; missing where it is none of them."""
+    return utterances.emotion.str.strip().str.lower().map(_EMOTION_CLASS)
+
+
+def other_emotions(utterances: pd.DataFrame) -> dict[str, int]:
+    """How many utterances have which emotion that is no class, by its name."""
+    names = utterances.emotion[emotion_classes(utterances).isna() & (utterances.emotion.str.strip() != "")]
+    return {str(name): int(count) for name, count in names.value_counts().sort_index().items()}
+
+
+def not_learned(others: Mapping[str, int]) -> str:
+    """A sentence on emotions that are no class, with close spellings; empty if there are none."""
+    if not others:
+        return ""
+    known = (*_EMOTION_CLASS, *_SPELT)
+    texts = []
+    for name, count in others.items():
+        close = next(iter(get_close_matches(name.lower(), known, 1, 0.75)), "")
+        texts.append(f"{name} ({count:,}{f'; or {_SPELT.get(close, close)}?' if close else ''})")
+    return f"emotions that are none of {', '.join(EMOTIONS)}, left out: {', '.join(texts)}"
 
 
 def scaled(ratings: np.ndarray, classes: int, low: float, high: float) -> np.ndarray:
@@ -84,7 +114,7 @@ def choose_rater(ratings: pd.DataFrame, rater: str, target: str = "classes") -> 
     if evaluators.empty and target != "emotion":
         raise UserError(
             "The corpus holds no evaluator's rating of valence and arousal; there is nothing to learn but emotion, as "
-            "labels.target or --target."
+            "labels.target, --target or --emotion."
         )
     if evaluators.empty or list(evaluators.index) == [GOLD]:
         return GOLD
@@ -92,8 +122,13 @@ def choose_rater(ratings: pd.DataFrame, rater: str, target: str = "classes") -> 
         return rater
     found = ", ".join(f"{name} ({count:,} utterances)" for name, count in evaluators.items())
     if rater in set(ratings.rater[ratings.kind == "self"]):
-        raise UserError(f"labels.rater {rater} is a speaker's report on herself; choose {found} or {MEAN}.")
-    raise UserError(f"labels.rater {rater} rated nothing in this corpus; choose {found} or {MEAN}.")
+        raise UserError(
+            f"labels.rater {rater} is a speaker's report on herself; choose {found} or {MEAN}, by "
+            "labels.rater or --rater."
+        )
+    raise UserError(
+        f"labels.rater {rater} rated nothing in this corpus; choose {found} or {MEAN}, by labels.rater or --rater."
+    )
 
 
 def label(tables: Tables, rater: str, classes: int, low: float, high: float, target: str = "classes") -> Tables:
@@ -123,6 +158,8 @@ def label(tables: Tables, rater: str, classes: int, low: float, high: float, tar
         labels = pd.Series(to_class(means[dimension].to_numpy(), classes, low, high), index=means.index)
         utterances[dimension] = utterances.utterance.map(labels).astype("Int64")
     report = _label_report(tables, utterances, rater, used, classes) | {"range": [low, high]}
+    if target == "emotion":
+        report |= _emotion_report(utterances)
     return replace(tables, utterances=utterances, report=tables.report | {"labels": report})
 
 
@@ -152,13 +189,17 @@ def targets(
     if target == "classes":
         found = utterances[["utterance", *DIMENSIONS]].dropna().astype(dict.fromkeys(DIMENSIONS, "int64"))
     elif target == "emotion":
-        found = utterances[["utterance"]].assign(emotion=utterances.emotion.str.lower().map(_EMOTION_CLASS))
+        found = utterances[["utterance"]].assign(emotion=emotion_classes(utterances))
         found = found.dropna().astype({"emotion": "int64"})
     else:
         by_utterance = _regression if target == "regression" else _distribution
         found = utterances[["utterance"]].merge(by_utterance(evaluations(ratings), classes, low, high), on="utterance")
     if found.empty:
-        raise UserError(f"No utterance of this corpus has what labels.target {target} asks for; choose another target.")
+        why = not_learned(other_emotions(utterances)) if target == "emotion" else ""
+        raise UserError(
+            f"No utterance of this corpus has what labels.target {target} asks for{f' ({why})' if why else ''}; choose "
+            "another target."
+        )
     return found.reset_index(drop=True)
 
 
@@ -177,6 +218,22 @@ def _distribution(ratings: pd.DataFrame, classes: int, low: float, high: float) 
         )
         found = found.join(shares.add_prefix(f"{dimension}_p"))
     return found.reset_index()
+
+
+def _emotion_report(utterances: pd.DataFrame) -> dict[str, Any]:
+    """How much of which emotion, and the names and counts of those that are no class."""
+    found = emotion_classes(utterances)
+    rated, others = utterances[found.notna()], other_emotions(utterances)
+    return {
+        "utterances": len(rated),
+        "left_out": {
+            "without_emotion": int((utterances.emotion.str.strip() == "").sum()),
+            "other_emotions": sum(others.values()),
+        },
+        "other_emotions": others,
+        "by_speaker": {str(name): int(n) for name, n in rated.speaker.value_counts().sort_index().items()},
+        "emotion": np.bincount(found.dropna().to_numpy("int64"), minlength=len(EMOTIONS)).tolist(),
+    }
 
 
 def _label_report(tables: Tables, utterances: pd.DataFrame, rater: str, used: str, classes: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ import pandas as pd
 from elor.audio import AudioInfo, samples_at_16k
 from elor.corpora.faults import listed, plural
 from elor.corpora.labels import GOLD, MEAN
+from elor.corpora.lost import explained, is_file
 from elor.corpora.sound import channels_fault, inspect, notes
 from elor.corpora.tables import DIMENSIONS, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.errors import UserError
@@ -231,9 +232,10 @@ class Manifest:
     def _files(self) -> list[str]:
         """The sound files to be read."""
         if self._absent and not self.partial:
+            names = listed(explained(self.root, self._absent))
             raise UserError(
-                f"{plural(len(self._absent), 'sound file')} of {self.path} cannot be found: {listed(self._absent)}; "
-                "restore them, or set corpus.partial to true to go on without them."
+                f"{plural(len(self._absent), 'sound file')} of {self.path} cannot be found: {names}; restore them, or "
+                "set corpus.partial to true to go on without them."
             )
         files = dict.fromkeys(row.segment.file for row in self._rows)
         present = [file for file in files if file not in set(self._absent)]
@@ -242,7 +244,7 @@ class Manifest:
         return present
 
     def _exists(self, file: str) -> bool:
-        return (self.root / file).is_file()
+        return is_file(self.root / file)
 
     def _utterance(self, name: str, rows: list[Row], header: AudioInfo) -> dict[str, Any]:
         """One row of the utterance table, from the rows of all raters of one segment."""

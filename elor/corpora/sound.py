@@ -11,6 +11,9 @@ from elor.corpora.faults import listed, plural
 from elor.errors import UserError
 from elor.progress import track
 
+CHANNELS_FAULT = "channels where one is expected"
+CHANNELS = "say which channel counts: corpus.stereo, or --stereo, is mean, left or right"
+
 
 def inspect(root: Path, files: Sequence[str], objection: Callable[[AudioInfo], str]) -> dict[str, AudioInfo]:
     """Read the header of every file.
@@ -37,7 +40,8 @@ def inspect(root: Path, files: Sequence[str], objection: Callable[[AudioInfo], s
         if fault := objection(headers[file]):
             faults.append(f"{root / file} {fault}")
     if faults:
-        raise UserError(f"{len(faults):,} of {len(files):,} sound files cannot be used: {listed(faults)}; mend them.")
+        remedy = "mend them" + (f", or {CHANNELS}" if any(CHANNELS_FAULT in fault for fault in faults) else "")
+        raise UserError(f"{len(faults):,} of {len(files):,} sound files cannot be used: {listed(faults)}; {remedy}.")
     return headers
 
 
@@ -51,4 +55,4 @@ def channels_fault(header: AudioInfo, stereo: str) -> str:
     """Object to more than one channel where `stereo` says that it is an error."""
     if header.channels == 1 or (stereo == "mean") or (stereo in ("left", "right") and header.channels == 2):
         return ""
-    return f"has {header.channels} channels where one is expected (corpus.stereo is {stereo})"
+    return f"has {header.channels} {CHANNELS_FAULT} (corpus.stereo is {stereo})"

@@ -152,7 +152,8 @@ def check_predictions(
     key = next((name for name in ("slice", "utterance") if name in predictions), None)
     if key is None:
         raise UserError(
-            "The predictions have neither a column `slice` nor `utterance`; name what each row predicts in one of them."
+            f"The predictions have neither a column `slice` nor `utterance`; found were {some(predictions)}; name what "
+            "each row predicts in one of them."
         )
     names = predictions[key]
     _check_rows(names, slices[key], key)
@@ -206,11 +207,19 @@ def _check_head(filled: pd.DataFrame, names: pd.Series, head: Head) -> None:
     filled[head.name] = classes
     bad = ~classes.isin(range(head.classes)).to_numpy()
     _refuse(bad, names, f"with a `{head.name}` that is no class; give an integer 0..{head.classes - 1}")
+    if columns[0] in filled:
+        shares = filled[columns].to_numpy(dtype=float)
+        chosen = shares[np.arange(len(shares)), classes.astype(int)]
+        fault = f"with a `{head.name}` that is not the most probable class of its `{head.name}_p*`; give one of both"
+        _refuse(chosen < shares.max(1) - SUM_TOLERANCE, names, fault)
 
 
 def _need(table: pd.DataFrame, columns: list[str]) -> None:
     if missing := [column for column in columns if column not in table]:
-        raise UserError(f"The predictions lack the columns {', '.join(missing)}; add them or choose another target.")
+        raise UserError(
+            f"The predictions lack the columns {', '.join(missing)}; found were {some(table)}; add them or choose "
+            "another target."
+        )
 
 
 def _refuse(bad: NDArray | pd.Series, names: pd.Series, fault: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from elor.errors import UserError
 from elor.foreign.labels import DIMENSIONS, Labels, Rating, checked, lines_of, merged, reverse, scores
+from elor.tables import read_rows
 
 NEEDED = ("file", "speaker", "valence", "arousal")
 OTHERS = ("dominance", "rater", "emotion", "gender", "session", "scenario", "partition", "start", "end")
@@ -25,8 +26,8 @@ def read(path: Path, columns: Mapping[str, str], low: float, high: float, turned
         turned: dimensions of which a low value means much.
 
     Raises:
-        UserError: if a column is unknown, lacks or is no dimension, a value is no number, or lies off the range; names
-            lines.
+        UserError: if a column is unknown, lacks, occurs twice or is no dimension, a row has another number of fields, a
+            value is no number, or lies off the range; names lines.
     """
     if not low < high:
         raise UserError(f"--low {low:g} must lie below --high {high:g}.")
@@ -35,15 +36,16 @@ def read(path: Path, columns: Mapping[str, str], low: float, high: float, turned
     if strange := [name for name in turned if name not in DIMENSIONS]:
         raise UserError(f"--reverse {strange[0]} is no dimension; there are {', '.join(DIMENSIONS)}.")
     lines = lines_of(path)
-    reader = csv.DictReader(lines, restval="", delimiter=_delimiter(lines[:1]))
+    delimiter = _delimiter(lines[:1])
+    rows = list(read_rows(lines, path, delimiter))
     theirs = {name: columns.get(name, name) for name in NEEDED + OTHERS}
-    header = reader.fieldnames or []
+    header = [name.strip() for name in next(csv.reader(lines[:1], delimiter=delimiter), [])]
     if lacking := [theirs[name] for name in (*NEEDED, *columns) if theirs[name] not in header]:
         raise UserError(
             f"{path} lacks the columns {', '.join(dict.fromkeys(lacking))}; found were {', '.join(header) or 'none'}; "
             "say which are meant by --column, for instance --column arousal=activation."
         )
-    found = [_rating(path, reader.line_num, row, theirs) for row in reader]
+    found = [_rating(path, line, row, theirs) for line, row in rows]
     notes = (f"turned round: {', '.join(turned)}",) if turned else ()
     return merged(checked(Labels(path, tuple(reverse(found, turned, low, high)), low, high, notes)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,7 +72,7 @@ def lines_of(path: Path) -> list[str]:
         UserError: if it is absent, a folder, or no text.
     """
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return re.split("\r\n|\r|\n", path.read_text(encoding="utf-8-sig"))  # no other line end of Unicode ends one
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path} is no file; give the label file itself.") from None
     except UnicodeDecodeError as error:

@@ -7,10 +7,11 @@ import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from elor.corpora.faults import listed, plural
+from elor.corpora.lost import is_file
 from elor.corpora.manifest import Manifest
 from elor.errors import UserError
 from elor.files import replacing
@@ -114,7 +115,7 @@ def _located(ratings: list[Rating], audio: Path, home: Path, partial: bool, note
     lost: list[str] = []
     twice: list[str] = []
     for rating in ratings:
-        paths = [audio / rating.file] if (audio / rating.file).is_file() else below.get(_stem(rating.file), [])
+        paths = _candidates(rating.file, audio, below)
         if len(paths) == 1:
             found.append(replace(rating, file=Path(os.path.relpath(paths[0].absolute(), home)).as_posix()))
         else:
@@ -124,11 +125,29 @@ def _located(ratings: list[Rating], audio: Path, home: Path, partial: bool, note
         raise UserError(f"Several files below {audio} are called {names}; give the folder that holds each once.")
     if lost:
         gone = list(dict.fromkeys(lost))
-        text = f"{plural(len(gone), 'sound file')} missing below {audio} ({listed(gone)})"
+        text = f"{plural(len(gone), 'sound file')} missing below {audio} ({listed(gone)}){_elsewhere(gone, below)}"
         if not partial:
             raise UserError(f"{text}; restore them, or give --partial to go on without them.")
         notes.append(text)
     return found
+
+
+def _candidates(file: str, audio: Path, below: dict[str, list[Path]]) -> list[Path]:
+    """The sound files that a name may mean: that very path, or those of that name in the folders that it gives."""
+    given = PurePosixPath(file.replace("\\", "/"))
+    if is_file(audio / given):
+        return [audio / given]
+    folders = tuple(part for part in given.parts[:-1] if part != ".")
+    named = below.get(_stem(file), [])
+    return [path for path in named if not folders or path.absolute().parent.parts[-len(folders) :] == folders]
+
+
+def _elsewhere(gone: list[str], below: dict[str, list[Path]]) -> str:
+    """Where there is a file of such a name, but in another folder than the table gives."""
+    for file in gone:
+        if other := below.get(_stem(file)):
+            return f"; {other[0]} has the name of {file}, but lies in another folder"
+    return ""
 
 
 def _below(folder: Path) -> dict[str, list[Path]]:

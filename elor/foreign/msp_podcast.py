@@ -18,6 +18,7 @@ from pathlib import Path
 
 from elor.errors import UserError
 from elor.foreign.labels import Labels, Rating, checked, lines_of, merged, scores
+from elor.tables import read_rows
 
 LOW, HIGH = 1.0, 7.0
 EMOTIONS = {"A": "angry", "H": "happy", "S": "sad", "N": "neutral", "U": "surprise", "F": "fear"} | {
@@ -51,21 +52,15 @@ def read(path: Path, speakers: Path | None = None) -> Labels:
     if "FileName" not in header:
         found = list(_from_text(path, lines))
     elif "EmoDetail" in header:
-        found = [_packed(path, line, row) for line, row in _rows(lines)]
+        found = [_packed(path, line, row) for line, row in read_rows(lines, path)]
     elif lacking := [name for name in ("EmoAct", "EmoVal") if name not in header]:
         raise UserError(f"{path} lacks the columns {', '.join(lacking)}; give a label file of MSP-Podcast.")
     else:
-        found = [_from_columns(path, line, row) for line, row in _rows(lines)]
+        found = [_from_columns(path, line, row) for line, row in read_rows(lines, path)]
     labels = checked(Labels(path, tuple(found), LOW, HIGH))
     if "SpkrID" not in header:
         labels = _with_speakers(labels, speakers or path.parent / CONSENSUS)
     return merged(labels)
-
-
-def _rows(lines: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.DictReader(lines, restval="")
-    for row in reader:
-        yield reader.line_num, {name: (value or "").strip() for name, value in row.items() if name is not None}
 
 
 def _from_columns(path: Path, line: int, row: dict[str, str]) -> Rating:
