@@ -247,3 +247,23 @@ def test_names_and_torch(workspace: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=workspace, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "mine - theirs" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("slice,valence,arousal\n01_0_0,1,2,3\n", "Line 2 of .* has 4 fields where the header has 3"),
+        ("slice,valence,arousal\n01_0_0,1\n", "Line 2 of .* has 2 fields"),
+        ("slice,valence,arousal,valence\n01_0_0,1,2,1\n", "has valence more than once"),
+        ("slice;valence;arousal\n01_0_0;1;2\n", "found were slice;valence;arousal"),
+        ("name,val,aro\n01_0_0,1,2\n", "found were name, val, aro"),
+        ('slice,valence,arousal\n"01_0_0,1,2\n', "cannot be read as a CSV table"),
+    ],
+)
+def test_tables_that_pandas_would_bend_are_refused(
+    manifest: Path, tmp_path: Path, elor: Elor, text: str, message: str
+) -> None:
+    (tmp_path / "bent.csv").write_text(text)
+    result = elor("score", tmp_path / "bent.csv", "--corpus", manifest, "--high", 7, "--classes", 3)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert re.search(message, result.stderr)

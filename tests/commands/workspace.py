@@ -30,7 +30,7 @@ def make_workspace(folder: Path, target: str = "classes") -> Path:
     turns = world.utterances.assign(samples=60_000, emotion=np.resize(EMOTIONS, len(world.utterances)))
     utterances = typed(turns.to_dict("records"), UTTERANCE_COLUMNS)
     ratings = typed(world.ratings.to_dict("records"), RATING_COLUMNS)
-    tables = label(Tables(utterances, ratings, counts(utterances, ratings)), "E-2", 5, 1.0, 5.0)
+    tables = label(Tables(utterances, ratings, counts(utterances, ratings)), "E-2", 5, 1.0, 5.0, target)
     wanted = targets(tables.utterances, ratings, target, 5, 1.0, 5.0)
     world.slices = world.slices.drop(columns=["valence", "arousal"]).merge(wanted, on="utterance")
     write_table(tables.utterances, data / "utterances.csv")

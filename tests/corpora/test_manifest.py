@@ -207,7 +207,9 @@ def test_emotions_need_no_ratings(folder: Path) -> None:
         labels.label(tables, "E-2", 5, 1, 5)
     labelled = labels.label(tables, "E-2", 5, 1, 5, "emotion")
     assert labelled.utterances.valence.isna().all()
-    assert labelled.report["labels"]["utterances"] == 0
+    assert labelled.report["labels"]["utterances"] == 1
+    assert labelled.report["labels"]["emotion"] == [0, 1, 0, 0]
+    assert labelled.report["labels"]["other_emotions"] == {"xxx": 1}
     found = labels.targets(labelled.utterances, labelled.ratings, "emotion", 5, 1, 5)
     assert found.to_dict("records") == [{"utterance": "a", "emotion": 1}]
 
@@ -340,3 +342,70 @@ def test_emodb_is_read() -> None:
     assert sorted(utterances.speaker.unique()) == ["03", "08", "09", *map(str, range(10, 17))]
     assert set(utterances.valence) == {1, 3}
     assert len(labels.targets(utterances, source.read().ratings, "emotion", 5, 1, 5)) == 127 + 71 + 62 + 79
+
+
+def test_emotions_that_are_no_class_are_named_with_close_spellings(folder: Path) -> None:
+    spelt = ["Happy ", "angery", "joy", "calm", "calm", "", "NEUTRAL"]
+    rows = [f"wav/long.wav,{k},{k + 1},s{k % 3},{name}" for k, name in enumerate(spelt)]
+    tables = read(folder, "file,start,end,speaker,emotion", *rows)
+    report = labels.label(tables, "E-2", 5, 1, 5, "emotion").report["labels"]
+    assert report["utterances"] == 2
+    assert report["emotion"] == [0, 1, 0, 1]
+    assert report["left_out"] == {"without_emotion": 1, "other_emotions": 4}
+    assert report["other_emotions"] == {"angery": 1, "calm": 2, "joy": 1}
+    assert report["by_speaker"] == {"s0": 2}
+    said = labels.not_learned(report["other_emotions"])
+    assert said.endswith("left out: angery (1; or angry?), calm (2), joy (1; or happy?)")
+    assert labels.not_learned({}) == ""
+    with pytest.raises(UserError, match=r"labels.target emotion asks for .*joy \(1; or happy\?\)"):
+        labels.targets(tables.utterances[2:3], tables.ratings, "emotion", 5, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "cause"),
+    [
+        ("Mu\u0308ller.wav", "M\u00fcller.wav", "letters are composed otherwise in Unicode"),
+        ("\u30ab\u3099.wav", "\u30ac.wav", "letters are composed otherwise in Unicode"),
+        ("A b.wav", "a B.wav", "there is A b.wav"),
+        ("take one.wav", "takeone.wav", "there is take one.wav"),
+        ("c.flac", "c.wav", "there is c.flac"),
+        ("sub/d.wav", "sub\\d.wav", "write / between folders"),
+        ("e.wav/x", "e.wav", "a folder"),
+        ("other.wav", "x" * 4_000 + ".wav", "File name too long"),
+    ],
+)
+def test_a_sound_that_is_not_found_is_named_with_the_cause(tmp_path: Path, there: str, asked: str, cause: str) -> None:
+    write_sound(tmp_path / there, 100)
+    text = refused(tmp_path, PLAIN, f"{asked},s,1,1")
+    assert "cannot be found" in text
+    assert cause in text
+
+
+def test_links_are_followed_and_dead_ones_named(folder: Path) -> None:
+    (folder / "linked").symlink_to("wav")
+    (folder / "dead.wav").symlink_to("nowhere/x.wav")
+    assert read(folder, PLAIN, "linked/a.wav,s,1,1").utterances.samples.tolist() == [16_000]
+    assert "dead.wav (a link to nowhere/x.wav, which is no file)" in refused(folder, PLAIN, "dead.wav,s,1,1")
+    moved = folder / "elsewhere.csv"
+    table = write(folder, PLAIN, "wav/a.wav,s,1,1")
+    (folder / "tables").mkdir()
+    (folder / "tables/link.csv").symlink_to(table)
+    assert table.rename(moved) == moved
+
+
+@pytest.mark.parametrize("name", ["Zoë", "李", "Ωμέγα", "O'Neil, jr", "a\u2028b", "\U0001f642", "é" * 100, "x y"])
+def test_names_may_hold_any_unicode(folder: Path, name: str) -> None:
+    write_sound(folder / f"{name}.wav", 16_000)
+    tables = read(folder, PLAIN, f'"{name}.wav","{name}",1,1')
+    assert tables.utterances.speaker.tolist() == [name]
+    assert tables.utterances.utterance.tolist() == [name]
+    write_table(tables.utterances, folder / "utterances.csv")
+    assert read_utterances(folder / "utterances.csv").speaker.tolist() == [name]
+
+
+def test_headers_that_were_never_completed_are_told(folder: Path) -> None:
+    whole = (folder / "wav/a.wav").read_bytes()
+    (folder / "wav/a.wav").write_bytes(whole[:40] + b"\xff" * 4 + whole[44:])
+    tables = read(folder, PLAIN, "wav/a.wav,s,1,1", "wav/b.wav,t,1,1")
+    assert tables.utterances.samples.tolist() == [16_000, 16_000]
+    assert "1 sound file with an unfinished header: wav/a.wav (its header announces" in str(tables.report["deviations"])

@@ -134,3 +134,14 @@ def test_utterances_average_values():
 def test_the_fold_that_tests_a_slice(world):
     assert (fold_per_slice(world.slices, world.folds) == world.slices["speaker"].to_numpy()).all()
     assert (fold_per_slice(world.slices, None) == world.slices["speaker"].to_numpy()).all()
+
+
+@pytest.mark.parametrize("share", [0.6, 0.21])
+def test_a_class_against_its_probabilities_is_refused(share: float) -> None:
+    slices = pd.DataFrame({"slice": ["a_0", "b_0"], "speaker": ["s", "t"], "arousal": [1, 2]})
+    rest = (1 - share) / 4
+    rows = {f"arousal_p{k}": [share if k == 1 else rest, 0.2] for k in range(5)}
+    table = pd.DataFrame({"slice": ["a_0", "b_0"], "arousal": [3, 4], **rows})  # b_0: all alike, any class will do
+    with pytest.raises(UserError, match=r"1 rows are with a `arousal` that is not the most probable class .*: a_0\."):
+        check_predictions(table, slices, [Head("arousal", 5)])
+    check_predictions(table.assign(arousal=[1, 4]), slices, [Head("arousal", 5)])

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from elor.corpora.source import open_source
 from elor.errors import UserError
 from elor.foreign import columns, msp_improv, msp_podcast
+from elor.foreign.importing import import_labels
+from tests.corpora.release import write_sound
 from tests.foreign import files
 
 
@@ -150,3 +153,47 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=message):
             msp_improv.read(path)
+
+
+TABLE = "file,speaker,valence,arousal"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a.wav,anna,3,5,2,5", "Line 2 of .* has 6 fields where the header has 4"),
+        ("b.wav,bert,3,3\na.wav,anna,4", "Line 3 of .* has 3 fields where the header has 4"),
+        ('"a.wav,anna,4,2', r"cannot be read as a CSV table \(line 3"),
+    ],
+)
+def test_rows_of_another_width_are_refused(tmp_path: Path, rows: str, message: str) -> None:
+    path = tmp_path / "any.csv"
+    path.write_text(f"{TABLE}\n{rows}\n")
+    with pytest.raises(UserError, match=message):
+        import_labels(path, "csv")
+
+
+def test_a_column_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "any.csv"
+    path.write_text("file,speaker,arousal,valence,arousal\na.wav,anna,4,2,1\n")
+    with pytest.raises(UserError, match="has arousal more than once"):
+        import_labels(path, "csv")
+
+
+def test_a_folder_that_is_given_must_match(tmp_path: Path) -> None:
+    write_sound(tmp_path / "p2/take.wav", 900)
+    (tmp_path / "any.csv").write_text(f"{TABLE}\np1/take.wav,anna,4,2\n")
+    other = r"1 sound file missing .*p2/take.wav has the name of p1/take.wav, but lies in another folder"
+    with pytest.raises(UserError, match=other):
+        import_labels(tmp_path / "any.csv", "csv", tmp_path / "out.csv")
+    for given in ("p2/take.wav", "p2\\take.wav", "take.wav", "p2/take", f"{tmp_path.name}/p2/take.wav"):
+        (tmp_path / "any.csv").write_text(f"{TABLE}\n{given},anna,4,2\n")
+        import_labels(tmp_path / "any.csv", "csv", tmp_path / "out.csv")
+        assert "p2/take.wav" in (tmp_path / "out.csv").read_text()
+
+
+def test_line_ends_of_unicode_end_no_line(tmp_path: Path) -> None:
+    write_sound(tmp_path / "a.wav", 900)
+    (tmp_path / "any.csv").write_text(f"{TABLE}\r\na.wav,an\u2028na \x85x,4,2\r\n", newline="")
+    import_labels(tmp_path / "any.csv", "csv", tmp_path / "out.csv")
+    assert open_source(tmp_path / "out.csv").read().utterances.speaker.tolist() == ["an\u2028na \x85x"]
