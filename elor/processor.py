@@ -1,9 +1,10 @@
-"""The processor's name, as people know it."""
+"""The processor as results name it: what it is called, and how wide its vectors are."""
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
+
+from elor.arithmetic import processor as name
 
 VECTORS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """Extensions that decide how fast arithmetic is, and in which order sums are taken."""
@@ -12,11 +13,8 @@ VECTORS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 def processor() -> str:
     """The name, and which of `VECTORS` it has: `AMD EPYC 7B13 (avx2)`."""
     info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor() or platform.machine()
-    lines = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-    fields = {name.strip(): value.strip() for name, value in lines.items()}
-    flags = fields.get("flags", "").split()
-    known = [name for name in VECTORS if name in flags]
-    name = fields.get("model name", platform.machine()).replace("(R)", "").replace("(TM)", "")
-    return f"{name} ({', '.join(known)})" if known else name
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
+    known = [vector for vector in VECTORS if vector in flags]
+    plain = name().replace("(R)", "").replace("(TM)", "")
+    return f"{plain} ({', '.join(known)})" if known else plain
