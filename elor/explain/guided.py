@@ -2,16 +2,11 @@
 
 Through each ReLU the gradient becomes g <- max(g, 0) 1[input > 0] (Springenberg et al., "Striving for simplicity",
 2015). Every ReLU, be it a module or a function, ends in the operator `aten.threshold_backward`; a dispatch mode meets
-it there, so no hooks are set and nothing has to be restored. The same mode sees which other rectifiers a model uses:
-guided backpropagation is not defined for them, and what one would get is a gradient under a wrong name.
+it there, so no hooks are set and nothing has to be restored. The same mode sees what else the signal crosses
+(`elor.explain.operators`): where that is neither linear nor a known ReLU guided backpropagation is not defined, and
+what one would get is a mixture of guided and plain layers under a wrong name.
 
-An operator that rectifies in one model may do something else in another: a maximum of two signals, a clamp before a
-logarithm. Where it works on what the signal has become it counts as a rectifier, since `-minimum(-v, 0)` or
-`(v + |v|) / 2` cannot be told from ReLU by what they do. On weights, lengths and the like it does not count, nor does
-the magnitude of a complex spectrum.
-
-Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks. A ReLU spelt out with `where`
-or a product cannot be told from other uses of those: it passes as what it is written as.
+Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks.
 """
 
 from __future__ import annotations
@@ -23,37 +18,19 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
-from elor.explain.model import Forward, Heads, input_gradients, prepared, steady
+from elor.explain.model import Forward, Heads, prepared, steady, targets_of
+from elor.explain.operators import Crossings, opaque
 
-OTHER_RECTIFIERS = {
-    "_prelu_kernel": "PReLU",
-    "abs": "an absolute value",
-    "clamp": "clamp",
-    "clamp_max": "clamp",
-    "clamp_min": "clamp",
-    "celu": "CELU",
-    "elu": "ELU or SELU",
-    "fmax": "fmax",
-    "fmin": "fmin",
-    "gelu": "GELU",
-    "hardshrink": "hardshrink",
-    "hardswish": "hardswish",
-    "hardtanh": "ReLU6 or hardtanh",
-    "leaky_relu": "LeakyReLU",
-    "maximum": "maximum",
-    "minimum": "minimum",
-    "mish": "Mish",
-    "rrelu_with_noise": "RReLU",
-    "silu": "SiLU",
-    "softplus": "softplus",
-    "softshrink": "softshrink",
-    "threshold": "a threshold",
-}
-"""Operators that rectify otherwise, by their aten names, and what people call them."""
+METHODS = ("guided", "gradient")
 
 
 class Guided(TorchDispatchMode):
-    """Replaces the backward pass of ReLU while `guiding`, counts it, and notes every other rectifier."""
+    """Replaces the backward pass of ReLU while `guiding` and counts it; notes what the signal crosses on the way there.
+
+    Attributes:
+        crossed: ReLUs met on the way back, so far.
+        others: what cannot be guided on the way there, once `forward` was called.
+    """
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -64,17 +41,32 @@ class Guided(TorchDispatchMode):
         self.guiding = True
         self.crossed = 0
         self.others: set[str] = set()
+        self.crossings: Crossings | None = None
+
+    def forward(self, model: nn.Module, audio: Tensor) -> Forward:
+        """One forward pass, watched; use it while the mode is entered."""
+        found = Crossings()
+
+        def watch(signal: Tensor) -> None:
+            found.follow(signal)
+            self.crossings = found
+
+        try:
+            return Forward(model, audio, watch)
+        finally:
+            found.done()
+            self.crossings = None
+            self.others = found.others
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func._schema.name.removeprefix("aten::")
-        if name == "threshold_backward":
+        if func is torch.ops.aten.threshold_backward.default:
             self.crossed += 1
             grad, *rest = args
             return func(grad.clamp(min=0) if self.guiding else grad, *rest, **(kwargs or {}))
-        plain = name.removesuffix("_") if not name.startswith("_") else name
-        if plain in OTHER_RECTIFIERS and any(_may_be_signal(value) for value in args):
-            self.others.add(OTHER_RECTIFIERS[plain])
-        return func(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
+        if self.crossings is not None:
+            self.crossings.note(func, args, kwargs or {}, result)
+        return result
 
 
 def guided_backprop(
@@ -93,76 +85,70 @@ def guided_backprop(
         Per head (batch, samples).
 
     Raises:
-        UserError: if strict and the model is compiled or scripted, crosses another rectifier, or meets no ReLU between
-            the input and a head.
+        UserError: if strict and the model is compiled or scripted, crosses what is neither linear nor a known ReLU, or
+            meets no ReLU between the input and a head.
     """
     if strict:
         _refuse_opaque(model)
-    maps: Heads = {}
     with prepared(model):
         steady(model, audio, len(audio) > 1)
-    with prepared(model), Guided() as guide:
-        before = 0
-        for name, found, _ in input_gradients(model, audio, targets):
-            if strict:
-                _refuse(name, guide.crossed - before, guide.others)
-            before = guide.crossed
-            maps[name] = found
-    return maps
+    return _maps(model, audio, lambda logits: [targets_of(logits, targets)], ("guided",), strict)[1]["guided"][0]
 
 
 def guided_and_plain(
-    model: nn.Module, audio: Tensor, choose: Callable[[Heads], Sequence[Heads]], plain: bool = True
+    model: nn.Module, audio: Tensor, choose: Callable[[Heads], Sequence[Heads]], methods: Sequence[str] = METHODS
 ) -> tuple[Heads, dict[str, list[Heads]]]:
     """Guided backpropagation and the gradient, of several sets of classes, all from one forward pass.
 
     Args:
         model, audio: as in `elor.explain.attribution.gradient`.
         choose: from the logits to the sets of classes; a set may leave heads out.
-        plain: the gradient too.
+        methods: of `METHODS`.
 
     Returns:
-        The logits, and by method (`guided`, `gradient`) a map (batch, samples) per set and head.
+        The logits, and by method a map (batch, samples) per set and head.
 
     Raises:
         UserError: as `guided_backprop`, which is always strict here.
     """
-    _refuse_opaque(model)
+    if "guided" in methods:
+        _refuse_opaque(model)
+    return _maps(model, audio, choose, methods, strict=True)
+
+
+def _maps(
+    model: nn.Module, audio: Tensor, choose: Callable[[Heads], Sequence[Heads]], methods: Sequence[str], strict: bool
+) -> tuple[Heads, dict[str, list[Heads]]]:
+    """As `guided_and_plain`."""
     found: dict[str, list[Heads]] = {}
     with prepared(model), Guided() as guide:
-        forward = Forward(model, audio)
+        forward = guide.forward(model, audio)
         sets = choose(forward.logits)
-        for method in ("guided", "gradient") if plain else ("guided",):
+        for method in methods:
             guide.guiding = method == "guided"
+            if guide.guiding and strict:
+                _refuse_other(guide.others, forward.logits)
             found[method] = [{} for _ in sets]
             for maps, targets in zip(found[method], sets, strict=True):
                 for head, target in targets.items():
                     before = guide.crossed
                     maps[head], _ = forward.gradient(head, target)
-                    _refuse(head, guide.crossed - before, guide.others)
+                    if guide.guiding and strict and guide.crossed == before:
+                        raise UserError(
+                            f"Guided backpropagation met no ReLU between head {head} and the input, so it would be the "
+                            "plain gradient; use that."
+                        )
     return {head: value.detach() for head, value in forward.logits.items()}, found
 
 
-def _may_be_signal(value: object) -> bool:
-    """Does it depend on the signal? Numbers that no gradient is recorded of do, for all that is known.
-
-    Weights need no gradient inside `prepared`. A gradient is not recorded inside an `autograd.Function` either.
-    """
-    real = isinstance(value, Tensor) and value.is_floating_point()
-    return real and (value.requires_grad or not torch.is_grad_enabled())
-
-
-def _refuse(head: str, crossed: int, others: set[str]) -> None:
-    """Say why a head's map would not be one of guided backpropagation."""
-    if others:
+def _refuse_other(others: set[str], logits: Heads) -> None:
+    """Say why a model's maps would not be those of guided backpropagation."""
+    hidden = {what for value in logits.values() if (what := opaque(value))}
+    differentiable = all(value.requires_grad for value in logits.values())  # else that is what to say
+    if differentiable and others | hidden:
         raise UserError(
-            f"Guided backpropagation is defined for ReLU only, and this model also uses {', '.join(sorted(others))}; "
-            "use the gradient, integrated gradients or occlusion."
-        )
-    if not crossed:
-        raise UserError(
-            f"Guided backpropagation met no ReLU between head {head} and the input, so it would be the plain gradient; "
-            "use that."
+            "Guided backpropagation is defined for linear layers and ReLU only, and this model also uses "
+            f"{', '.join(sorted(others | hidden))}; use the gradient, integrated gradients or occlusion."
         )
 
 

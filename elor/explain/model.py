@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -183,8 +183,10 @@ class Forward:
         logits: by head, (batch, classes).
     """
 
-    def __init__(self, model: nn.Module, audio: Tensor) -> None:
+    def __init__(self, model: nn.Module, audio: Tensor, watch: Callable[[Tensor], None] = lambda signal: None) -> None:
+        """`watch` is called with the signal before the model is."""
         self._signal = audio.detach().clone().requires_grad_()
+        watch(self._signal)
         self.logits = logits_of(model, self._signal)
 
     def gradient(self, head: str, target: Tensor, last: bool = False) -> tuple[Tensor, Tensor]:

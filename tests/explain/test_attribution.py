@@ -75,7 +75,7 @@ def test_several_maps_from_one_forward_pass_are_the_single_ones() -> None:
             assert set(maps) == set(targets)
             for head, value in maps.items():
                 torch.testing.assert_close(value, function(model, x, targets)[head], rtol=0, atol=1e-14)
-    assert set(guided_and_plain(model, x, lambda values: sets, plain=False)[1]) == {"guided"}
+    assert set(guided_and_plain(model, x, lambda values: sets, methods=("guided",))[1]) == {"guided"}
     with pytest.raises(UserError, match="GELU"):
         guided_and_plain(net(activation=F.gelu), x, lambda values: [{"output": torch.tensor([0, 1, 2])}])
 

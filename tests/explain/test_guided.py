@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
+import torch.utils.checkpoint
 from torch import nn
 
 from elor.errors import UserError
@@ -80,15 +81,15 @@ class Layer(nn.Module):
 
 
 class Bands(nn.Module):
-    """A front end as SincNet's or that of a spectrogram: absolute values of weights and of complex numbers."""
+    """A front end as SincNet's: absolute values and minima of weights, and a filter in frequency."""
 
     def __init__(self) -> None:
         super().__init__()
         self.low = nn.Parameter(torch.tensor([-0.3, 0.2]))
 
     def forward(self, values):
-        power = torch.fft.rfft(values).abs()
-        return values * torch.minimum(self.low.abs().clamp(min=0.25), torch.ones(2))[:1] + power.mean(-1, True)
+        filtered = torch.fft.irfft(torch.fft.rfft(values) * torch.linspace(0, 1, 9), 16)
+        return values * torch.minimum(self.low.abs().clamp(min=0.25), torch.ones(2))[:1] + filtered
 
 
 def by_lengths(values):
@@ -98,34 +99,144 @@ def by_lengths(values):
     return torch.where(inside, values, 0).sum(-1, keepdim=True) / lengths[:, None, None] + values
 
 
+def checkpointed(values):
+    """Run again on the way back."""
+    return torch.utils.checkpoint.checkpoint(F.relu, values - 0.1, use_reentrant=False)
+
+
 @pytest.mark.parametrize(
     "layer",
     [
         nn.BatchNorm1d(4),
-        nn.GroupNorm(2, 4),
-        nn.InstanceNorm1d(4, affine=True),
-        nn.LayerNorm(16),
         nn.MaxPool1d(2),
         nn.AdaptiveMaxPool1d(8),
         nn.AdaptiveAvgPool1d(8),
         nn.AvgPool1d(2),
-        nn.TransformerEncoderLayer(16, 2, dim_feedforward=8, batch_first=True, norm_first=True),
         nn.Sigmoid(),
         nn.Dropout(),
         Bands(),
         by_lengths,
-        lambda v: v.amax(-1),
+        checkpointed,
     ],
     ids=lambda layer: getattr(layer, "__name__", type(layer).__name__),
 )
-def test_what_is_no_rectifier_is_not_taken_for_one(layer: Callable) -> None:
+def test_what_is_linear_or_of_the_papers_networks_is_passed(layer: Callable) -> None:
+    found = guided_backprop(with_layer(layer), audio().float())["output"]
+    assert found.abs().max() > 0
+
+
+def with_layer(layer: Callable) -> nn.Module:
+    """A network with a ReLU, and this behind it."""
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv1d(1, 4, 5, stride=4, padding=2), nn.BatchNorm1d(4), nn.ReLU(), Layer(layer), nn.Flatten()
     )
-    width = model.eval()(audio().float()).shape[1]
-    found = guided_backprop(nn.Sequential(model, nn.Linear(width, 3)), audio().float())["output"]
-    assert found.abs().max() > 0
+    width = model.eval()(audio().float()).flatten(1).shape[1]
+    return nn.Sequential(model, nn.Linear(width, 3))
+
+
+@torch.jit.script
+def scripted(values: torch.Tensor) -> torch.Tensor:
+    return F.silu(values) * 1.0
+
+
+@torch.jit.script
+def scripted_relu(values: torch.Tensor) -> torch.Tensor:
+    return F.relu(values - 0.1) * 1.0
+
+
+class OwnReLU(torch.autograd.Function):
+    """A ReLU on the way there, whose way back is written out."""
+
+    @staticmethod
+    def forward(ctx, values):
+        ctx.save_for_backward(values)
+        return F.relu(values)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * (ctx.saved_tensors[0] > 0)
+
+
+def zeroed(values):
+    """A ReLU by assignment."""
+    values = values - 0.1
+    values[values < 0] = 0
+    return values
+
+
+def top(values):
+    """The larger half, as some pool."""
+    return values.topk(8, dim=-1).values
+
+
+class Attentive(nn.Module):
+    """Attentive statistics, the usual head on an encoder of speech: softmax over time, mean and deviation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.score = nn.Conv1d(4, 1, 1)
+
+    def forward(self, values):
+        weight = self.score(values).softmax(-1)
+        mean = (weight * values).sum(-1)
+        return torch.cat([mean, ((weight * values**2).sum(-1) - mean**2).clamp(min=1e-6).sqrt()], 1)
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(4, 4, batch_first=True)
+
+    def forward(self, values):
+        return self.gru(values.transpose(1, 2))[0][:, -1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        (lambda v: (v - 0.1) * (v > 0.1), "a selection or a step that depends on the signal"),
+        (lambda v: torch.where(v > 0.1, v, 0.01 * v), "a selection or a step that depends on the signal"),
+        (lambda v: v.masked_fill(v < 0.1, 0.0), "a selection or a step that depends on the signal"),
+        (lambda v: v + (v > 0.1).float(), "a selection or a step"),
+        (zeroed, "a selection or a step that depends on the signal"),
+        (lambda v: ((v - 0.1) + (v - 0.1).square().sqrt()) / 2, "a power, a root"),
+        (lambda v: v * torch.sigmoid(v), "a product of the signal with itself"),
+        (lambda v: v / (1 + v.exp()), "a division by the signal, an exponential"),
+        (lambda v: torch.log1p(v), "log1p"),
+        (lambda v: v / v.detach().abs().max().item(), "a number that Python takes out of the signal"),
+        (lambda v: (v * 127).round() / 127, "round"),
+        (lambda v: v.amax(-1), "a maximum"),
+        (lambda v: v.std(-1), "a standard deviation|std"),
+        (lambda v: v.norm(dim=-1), "a norm"),
+        (lambda v: torch.fft.rfft(v).abs(), "an absolute value"),
+        (lambda v: F.glu(v, 1), "glu"),
+        (lambda v: F.scaled_dot_product_attention(v, v, v), "attention|softmax"),
+        (top, "topk"),
+        (nn.GroupNorm(2, 4), "normalisation by the signal's own statistics"),
+        (nn.InstanceNorm1d(4, affine=True), "normalisation by the batch's own statistics"),
+        (nn.LayerNorm(16), "normalisation by the signal's own statistics"),
+        (nn.TransformerEncoderLayer(16, 2, dim_feedforward=8, batch_first=True), "attention|softmax"),
+        (Attentive(), "softmax"),
+        (Recurrent(), "a product of the signal with itself"),
+        (OwnReLU.apply, "a function with a backward pass of its own .OwnReLU"),
+        (scripted, "SiLU|scripted"),
+    ],
+)
+def test_what_is_neither_linear_nor_a_known_relu_is_refused_by_name(layer: Callable, name: str) -> None:
+    model = with_layer(layer)
+    for _ in range(3):  # scripted code is run by the dispatcher at first, and by itself later
+        with pytest.raises(UserError, match=name):
+            guided_backprop(model, audio().float())
+
+
+def test_scripted_functions_are_right_or_refused_at_every_call() -> None:
+    right = guided_backprop(with_layer(lambda v: F.relu(v - 0.1)), audio().float())["output"]
+    for _ in range(4):
+        try:
+            assert torch.equal(guided_backprop(with_layer(scripted_relu), audio().float())["output"], right)
+        except UserError as error:
+            assert "scripted code" in str(error)  # noqa: PT017  # either is right, and which one is PyTorch's choice
 
 
 def test_a_compiled_model_is_refused() -> None:

@@ -1,0 +1,203 @@
+"""What a signal crosses on its way through a model, operator by operator, as guided backpropagation must know it.
+
+Guided backpropagation changes the way back through ReLU and through nothing else. So every operator that the signal
+reaches is either linear in it, or a ReLU, or one of the few others of the paper's networks whose ordinary derivative is
+part of the method (sigmoid, tanh, max-pooling); anything else is named, and the method does not apply. Rectifiers spelt
+otherwise, gates, attention, selections, norms and roots are among that.
+
+Where the signal is, is known by the storages that it was written to. Weights, lengths and masks do not come from it:
+what is done to them alone is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+RELU = {"relu"}
+ORDINARY = {
+    *("sigmoid", "tanh", "max_pool1d", "max_pool2d_with_indices", "max_pool3d_with_indices"),
+    *("adaptive_max_pool2d", "adaptive_max_pool3d"),
+}
+"""Not linear, and crossed by their ordinary derivative, as in the paper's networks."""
+
+LINEAR = {
+    *("_conj", "_conj_physical", "_neg_view", "_reshape_alias", "_to_copy", "_unsafe_view", "alias", "as_strided"),
+    *("cat", "chunk", "clone", "complex", "constant_pad_nd", "contiguous", "copy", "detach", "diagonal", "expand"),
+    *("flip", "im2col", "col2im", "imag", "lift_fresh", "movedim", "narrow", "permute", "pixel_shuffle", "real"),
+    *("reflection_pad1d", "reflection_pad2d", "repeat", "replication_pad1d", "replication_pad2d", "reshape"),
+    *("resolve_conj", "resolve_neg", "roll", "select", "select_scatter", "slice", "slice_scatter", "split"),
+    *("split_with_sizes", "squeeze", "stack", "t", "transpose", "tril", "triu", "unbind", "unfold", "unsqueeze"),
+    *("view", "view_as_complex", "view_as_real", "gather", "index", "index_add", "index_put", "index_select"),
+    *("masked_fill", "scatter", "scatter_add", "where", "repeat_interleave"),
+    *("add", "cumsum", "mean", "neg", "rsub", "sub", "sum", "trace"),
+    *("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "avg_pool1d", "avg_pool2d"),
+    *("upsample_linear1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_bilinear2d"),
+    *("_fft_c2c", "_fft_c2r", "_fft_r2c"),
+}
+"""Linear in all that comes from the signal, as long as indices, masks and conditions do not."""
+
+FACTORS = {
+    **dict.fromkeys(("mul", "mm", "bmm", "dot", "vdot", "mv", "convolution", "linear", "kron", "ger"), (0, 1)),
+    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv", "addr", "addcmul"), (1, 2)),
+}
+"""Products, by the places of their factors: linear as long as one factor at most comes from the signal."""
+
+NORMS = {"native_batch_norm": 5, "cudnn_batch_norm": 5, "miopen_batch_norm": 5, "_native_batch_norm_legit": 5}
+"""Batch normalisations, by the place of the flag that says that they use the batch's own statistics."""
+
+FROZEN_NORMS = {"_native_batch_norm_legit_no_training", "_batch_norm_no_update"}
+
+CONSTANT = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "zero", "fill"} | {
+    f"new_{kind}" for kind in ("zeros", "ones", "full", "empty", "empty_strided")
+}
+"""They take a signal's shape and nothing else."""
+
+NAMES = {
+    "_prelu_kernel": "PReLU",
+    "_local_scalar_dense": "a number that Python takes out of the signal",
+    "_log_softmax": "log-softmax",
+    "_scaled_dot_product_flash_attention_for_cpu": "attention",
+    "_scaled_dot_product_flash_attention": "attention",
+    "_scaled_dot_product_efficient_attention": "attention",
+    "_scaled_dot_product_attention_math": "attention",
+    "_softmax": "softmax (attention, say)",
+    "abs": "an absolute value",
+    "amax": "a maximum",
+    "amin": "a minimum",
+    "celu": "CELU",
+    "clamp": "clamp",
+    "clamp_max": "clamp",
+    "clamp_min": "clamp",
+    "div": "a division by the signal",
+    "elu": "ELU or SELU",
+    "exp": "an exponential",
+    "gelu": "GELU",
+    "hardtanh": "ReLU6 or hardtanh",
+    "leaky_relu": "LeakyReLU",
+    "linalg_vector_norm": "a norm",
+    "log": "a logarithm",
+    "max": "a maximum",
+    "min": "a minimum",
+    "mish": "Mish",
+    "native_group_norm": "a normalisation by the signal's own statistics",
+    "native_layer_norm": "a normalisation by the signal's own statistics",
+    "pow": "a power",
+    "rrelu_with_noise": "RReLU",
+    "rsqrt": "a root",
+    "silu": "SiLU",
+    "sqrt": "a root",
+    "std": "a standard deviation",
+    "threshold": "a threshold",
+    "var": "a variance",
+}
+"""What people call operators that are refused, by their aten names; others are called by that."""
+
+
+PASSING = {"BackwardHookFunctionBackward", "_NoopSaveInputsBackward", "SpectralConvolutionBackward"}
+"""Functions that are known to be linear: of hooks on modules, of checkpoints and of `elor.fastconv`."""
+
+
+class Crossings:
+    """Follows a signal from operator to operator.
+
+    Attributes:
+        others: what it crossed for which guided backpropagation is not defined.
+    """
+
+    def __init__(self) -> None:
+        self.others: set[str] = set()
+        self._reached: dict[int, Any] = {}  # storages by address, kept so that no address is given out again
+
+    def follow(self, signal: Tensor) -> None:
+        """Begin with this signal, and forget others."""
+        self._reached = {}
+        self.others.clear()
+        self._reach(signal)
+
+    def done(self) -> None:
+        """Let go of all that is kept."""
+        self._reached = {}
+
+    def note(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+        """Take note of an operator that was just run."""
+        given = [value for value in _tensors((args, kwargs)) if self._comes(value)]
+        if not given:
+            return
+        name = func._schema.name.removeprefix("aten::")
+        name = name if name.startswith("__") else name.removesuffix("_")
+        found = list(_tensors(result)) + [args[0]] * (func._schema.is_mutable and not isinstance(result, Tensor))
+        if name in CONSTANT:
+            return
+        for value in found:
+            if isinstance(value, Tensor):
+                self._reach(value)
+        number = any(_real(value) for value in found if isinstance(value, Tensor))
+        if name == "_local_scalar_dense" or (number and (what := self._refused(name, given, args, kwargs))):
+            self.others.add(NAMES[name] if name == "_local_scalar_dense" else what)
+
+    def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:
+        """What an operator does to the signal that cannot be guided; None if nothing."""
+        if not all(_real(value) for value in given):
+            return f"a selection or a step that depends on the signal ({name})"
+        if name in LINEAR or name in RELU or name in ORDINARY or name in FROZEN_NORMS:
+            return None
+        if name in FACTORS:
+            from_signal = [index for index in FACTORS[name] if index < len(args) and self._comes(args[index])]
+            return None if len(from_signal) < 2 else "a product of the signal with itself (a gate or attention, say)"
+        if name == "div" and not self._comes(args[1]) and kwargs.get("rounding_mode") is None:
+            return None
+        if name in NORMS:
+            return "batch normalisation by the batch's own statistics" if args[NORMS[name]] else None
+        return NAMES.get(name, name)
+
+    def _comes(self, value: object) -> bool:
+        """Does it come from the signal?"""
+        return isinstance(value, Tensor) and _storage(value) in self._reached
+
+    def _reach(self, value: Tensor) -> None:
+        if (key := _storage(value)) is not None:
+            self._reached[key] = value.untyped_storage()
+
+
+def _storage(value: Tensor) -> int | None:
+    try:
+        return value.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):  # sparse, say
+        return None
+
+
+def _real(value: Tensor) -> bool:
+    return value.is_floating_point() or value.is_complex()
+
+
+def _tensors(values: object) -> Iterator[Tensor]:
+    """All tensors in nested arguments."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, dict):
+        yield from _tensors(tuple(values.values()))
+    elif isinstance(values, Iterable) and not isinstance(values, str):
+        for value in values:
+            yield from _tensors(value)
+
+
+def opaque(logits: Tensor) -> str | None:
+    """Code on the way to these logits whose way back is its own, so that no ReLU can be seen there; None if there is
+    none: an `autograd.Function`, and what TorchScript or a compiler made into one."""
+    seen, left = set(), [logits.grad_fn]
+    while left:
+        node = left.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = node.name()
+        if "jit" in name or "Compiled" in name:
+            return "compiled or scripted code"
+        if isinstance(node, torch.autograd.function.BackwardCFunction) and name not in PASSING:
+            return f"a function with a backward pass of its own ({name.removesuffix('Backward')})"
+        left += [following for following, _ in node.next_functions]
+    return None
