@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from elor.corpora.tables import DIMENSIONS
-from elor.params import NETWORKS, Settings
+from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import read_table, write_table
 from elor.training.tuned import Tuning
 
@@ -19,12 +19,14 @@ SKILL = 1.0
 
 
 def invent(data: Path, seed: int = 0) -> None:
-    """Write predictions, audits and tunings of all four networks for the slices and folds of a data folder."""
+    """Write predictions of all models, audits and tunings of the networks, for a folder's slices and folds."""
     slices, folds = read_table(data / "slices.csv"), read_table(data / "folds.csv")
     tests = folds[folds["role"] == "test"].merge(slices, on="slice", validate="one_to_one")
-    for network in NETWORKS:
-        random = np.random.default_rng([seed, NETWORKS.index(network)])
+    for index, network in enumerate(MODELS):
+        random = np.random.default_rng([seed, index])
         write_table(_predictions(tests, random), data / "predictions" / f"{network}.csv", "%.7g")
+        if network not in NETWORKS:
+            continue
         write_table(_audit(tests, random), data / "audit" / f"{network}.csv")
         values = dict.fromkeys(folds["fold"].unique(), Settings())
         Tuning(network, "none", None, values, {}).write(data / "tuning" / f"{network}.yaml")

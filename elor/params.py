@@ -18,6 +18,8 @@ from elor.arithmetic import Arithmetic
 from elor.errors import UserError
 
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
+MODELS = (*NETWORKS, "svm")
+"""All that answers for test slices: the networks, and the machine that they are held against."""
 
 Network = Literal["elor", "lom", "ftr", "elor_ftr"]
 Target = Literal["classes", "regression", "distribution", "emotion"]
@@ -139,7 +141,7 @@ class Evaluate(Section):
     @model_validator(mode="after")
     def _known(self) -> Evaluate:
         for head, *networks in self.comparisons:
-            if head not in ("arousal", "valence", "emotion") or not set(networks) <= set(NETWORKS):
+            if head not in ("arousal", "valence", "emotion") or not set(networks) <= set(MODELS):
                 raise ValueError(
                     f"the comparison {head}: {' against '.join(networks)} names an unknown head or network"
                 )

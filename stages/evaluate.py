@@ -7,7 +7,7 @@ from elor.corpora.tables import read_ratings, read_utterances
 from elor.evaluation.score import Settings
 from elor.evaluation.score import evaluate as evaluate_predictions
 from elor.files import write_json
-from elor.params import NETWORKS, load
+from elor.params import MODELS, NETWORKS, load
 from elor.tables import read_table, write_plot
 from elor.targets import heads
 from elor.training.tuned import Tuning
@@ -42,13 +42,13 @@ def evaluate() -> None:
         folds=read_table(DATA / "folds.csv"),
         utterances=read_utterances(DATA / "utterances.csv"),
         ratings=ratings,
-        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in NETWORKS},
+        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in MODELS},
         audits={net: read_table(DATA / "audit" / f"{net}.csv") for net in NETWORKS},
         settings=settings,
     )
     seen = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml").seen for net in NETWORKS}
     for dimension in DIMENSIONS:  # DVC wants the files of other targets too
-        none = {net: {"why": f"labels.target is {labels.target}, which asks for no {dimension}"} for net in NETWORKS}
+        none = {net: {"why": f"labels.target is {labels.target}, which asks for no {dimension}"} for net in MODELS}
         for name, scores in found.metrics.get(dimension, none).items():
             write_json(METRICS / dimension / f"{name}.json", scores)
     write_json(METRICS / "comparisons.json", found.comparisons)

@@ -261,8 +261,9 @@ def test_the_svm_learns_what_is_there_and_is_compared(tmp_path: Path) -> None:
     assert valence["svm"]["uar"] < 0.45  # not planted
     assert arousal["svm"]["uar_low"] <= arousal["svm"]["uar"] <= arousal["svm"]["uar_high"]
     assert arousal["difference"]["difference"] == pytest.approx(arousal["ftr"]["uar"] - arousal["svm"]["uar"])
-    assert set(arousal["costs"]) == set(slices["speaker"])
-    assert [row[:2] for row in svm.tables(found)[0].groups[0]][1] == ("arousal", "linear SVM")
+    assert set(arousal["chosen"]) == set(slices["speaker"])
+    assert {row["balanced"] for row in arousal["chosen"].values()} <= {True, False}
+    assert [row[:2] for row in svm.tables(found)[0].groups[0]][1] == ("arousal", "SVM")
 
 
 def test_settings_are_tried_on_corpora_of_other_seeds_and_known_runs_are_kept(

@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # the evaluation brings pandas and scipy, which reading metri
 
 Scores = dict[str, Any]
 
-TITLES = {"elor": "ELoR", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR"}
-"""The paper's names of its networks."""
+TITLES = {"elor": "ELoR", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR", "svm": "SVM"}
+"""The paper's names of its networks, and the baseline's."""
 
 GUESSES = {
     "uniform": "guess: uniform",

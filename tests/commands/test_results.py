@@ -82,12 +82,12 @@ def test_what_must_be_known_stands_below(workspace: Path, elor: Elor) -> None:
     row = cells(text, "arousal  ELoR ")
     assert (row[-3], row[-1]) == ("<0.001", "1.000")  # chance, and the gap that the invented audit has
     declared = json.loads((workspace / "metrics/comparisons.json").read_text())["comparisons"]
-    assert len(declared) == 4
-    for test, line in zip(declared, text.split("Declared comparisons")[1].splitlines()[3:7], strict=True):
+    assert len(declared) == 6
+    for test, line in zip(declared, text.split("Declared comparisons")[1].splitlines()[3:9], strict=True):
         assert line.startswith(test["dimension"])
         assert line.endswith(f"{test['p']:.3f}   {test['p_holm']:.3f}")
     flat = " ".join(text.split())
-    assert "all 8 sign flips over speakers, two-sided; p Holm: corrected for 4 comparisons." in flat
+    assert "all 8 sign flips over speakers, two-sided; p Holm: corrected for 6 comparisons." in flat
     assert "Search (ELoR, LoM, FTR): One search for all folds" in flat
     assert "the values have seen test speakers." in flat
     assert "Search (ELoR+FTR): No search: the values have seen no test speaker." in flat
@@ -155,7 +155,7 @@ def test_what_a_mean_over_folds_does_is_said(workspace: Path, tmp_path: Path, el
 def test_interval_and_test_that_disagree_are_named(workspace: Path, tmp_path: Path, elor: Elor) -> None:
     folder = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
     found = json.loads((folder / "comparisons.json").read_text())
-    limits = ((-0.1, 0.3, 0.01), (0.1, 0.3, 0.2), (0.1, 0.3, 0.01), (-0.1, 0.3, 0.2))
+    limits = ((-0.1, 0.3, 0.01), (0.1, 0.3, 0.2), (0.1, 0.3, 0.01), *[(-0.1, 0.3, 0.2)] * 3)
     for test, (low, high, p) in zip(found["comparisons"], limits, strict=True):
         test |= {"ci_low": low, "ci_high": high, "p": p}
     write_json(folder / "comparisons.json", found)

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from elor.corpora.labels import label, targets
 from elor.corpora.tables import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, counts, typed
 from elor.files import write_json
-from elor.params import NETWORKS, Settings
+from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import write_table
 from elor.targets import Head, heads
 from elor.training.tuned import Tuning
@@ -21,11 +21,11 @@ from tests.evaluation.world import World, make_world
 
 ROOT = Path(__file__).parents[2]
 EMOTIONS = ("ang", "exc", "sad", "neu")
-SKILL = dict(zip(NETWORKS, (2.0, 1.5, 1.0, 3.0), strict=True))
+SKILL = dict(zip(MODELS, (2.0, 1.5, 1.0, 3.0, 1.0), strict=True))
 
 
 def make_workspace(folder: Path, target: str = "classes") -> Path:
-    """Write params.yaml, data/ and metrics/ of four invented networks into `folder`."""
+    """Write params.yaml, data/ and metrics/ of four invented networks and their baseline into `folder`."""
     world, data = make_world(), folder / "data"
     turns = world.utterances.assign(samples=60_000, emotion=np.resize(EMOTIONS, len(world.utterances)))
     utterances = typed(turns.to_dict("records"), UTTERANCE_COLUMNS)
@@ -43,6 +43,8 @@ def make_workspace(folder: Path, target: str = "classes") -> Path:
         scope = "none" if network == "elor_ftr" else "shared"
         values = dict.fromkeys(world.slices["speaker"].unique(), Settings(dropout=0.5))
         Tuning(network, scope, "Ses01F", values, {}).write(data / "tuning" / f"{network}.yaml")
+    svm = predict(world, heads(target), SKILL["svm"])
+    write_table(svm.drop(columns=svm.filter(regex="_p[0-9]$")), data / "predictions" / "svm.csv")  # classes alone
     write_json(folder / "metrics/corpus.json", tables.report)
     write_params(folder / "params.yaml", target)
     with contextlib.chdir(folder):

@@ -18,7 +18,7 @@ from elor.features.store import VectorStore, holding
 from elor.files import file_digest
 from elor.tables import read_table
 from tests.pipeline import voices
-from tests.pipeline.project import NETWORKS, ROOT, Project
+from tests.pipeline.project import MODELS, NETWORKS, ROOT, Project
 
 pytestmark = pytest.mark.pipeline
 
@@ -68,7 +68,7 @@ def test_from_recordings_to_the_table_with_nothing_but_the_path_changed(outside:
     assert after.pop("corpus") == before.pop("corpus") | {"path": str(outside.table)}
     assert after == before
     headline = outside.project.json("metrics/uar.json")
-    assert set(headline) == {f"{dimension}.{net}" for dimension in ("arousal", "valence") for net in NETWORKS}
+    assert set(headline) == {f"{dimension}.{net}" for dimension in ("arousal", "valence") for net in MODELS}
     elor = Path(sys.executable).parent / "elor"
     table = subprocess.run([elor, "results"], cwd=outside.project.folder, capture_output=True, text=True, check=True)
     assert "by 4 speakers; labels: the corpus' own rater, 5 classes" in table.stdout

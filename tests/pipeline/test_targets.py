@@ -15,7 +15,7 @@ from elor.corpora.demo import generate, load_recipe
 from elor.corpora.iemocap import Iemocap
 from elor.features.slices import slice_count
 from elor.tables import read_table
-from tests.pipeline.project import NETWORKS, ROOT
+from tests.pipeline.project import MODELS, NETWORKS, ROOT
 from tests.stages.workspace import CORPUS, LABELLING, LEARNING, Workspace
 
 FEATURES = (("mfcc",), ("is10",))
@@ -71,7 +71,7 @@ def learn(workspace: Workspace, **changes: object) -> dict[str, pd.DataFrame]:
 def check_metrics(workspace: Workspace, target: str, heads: set[str]) -> None:
     """Every network and head has the scores that are named for the target; the other folders say why they have none."""
     headline = workspace.json("metrics/uar.json")
-    assert set(headline) == {f"{head}.{net}" for head in heads for net in NETWORKS}
+    assert set(headline) == {f"{head}.{net}" for head in heads for net in MODELS}
     for head in heads:
         for net in NETWORKS:
             scores = workspace.json(f"metrics/{head}/{net}.json")
@@ -82,7 +82,7 @@ def check_metrics(workspace: Workspace, target: str, heads: set[str]) -> None:
             assert workspace.json("metrics/war.json")[f"{head}.{net}"] == scores["rmse" if first == "ccc" else "war"]
     for head in {"arousal", "valence", "emotion"} - heads:
         files = {path.name for path in (workspace.folder / "metrics" / head).iterdir()}
-        assert files == {f"{network}.json" for network in NETWORKS}
+        assert files == {f"{network}.json" for network in MODELS}
         assert all(list(workspace.json(f"metrics/{head}/{name}")) == ["why"] for name in files)
     declared = workspace.json("metrics/comparisons.json")["comparisons"]
     assert {test["dimension"] for test in declared} == heads

@@ -19,7 +19,7 @@ import pytest
 from dvc.repo import Repo
 
 import elor
-from tests.pipeline.project import NETWORKS, Project
+from tests.pipeline.project import MODELS, NETWORKS, Project
 
 pytestmark = pytest.mark.pipeline
 
@@ -77,7 +77,7 @@ def test_every_promised_file_has_its_columns(project: Project) -> None:
 
 
 def test_headline_has_eight_keys_and_every_stage_its_cost(project: Project) -> None:
-    assert set(project.json("metrics/uar.json")) == {f"{d}.{n}" for d in ("arousal", "valence") for n in NETWORKS}
+    assert set(project.json("metrics/uar.json")) == {f"{d}.{n}" for d in ("arousal", "valence") for n in MODELS}
     for stage in Repo(str(project.folder)).index.stages:
         cost = project.json(f"metrics/cost/{stage.name}.json")
         assert cost["seconds"] >= 0

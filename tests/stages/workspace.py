@@ -27,6 +27,7 @@ READING = (*CORPUS, *LABELLING)
 LEARNING = (
     *(("tune", net) for net in NETWORKS),
     *(("train", net) for net in NETWORKS),
+    ("baseline",),
     ("evaluate",),
     ("saliency",),
     ("prototypes",),

@@ -1,0 +1,27 @@
+"""Stage `baseline`: the support vector machine on IS10 that FTR is held against, in the same folds."""
+
+from pathlib import Path
+
+from elor.params import load
+from elor.tables import read_table, write_table
+from elor.targets import heads
+from elor.training.baseline import cross_validated
+from elor.training.engine import Engine
+from stages import main
+
+DATA = Path("data")
+
+
+def baseline() -> None:
+    """Write data/predictions/svm.csv, and what each fold chose to data/tuning/svm.csv."""
+    params = load()
+    asked = heads(params.labels.target, params.labels.classes)
+    slices, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
+    engine = Engine("cpu", params.engine.workers, params.engine.address)
+    predictions, chosen = cross_validated(DATA / "is10.npy", slices, folds, asked, engine)
+    write_table(predictions, DATA / "predictions" / "svm.csv")
+    write_table(chosen, DATA / "tuning" / "svm.csv", "%.6g")
+
+
+if __name__ == "__main__":
+    main(baseline)
