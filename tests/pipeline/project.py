@@ -30,6 +30,7 @@ def shrink(path: Path, **changes: object) -> None:
     demo["explain"]["interventions"] |= {"slices": 3, "untrained": 2}
     few = {"restarts": 2, "steps": 4, "other_restarts": 1, "other_steps": 3, "untrained": 2}
     demo["explain"]["prototypes"] |= few
+    demo["space"]["hidden"]["step"] = 4  # of [8, 8] the demo's own step leaves nothing to search
     params["evaluate"] |= {"draws": 200, "permutations": 200}
     for network, section in demo["networks"].items():
         section |= {"evaluations": 0 if network == "elor_ftr" else 3, "epochs": 2, "patience": 2}
