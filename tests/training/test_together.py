@@ -246,13 +246,3 @@ def test_the_engine_returns_the_same_outcomes_for_any_number_of_workers(jobs) ->
 def test_only_small_float32_networks_are_stackable(jobs, network: str, precision: str) -> None:
     assert together.stackable(jobs("ftr")[0])
     assert not together.stackable(jobs(network, how=world.TRAIN.model_copy(update={"precision": precision}))[0])
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_is_the_experiment_of_the_loop(jobs) -> None:
-    made = [replace(job, device="cuda") for job in jobs(epochs=4)]
-    together_, loop_ = afresh(together.train_together, made), afresh(alone, made)
-    for one, other in zip(together_, loop_, strict=True):
-        for name, tensor in one.tensors.items():
-            torch.testing.assert_close(tensor, other.tensors[name], rtol=1e-3, atol=1e-4)
