@@ -99,7 +99,7 @@ def _written(record: dict[str, Any], tables: Tables) -> str:
     """The tables as Markdown, and the line that says where they were measured."""
     on = record["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in on["packages"].items())
-    device = on["cpu"] if "gpu" not in record["measured"] else f"{record['measured']['gpu']}, {on['cpu']}"
+    device = on["cpu"] if "gpu" not in record["measured"] else f"{on['cpu']}, {record['measured']['gpu']}"
     line = (
         f"*{on['date'][:10]}, {on['cores']} cores of {device}, {on['memory_gib']} GiB, load average before "
         f"{on['load_average'][0]} and after {on['load_average_after'][0]}; commit {on['commit']}, "

@@ -14,7 +14,20 @@ import pytest
 import torch
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import kills, learning, maps, pipeline, projection, publish, results, scale, steps, svm, untrained
+from benchmarks import (
+    kills,
+    learning,
+    maps,
+    pipeline,
+    projection,
+    publish,
+    results,
+    scale,
+    steps,
+    svm,
+    toy,
+    untrained,
+)
 from benchmarks.invented import invent
 from benchmarks.measure import ROOT, alternated, machine, ratio
 from benchmarks.plainstep import PlainStep
@@ -208,23 +221,23 @@ def test_the_plain_step_does_what_ours_does(tmp_path: Path, network: str) -> Non
 def test_operations_are_those_of_direct_convolutions(tmp_path: Path) -> None:
     """networks.md gives 12.9 GFLOP forward for paper-size elor; two passes of thrice that, less the first layer's."""
     params = load(ROOT / "params.yaml")
-    case = steps.Case("elor", "paper", params.scales["paper"].networks["elor"].defaults)
-    shape = steps.architecture("elor", HEADS, case.settings, True)
+    case = toy.Case("elor", "paper", params.scales["paper"].networks["elor"].defaults)
+    shape = toy.architecture("elor", HEADS, case.settings, True)
     layers = 1 * 40 * 80 * 96_000, 40 * 40 * 40 * 48_000, 40 * 40 * 400 * 4_800
     dense = 6_000 * 256 + 256 * 256 + 256 * 5
     assert sum(2 * layer for layer in layers) + 2 * 2 * dense == pytest.approx(12.9e9, rel=0.01)
     expected = 2 * 2 * (2 * layers[0] + 3 * layers[1] + 3 * layers[2] + 3 * dense)
-    assert steps.operations(shape) == pytest.approx(expected, rel=0.002)
+    assert toy.operations(shape) == pytest.approx(expected, rel=0.002)
 
 
 def test_a_small_case_is_measured_and_tabled(tmp_path: Path) -> None:
     params = load(ROOT / "params.yaml")
-    found = steps.measured_case(steps.Case("elor", "paper", SMALL), params, rounds=1, device="cpu")
+    found = steps.measured_case(toy.Case("elor", "paper", SMALL), params, rounds=1)
     assert found["batch"] == 4
     assert min(found["slice_seconds"].values()) > 0
     assert found["gflops"] == pytest.approx(found["gflop"] / found["slice_seconds"]["step"])
     projected = projection.project([found], params, 2, tmp_path)
-    table, hours = steps.tables({"device": "cpu", "cases": [found], "projection": projected})
+    table, hours = steps.tables({"cases": [found], "projection": projected})
     assert table.groups[0][0][:3] == ("ELoR", "paper", "4")
     assert hours.groups[0][0][4] == "unknown"
 
@@ -328,13 +341,13 @@ def test_tables_say_how_far_the_aims_were_met() -> None:
     assert rows[1][:2] == ("is10, projected from 64 slices of 0.090 s and core", "6 min 40 s")
 
 
-def small_job(folder: Path, network: str) -> steps.Job:
+def small_job(folder: Path, network: str) -> toy.Job:
     """A training on four random slices, without dropout and without doubt about the order."""
     settings = SMALL if network != "lom" else SMALL.model_copy(update={"stride": 1, "lengths": [5, 3], "pools": [6, 9]})
     if network == "ftr":
         settings = SMALL.model_copy(update={"filters": None, "lengths": None, "pools": None, "stride": None})
     params = load(ROOT / "params.yaml")
-    job = steps.toy_job(steps.Case(network, "toy", settings), params, folder, "cpu", slices=4)
+    job = toy.toy_job(toy.Case(network, "toy", settings), params, folder, "cpu", slices=4)
     return replace(job, options=replace(job.options, fast=True, update="alternating", precision="float32"))
 
 

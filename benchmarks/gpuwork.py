@@ -1,0 +1,186 @@
+"""The parts of `benchmarks.gpu` that are whole pieces of work: sharing, drawn shapes, a kill, a fold's saliency."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import projection
+from benchmarks.gpuparts import Setup, variant
+from benchmarks.measure import ROOT
+from benchmarks.toy import our_step
+from elor.device import settle
+from elor.networks import INPUTS
+from elor.params import NETWORKS, Settings
+from elor.training.job import Job
+from elor.training.loop import Trainer, train
+from elor.training.resume import epochs_done
+
+COUNTS = {"lom": (1, 2, 4, 8), "ftr": (1, 2, 4, 8), "elor": (1, 2)}
+"""How many jobs share the card, by network."""
+
+
+def packing(setup: Setup) -> dict[str, Any]:
+    """Steps per second in all, of one, two, .. processes that train at the same time."""
+    counts = {"ftr": (1, 2)} if setup.small else COUNTS
+    rounds = [(network, count) for network, numbers in counts.items() for count in numbers]
+    most, context = max(max(numbers) for numbers in counts.values()), multiprocessing.get_context("spawn")
+    barrier, queue = context.Barrier(most), context.Queue()
+    given = replace(setup, until=time.monotonic())  # another process has a clock of its own
+    workers = [
+        context.Process(target=_share, args=(index, rounds, given, barrier, queue), daemon=True)
+        for index in range(most)
+    ]
+    for worker in workers:
+        worker.start()
+    rates: dict[str, dict[str, float]] = {network: {} for network in counts}
+    try:
+        for network, count in rounds:
+            done = [queue.get(timeout=max(1.0, setup.left())) for _ in range(count)]
+            rates[network][str(count)] = sum(done)
+    finally:
+        for worker in workers:
+            worker.terminate()
+    return {"rates": rates}
+
+
+def _share(index: int, rounds: list[tuple[str, int]], setup: Setup, barrier: Any, queue: Any) -> None:
+    """One of the processes that share the card: it steps in the rounds that it is part of."""
+    torch.set_num_threads(1)
+    trainers = {network: Trainer(setup.job(network)) for network in dict.fromkeys(network for network, _ in rounds)}
+    for network, count in rounds:
+        step, device = our_step(trainers[network]), torch.device(setup.device)
+        if index < count:
+            step()
+            settle(device)
+        barrier.wait(120)
+        if index < count:
+            began, steps = time.perf_counter(), 0
+            while time.perf_counter() - began < (0.1 if setup.small else 2.0):
+                step()
+                settle(device)
+                steps += 1
+            queue.put(steps / (time.perf_counter() - began))
+        barrier.wait(120)
+
+
+def drawn(setup: Setup) -> dict[str, Any]:
+    """The step of shapes that the paper profile's search really draws, beside the default's."""
+    from hyperopt.pyll.stochastic import sample
+
+    from elor.training.search import dimensions, settings_at
+
+    scale, found = setup.params.scales["paper"], {}
+    for network in ("ftr",) if setup.small else ("elor", "lom", "ftr"):
+        base, random = setup.settings(network), np.random.default_rng(0)
+        searched = dimensions(base, Settings(), space_of(scale, network))
+        rows, reserve = found.setdefault(network, []), 0.0 if network == "ftr" else setup.left() / 2
+        while len(rows) < (2 if setup.small else 12) and setup.left() > reserve:
+            point = {one.label: float(sample(one.expression, rng=random)) for one in searched}
+            settings = settings_at(point, base, searched)
+            try:
+                rows.append(settings.given() | variant(setup, network, settings))
+            except Exception as error:
+                rows.append(settings.given() | {"error": f"{type(error).__name__}: {error}"[:200]})
+    return {"networks": found}
+
+
+def space_of(scale: Any, network: str) -> dict[str, Any]:
+    """Where the search of a network draws."""
+    return scale.space
+
+
+def resume(setup: Setup) -> dict[str, Any]:
+    """A training of the paper-size network, killed after its first epoch and resumed, against an undisturbed one."""
+    slices, digests = 12 if setup.small else 96, []
+    whole, killed = (replace(setup.job("elor", slices=slices, epochs=3, patience=3), fold="none") for _ in range(2))
+    killed = replace(killed, files=whole.files)
+    whole, killed = (replace(job, validation=job.train[:4], test=job.train[4:8]) for job in (whole, killed))
+    context = multiprocessing.get_context("spawn")
+    victim = context.Process(target=_train_alone, args=(killed,), daemon=True)
+    victim.start()
+    while epochs_done(killed.scratch) < 1 and victim.is_alive() and setup.left() > 5:
+        time.sleep(0.02)
+    alive = victim.is_alive()
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.join()
+    done = epochs_done(killed.scratch)
+    for job in (killed, whole):
+        outcome = train(job)
+        digests.append([value.numpy().tobytes() for value in outcome.tensors.values()])
+    return {"killed": alive, "epochs_before": done, "same": digests[0] == digests[1]}
+
+
+def _train_alone(job: Job) -> None:
+    torch.set_num_threads(1)
+    train(job)
+
+
+def saliency(setup: Setup) -> dict[str, Any]:
+    """The whole saliency analysis of a few slices of a fold, by a paper-size network with random weights."""
+    from elor.explain.saliency.job import EXEMPLARY, OWN
+    from elor.explain.saliency.job import Job as Explained
+    from elor.explain.saliency.measure import measure
+    from elor.training import checkpoint
+
+    job = setup.job("elor", slices=8)
+    trainer, path = Trainer(job), setup.folder / "a.safetensors"
+    notes = {"fold": "a", "architecture": asdict(job.architecture), "epoch": 1}
+    checkpoint.save(path, {name: value.cpu() for name, value in trainer.network.state_dict().items()}, notes)
+    rows = np.arange(2 if setup.small else 8)
+    asked = Explained(
+        fold="a", networks={OWN: path, EXEMPLARY: path}, files=job.files, rows=rows,
+        supports=np.full(len(rows), 96_000), others=rows[::-1].copy(), sample=rows[:1], shown=rows[:0],
+        seeds=(0,), steps=8 if setup.small else 64, most=8 if setup.small else 64, seed=0, device=setup.device,
+    )  # fmt: skip
+    began = time.monotonic()
+    found = measure(asked)
+    return {
+        "slices": len(rows),
+        "correlations": len(found.correlations),
+        "slice_seconds": (time.monotonic() - began) / len(rows),
+    }
+
+
+def projected(found: dict[str, Any], setup: Setup) -> dict[str, Any]:
+    """Hours of the paper's whole experiment on one such card, from the measured steps, draws and sharing.
+
+    Returns:
+        Per network the mean step of drawn shapes over the default's (`drawn`), the gain by sharing the card (`packed`),
+        hours at all epochs, the share of epochs that trainings use, and the hours that follow (`likely`).
+    """
+    ways = {
+        case["network"]: case["ways"] for case in found.get("steps", {}).get("cases", ()) if case["size"] == "paper"
+    }
+    rows = []
+    for network in NETWORKS:
+        own = next(
+            (ways[network][way] for way in ("blocks, chosen", "plain") if "step" in ways.get(network, {}).get(way, {})),
+            None,
+        )
+        if own is None:
+            continue
+        batch = setup.settings(network).batch
+        case = {
+            "network": network,
+            "size": "paper",
+            "slice_seconds": {name: own[name] / batch for name in ("step", "predict")},
+        }
+        row = projection.project([case], setup.params, 1, ROOT / "plots" / "data" / "curves")["networks"][0]
+        shapes = [one for one in found.get("drawn", {}).get("networks", {}).get(network, ()) if "step" in one]
+        per_slice = [one["step"] / one["batch"] * batch / own["step"] for one in shapes]
+        rates = found.get("packing", {}).get("rates", {}).get(network, {})
+        row["drawn"] = float(np.mean(per_slice)) if per_slice else 1.0
+        row["packed"] = max(rates.values()) / rates["1"] if "1" in rates else 1.0
+        row["hours"]["search"] *= row["drawn"] / row["packed"]
+        row["hours"]["folds"] /= row["packed"]
+        row["likely"] = sum(row["hours"].values()) * (row["share"] or 1.0)
+        rows.append(row | {"audio": "audio" in INPUTS[network]})
+    return {"networks": rows} if rows else {"skipped": "no step was measured"}

@@ -1,0 +1,113 @@
+"""The benchmark of a GPU, rehearsed on the CPU with toys: every part runs, none stops the others, and all are told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import gpu, gpuparts, gpuwork, publish
+from benchmarks.gpu import PARTS, Part
+from benchmarks.measure import ROOT
+from elor.fastconv import choice
+from elor.params import load
+from elor.report.text import Format, render
+
+QUICK = ("ceilings", "equality", "layers", "resume")
+"""Parts that take seconds on a CPU; `python -m benchmarks.gpu --small --device cpu` rehearses all of them."""
+
+BARE = """
+import sys
+ABSENT = {"dvc", "opensmile", "typer", "psutil", "matplotlib", "distributed", "captum"}
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name in ABSENT or name.split(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+sys.meta_path.insert(0, Absent())
+from benchmarks import gpu
+import tests.cuda.test_cuda, elor.explain.saliency.measure, elor.training.search
+gpu.main(["--small", "--device", "cpu", "--out", sys.argv[1], "--only", "ceilings"])
+"""
+
+
+def test_a_machine_with_pytorch_and_little_else_can_run_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", BARE, str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    record = json.loads((tmp_path / "gpu.json").read_text())
+    assert record["measured"]["ceilings"]["launch"] > 0
+    assert set(record["machine"]["packages"]) >= {"torch", "numpy"}
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return gpu.measure(tmp_path_factory.mktemp("gpu"), "cpu", minutes=5, small=True, only=QUICK)
+
+
+def test_the_parts_measure_what_they_say(record: dict) -> None:
+    found = record["measured"]
+    assert not [name for name in QUICK if "error" in found[name]]
+    for way, errors in found["equality"]["ways"].items():
+        assert errors["gradient"] < 1e-4, way
+    assert found["resume"] == found["resume"] | {"same": True, "killed": True}
+    for row in found["layers"]["layers"]:
+        assert row["fastest"] == min(row["seconds"], key=row["seconds"].__getitem__)
+        assert row["chosen"] in gpuparts.WAYS
+    assert found["projection"]["skipped"] == "no step was measured"
+
+
+def test_what_goes_wrong_in_one_part_is_told_and_stops_no_other(tmp_path: Path, monkeypatch) -> None:
+    def fail(setup: gpuparts.Setup) -> dict:
+        raise RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")
+
+    parts = {"tests": Part(fail, 10), "ceilings": PARTS["ceilings"], "steps": Part(gpuparts.steps, 0)}
+    monkeypatch.setattr(gpu, "PARTS", parts)
+    found = gpu.measure(tmp_path, "cpu", minutes=5, small=True, only=())["measured"]
+    assert found["tests"]["error"] == "RuntimeError: CUBLAS_STATUS_ALLOC_FAILED"
+    assert found["steps"] == {"skipped": "no time was left"}
+    assert found["ceilings"]["float32"] > 0
+    assert json.loads((tmp_path / "gpu.json").read_text())["measured"]["tests"]["error"]
+    text = render(gpu.tables(found), Format.markdown)
+    assert "- tests: RuntimeError: CUBLAS_STATUS_ALLOC_FAILED" in text
+    assert "- steps: no time was left" in text
+
+
+def test_a_step_is_measured_in_every_variant_and_the_way_is_put_back(tmp_path: Path) -> None:
+    before = choice.frames, choice.ROWS
+    setup = gpuparts.Setup("cpu", True, tmp_path, load(ROOT / "params.yaml"), time.monotonic() + 60)
+    for name, (way, how) in gpuparts.VARIANTS.items():
+        with gpuparts.only_way(way):
+            found = gpuparts.variant(setup, "lom", setup.settings("lom"), **how)
+        assert found["step"] > 0, name
+    assert (choice.frames, choice.ROWS) == before
+
+
+def test_hours_follow_from_steps_draws_and_sharing(tmp_path: Path) -> None:
+    setup = gpuparts.Setup("cpu", False, tmp_path, load(ROOT / "params.yaml"), time.monotonic() + 60)
+    ways = {"blocks, chosen": {"step": 0.032, "predict": 0.0}}
+    found = {"steps": {"cases": [{"network": "lom", "size": "paper", "ways": ways}]}}
+    alone = gpuwork.projected(found, setup)["networks"][0]
+    scale = setup.params.scales["paper"].networks["lom"]
+    train = 8_681 * 0.9 * (1 - setup.params.folds.validation)
+    assert alone["hours"]["folds"] == pytest.approx(10 * scale.epochs * train * 0.001 / 3600)
+    found["packing"] = {"rates": {"lom": {"1": 10.0, "8": 40.0}}}
+    found["drawn"] = {"networks": {"lom": [{"batch": 64, "step": 0.192}, {"batch": 8, "error": "no memory"}]}}
+    shared = gpuwork.projected(found, setup)["networks"][0]
+    assert shared["hours"]["folds"] == pytest.approx(alone["hours"]["folds"] / 4)
+    assert shared["hours"]["search"] == pytest.approx(alone["hours"]["search"] / 4 * 3)
+    assert "whole experiment" in render(gpu.tables({"projection": {"networks": [shared]}}), Format.markdown)
+
+
+def test_results_from_elsewhere_get_a_place_of_their_own(record: dict, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(publish, "RESULTS", tmp_path)
+    monkeypatch.setattr(publish, "PAGES", (tmp_path / "page.md",))
+    (tmp_path / "page.md").write_text("<!-- bench:gpu -->\n<!-- /bench:gpu -->")
+    (tmp_path / "away.json").write_text(json.dumps(record))
+    gpu.main(["--tables", str(tmp_path / "away.json")])
+    assert json.loads((tmp_path / "gpu.json").read_text())["benchmark"] == "gpu"
+    assert "| blocks, spectral |" in (tmp_path / "page.md").read_text()
+    assert str(ROOT) not in (tmp_path / "gpu.json").read_text()
