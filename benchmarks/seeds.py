@@ -20,7 +20,7 @@ from benchmarks.clone import Clone
 from benchmarks.measure import ROOT
 from benchmarks.publish import command, publish
 from elor.commands.runs import summary
-from elor.params import NETWORKS, read_yaml
+from elor.params import read_yaml
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.runs.seeds import TRAINING, Summary, summarise
@@ -85,17 +85,15 @@ def headline(measured: dict[str, Any]) -> list[Block]:
     found = Summary(**measured)
     runs = found.groups.get(TRAINING, [])
     kinds = [kind for kind in ("WAR", "UAR") if kind in found.spreads]
-    heads = list(dict.fromkeys(name.split(".")[0] for name in found.spreads["UAR"]))
+    names = [name.split(".", 1) for name in found.spreads["UAR"]]
+    heads, networks = (list(dict.fromkeys(parts)) for parts in zip(*names, strict=True))
+    columns = [(head, kind) for head in heads for kind in kinds]
     rows = tuple(
-        (
-            title(net),
-            *(f"±{number(found.spreads[kind][f'{h}.{net}'][TRAINING]['sd'])}" for h in heads for kind in kinds),
-        )
-        for net in NETWORKS
-        if runs and f"{heads[0]}.{net}" in found.spreads["UAR"]
+        (title(net), *(f"±{number(found.spreads[kind][f'{head}.{net}'][TRAINING]['sd'])}" for head, kind in columns))
+        for net in (networks if runs else ())
     )
     caption = f"Seed to seed: standard deviation over {len(runs)} training seeds on this corpus"
-    return [Table(caption, ("network", *(f"{head} {kind}" for head in heads for kind in kinds)), (rows,))]
+    return [Table(caption, ("network", *(f"{head} {kind}" for head, kind in columns)), (rows,))]
 
 
 def main(

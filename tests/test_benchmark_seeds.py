@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks import publish, seeds
+from elor.params import NETWORKS
 from elor.report.text import Format, render
 
 SCRIPT = """
@@ -22,7 +23,7 @@ pathlib.Path("metrics").mkdir(exist_ok=True)
 """
 CORPUS = SCRIPT + 'pathlib.Path("data/corpus").write_text(str(corpus))\n'
 SCORES = f"""{SCRIPT}
-scores = {{f"{{h}}.{{n}}": 0.01 * seed**2 + 0.1 * corpus for h in ("arousal", "valence") for n in {seeds.NETWORKS}}}
+scores = {{f"{{h}}.{{n}}": 0.01 * seed**2 + 0.1 * corpus for h in ("arousal", "valence") for n in {NETWORKS}}}
 pathlib.Path("metrics/uar.json").write_text(json.dumps(scores))
 pathlib.Path("metrics/war.json").write_text(json.dumps({{name: 2 * score for name, score in scores.items()}}))
 claims = [{{"id": "rate", "claim": "", "verdict": "holds" if seed % 2 else "undecided"}}]
