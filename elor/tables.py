@@ -12,7 +12,10 @@ import pandas as pd
 from elor.errors import UserError
 from elor.files import write_text
 
-NAMES = ("slice", "utterance", "speaker", "fold", "role", "gender", "session", "scenario", "rater", "kind", "head")
+NAMES = (
+    *("slice", "utterance", "speaker", "fold", "role", "gender", "session", "scenario", "rater", "kind", "head"),
+    *("other", "other_speaker"),
+)
 """Columns of names: a speaker `03` or `NA` is text, and an unknown name is empty, never missing."""
 
 INSTEAD = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"

@@ -15,7 +15,8 @@ def folds() -> None:
     slices = read_table(Path("data/slices.csv"))
     how = params.folds
     table = make_folds(slices, how.protocol, how.validation, how.most, params.seed)
-    check_folds(table, slices, how.protocol, "correct the speakers and utterances of data/slices.csv")
+    remedy = "correct the speakers and utterances of data/slices.csv"
+    check_folds(table, slices, how.protocol, remedy, read_table(Path("data/copies.csv")))
     write_table(table, Path("data/folds.csv"))
 
 

@@ -1,7 +1,8 @@
-"""Stage `labels`: the corpus becomes two tables, utterances and ratings."""
+"""Stage `labels`: the corpus becomes two tables, utterances and ratings, and a list of its copies."""
 
 from pathlib import Path
 
+from elor.corpora.copies import find_copies, named
 from elor.corpora.labels import label
 from elor.files import write_json
 from elor.params import load
@@ -11,15 +12,17 @@ from stages.source import source_at_rest
 
 
 def labels() -> None:
-    """Write data/utterances.csv, data/ratings.csv and metrics/corpus.json."""
+    """Write data/utterances.csv, data/ratings.csv, data/copies.csv and metrics/corpus.json."""
     params = load()
     how, corpus = params.labels, params.corpus
     with source_at_rest(corpus) as source:
         read = source.read()
+        pairs = find_copies(read.utterances, source.root, corpus.stereo)
     tables = label(read, how.rater, how.classes, corpus.low, corpus.high, how.target)
     write_table(tables.utterances, Path("data/utterances.csv"))
     write_table(tables.ratings, Path("data/ratings.csv"))
-    write_json(Path("metrics/corpus.json"), tables.report)
+    write_table(pairs, Path("data/copies.csv"))
+    write_json(Path("metrics/corpus.json"), tables.report | {"copies": named(pairs)})
 
 
 if __name__ == "__main__":

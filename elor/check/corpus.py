@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from elor.audio import Stereo
 from elor.check import Finding
+from elor.corpora.copies import copies, listen, named
+from elor.corpora.faults import listed
 from elor.corpora.labels import label, not_learned, targets
 from elor.corpora.source import open_source
 from elor.corpora.tables import Tables
@@ -26,20 +29,20 @@ class Wanted:
     classes: int = 5
     low: float = 1.0
     high: float = 5.0
-    stereo: str = "error"
+    stereo: Stereo = "error"
     partial: bool = False
     minimum_s: float = 0.0
 
 
 def corpus(path: Path, wanted: Wanted) -> list[Finding]:
-    """Look at a corpus: every annotation and the header of every sound file is read."""
+    """Look at a corpus: every annotation is read, and every sound heard."""
     where = Finding("path", str(path))
     try:
         source = open_source(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
         tables = source.read()
     except UserError as error:
         return [where, Finding("contents", "cannot be read", remedy=str(error))]
-    return [where, *contents(tables), *labels(tables, wanted)]
+    return [where, *contents(tables), *sounds(tables, source.root, wanted.stereo), *labels(tables, wanted)]
 
 
 def contents(tables: Tables) -> Iterator[Finding]:
@@ -60,6 +63,21 @@ def contents(tables: Tables) -> Iterator[Finding]:
         yield Finding("deviations from the release", found, remedy=remedy)
     else:
         yield Finding("deviations", found, note=f"{text[:1].upper()}{text[1:]}." if deviations else "")
+
+
+def sounds(tables: Tables, root: Path, stereo: Stereo) -> Iterator[Finding]:
+    """Whether every sound can be decoded to its end, and whether one of them is there under two speakers."""
+    heard = listen(tables.utterances, root, stereo)
+    silent = f"Digital silence: {listed(list(heard.silent))}." if heard.silent else ""
+    faults = [reason.removesuffix(".") for reason in heard.faults.values()]
+    found = f"{len(tables.utterances) - len(faults):,} of {len(tables.utterances):,} utterances heard to their end"
+    yield Finding("sounds", found, silent, listed(faults))
+    pairs = named(copies(tables.utterances, heard, root, stereo))
+    remedy = (
+        f"the same recording stands under two speakers: {listed(pairs)}; take one of each out, or correct its speaker: "
+        "what is learned from the one is tested on the other"
+    )
+    yield Finding("copies under two speakers", f"{len(pairs):,}" if pairs else "none", "", remedy if pairs else "")
 
 
 def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:

@@ -40,7 +40,8 @@ def check(
 
     Versions against requirements.lock, GPU, memory, disk; git identity; what
     DVC's cache holds of dvc.lock (not with PATH); the corpus' counts against
-    the release's, missing files, the rater and the slices; unfinished work and
+    the release's, missing files, sounds that cannot be read to their end, one
+    recording under two speakers, the rater and the slices; unfinished work and
     its size.
 
     Exit status: 0 in order, 1 something must be done.

@@ -118,6 +118,11 @@ def copies(utterances: pd.DataFrame, heard: Heard, root: Path, stereo: Stereo = 
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def find_copies(utterances: pd.DataFrame, root: Path, stereo: Stereo = "error") -> pd.DataFrame:
+    """`listen` and `copies` in one; what cannot be read is left to whoever needs it."""
+    return copies(utterances, listen(utterances, root, stereo), root, stereo)
+
+
 def named(pairs: pd.DataFrame) -> list[str]:
     """Each pair in words: `a (anna) and b (bert)`."""
     return [f"{row.utterance} ({row.speaker}) and {row.other} ({row.other_speaker})" for row in pairs.itertuples()]

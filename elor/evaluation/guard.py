@@ -5,6 +5,7 @@
 | a speaker tested and trained on, or tested and validated on | refused | refused |
 | a speaker trained and validated on | allowed: 20 % of slices at random | refused |
 | slices of one utterance in training and in validation | allowed, counted | refused |
+| one recording under two speakers, in roles that may not share a speaker | refused | refused |
 
 Where a fold validates on speakers, or even utterances, that it trains on, its validation score is too good: it picks
 the epoch and the hyperparameters, but is never reported as a result. The counts say how much there is of it.
@@ -33,6 +34,7 @@ def check_folds(
     slices: pd.DataFrame,
     protocol: str,
     remedy: str = "run the stage `folds` again, or name the protocol that these folds keep to",
+    copies: pd.DataFrame | None = None,
 ) -> dict[str, int | str]:
     """Check folds against a protocol.
 
@@ -41,6 +43,7 @@ def check_folds(
         slices: slices.csv: slice, utterance, speaker, and session where known.
         protocol: `paper` or `strict`.
         remedy: what to do about faulty folds, for the message.
+        copies: copies.csv: pairs of utterances that are one recording under two speakers; None: not known.
 
     Returns:
         Counts: protocol, folds, slices, speakers; `shared_speakers` and `split_utterances`, pairs of a fold and a
@@ -49,8 +52,8 @@ def check_folds(
 
     Raises:
         UserError: if the protocol or a role is unknown, a slice is unknown, stands twice in a fold, is tested never or
-            more than once, a fold lacks a role, or a speaker or utterance stands in two roles where the protocol
-            forbids it.
+            more than once, a fold lacks a role, or a speaker, utterance or recording stands in two roles where the
+            protocol forbids it.
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"Protocol {protocol!r} is unknown; choose {' or '.join(PROTOCOLS)}.")
@@ -58,6 +61,8 @@ def check_folds(
     for what, found in chain(_faults(folds, slices), _breaches(table, protocol)):
         if len(found):
             raise UserError(f"{what}: {some(found)}; {remedy}.")
+    if copies is not None and not copies.empty:
+        _check_copies(table, protocol, copies)
     sessions = table[table["session"] != ""] if "session" in table else table.assign(session="")[:0]
     return {
         "protocol": protocol,
@@ -89,12 +94,33 @@ def _faults(table: pd.DataFrame, known: pd.DataFrame) -> Iterator[Fault]:
 
 def _breaches(table: pd.DataFrame, protocol: str) -> Iterator[Fault]:
     """No speaker and no utterance stands in two roles that the protocol keeps apart."""
-    apart = [("train", "test"), ("validation", "test")] + [("train", "validation")] * (protocol == "strict")
-    for a, b in apart:
+    for a, b in _apart(protocol):
         for unit in ("speaker", "utterance"):
             shared = _shared(table, unit, a, b)
             what = f"Protocol `{protocol}` forbids what folds.csv has: the same {unit} in {a} and {b} (fold/{unit})"
             yield what, shared["fold"] + "/" + shared[unit]
+
+
+def _check_copies(table: pd.DataFrame, protocol: str, copies: pd.DataFrame) -> None:
+    """No recording stands, under another speaker's name, in two roles that the protocol keeps apart."""
+    back = {"utterance": "other", "speaker": "other_speaker", "other": "utterance", "other_speaker": "speaker"}
+    roles = table[["fold", "utterance", "role"]].drop_duplicates()
+    others = roles.rename(columns={"utterance": "other", "role": "other_role"})
+    joint = roles.merge(pd.concat([copies, copies.rename(columns=back)]), on="utterance")
+    joint = joint.merge(others, on=["fold", "other"])
+    joint = joint[[pair in _apart(protocol) for pair in zip(joint["other_role"], joint["role"], strict=True)]]
+    if len(joint):
+        rows = joint[list(back)].drop_duplicates().to_numpy()
+        names = [f"{one} ({who}) = {two} ({whose})" for one, who, two, whose in rows]
+        raise UserError(
+            f"Protocol `{protocol}` forbids what folds.csv has: the same recording, under two speakers, is tested and "
+            f"learned from: {some(names)}; take one of each out of the corpus, or correct its speaker."
+        )
+
+
+def _apart(protocol: str) -> list[tuple[str, str]]:
+    """Pairs of roles that a protocol keeps apart."""
+    return [("train", "test"), ("validation", "test")] + [("train", "validation")] * (protocol == "strict")
 
 
 def _shared(table: pd.DataFrame, unit: str, a: str, b: str) -> pd.DataFrame:

@@ -109,3 +109,33 @@ def test_faulty_tables_are_refused(world, spoil, message):
 def test_unknown_protocol(world):
     with pytest.raises(UserError, match="'loose' is unknown; choose paper or strict"):
         check_folds(world.folds, world.slices, "loose")
+
+
+def pairs(*rows: tuple[str, str]) -> pd.DataFrame:
+    """Copies, by the names of two utterances."""
+    found = [(one, one[:6], other, other[:6], 1.0) for one, other in rows]
+    return pd.DataFrame(found, columns=["utterance", "speaker", "other", "other_speaker", "likeness"])
+
+
+@pytest.mark.parametrize("protocol", ["paper", "strict"])
+def test_one_recording_under_two_speakers_is_refused_and_named(world, protocol):
+    folds = make_folds(world.slices, protocol, 0.2, 10, seed=0)
+    message = r"the same recording, under two speakers.*Ses01F_000 \(Ses01F\) = Ses02M_001 \(Ses02M\)"
+    for rows in (("Ses01F_000", "Ses02M_001"), ("Ses02M_001", "Ses01F_000")):
+        with pytest.raises(UserError, match=message):
+            check_folds(folds, world.slices, protocol, copies=pairs(rows))
+    clean = check_folds(folds, world.slices, protocol)
+    assert clean == check_folds(folds, world.slices, protocol, copies=pairs())
+    gone = pairs(("Ses01F_000", "nobody_000"))  # the other is rated by nobody: it is in no role
+    assert clean == check_folds(folds, world.slices, protocol, copies=gone)
+
+
+def test_a_recording_that_two_speakers_of_one_group_share_leaks_nowhere():
+    slices = make_world(24).slices
+    folds = make_folds(slices, "paper", 0.2, 10, seed=0)
+    tested = folds[folds["role"] == "test"].merge(slices, on="slice").drop_duplicates("speaker")
+    one, partner = tested[tested["fold"] == tested["fold"].iloc[0]]["utterance"][:2]
+    stranger = tested[tested["fold"] != tested["fold"].iloc[0]]["utterance"].iloc[0]
+    check_folds(folds, slices, "paper", copies=pairs((one, partner)))
+    with pytest.raises(UserError, match="the same recording"):
+        check_folds(folds, slices, "paper", copies=pairs((one, stranger)))
