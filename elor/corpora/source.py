@@ -11,6 +11,14 @@ from elor.corpora.tables import Source
 from elor.errors import UserError
 
 
+def expanded(path: Path) -> Path:
+    """The path with `~` as the home folder; as it is where nobody is called so."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 def open_source(
     path: Path, *, partial: bool = False, low: float = 1.0, high: float = 5.0, stereo: str = "error"
 ) -> Source:
@@ -27,7 +35,7 @@ def open_source(
     Raises:
         UserError: if the path is neither, is a single session, or the range is not the release's.
     """
-    path = Path(path).expanduser()
+    path = expanded(Path(path))
     if not path.exists():
         raise UserError(f"The corpus {path} does not exist; set corpus.path to an IEMOCAP root or a manifest CSV.")
     if path.is_file():
