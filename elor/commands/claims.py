@@ -38,5 +38,4 @@ def claims(
     file = metrics / "claims.json"
     other = None if against is None else open_run(against).json(file.as_posix())
     with made_of(file):
-        printed = blocks(read_json(file), other, against or "")
-    echo(printed, how)
+        echo(blocks(read_json(file), other, against or ""), how)

@@ -42,4 +42,4 @@ def results(
         if costs := cost.read(metrics):
             printed += [cost.table(costs)] if detail else []
             printed.append(cost.note(costs))
-    echo(printed, how)
+        echo(printed, how)

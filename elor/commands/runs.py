@@ -46,8 +46,7 @@ def runs(
 
     if not compare:
         with made_of("A run's metrics"):
-            printed = summary(summarise(revisions, metrics.as_posix() if metrics else None))
-        echo(printed, how)
+            echo(summary(summarise(revisions, metrics.as_posix() if metrics else None)), how)
         return
     if len(revisions) != 2:
         raise UserError(f"--compare takes two runs, and here are {len(revisions)}: name two.")

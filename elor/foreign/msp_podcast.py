@@ -112,7 +112,9 @@ def _with_speakers(labels: Labels, table: Path) -> Labels:
     if not table.is_file():
         raise UserError(f"{labels.path} names no speaker and {table} does not exist; give the consensus by --speakers.")
     if "SpkrID" not in next(csv.reader(lines_of(table)[:1]), []):
-        raise UserError(f"{labels.path} names no speaker, and {table} has no column SpkrID; give the consensus by --speakers.")
+        raise UserError(
+            f"{labels.path} names no speaker, and {table} has no column SpkrID; give the consensus by --speakers."
+        )
     known = {rating.file: rating for rating in read(table).ratings}
     filled = []
     for rating in labels.ratings:

@@ -197,3 +197,12 @@ def test_line_ends_of_unicode_end_no_line(tmp_path: Path) -> None:
     (tmp_path / "any.csv").write_text(f"{TABLE}\r\na.wav,an\u2028na \x85x,4,2\r\n", newline="")
     import_labels(tmp_path / "any.csv", "csv", tmp_path / "out.csv")
     assert open_source(tmp_path / "out.csv").read().utterances.speaker.tolist() == ["an\u2028na \x85x"]
+
+
+def test_a_table_of_speakers_that_names_none_is_refused_and_not_asked_for_itself(tmp_path: Path) -> None:
+    folder = files.podcast(tmp_path)
+    path = folder / "labels_consensus.csv"
+    path.write_text(path.read_text().replace("SpkrID", "Spkr"))
+    for name in ("labels.txt", "labels_consensus.csv"):
+        with pytest.raises(UserError, match=r"names no speaker, and .*labels_consensus\.csv has no column SpkrID"):
+            msp_podcast.read(folder / name)

@@ -116,7 +116,9 @@ def weights(folder: Path) -> Attempt:
             case 6:
                 state[key] = state[key].to_sparse() if state[key].dim() else state[key].bool()
             case _:
-                state[key] = torch.randn(3, 1, 2).to([torch.complex64, torch.float16, torch.int8][int(draw.integers(0, 3))])
+                state[key] = torch.randn(3, 1, 2).to(
+                    [torch.complex64, torch.float16, torch.int8][int(draw.integers(0, 3))]
+                )
         return state
 
     def attempt(draw: Generator) -> None:
@@ -220,7 +222,9 @@ def _yaml(path: Path, value: Any, read: Callable[[Path], object]) -> Attempt:
 def metrics(folder: Path) -> Attempt:
     """What `elor results` and `elor claims` print."""
     home = folder / "metrics"
-    shutil.copytree(ROOT / "metrics", home, ignore=shutil.ignore_patterns("prototypes*", "saliency*", "interv*", "cost"))
+    shutil.copytree(
+        ROOT / "metrics", home, ignore=shutil.ignore_patterns("prototypes*", "saliency*", "interv*", "cost")
+    )
     paths = sorted(home.rglob("*.json"))
     whole = {path: path.read_bytes() for path in paths}
 
@@ -399,7 +403,9 @@ def names(folder: Path) -> Attempt:
 
     def attempt(draw: Generator) -> None:
         name = NAMES[int(draw.integers(0, len(NAMES)))]
-        name = spoil_bytes(name.encode(errors="replace"), draw).decode(errors="replace") if draw.random() < 0.5 else name
+        name = (
+            spoil_bytes(name.encode(errors="replace"), draw).decode(errors="replace") if draw.random() < 0.5 else name
+        )
         name = name.replace("\0", "") or "x"
         verbs = (
             ["check", "--", name],
