@@ -80,7 +80,7 @@ def drawn(setup: Setup) -> dict[str, Any]:
     scale, found = setup.params.scales["paper"], {}
     for network in ("ftr",) if setup.small else ("elor", "lom", "ftr"):
         base, random = setup.settings(network), np.random.default_rng(0)
-        searched = dimensions(base, Settings(), space_of(scale, network))
+        searched = dimensions(base, Settings(), scale.space | scale.networks[network].space)
         rows, reserve = found.setdefault(network, []), 0.0 if network == "ftr" else setup.left() / 2
         while len(rows) < (2 if setup.small else 12) and setup.left() > reserve:
             point = {one.label: float(sample(one.expression, rng=random)) for one in searched}
@@ -90,11 +90,6 @@ def drawn(setup: Setup) -> dict[str, Any]:
             except Exception as error:
                 rows.append(settings.given() | {"error": f"{type(error).__name__}: {error}"[:200]})
     return {"networks": found}
-
-
-def space_of(scale: Any, network: str) -> dict[str, Any]:
-    """Where the search of a network draws."""
-    return scale.space
 
 
 def resume(setup: Setup) -> dict[str, Any]:

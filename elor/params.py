@@ -223,11 +223,12 @@ class Settings(Section):
 
 
 class NetworkScale(Section):
-    """How much one network gets: evaluations of the search, epochs, patience, and its default values."""
+    """How much one network gets: evaluations, epochs, patience, ranges of its own for the search, and its defaults."""
 
     evaluations: int = Field(ge=0, le=MOST)
     epochs: int = Field(ge=1, le=MOST)
     patience: int = Field(ge=1, le=MOST)
+    space: dict[str, Range] = Field(default_factory=dict)
     defaults: Settings
 
 

@@ -16,6 +16,7 @@ def tune(network: str) -> None:
     params = load()
     task = task_of(network, params)
     scale, pinned = params.scale.networks[network], params.networks[network]
+    space = params.scale.space | scale.space
     if network == "elor_ftr":
         parents = [Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
         found, trials = tuning.combine(task, pinned, *parents)
@@ -25,10 +26,10 @@ def tune(network: str) -> None:
         example = task.job(task.fold_names()[0], tuning.merge(scale.defaults, pinned), testing=False)
         beside = searches * budget.rounds(scale.evaluations, how.round)
         budget.check(example, beside, engine, params.engine.max_hours, "the search")
-        found, trials = tuning.tune(task, scale, pinned, params.scale.space, how, engine)
+        found, trials = tuning.tune(task, scale, pinned, space, how, engine)
     found.write(FOLDER / f"{network}.yaml")
     write_table(trials, FOLDER / f"{network}_trials.csv")
-    write_table(by_value(trials, params.scale.space), FOLDER / f"{network}_search.csv")
+    write_table(by_value(trials, space), FOLDER / f"{network}_search.csv")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from elor.targets import Head
 from elor.training.engine import Engine
 from elor.training.job import Job, Options, Outcome
 from elor.training.loop import train
+from elor.training.memory import fitting
 from elor.training.resume import STATE, epochs_done
 from elor.training.together import alike, stackable, train_together
 
@@ -191,7 +192,12 @@ def spread(
     engine: Engine,
     watch: Callable[[], None] = lambda: None,
 ) -> list[Result]:
-    """Call a function of some jobs with those that `deal` puts together; one result per job, in the jobs' order."""
+    """Call a function of some jobs with those that `deal` puts together; one result per job, in the jobs' order.
+
+    Raises:
+        UserError: if one of them does not fit into the memory.
+    """
+    engine = fitting(engine, jobs)
     hands = deal(jobs, engine.count())
     found = engine.run(function, [([jobs[index] for index in hand],) for hand in hands], watch)
     results: dict[int, Result] = {}

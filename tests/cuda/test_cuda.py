@@ -22,7 +22,7 @@ from elor.explain.integrated import integrated_gradients
 from elor.explain.occlusion import occlusion
 from elor.explain.prototypes.ascent import Ascent, Target, prototypes
 from elor.inference import _Torch
-from elor.networks import SHAPES
+from elor.networks import SHAPES, Architecture, TwoHeadNetwork
 from elor.params import NETWORKS
 from elor.targets import Head, heads
 from elor.training import loop, resume, together
@@ -30,6 +30,7 @@ from elor.training.draws import draw
 from elor.training.engine import SMALL, Engine
 from elor.training.job import Job, Outcome
 from elor.training.jobs import run
+from elor.training.memory import needed
 from tests.trained import small
 from tests.training import world
 from tests.training.test_loop import same
@@ -104,6 +105,17 @@ def test_a_step_never_waits_for_the_gpu(network: str, update: str, job: Make, de
         trainer.step(drawn.order[:8], trainer.heads)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("batch", [4, 16])
+def test_the_memory_of_a_shape_is_known_beforehand(batch: int, device: str) -> None:
+    if not device.startswith("cuda"):
+        pytest.skip("a CPU's memory is looked at in tests/training/test_memory.py")
+    shape = Architecture("elor", world.HEADS, (40, 40, 40), (80, 40, 400), (2, 10, 32), 1, (256, 256), 0.5, True)
+    network, audio = TwoHeadNetwork(shape).to(device).train(), torch.randn(batch, *SHAPES["audio"], device=device)
+    torch.cuda.reset_peak_memory_stats()
+    network.head("arousal", audio).sum().backward()
+    assert 0.7 < needed(shape, batch) / torch.cuda.max_memory_allocated() < 1.5
 
 
 @pytest.mark.parametrize("fast", [True, False])

@@ -34,6 +34,7 @@ EXEMPT = {
     "elor/training/budget.py": "refuses work that is too long, or lets it be",
     "elor/training/checkpoint.py": "safetensors back and forth, bit for bit (tested)",
     "elor/training/engine.py": "where jobs run never changes a result (tested)",
+    "elor/training/memory.py": "how many jobs fit at a time never changes a result",
     "elor/training/resume.py": "a resumed training ends with the same numbers (tested)",
     "elor/workers.py": "how many worker processes, and when they end",
     "stages/__init__.py": "the door of every stage",

@@ -89,12 +89,30 @@ def test_pinned_values_leave_the_search() -> None:
     assert [d.label for d in search.dimensions(BASE, pinned, SPACE)] == ["learning_rate"]
 
 
-def test_ranges_of_the_paper_profile_reach_half_a_second() -> None:
+@pytest.mark.parametrize("profile", ["demo", "lab", "paper"])
+def test_ranges_belong_to_the_network_whose_layers_they_shape(profile: str) -> None:
+    """Every shape that can be drawn fits: LoM's filters act on 599 frames, ELoR's on 96,000 samples."""
+    scale = load().scales[profile]
+    for network, steps in (("elor", 96_000), ("lom", 599)):
+        ranges, defaults = scale.space | scale.networks[network].space, scale.networks[network].defaults
+        for name in ("lengths", "pools"):
+            largest = [ranges[name].high or value * (1 + ranges[name].around) for value in getattr(defaults, name)]
+            if name == "lengths":
+                assert max(largest) <= steps / 10
+            else:
+                assert np.prod(largest) * (defaults.stride or 1) <= steps
+    assert not {"filters", "lengths", "pools"} & set(scale.space)
+
+
+def test_the_paper_draws_elor_uniformly_around_trigeorgis() -> None:
     scale = load().scales["paper"]
-    found = search.dimensions(scale.networks["elor"].defaults, Settings(), scale.space)
+    own = scale.networks["elor"]
+    found = search.dimensions(own.defaults, Settings(), scale.space | own.space)
     labels = [dimension.label for dimension in found]
     assert labels[:3] == ["filters_0", "filters_1", "filters_2"]
-    assert scale.space["lengths"].high == 4000
+    lengths = own.space["lengths"]
+    assert (lengths.around, lengths.log, lengths.source) == (0.5, False, "paper")
+    assert scale.networks["lom"].space["lengths"].source == "ours"
     assert {"pools_2", "hidden_1", "momentum", "alpha", "batch"} <= set(labels)
 
 
