@@ -15,7 +15,7 @@ import typer
 from benchmarks.publish import command, write_between
 from elor.errors import UserError
 from elor.files import write_json
-from elor.report import claims, cost, reading, results
+from elor.report import claims, reading, results
 from elor.report.text import Block, Format, Table, render
 from elor.runs.run import MADE, Folder
 
@@ -45,11 +45,11 @@ def record(workspace: Path) -> None:
     Raises:
         UserError: if no stage has said so, because none has run here.
     """
-    found = sorted({one["processor"] for one in cost.read(workspace / "metrics").values() if "processor" in one})
+    run = Folder(workspace)
+    found = run.processors()
     if not found:
         raise UserError(f"{workspace / 'metrics/cost'} names no processor: run dvc repro where the results were made.")
-    outputs = Folder(workspace).outputs_digest()
-    write_json(workspace / MADE, {"processors": found, "outputs": outputs})
+    write_json(workspace / MADE, {"processors": found, "outputs": run.outputs_digest()})
 
 
 def write(name: str, corpus: str, blocks: Sequence[Block]) -> None:

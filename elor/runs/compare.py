@@ -123,7 +123,8 @@ def sentence(found: Comparison) -> str:
     by = f", scores by up to {first.largest:.4g} ({first.where} of {first.file})" if first else ", no headline score"
     causes = [*found.params, *found.inputs]
     why = f" Other in {found.other}: {_some(causes)}." if causes else ""
-    return f"Not every {whose} was reproduced: {', '.join(parts)} differ{by}; {of}.{why}"
+    here = f", {found.other} on {' and '.join(found.made_on[1])}" if found.made_on[1] else ""
+    return f"Not every {whose} was reproduced: {', '.join(parts)} differ{by}; {of}{here}.{why}"
 
 
 def _some(names: list[str], most: int = 5) -> str:
@@ -165,7 +166,7 @@ def _leaves(run: Run, name: str) -> dict[str, Leaf]:
             for place, row in enumerate(rows, 1)
             for column, cell in zip(header, row, strict=False)
         }
-        return {"columns": ",".join(header), "rows": float(len(rows)), **cells}
+        return {"columns": ",".join(header), "rows": str(len(rows)), **cells}
     return {"text": text}
 
 

@@ -79,8 +79,7 @@ class Run(ABC):
 
     def made_on(self) -> list[str]:
         """The processors on which these results were made, as far as that was recorded of just these results."""
-        text = self.read(MADE)
-        record = json.loads(text) if text else {}
+        record = {} if self.read(MADE) is None else self.json(MADE)
         return record.get("processors", []) if record.get("outputs") == self.outputs_digest() else []
 
     def outputs(self) -> dict[str, str]:
@@ -118,6 +117,14 @@ class Folder(Run):
         found = (path for part in RESULTS for path in (self.folder / part).rglob("*") if path.is_file())
         names = (path.relative_to(self.folder).as_posix() for path in found)
         return sorted(name for name in names if not name.startswith(COST))
+
+    def made_on(self) -> list[str]:
+        return super().made_on() or self.processors()
+
+    def processors(self) -> list[str]:
+        """The processors on which stages ran last, as they say beside time and memory; empty in a fresh clone."""
+        costs = (self.json(path.relative_to(self.folder).as_posix()) for path in (self.folder / COST).glob("*.json"))
+        return sorted({one["processor"] for one in costs if "processor" in one})
 
 
 class Revision(Run):
