@@ -160,18 +160,27 @@ def _over_groups(judged: Judged, settings: Settings) -> dict[str, Any]:
 
 
 def _class_guesses(judged: Judged, trained: NDArray) -> dict[str, float]:
-    """Expected WAR and UAR of guessing, from the classes in each fold's training and test part."""
+    """Expected WAR and UAR of guessing, from the classes in each fold's training and test part.
+
+    `majority` is ours, from the training parts; `tested` is the paper's, from the priors of all test parts.
+    """
     tested = judged.counts(judged.fold).sum(2)
     guesses = {
         "uniform": baselines.uniform_guess(tested),
         "majority": baselines.majority_guess(trained, tested),
+        "tested": baselines.majority_guess(np.broadcast_to(tested.sum(0), tested.shape), tested),
         "prior": baselines.prior_guess(trained, tested),
     }
-    return {
+    found: dict[str, float] = {
         f"baseline_{guess}_{key}": float(statistic(counts))
         for guess, counts in guesses.items()
         for key, statistic in (("uar", uar), ("war", war))
     }
+    found["baseline_tested_class"] = int(tested.sum(0).argmax())
+    said = np.unique(trained.argmax(1))
+    if len(said) == 1 and trained.sum(1).all():  # else folds guess different classes
+        found["baseline_majority_class"] = int(said[0])
+    return found
 
 
 def _value_guesses(judged: Judged, trained: NDArray) -> dict[str, float]:

@@ -86,6 +86,9 @@ def evaluate(
             if network in audits:
                 scores |= selection_gap(audits[network], head.name, head.classes)
             metrics[head.name][network] = scores
+        joint = _joint([judged[head.name][network] for head in asked])
+        for head in asked:
+            metrics[head.name][network] |= joint
     return Evaluation(
         headline=_flat(metrics, ("uar", "ccc")),
         beside=_flat(metrics, ("war", "rmse")),
@@ -185,6 +188,13 @@ def _flat(metrics: dict[str, dict[str, dict[str, Any]]], names: tuple[str, ...])
 
 def _agreement(ratings: pd.DataFrame, utterances: pd.DataFrame, how: Settings) -> dict[str, Any]:
     return agreement(ratings, utterances, how.rater, how.classes, how.scale, how.confidence, how.target)
+
+
+def _joint(heads: list[Judged]) -> dict[str, float]:
+    """The share of slices on which all heads are right: of the paper's 25 combinations of valence and arousal, one."""
+    if len(heads) < 2 or any(one.classes is None for one in heads):
+        return {}
+    return {"joint_war": float(np.mean(np.all([one.predicted == one.truth for one in heads], axis=0)))}
 
 
 def _soft(judged: Judged, shares: NDArray) -> dict[str, float]:

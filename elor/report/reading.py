@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,7 @@ def reading(found: Results) -> Notes:
         "Intervals: jackknife t over speakers, since the slices of a speaker are not independent. They hold for these "
         "trained networks: the seed, and training sets that overlap between folds, are not in them.",
         *_classes(found, score),
+        *_joint(found),
         f"{score} utterances: predictions averaged over each utterance. p: how often labels permuted within speakers "
         f"reach this {score}, by slice and by utterance.",
     ]
@@ -100,6 +102,17 @@ def setting(found: Results) -> Notes:
         seen.setdefault(sentence, []).append(title(network))
     items += [f"Search ({', '.join(networks)}): {sentence}" for sentence, networks in seen.items()]
     return Notes("Corpus and protocol", tuple(items))
+
+
+def _joint(found: Results) -> Iterator[str]:
+    """How often a network is right on all dimensions at once, where they have classes."""
+    scores = next(iter(found.scores.values()))
+    right = {title(net): one["joint_war"] for net, one in scores.items() if "joint_war" in one}
+    if right:
+        first = [next(iter(networks.values())) for networks in found.scores.values()]
+        combinations = math.prod(sum(key.startswith("recall_") for key in one) for one in first)
+        said = ", ".join(f"{name} {number(value)}" for name, value in right.items())
+        yield f"{' and '.join(found.scores)} both right, one of {combinations} combinations: {said}."
 
 
 def _holds_zero(test: dict[str, Any]) -> bool:

@@ -33,9 +33,10 @@ GUESSES = {
     "uniform": "guess: uniform",
     "prior": "guess: prior-matched",
     "majority": "guess: majority",
+    "tested": "guess: majority, tests",
     "mean": "guess: training mean",
 }
-"""What hears nothing: the first three guess classes, the last one values."""
+"""What hears nothing: all but the last guess classes, the last one values. `tested` is the paper's, from its tests."""
 
 ALL_PAIRS = "all pairs"
 """The family of comparisons that were not declared beforehand."""
@@ -319,10 +320,12 @@ def _value_cells(scores: Scores, before: str) -> Row:
 
 
 def _guess(found: Results, guess: str, network: str, before: str) -> Row:
-    """A guess's row; it is the same beside each network."""
+    """A guess's row, with the class that it always answers; it is the same beside each network."""
     keys = ("war", "uar") if found.headline == "uar" else ("ccc", "rmse")
-    scores = (found.scores[name][network] for name in found.scores)
-    return (GUESSES[guess], *_across([number(s[f"{before}baseline_{guess}_{key}"]) for key in keys] for s in scores))
+    scores = {name: found.scores[name][network] for name in found.scores}
+    said = ", ".join(str(one.get(f"{before}baseline_{guess}_class", "")) for one in scores.values()).strip(", ")
+    cells = ([number(one[f"{before}baseline_{guess}_{key}"]) for key in keys] for one in scores.values())
+    return (f"{GUESSES[guess]} ({said})" if said else GUESSES[guess], *_across(cells))
 
 
 def _across(cells: Iterable[Sequence[str]]) -> Row:

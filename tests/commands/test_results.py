@@ -37,7 +37,7 @@ def truth_and_prediction(workspace: Path, network: str) -> pd.DataFrame:
 def test_the_table_is_what_scikit_learn_finds(workspace: Path, elor: Elor) -> None:
     text = elor("results", "--metrics", workspace / "metrics").stdout
     assert cells(text, "network")[1::2] == ["arousal WAR", "valence WAR"]
-    for network, title in {"elor": "ELoR ", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR"}.items():
+    for network, title in {"elor": "ELoR ", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR", "svm": "SVM"}.items():
         rows, row = truth_and_prediction(workspace, network), cells(text, title)
         for place, name in ((1, "arousal"), (3, "valence")):
             pair = rows[name], rows[f"{name}_predicted"]
@@ -46,8 +46,15 @@ def test_the_table_is_what_scikit_learn_finds(workspace: Path, elor: Elor) -> No
             assert uar == pytest.approx(metrics.balanced_accuracy_score(*pair), abs=6e-4)
             assert low < uar < high
     assert cells(text, "guess: uniform")[1:] == ["0.200"] * 4
-    order = re.findall(r"^(?:ELoR|LoM|FTR|guess|other)[\w+]*", text, re.MULTILINE)
-    assert order == ["ELoR", "LoM", "FTR", "ELoR+FTR", "guess", "guess", "guess", "other"]
+    order = re.findall(r"^(?:ELoR|LoM|FTR|SVM|guess|other)[\w+]*", text, re.MULTILINE)
+    assert order == ["ELoR", "LoM", "FTR", "ELoR+FTR", "SVM", *["guess"] * 4, "other"]
+    slices = pd.read_csv(workspace / "data/slices.csv")
+    right = (rows["arousal"] == rows["arousal_predicted"]) & (rows["valence"] == rows["valence_predicted"])
+    said = " ".join(text.split("one of 25 combinations")[1].split())
+    assert said.startswith(": ELoR 0.")
+    assert f"SVM {right.mean():.3f}. UAR utterances" in said
+    most = [int(slices[name].mode()[0]) for name in ("arousal", "valence")]
+    assert cells(text, "guess: majority, tests")[0].endswith(f"({most[0]}, {most[1]})")  # the class, by dimension
 
 
 def test_people_are_the_other_evaluators(workspace: Path, elor: Elor) -> None:

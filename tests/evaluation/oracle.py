@@ -119,7 +119,12 @@ def guesses(rows: Rows, trained: dict[str, np.ndarray], values: bool) -> dict[st
     prior = pd.Series([np.mean(trained[f] == t) for f, t in zip(rows.fold, rows.truth, strict=True)], rows.index)
     most = pd.Series([stats.mode(trained[f]).mode == t for f, t in zip(rows.fold, rows.truth, strict=True)], rows.index)
     found = {}
-    for name, hit in (("uniform", pd.Series(0.25, rows.index)), ("majority", most), ("prior", prior)):
+    said, tested = {int(stats.mode(values).mode) for values in trained.values()}, int(stats.mode(rows.truth).mode)
+    found["baseline_tested_class"] = tested
+    if len(said) == 1:
+        found["baseline_majority_class"] = said.pop()
+    uniform = pd.Series(0.25, rows.index)
+    for name, hit in (("uniform", uniform), ("majority", most), ("prior", prior), ("tested", rows.truth == tested)):
         found[f"baseline_{name}_war"] = hit.mean()
         found[f"baseline_{name}_uar"] = hit.groupby(rows.truth).mean().mean()
     return found

@@ -169,6 +169,10 @@ def test_every_key(case: Lopsided) -> None:
     beside, _ = oracle.level(spoken(rows), kind, trained, CONFIDENCE, BINS)
     expected = pooled | {f"utterance_{key}": value for key, value in beside.items()}
     expected |= oracle.groups(rows, kind, CONFIDENCE) | gaps(case)
+    if case.target in ("classes", "distribution"):
+        other = case.networks["a"].set_index("slice").reindex(case.slices["slice"])
+        said = other[[f"arousal_p{k}" for k in range(CLASSES)]].to_numpy().argmax(1)
+        expected["joint_war"] = np.mean((rows.predicted == rows.truth) & (said == case.slices["arousal"]))
     if case.target == "distribution":
         shares = case.slices[[f"valence_p{k}" for k in range(CLASSES)]].to_numpy()
         said = rows[[f"p{k}" for k in range(CLASSES)]].to_numpy()
