@@ -92,12 +92,12 @@ class Run(ABC):
 
     def inputs(self) -> dict[str, str]:
         """The hash of all code and data that dvc.lock names and no stage makes, by its path."""
-        made = self.outputs()
+        made = [f"{path}/" for path in self.outputs()]
         return {
             dep["path"]: dep["md5"]
             for stage in self.stages.values()
             for dep in stage.get("deps", [])
-            if dep["path"] not in made and not any(path.startswith(f"{dep['path']}/") for path in made)
+            if not any(f"{dep['path']}/".startswith(path) or path.startswith(f"{dep['path']}/") for path in made)
         }
 
 

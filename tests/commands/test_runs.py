@@ -122,7 +122,7 @@ def make_run(folder: Path, seed: int, corpus: str, uar: float, verdicts: tuple[s
             "outs": [{"path": "data/corpus", "md5": corpus}],
         },
         "evaluate": {
-            "deps": [{"path": "data/corpus", "md5": corpus}],
+            "deps": [{"path": name, "md5": f"{uar}"} for name in ("data/corpus/index.csv", "metrics", "data/corpus")],
             "outs": [{"path": "metrics/uar.json", "md5": f"{uar}"}],
         },
     }
