@@ -109,7 +109,9 @@ def sentence(found: Comparison) -> str:
     """The comparison in one line: whether all numbers were reproduced, by how much not, made on what."""
     whose = "committed number" if found.one == "HEAD" else f"number of {found.one}"
     made = f"made on {' and '.join(found.made_on[0])}" if found.made_on[0] else "made on a processor not recorded"
-    of = f"{found.one if found.one != 'HEAD' else 'the committed run'} was {made}"
+    called = {"HEAD": "the committed run", ".": "this folder"}
+    one, other = (called.get(name, name) for name in (found.one, found.other))
+    of = f"{one} was {made}"
     if found.same:
         hashed = f", and {found.outputs} outputs that dvc.lock names" if found.outputs else ""
         return f"Every {whose} was reproduced: {found.numbers:,} in {found.files} files{hashed}; {of}."
@@ -122,8 +124,8 @@ def sentence(found: Comparison) -> str:
         parts.append(f"{len(found.changed)} of {found.outputs} outputs that dvc.lock names")
     by = f", scores by up to {first.largest:.4g} ({first.where} of {first.file})" if first else ", no headline score"
     causes = [*found.params, *found.inputs]
-    why = f" Other in {found.other}: {_some(causes)}." if causes else ""
-    here = f", {found.other} on {' and '.join(found.made_on[1])}" if found.made_on[1] else ""
+    why = f" Other in {other}: {_some(causes)}." if causes else ""
+    here = f", {other} on {' and '.join(found.made_on[1])}" if found.made_on[1] else ""
     return f"Not every {whose} was reproduced: {', '.join(parts)} differ{by}; {of}{here}.{why}"
 
 
