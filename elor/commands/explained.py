@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +23,7 @@ from elor.explain.interventions.resynthesis import fitted
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.recording import foreign
 from elor.explain.recording.analysis import CannotRun, Effort, asked, explain
-from elor.explain.recording.foreign import Subject, steadied
+from elor.explain.recording.foreign import Score, Subject, steadied
 from elor.explain.recording.trials import interventions, seek
 from elor.files import replacing, write_json
 from elor.inference import load_networks
@@ -33,6 +34,9 @@ from elor.report.audio import playable, wav, weighted
 SIX_SECONDS = 96_000
 
 HINT = "If it takes one length only, give that by --samples."
+
+LEARNED = 0.05
+"""p against permuted labels below which a head is said to have learned."""
 
 LONGEST_S = 60.0
 """Longest recording that is taken without being asked for, s."""
@@ -66,14 +70,31 @@ def foreign_network(
 
 
 def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Explained:
-    """The trained networks of a workspace: that of a fold, or the mean of all.
+    """The trained networks of a workspace: that of a fold, or the mean of all, with the scores that stand beside them.
+
+    The scores are those of all folds together, from `metrics/` beside `data/`; without that folder they are unknown.
 
     Raises:
         UserError: if there are none.
     """
-    networks = load_networks(models, "elor" if models.is_dir() else None, fold)
+    networks = list(load_networks(models, "elor" if models.is_dir() else None, fold).values())
     name = f"ELoR, fold {fold}" if fold else f"ELoR, mean of {len(networks)} folds"
-    return Explained(foreign.committee(name, list(networks.values())), SIX_SECONDS)
+    heads = [head.name for head in networks[0].architecture.heads]
+    metrics = models.resolve().parents[1] / "metrics"
+    scores = {head: score for head in heads if (score := _score(metrics / head / "elor.json"))}
+    return Explained(foreign.committee(name, networks, scores), SIX_SECONDS)
+
+
+def _score(path: Path) -> Score | None:
+    """How well a head of the workspace's networks answers, as the stage `evaluate` wrote it; None if it did not."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    p = found.get("utterance_permutation_p")
+    if p is None:
+        return None
+    return Score(found.get("utterance_uar"), found.get("utterance_ccc"), p, p < LEARNED)
 
 
 def explain_files(
@@ -106,7 +127,8 @@ def explain_files(
     subject = network.subject
     found, failed = _explain_all(files, subject, network.samples, effort, (most, stereo), output)
     result: dict[str, Any] = {
-        "model": {"name": subject.name, "twin": subject.twin is not None, "reason": subject.reason},
+        "model": {"name": subject.name, "twin": subject.twin is not None, "reason": subject.reason}
+        | {"scores": {head: asdict(score) for head, score in subject.scores.items()}},
         "settings": asdict(effort) | {"samples": network.samples},
         "recordings": found,
         "failed": failed,

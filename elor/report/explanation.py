@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from elor.explain.integrated import TOLERANCE
-from elor.report.text import Block, Notes, Table, number
+from elor.report.text import Block, Notes, Table, number, p_value
 
 SHOWN = 5
 """Alterations that are named, those that move the answer farthest."""
@@ -27,12 +27,22 @@ def blocks(found: Mapping[str, Any]) -> list[Block]:
     notes = [f"Network: {found['model']['name']}."]
     if found["model"]["reason"]:
         notes.append(f"There is no untrained control: {found['model']['reason']}.")
+    if not found["model"].get("scores"):
+        notes.append(UNKNOWN)
     return [*parts, Notes("How to read it", (*notes, *READING))]
+
+
+UNKNOWN = (
+    "No score of this network is known here. A difference from untrained twins shows that training changed it, not "
+    "that it learned anything that is true of other sounds."
+)
 
 
 READING = (
     "r: of the map and the signal (for segments, windows and bands: and their level). Beside it the same in untrained "
     "twins of the network: where theirs include it, it says nothing about what was learned.",
+    "Untrained heads: the trained convolutions, with heads at random. Not learned: the head answers no better than "
+    "permuted labels, and no difference to anything makes its maps speak of what was asked.",
     "Two classes: r of the maps of the predicted and of the second class of the same head. Where it is high, the map "
     "hardly depends on what is asked.",
     "One recording shows what this network did here; what holds in general needs many speakers (dvc repro).",
@@ -40,12 +50,15 @@ READING = (
 
 
 def _window(name: str, window: Mapping[str, Any]) -> list[Block]:
+    """A table of the maps, and sentences."""
+    heads = any("heads" in entry for method in window["methods"].values() for entry in method["heads"].values())
     rows = tuple(
         (
             head,
             method["title"],
             number(entry["r"], 2),
             _range(entry["untrained"]),
+            *((_range(entry.get("heads") or []),) if heads else ()),
             number(entry.get("class_swap", {}).get("maps"), 2),
             _range(entry.get("shifted") or []),
             number(entry.get("other"), 2),
@@ -54,20 +67,26 @@ def _window(name: str, window: Mapping[str, Any]) -> list[Block]:
         for method in window["methods"].values()
         for head, entry in method["heads"].items()
     )
-    header = ("head", "method", "r", "untrained", "two classes", "shifted", "other sound", "verdict")
+    columns = ("untrained", "untrained heads") if heads else ("untrained",)
+    header = ("head", "method", "r", *columns, "two classes", "shifted", "other sound", "verdict")
     return [Table(f"{name}: maps beside their controls", header, (rows,), labels=2), Notes(name, tuple(_said(window)))]
 
 
 def _said(window: Mapping[str, Any]) -> Iterator[str]:
     """The window's sentences."""
-    if window["remark"]:
+    if window.get("remark"):
         yield window["remark"]
     for head, answer in window["prediction"].items():
+        worth = _worth(window.get("scores", {}).get(head))
         if answer["label"] is None:
-            yield f"{head}: {answer['logits'][0]:.3f}."
+            yield f"{head}: {answer['logits'][0]:.3f}{worth}."
         else:
-            yield f"{head}: class {answer['label']} (p = {answer['probabilities'][answer['label']]:.2f})."
+            label = answer["label"]
+            p, logit = answer["probabilities"][label], answer["logits"][label]
+            yield f"{head}: class {label} (p = {p:.2f}, logit {logit:.3f}){worth}."
     for head, where in window["strongest"].items():
+        if not _learned(window, head):
+            continue
         yield (
             f"{head} rests most on {where['start_s']:.2f}-{where['end_s']:.2f} s: without it the logit falls by "
             f"{where['drop']:.3f}."
@@ -78,15 +97,31 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
                 falls = {order: orders[order][measure] for order in ("occlusion", "loudest", "random")}
                 yield f"{head}, mean fall of the logit by deletion, with {where} instead: " + _listed(falls)
     for head in window["prediction"]:
-        if moved := _farthest(window.get("interventions", {}), head):
+        moved = _farthest(window.get("interventions", {}), head)
+        if moved and _learned(window, head):
             yield f"{head} is moved farthest by: {'; '.join(moved)}."
-    if paths := window["integrated"]:
+    if paths := window.get("integrated"):
         errors = ", ".join(f"{head} {completeness(error)}" for head, error in paths["error"].items())
         yield f"Integrated gradients from {paths['baseline']}, completeness error: {errors}."
     for method in window["methods"].values():
         if method["refused"]:
             yield f"{method['title']} was refused: {method['refused']}"
         yield from (entry["text"] for entry in method["between"].values())
+
+
+def _learned(window: Mapping[str, Any], head: str) -> bool:
+    """False of a head that is known to have learned nothing: where it rests on anything, that is chance."""
+    score = window.get("scores", {}).get(head)
+    return score is None or score["learned"]
+
+
+def _worth(score: Mapping[str, Any] | None) -> str:
+    """What the workspace's score says of a head's answers."""
+    if score is None:
+        return ""
+    measure = f"UAR {score['uar']:.2f}" if score["uar"] is not None else f"CCC {number(score['ccc'], 2)}"
+    text = f"; on speakers that it has not heard {measure}, p = {p_value(score['p'])} against permuted labels"
+    return text if score["learned"] else f"{text}: it has not learned, so its maps say nothing of feelings"
 
 
 def completeness(error: float | None) -> str:
@@ -103,13 +138,15 @@ def _farthest(interventions: Mapping[str, Any], head: str) -> list[str]:
     best = []
     for name, entry in interventions.items():
         doses = {dose: effect for dose, effect in entry["heads"][head].items() if dose != "sham"}
-        dose = max(doses, key=lambda key: abs(doses[key]["change"]))
-        sham = entry["heads"][head].get("sham")
+        beyond = {dose: abs(effect["change"] - effect.get("length_control", 0.0)) for dose, effect in doses.items()}
+        dose = max(beyond, key=lambda key: beyond[key])
+        sham, length = entry["heads"][head].get("sham"), doses[dose].get("length_control")
         beside = f", {sham['change']:+.2f} by the processing alone" if sham else ""
+        beside += f", {length:+.2f} by the length alone" if length is not None else ""
         now = doses[dose]["label"]
         label = f", class {now}" if now is not None else ""
         text = f"{name.replace('_', ' ')} {dose} {entry['unit']} ({doses[dose]['change']:+.2f}{label}{beside})"
-        best.append((abs(doses[dose]["change"]), text))
+        best.append((beyond[dose], text))
     return [text for _, text in sorted(best, reverse=True)[:SHOWN]]
 
 

@@ -11,11 +11,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from elor.errors import UserError
+from elor.explain.controls import shifted_range
 from elor.explain.correlation import INDISTINCT, pearson
 from elor.explain.erasure import MEASURES
+from elor.explain.maps import TITLES
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.recording import foreign
-from elor.explain.recording.analysis import NO_CONTROL, TITLES, Effort, asked, explain, shifted_range
+from elor.explain.recording.analysis import NO_CONTROL, Effort, asked, explain
 from elor.explain.recording.foreign import Resampled, Subject, committee, probabilities
 from elor.explain.recording.trials import interventions, seek
 from tests.explain.foreign_networks import Functional, Outside, faint

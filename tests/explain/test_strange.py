@@ -15,7 +15,9 @@ from elor.explain.model import predict
 from elor.explain.occlusion import occlusion
 from elor.explain.recording import foreign
 from elor.explain.recording.analysis import Effort, explain
-from elor.explain.recording.foreign import committee, probabilities, steadied
+from elor.explain.recording.foreign import Score, committee, probabilities, steadied
+from elor.report.explanation import blocks
+from elor.report.text import Notes
 from tests.explain import strange
 from tests.explain.models import elor
 
@@ -157,3 +159,28 @@ def test_a_committee_explains_the_mean_of_logits_and_answers_the_mean_of_probabi
     drops = occlusion(subject.model, audio, label, supports=[3_000])["valence"]
     mean = torch.stack([occlusion(member, audio, label, supports=[3_000])["valence"] for member in members]).mean(0)
     torch.testing.assert_close(drops, mean)
+
+
+def test_a_head_that_has_not_learned_is_said_so_beside_untrained_heads() -> None:
+    scores = {"arousal": Score(0.21, None, 0.4, False), "valence": Score(0.6, None, 0.001, True)}
+    subject = committee("ELoR", [elor(seed=seed) for seed in range(2)], scores)
+    window = torch.zeros(96_000)
+    window[:3_000] = sound()[0, 0, :3_000]
+    found = explain(subject, window.numpy(), 3_000, Effort(twins=2, steps=2, most=2)).summary
+    assert found["scores"]["arousal"] == {"uar": 0.21, "ccc": None, "p": 0.4, "learned": False}
+    methods = found["methods"]["gradient"]
+    assert methods["heads"]["arousal"]["verdict"] == "not learned (arousal)"
+    assert "not learned" not in methods["heads"]["valence"]["verdict"]
+    assert methods["between"]["arousal~valence"]["verdict"] == "not learned (arousal)"
+    assert len(methods["heads"]["valence"]["heads"]) == 2
+    said = " ".join(note for block in blocks(recorded(found)) if isinstance(block, Notes) for note in block.items)
+    assert "UAR 0.21, p = 0.400 against permuted labels: it has not learned" in said
+    assert "arousal rests most on" not in said
+    assert "valence rests most on" in said
+
+
+def recorded(window: dict) -> dict:
+    """A window as `elor explain` keeps it."""
+    window |= {"start_s": 0.0, "end_s": 1.0, "remark": "", "interventions": {}}
+    model = {"name": "ELoR", "reason": "", "scores": window["scores"]}
+    return {"recordings": {"a": {"windows": [window]}}, "model": model}

@@ -33,7 +33,7 @@ def window(folder: Path, methods: tuple[str, ...], untrained: list[float], label
         "samples": SAMPLES,
         "files": "window-00",
         "support_s": SUPPORT / 16_000,
-        "prediction": {head: {"label": label, "logits": [0.5], "probabilities": [0.1] * 5} for head in heads},
+        "prediction": {head: {"label": label, "logits": [0.5] * 5, "probabilities": [0.1] * 5} for head in heads},
         "methods": {
             m: {"title": m, "refused": None, "heads": dict.fromkeys(heads, entry), "between": {}} for m in known
         },

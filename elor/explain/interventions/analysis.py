@@ -31,8 +31,8 @@ from elor.audio import FULL_SCALE
 from elor.device import exact, local
 from elor.explain.choice import stratified
 from elor.explain.controls import untrained
-from elor.explain.interventions.alterations import ALTERATIONS, Alteration, fitted
-from elor.explain.pauses import pauses
+from elor.explain.interventions.alterations import ALTERATIONS, fitted
+from elor.explain.interventions.versions import versions
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import TwoHeadNetwork
 from elor.targets import EMOTIONS, Head
@@ -42,9 +42,6 @@ from elor.training.engine import Engine
 BATCH = 16
 EXTREMITY = "extremity"
 """What follows a head's name in that answer."""
-
-UNALTERED = ""
-"""Name of the intervention of a slice as it is."""
 
 Inputs = dict[str, Tensor]
 """What networks eat, by the input's name."""
@@ -73,23 +70,6 @@ class Job:
     seeds: tuple[int, ...]
     seed: int
     device: str
-
-
-@dataclass(frozen=True)
-class Version:
-    """An altered slice: what was done (`UNALTERED` for nothing), its dose, and the sound, fitted to a slice.
-
-    Attributes:
-        intervention: see `ALTERATIONS`.
-        dose: NaN for a sham, and for an unaltered slice.
-        sound: (96000,).
-        length: whether it is the length control of that dose, and nothing else was done.
-    """
-
-    intervention: str
-    dose: float
-    sound: NDArray
-    length: bool = False
 
 
 def plan(
@@ -195,32 +175,6 @@ def moved_mfcc(jobs: Sequence[Job], name: str = "gain") -> dict[str, dict]:
             moved.append(np.abs(high - low))
     in_sd = np.concatenate(moved, axis=1).mean(1) / np.concatenate(plain, axis=1).std(1)
     return {network: {"mfcc": {name: {"moved_sd": in_sd.tolist()}}} for network in readers}
-
-
-def versions(
-    sound: NDArray, seed: Sequence[int], alterations: Mapping[str, Alteration] = ALTERATIONS
-) -> Iterator[Version]:
-    """A slice as it is, at every dose of every alteration that applies to it with its control, and at every sham.
-
-    Args:
-        sound: (samples,), a slice's own samples without its padding, in [-1, 1].
-        seed: of what is random; all doses of an alteration have the same noise.
-        alterations: by name. Doses that alter nothing are left out.
-    """
-    yield Version(UNALTERED, np.nan, fitted(sound, SLICE_SAMPLES))
-    pausing = bool(pauses(sound))
-    for name, alteration in alterations.items():
-        if alteration.needs_pauses and not pausing:
-            continue
-        for dose in alteration.doses:
-            if dose != alteration.none:
-                altered = alteration.apply(sound, dose, np.random.default_rng(seed))
-                yield Version(name, dose, fitted(altered, SLICE_SAMPLES))
-                if alteration.to_length:
-                    control = alteration.to_length(sound, len(altered), np.random.default_rng(seed))
-                    yield Version(name, dose, fitted(control, SLICE_SAMPLES), length=True)
-        if alteration.sham:
-            yield Version(name, np.nan, fitted(alteration.sham(sound, np.random.default_rng(seed)), SLICE_SAMPLES))
 
 
 def answers(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from elor.explain.interventions.analysis import UNALTERED
+from elor.explain.interventions.versions import UNALTERED
 
 ROUNDING = 6
 """Decimals of a change: what lies below is the rounding of float32, which can have a direction too."""

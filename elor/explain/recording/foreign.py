@@ -17,7 +17,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,28 @@ from elor.audio import SAMPLE_RATE
 from elor.corpora.faults import some
 from elor.device import seeded
 from elor.errors import UserError
-from elor.explain.controls import untrained
+from elor.explain.controls import partly_untrained, untrained
 from elor.explain.model import Heads, logits_of, predict, prepared, steady
 from elor.networks import TwoHeadNetwork
 
 Factory = Callable[[], nn.Module]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a head answers on its corpus: what an explanation of it is worth.
+
+    Attributes:
+        uar: its unweighted average recall on speakers that it has not heard; None for a value, whose `ccc` counts.
+        ccc: the concordance with the labels; None where it is not defined.
+        p: of the score against permuted labels.
+        learned: whether it is better than those.
+    """
+
+    uar: float | None
+    ccc: float | None
+    p: float
+    learned: bool
 
 
 @dataclass(frozen=True)
@@ -47,12 +64,16 @@ class Subject:
         model: in evaluation mode, from (batch, 1, samples) at 16 kHz to logits.
         twin: makes an untrained network of the same kind from a seed; None where that is impossible.
         reason: why there is no twin.
+        headless: makes the same network with untrained heads from a seed; None where no heads are known.
+        scores: by head, where they are known.
     """
 
     name: str
     model: nn.Module
     twin: Callable[[int], nn.Module] | None
     reason: str = ""
+    headless: Callable[[int], nn.Module] | None = None
+    scores: Mapping[str, Score] = field(default_factory=dict)
 
 
 class Resampled(nn.Module):
@@ -150,8 +171,13 @@ def probabilities(model: nn.Module, audio: Tensor) -> Heads:
     return {head: value if value.shape[1] == 1 else value.softmax(1) for head, value in logits.items()}
 
 
-def committee(name: str, networks: Sequence[TwoHeadNetwork]) -> Subject:
-    """The trained networks of a run as one subject; its twins are as many untrained ones.
+def committee(name: str, networks: Sequence[TwoHeadNetwork], scores: Mapping[str, Score] | None = None) -> Subject:
+    """The trained networks of a run as one subject; its twins are as many untrained ones, or have untrained heads.
+
+    Args:
+        name: what it is called.
+        networks: of one shape.
+        scores: of their heads, where they are known.
 
     Raises:
         UserError: if they do not listen to raw audio.
@@ -160,11 +186,18 @@ def committee(name: str, networks: Sequence[TwoHeadNetwork]) -> Subject:
     if shape.inputs != ("audio",):
         raise UserError(f"{shape.network} takes {', '.join(shape.inputs)}; elor explain needs a network on raw audio.")
 
-    def twin(seed: int) -> nn.Module:
+    def fresh(seed: int) -> Iterator[TwoHeadNetwork]:
         count = len(networks)
-        return Committee(untrained(lambda: TwoHeadNetwork(shape), seed * count + n) for n in range(count)).eval()
+        return (untrained(lambda: TwoHeadNetwork(shape), seed * count + number) for number in range(count))
 
-    return Subject(name, Committee(networks).eval(), twin)
+    def twin(seed: int) -> nn.Module:
+        return Committee(fresh(seed)).eval()
+
+    def headless(seed: int) -> nn.Module:
+        both = zip(networks, fresh(seed), strict=True)
+        return Committee(partly_untrained(one, other, ["heads"]) for one, other in both).eval()
+
+    return Subject(name, Committee(networks).eval(), twin, headless=headless, scores=scores or {})
 
 
 def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
@@ -184,12 +217,8 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
             steady(subject.model, audio, together=True)
         except Exception as error:  # signals beside it change the answer, or it takes one at a time only
             twin = subject.twin
-            alone = Subject(
-                subject.name,
-                Alone(subject.model).eval(),
-                None if twin is None else lambda seed: Alone(twin(seed)).eval(),
-                subject.reason,
-            )
+            apart = None if twin is None else lambda seed: Alone(twin(seed)).eval()
+            alone = replace(subject, model=Alone(subject.model).eval(), twin=apart)
             why = " ".join(str(error).split(";")[0].split())[:300]
             return alone, f"{said} It is asked about one signal at a time: {why}.".strip()
     return subject, said

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elor.explain.interventions.alterations import ALTERATIONS
-from elor.explain.interventions.resynthesis import fitted
+from elor.explain.interventions.versions import versions
 from elor.explain.model import Heads, predict
-from elor.explain.pauses import pauses
 from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
 from elor.explain.recording.foreign import Subject, probabilities
@@ -39,29 +38,27 @@ def interventions(model: nn.Module, sound: NDArray, support: int, seed: int = 0)
 
     Returns:
         By alteration `what`, `unit` and `heads`: by head and dose (`sham` for the processing alone) the `change` of the
-        logit of the class that was predicted before (of the value, for a head of one output), and the `label` now.
+        logit of the class that was predicted before (of the value, for a head of one output), the `label` now, and
+        where the dose changes the length `length_control`, the change by that length alone.
     """
     own = np.asarray(sound[:support], dtype=np.float64)
-    pausing, versions = bool(pauses(own)), []
-    for name, alteration in ALTERATIONS.items():
-        if alteration.needs_pauses and not pausing:
-            continue
-        doses = {f"{dose:g}": dose for dose in alteration.doses if dose != alteration.none}
-        for key, dose in doses.items():
-            versions.append((name, key, alteration.apply(own, dose, np.random.default_rng(seed))))
-        if alteration.sham:
-            versions.append((name, "sham", alteration.sham(own, np.random.default_rng(seed))))
-    sounds = np.stack([sound, *(fitted(value, len(sound)) for _, _, value in versions)])
+    asked = list(versions(own, [seed], samples=len(sound)))
+    sounds = np.stack([sound, *(version.sound for version in asked[1:])])  # the first is unaltered
     logits, answers = _ask(predict, model, sounds), _ask(probabilities, model, sounds)
     found: dict[str, Any] = {}
-    for index, (name, key, _) in enumerate(versions, start=1):
-        alteration = ALTERATIONS[name]
-        entry = found.setdefault(name, {"what": alteration.what, "unit": alteration.unit, "heads": {}})
+    for index, version in enumerate(asked[1:], start=1):
+        alteration = ALTERATIONS[version.intervention]
+        entry = found.setdefault(version.intervention, {"what": alteration.what, "unit": alteration.unit, "heads": {}})
+        key = "sham" if np.isnan(version.dose) else f"{version.dose:g}"
         for head, value in logits.items():
             label = int(answers[head][0].argmax())
             change = float(value[index, label] - value[0, label])
-            now = int(answers[head][index].argmax()) if value.shape[1] > 1 else None
-            entry["heads"].setdefault(head, {})[key] = {"change": change, "label": now}
+            effect = entry["heads"].setdefault(head, {}).setdefault(key, {})
+            if version.length:
+                effect["length_control"] = change
+            else:
+                effect["change"] = change
+                effect["label"] = int(answers[head][index].argmax()) if value.shape[1] > 1 else None
     return found
 
 

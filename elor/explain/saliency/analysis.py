@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from elor.explain.choice import stratified
-from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, Found, Job
+from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, Job
 from elor.explain.saliency.measure import measure
+from elor.explain.windows import Found
 from elor.files import replacing
 from elor.training.engine import Engine
 

@@ -6,7 +6,8 @@ other maps live for one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,22 +15,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elor.device import exact, local
-from elor.explain.controls import model_free, runner_up, shifted_range
+from elor.explain.controls import model_free
 from elor.explain.correlation import View, pearson
-from elor.explain.guided import guided_and_plain
-from elor.explain.model import Heads, at, prepared, targets_of
-from elor.explain.saliency.job import Batch, Found, Job, Tag, arrays, batches, compare, compare_swapped
+from elor.explain.examination import Scope, examine
+from elor.explain.maps import both, predicted
+from elor.explain.model import Heads, at, prepared
+from elor.explain.saliency.job import Job, batches
 from elor.explain.saliency.models import TRAINED, models
 from elor.explain.saliency.sample import sample, show
+from elor.explain.windows import Found, Tag, Windows, arrays
 from elor.networks import TwoHeadNetwork
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
 
-NEAREST = 800
-"""Samples (50 ms) by which a map is shifted at least."""
-
-Sounds = Mapping[int, tuple[NDArray, int]]
-"""By row the waveform of another utterance, (samples,), and its samples before the padding."""
+QUICK = ("guided", "gradient")
+ON_TRAINED, ON_CONTROLS = Scope(QUICK, QUICK, QUICK, QUICK), Scope(QUICK, QUICK)
+"""What is made of every slice; controls of the signal and of the class only on a trained network."""
 
 FLATTENED = "flattened"
 """Name of the pair of two heads' gradients at what both read, the flattened output of the CNN."""
@@ -42,11 +43,12 @@ def measure(job: Job) -> Found:
     found, whole = Found(), list(batches(job, inputs, job.rows))
     own = {
         row: sound
-        for batch in whole
-        for row, sound in zip(batch.rows, zip(batch.waves, batch.supports, strict=True), strict=True)
+        for windows in whole
+        for row, sound in zip(windows.rows, zip(windows.waves, windows.supports, strict=True), strict=True)
     }
     pairs = zip(job.rows.tolist(), job.others.tolist(), strict=True)
     sounds = {row: own[other] for row, other in pairs if other != row}
+    whole = [replace(windows, others=sounds) for windows in whole]
     _without_model(whole, found)
     known: dict = {}  # what two roles share is measured once: untrained networks, and the exemplary one at home
     for role, path in job.networks.items():
@@ -55,62 +57,30 @@ def measure(job: Job) -> Found:
             key = (network.architecture if name.startswith("untrained") else path, name)
             if key not in known:
                 known[key] = Found()
-                _explain(whole, sounds, name, model.to(inputs.device), known[key])
+                _explain(whole, name, model.to(inputs.device), known[key])
             found.correlations += [{"role": role} | row for row in known[key].correlations]
     sample(job, inputs, found)
     show(job, inputs, found)
     return found
 
 
-def _explain(whole: list[Batch], sounds: Sounds, name: str, model: TwoHeadNetwork, found: Found) -> None:
-    """All that is measured on one model; controls of the signal and of the class only on a trained one."""
+def _explain(whole: list[Windows], name: str, model: TwoHeadNetwork, found: Found) -> None:
+    """All that is measured on one model."""
     trained = name == TRAINED
-    for batch in whole:
-        logits, maps = guided_and_plain(model, batch.audio, _both if trained else _predicted)
-        _compare_flattened(batch.tags(method="gradient", model=name), batch, model, trained, found)
-        own = {method: arrays(sets[0]) for method, sets in maps.items()}
-        views = {}
-        for method, sets in maps.items():
-            tags = batch.tags(method=method, model=name)
-            views[method] = compare(tags, batch, own[method], logits, found)
-            if trained:
-                compare_swapped(tags, batch, views[method], arrays(sets[1]), found)
-                _compare_foreign(tags, batch, own[method], sounds, found)
+    for windows in whole:
+        _compare_flattened(windows.tags(method="gradient", model=name), windows, model, trained, found)
+        scope, choose = (ON_TRAINED, both) if trained else (ON_CONTROLS, predicted)
+        examine(model, windows, scope, {"model": name}, found, choose)
 
 
-def _predicted(logits: Heads) -> list[Heads]:
-    return [targets_of(logits, None)]
-
-
-def _both(logits: Heads) -> list[Heads]:
-    """The predicted classes, and those next to them."""
-    return [targets_of(logits, None), runner_up(logits)]
-
-
-def _compare_foreign(tags: list[Tag], batch: Batch, maps: dict, sounds: Sounds, found: Found) -> None:
-    """Maps against another utterance's waveform, on what both have; and against their own waveform, shifted."""
-    for index, (tag, support) in enumerate(zip(tags, batch.supports, strict=True)):
-        for head, values in maps.items():
-            row = tag | {"pair": f"{head}~input", "label": -1}
-            if batch.rows[index] in sounds:
-                wave, length = sounds[batch.rows[index]]
-                both = min(support, length)
-                r = View(values[index], both).r(View(wave, both))
-                found.correlations.append(row | {"control": "other waveform"} | r)
-            reach = shifted_range(values[index][:support], batch.waves[index][:support], NEAREST)
-            if reach is not None:
-                low, high = reach
-                found.correlations.append(row | {"control": "shifted", "low": low, "high": high})
-
-
-def _compare_flattened(tags: list[Tag], batch: Batch, model: TwoHeadNetwork, swap: bool, found: Found) -> None:
+def _compare_flattened(tags: list[Tag], windows: Windows, model: TwoHeadNetwork, swap: bool, found: Found) -> None:
     """r of two heads' gradients at the flattened layer; and of one head's gradients of two classes, mean of both heads.
 
     Nothing is padded there, so the paper's reading is the signed one. Networks of one head have no such pair.
     """
     if len(model.heads) != 2 or model.cnn is None:
         return
-    own, *others = _at_flattened(model, batch.audio, _both if swap else _predicted)
+    own, *others = _at_flattened(model, windows.audio, both if swap else predicted)
     between = _rows_r(*own.values())
     rows = [({"control": ""}, between)]
     if others and len(others[0]) == len(own):
@@ -143,10 +113,10 @@ def _rows_r(one: NDArray, other: NDArray) -> NDArray:
     return np.array([pearson(a, b) for a, b in zip(one, other, strict=True)])
 
 
-def _without_model(whole: list[Batch], found: Found) -> None:
+def _without_model(whole: list[Windows], found: Found) -> None:
     """Rows of "maps" that no model made, in place of every head's."""
-    for batch in whole:
-        for index, tag in enumerate(batch.tags(role="", method="none", pair="map~input", control="", label=-1)):
-            for name, values in model_free(batch.waves[index]).items():
-                r = View(values, batch.supports[index]).r(batch.signals[index])
+    for windows in whole:
+        for index, tag in enumerate(windows.tags(role="", method="none", pair="map~input", control="", label=-1)):
+            for name, values in model_free(windows.waves[index]).items():
+                r = View(values, windows.supports[index]).r(windows.signals[index])
                 found.correlations.append(tag | {"model": name} | r)

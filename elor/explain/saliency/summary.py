@@ -20,8 +20,9 @@ from elor.evaluation.intervals import bootstrap, percentile_coverage
 from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, over_units, tested
 from elor.explain.saliency import sampled
 from elor.explain.saliency.analysis import table_of
-from elor.explain.saliency.job import EXEMPLARY, OWN, Found, Job
+from elor.explain.saliency.job import EXEMPLARY, OWN, Job
 from elor.explain.saliency.measure import FLATTENED
+from elor.explain.windows import Found
 
 PAPER = {"arousal~input": 0.50, "valence~input": 0.53, "arousal~valence": 0.96}
 """Wieser et al. 2020, on saliency maps: mean r of guided backpropagation."""

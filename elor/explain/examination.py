@@ -1,0 +1,208 @@
+"""One function over windows: a network's maps, and all that each of them is compared with.
+
+Slices of a corpus and windows of a recording, trained networks and their controls, our own and anybody's go the same
+way; what differs is the scope. Whatever is found is a row of a table (`elor.explain.windows.Found`): the analysis of a
+corpus averages the rows over speakers, that of a recording shows those of its one window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from elor.explain.attribution import SEGMENT, segment_sums
+from elor.explain.controls import shifted_range
+from elor.explain.correlation import View, pearson
+from elor.explain.erasure import baselines, erasure, from_windows
+from elor.explain.maps import SAMPLES, Choice, Maps, Steps, maps_of, predicted
+from elor.explain.model import Heads
+from elor.explain.occlusion import WINDOW, band_edges, starts
+from elor.explain.windows import Found, Tag, Windows, arrays
+
+NEAREST = 800
+"""Samples (50 ms) by which a map is shifted at least."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is made of some windows.
+
+    Attributes:
+        methods: whose maps are made.
+        compared: of them, those that are correlated with their signal, and between the heads.
+        swapped: those that are made, and compared, for the second class as well.
+        against: those that are compared with another sound, and shifted.
+        steps: of integrated gradients.
+        lenient: see `elor.explain.maps.maps_of`.
+    """
+
+    methods: Sequence[str]
+    compared: Sequence[str]
+    swapped: Sequence[str] = ()
+    against: Sequence[str] = ()
+    steps: Steps = field(default_factory=Steps)
+    lenient: bool = False
+
+
+def examine(
+    model: nn.Module, windows: Windows, scope: Scope, tag: Tag, found: Found, choose: Choice = predicted
+) -> tuple[Heads, list[Maps]]:
+    """Explain what a model says of some windows, and compare.
+
+    Args:
+        model: see `elor.explain.model`.
+        scope: what is wanted.
+        tag: what every row is marked with: `model`, and `role` if there are several.
+        found: gets the rows.
+        choose: which classes are explained; the second set is the one of `Scope.swapped`.
+
+    Returns:
+        The logits, and the maps of each set of classes.
+    """
+    logits, sets = maps_of(model, windows, choose, scope.methods, scope.steps, scope.swapped, scope.lenient)
+    for method in scope.compared:
+        tags = windows.tags(method=method, **tag)
+        if method in sets[0].values:
+            maps = arrays(sets[0].values[method])
+            swapped = arrays(sets[1].values[method]) if len(sets) > 1 and method in sets[1].values else {}
+            compare = _compare_samples if method in SAMPLES else _compare_cells
+            compare(tags, windows, method, maps, swapped, logits, found)
+            if method in scope.against:
+                _compare_foreign(tags, windows, method, maps, found)
+    return logits, sets
+
+
+def levels(method: str, wave: NDArray, support: int) -> NDArray:
+    """What the cells of a method without a value per sample are correlated with: the signal's level in each.
+
+    Args:
+        method: of `elor.explain.maps.TITLES`, but `SAMPLES` and `stft`.
+        wave: (samples,).
+        support: samples before the padding; segments and windows that begin behind it are left out.
+    """
+    if method in ("segments", "occlusion"):
+        length = SEGMENT if method == "segments" else WINDOW
+        begins = [start for start in starts(len(wave), length, SEGMENT) if start < support]
+        return np.array([np.sqrt(np.mean(wave[start : start + length] ** 2)) for start in begins])
+    power = np.abs(np.fft.rfft(wave)) ** 2
+    if method == "bands":
+        power = np.array([power[low:high].sum() for low, high in pairwise(band_edges(len(wave)))])
+    return np.sqrt(power)
+
+
+def _compare_samples(
+    tags: list[Tag],
+    windows: Windows,
+    method: str,
+    maps: dict[str, NDArray],
+    swapped: dict[str, NDArray],
+    logits: Heads,
+    found: Found,
+) -> None:
+    """r of every map with its signal, its share in the padding, and r of two heads' maps; then of the second class."""
+    views = {head: windows.views(value) for head, value in maps.items()}
+    labels = {head: value.argmax(1).tolist() for head, value in logits.items()}
+    for index, tag in enumerate(tags):
+        for head, some in views.items():
+            row = tag | {"pair": f"{head}~input", "control": "", "label": labels[head][index]}
+            found.correlations.append(row | some[index].r(windows.signals[index]) | {"beyond": some[index].beyond})
+        for one, other in combinations(views, 2):
+            row = tag | {"pair": f"{one}~{other}", "control": "", "label": -1}
+            found.correlations.append(row | views[one][index].r(views[other][index]))
+    for head, values in swapped.items():
+        for index, (tag, view) in enumerate(zip(tags, windows.views(values), strict=True)):
+            row = tag | {"control": "class swap", "label": -1}
+            found.correlations.append(row | {"pair": f"{head}~input"} | view.r(windows.signals[index]))
+            found.correlations.append(row | {"pair": f"{head}~{head}"} | view.r(views[head][index]))
+
+
+def _compare_cells(
+    tags: list[Tag],
+    windows: Windows,
+    method: str,
+    maps: dict[str, NDArray],
+    swapped: dict[str, NDArray],
+    logits: Heads,
+    found: Found,
+) -> None:
+    """r of the cells with the signal's level in them (reading `envelope`), and of two heads' cells; then of the second
+    class."""
+    for control, some in (("", maps), ("class swap", swapped)):
+        for index, tag in enumerate(tags):
+            level = levels(method, windows.waves[index], windows.supports[index])
+            own = {head: value[index, : len(level)] for head, value in some.items()}
+            row = tag | {"control": control, "label": -1}
+            for head, value in own.items():
+                found.correlations.append(row | {"pair": f"{head}~input", "envelope": _r(value, level)})
+            for one, other in combinations(own, 2):
+                found.correlations.append(row | {"pair": f"{one}~{other}", "envelope": _r(own[one], own[other])})
+
+
+def _compare_foreign(tags: list[Tag], windows: Windows, method: str, maps: dict[str, NDArray], found: Found) -> None:
+    """Maps against another sound, on what both have; and against their own, shifted."""
+    for index, (tag, support) in enumerate(zip(tags, windows.supports, strict=True)):
+        for head, values in maps.items():
+            row, cells = tag | {"pair": f"{head}~input", "label": -1}, values[index]
+            if windows.rows[index] in windows.others:
+                wave, length = windows.others[windows.rows[index]]
+                both = min(support, length)
+                if method in SAMPLES:
+                    r = View(cells, both).r(View(wave, both))
+                else:
+                    level = levels(method, wave, both)
+                    r = {"envelope": _r(cells[: len(level)], level)}
+                found.correlations.append(row | {"control": "other waveform"} | r)
+            own = windows.waves[index][:support] if method in SAMPLES else levels(method, windows.waves[index], support)
+            reach = shifted_range(cells[: len(own)], own, NEAREST if method in SAMPLES else 1)
+            if reach is not None:
+                low, high = reach
+                found.correlations.append(row | {"control": "shifted", "low": low, "high": high})
+
+
+def _r(cells: NDArray, level: NDArray) -> float:
+    """Pearson's r; NaN of fewer than three cells."""
+    return pearson(cells, level) if len(cells) > 2 else float("nan")
+
+
+def orders_of(maps: Maps, windows: Windows) -> dict[str, dict[str, list[Tensor]]]:
+    """How each method that there is ranks the segments, (segments,) per window, by head and method."""
+    signal, found = windows.audio[:, 0], {}
+    for method in ("guided", "gradient", "integrated", "occlusion"):
+        for head, values in maps.values.get(method, {}).items():
+            if method == "occlusion":
+                scores = [from_windows(one) for one in values]
+            else:
+                scores = list(segment_sums(values if method == "integrated" else values * signal))
+            found.setdefault(head, {})[method] = scores
+    return found
+
+
+def erase(
+    model: nn.Module,
+    windows: Windows,
+    targets: Heads,
+    orders: Mapping[str, Mapping[str, list[Tensor]]],
+    seed: int,
+    tag: Tag,
+    found: Found,
+) -> None:
+    """Deletion and insertion in every order, at random, and loudest first.
+
+    Args:
+        targets: by head the class whose logit is watched, (batch,).
+        orders: as `orders_of` gives them; a head may be missing.
+        seed: of the random order and of noise; the row's number is added.
+    """
+    signal = windows.audio[:, 0]
+    for head, target in targets.items():
+        for index, each in enumerate(windows.tags(**tag)):
+            scores = {order: some[index] for order, some in orders.get(head, {}).items()}
+            drawn = seed + windows.rows[index]
+            scores |= baselines(signal[index], drawn)
+            areas = erasure(model, signal[index], head, int(target[index]), scores, windows.supports[index], seed=drawn)
+            found.erasures.extend(each | {"head": head, "order": order} | measures for order, measures in areas.items())

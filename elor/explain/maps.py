@@ -1,0 +1,178 @@
+"""The maps of some windows by every method: of a corpus, of a recording, of anybody's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import nn
+
+from elor.errors import UserError
+from elor.explain.attribution import segment_sums
+from elor.explain.controls import runner_up
+from elor.explain.guided import METHODS, guided_and_plain
+from elor.explain.integrated import TOLERANCE, Path, integrated_gradients, noise_like
+from elor.explain.model import Heads, predict, targets_of
+from elor.explain.occlusion import band_occlusion, occlusion
+from elor.explain.windows import Windows
+
+TITLES = {
+    "guided": "guided backpropagation",
+    "gradient": "gradient",
+    "segments": "input x gradient, 50-ms segments",
+    "integrated": "integrated gradients, time",
+    "frequency": "integrated gradients, frequency",
+    "stft": "integrated gradients, time and frequency",
+    "occlusion": "occlusion, 100-ms windows",
+    "bands": "occlusion, mel bands",
+}
+"""All methods, by the names of their arrays."""
+
+SAMPLES = ("guided", "gradient", "integrated")
+"""Methods whose maps have a value per sample; the others have segments, windows, frequencies or bands."""
+
+FEW = 8
+"""Steps of integrated gradients to begin with on controls: a network without biases is complete with any number."""
+
+Choice = Callable[[Heads], Sequence[Heads]]
+"""From the logits to the sets of classes that are explained, the predicted ones first."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Of integrated gradients: to begin with, and at most."""
+
+    first: int = 64
+    most: int = 256
+
+    @property
+    def of_controls(self) -> Steps:
+        """Their maps need not be complete to be a control."""
+        return Steps(min(FEW, self.first), self.first)
+
+
+@dataclass
+class Maps:
+    """What the methods gave for one set of classes.
+
+    Attributes:
+        values: by method and head (batch, cells), for `stft` (batch, frames, bins).
+        refused: by method why there is none.
+        path: of integrated gradients, and `baseline`, from where.
+    """
+
+    values: dict[str, Heads] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    path: Path | None = None
+    baseline: str = "silence"
+
+
+def predicted(logits: Heads) -> list[Heads]:
+    """The predicted classes alone."""
+    return [targets_of(logits, None)]
+
+
+def both(logits: Heads) -> list[Heads]:
+    """The predicted classes, and those next to them."""
+    return [targets_of(logits, None), runner_up(logits)]
+
+
+def maps_of(
+    model: nn.Module,
+    windows: Windows,
+    choose: Choice,
+    methods: Sequence[str],
+    steps: Steps,
+    swapped: Sequence[str] = (),
+    lenient: bool = False,
+) -> tuple[Heads, list[Maps]]:
+    """Maps of some windows.
+
+    Args:
+        model: see `elor.explain.model`.
+        choose: which classes are explained.
+        methods: of `TITLES`, for the first set of classes.
+        steps: of integrated gradients; further sets take the first number only.
+        swapped: the methods for all further sets.
+        lenient: go on without a method that this model does not allow, and say why; and integrate from a noise floor
+            where silence gives no complete path.
+
+    Returns:
+        The logits, and a `Maps` per set.
+
+    Raises:
+        UserError: if not lenient, as the methods do.
+    """
+    logits = predict(model, windows.audio)
+    found = []
+    for index, targets in enumerate(choose(logits)):
+        maps, wanted = Maps(), methods if index == 0 else swapped
+        often = steps if index == 0 else Steps(steps.first, steps.first)
+        for group in _groups(wanted, apart=lenient) if targets else ():
+            try:
+                _attempt(model, windows, targets, group, often, lenient, maps)
+            except Exception as error:  # in a foreign network anything: an operator without a derivative, say
+                if not lenient:
+                    raise
+                maps.refused |= dict.fromkeys(group, " ".join(str(error).split())[:400] or type(error).__name__)
+        found.append(maps)
+    return logits, found
+
+
+def _groups(methods: Sequence[str], apart: bool) -> list[list[str]]:
+    """Methods that are had together; guided backpropagation and the gradient only where neither may be refused."""
+    backward = [["guided"], ["gradient", "segments"]] if apart else [["guided", "gradient", "segments"]]
+    kinds = [*backward, ["integrated", "frequency", "stft"], ["occlusion"], ["bands"]]
+    return [group for kind in kinds if (group := [name for name in kind if name in methods])]
+
+
+def _attempt(
+    model: nn.Module, windows: Windows, targets: Heads, group: list[str], steps: Steps, lenient: bool, maps: Maps
+) -> None:
+    """Add the maps of some methods that are had together."""
+    audio, values = windows.audio, dict[str, Heads]()
+    if {"guided", "gradient", "segments"} & set(group):
+        asked = [kind for kind in METHODS if kind in group or (kind == "gradient" and "segments" in group)]
+        both_ways = guided_and_plain(model, audio, lambda _: [targets], asked)[1]
+        values = {kind: sets[0] for kind, sets in both_ways.items()}
+        if "segments" in group:
+            plain = values["gradient"]
+            values["segments"] = {head: segment_sums(value * audio[:, 0]) for head, value in plain.items()}
+    elif "occlusion" in group:
+        values["occlusion"] = occlusion(model, audio, targets, supports=windows.supports)
+    elif "bands" in group:
+        values["bands"] = band_occlusion(model, audio, targets)
+    else:
+        if lenient:
+            maps.path, maps.baseline = complete_path(model, windows, targets, steps)
+        else:
+            maps.path = integrated_gradients(model, audio, targets, steps=steps.first, most=steps.most)
+        kinds = {"integrated": maps.path.time, "frequency": maps.path.frequency, "stft": maps.path.stft}
+        values = {kind: kinds[kind]() for kind in group}
+    for kind in group:  # a head with a single value has no second class
+        maps.values[kind] = {head: value for head, value in values[kind].items() if head in targets}
+
+
+def complete_path(model: nn.Module, windows: Windows, targets: Heads, steps: Steps) -> tuple[Path, str]:
+    """Integrated gradients from silence, or from a noise floor where that path is more complete (layer norms, roots).
+
+    Raises:
+        UserError: if neither gives numbers.
+    """
+    paths, reasons = [], []
+    for name, start in (("silence", None), ("noise at -60 dBFS", noise_like(windows.audio))):
+        try:
+            path = integrated_gradients(model, windows.audio, targets, start, steps.first, most=steps.most)
+        except UserError as error:  # a gradient that is no number
+            reasons.append(f"from {name}: {error}")
+            continue
+        worst = max(float(error.max()) for error in path.error().values())
+        if worst < TOLERANCE:
+            return path, name
+        paths.append((worst if np.isfinite(worst) else np.inf, path, name))
+    finite = [each for each in paths if each[0] < np.inf]
+    if not finite:
+        raise UserError("; ".join(reasons) or "The completeness error of integrated gradients is no number.")
+    _, path, name = min(finite, key=lambda each: each[0])
+    return path, name
