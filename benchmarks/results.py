@@ -14,8 +14,10 @@ import typer
 
 from benchmarks.publish import command, write_between
 from elor.errors import UserError
+from elor.evidence.claims import Claims
+from elor.evidence.model import read
 from elor.files import write_json
-from elor.report import claims, reading, results
+from elor.report import claims, reading, results, words
 from elor.report.text import Block, Format, Table, render
 from elor.runs.run import MADE, Folder
 
@@ -29,10 +31,10 @@ def main(
 ) -> None:
     """Print the headline, the comparisons, what the search has seen, and the claims of a run into their pages."""
     found = results.Results.read(workspace / "metrics")
-    judged = results.read_json(workspace / "metrics" / "claims.json")
+    judged = read(Claims, workspace / "metrics" / "claims.json")
     notes = [note for note in (reading.contradictions(found), reading.setting(found)) if note is not None]
     write("results", corpus, [results.headline(found), results.comparisons(found), *notes])
-    write("claims", corpus, [claims.overview(judged)])
+    write("claims", corpus, [claims.overview(judged), claims.evidence(judged)])
     if not corpus:
         write("headline", corpus, [results.headline(found)])
         write("five", corpus, [five(judged)])
@@ -57,16 +59,16 @@ def write(name: str, corpus: str, blocks: Sequence[Block]) -> None:
     write_between(f"{name}-{corpus}" if corpus else name, render(blocks, Format.markdown))
 
 
-def five(judged: claims.Claims) -> Table:
+def five(judged: Claims) -> Table:
     """The claims of `FIVE` in words, each beside its control."""
-    rows = {row["id"]: row for row in judged["claims"]}
+    rows = {row.id: row for row in judged.claims}
     cells = tuple(
         (
-            row["claim"],
-            claims.quantity(row["paper"]),
-            claims.quantity(row["ours"]),
-            f"{claims.control_of(row)} ({row['control']})",
-            row["verdict"],
+            row.claim,
+            words.quantity(row.paper),
+            words.quantity(row.ours),
+            f"{words.control_of(row)} ({words.control(row.control)})",
+            row.verdict,
         )
         for row in map(rows.__getitem__, FIVE)
     )

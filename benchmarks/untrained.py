@@ -17,6 +17,9 @@ import typer
 from benchmarks.measure import ROOT
 from benchmarks.publish import command, publish
 from elor.errors import UserError
+from elor.evidence.model import read
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
 from elor.explain.controls import untrained
 from elor.explain.correlation import View
 from elor.explain.guided import guided_and_plain
@@ -24,7 +27,6 @@ from elor.explain.model import targets_of
 from elor.networks import TwoHeadNetwork
 from elor.params import load
 from elor.progress import Progress
-from elor.report.results import read_json
 from elor.report.text import Block, Table, number
 from elor.tables import read_table
 from elor.targets import heads
@@ -110,8 +112,8 @@ def _explain(network: TwoHeadNetwork, audio: torch.Tensor, supports: list[int], 
 
 def _of_the_run(workspace: Path) -> dict[str, Any]:
     """The run's trained networks: each fold's on its test slices."""
-    saliency = read_json(workspace / "metrics" / "saliency.json").get("own", {})
-    trends = read_json(workspace / "metrics" / "prototypes.json").get("trends", {})
+    saliency = read(Saliency, workspace / "metrics" / "saliency.json").tree().get("own", {})
+    trends = read(Prototypes, workspace / "metrics" / "prototypes.json").tree().get("trends", {})
     trained = {m: {pair: saliency[m][pair]["as_the_paper"] for pair in PAIRS} for m in METHODS if m in saliency}
     for method in trained:
         inputs = [saliency[method][pair] for pair in PAIRS[:2]]

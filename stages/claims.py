@@ -1,17 +1,20 @@
 """Stage `claims`: the paper's claims, each with ours, its control, the test that decides it, and a verdict."""
 
-import json
 from pathlib import Path
 
 from elor.corpora.labels import choose_rater, evaluations
 from elor.corpora.tables import DIMENSIONS, read_ratings
 from elor.evaluation.agreement import as_classes
 from elor.evaluation.tables import check_predictions, fold_per_slice, judge
+from elor.evidence.interventions import Interventions
+from elor.evidence.model import read, read_if_there, write
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
+from elor.evidence.scores import Scores
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
-from elor.files import write_json
 from elor.params import NETWORKS, Params, load
 from elor.tables import read_table
 from elor.targets import heads
@@ -25,15 +28,22 @@ def claims() -> None:
     """Write metrics/claims.json."""
     params = load()
     facts = Facts(measured(params), scored(params))
-    write_json(METRICS / "claims.json", decide(facts, shuffled=params.labels.shuffle))
+    write(METRICS / "claims.json", decide(facts, shuffled=params.labels.shuffle))
 
 
 def measured(params: Params) -> Measured:
-    """What the stages before have measured."""
-    found = {name: _read(METRICS / f"{name}.json") for name in ("saliency", "prototypes", "interventions")}
+    """What the stages before have measured; without a file the claims that need it are undecided."""
+    kinds = {"saliency": Saliency, "prototypes": Prototypes, "interventions": Interventions}
+    found = {name: read_if_there(kind, METRICS / f"{name}.json") for name, kind in kinds.items()}
     asked = [head.name for head in heads(params.labels.target, params.labels.classes)]
-    scores = {head: {net: _read(METRICS / head / f"{net}.json") for net in NETWORKS} for head in asked}
-    return Measured(**found, scores=scores, confidence=params.evaluate.confidence)
+    paths = {head: {net: METRICS / head / f"{net}.json" for net in NETWORKS} for head in asked}
+    return Measured(
+        **{name: one for name, one in found.items() if one is not None},
+        scores={
+            head: {net: read(Scores, path) for net, path in by.items() if path.is_file()} for head, by in paths.items()
+        },
+        confidence=params.evaluate.confidence,
+    )
 
 
 def scored(params: Params) -> Scored:
@@ -57,13 +67,6 @@ def scored(params: Params) -> Scored:
         draws=how.permutations,
         seed=params.seed,
     )
-
-
-def _read(path: Path) -> dict:
-    """A file of metrics; without it the claims that need it are undecided."""
-    if not path.is_file():
-        return {}
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,12 @@ from elor.corpora.labels import choose_rater
 from elor.corpora.tables import read_ratings, read_utterances
 from elor.evaluation.score import Settings
 from elor.evaluation.score import evaluate as evaluate_predictions
-from elor.files import write_json
+from elor.evidence.agreement import Agreement
+from elor.evidence.comparisons import Comparisons
+from elor.evidence.model import write
+from elor.evidence.protocol import Protocol
+from elor.evidence.scores import Headline, Scores, Unasked
+from elor.files import plain, write_json
 from elor.params import MODELS, NETWORKS, load
 from elor.tables import read_table, write_plot
 from elor.targets import heads
@@ -48,16 +53,17 @@ def evaluate() -> None:
     )
     seen = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml").seen for net in NETWORKS}
     for dimension in DIMENSIONS:  # DVC wants the files of other targets too
-        none = {net: {"why": f"labels.target is {labels.target}, which asks for no {dimension}"} for net in MODELS}
-        for name, scores in found.metrics.get(dimension, none).items():
-            write_json(METRICS / dimension / f"{name}.json", scores)
-    write_json(METRICS / "comparisons.json", found.comparisons)
-    write_json(METRICS / "agreement.json", found.agreement)
-    write_json(METRICS / "protocol.json", found.protocol | {"confidence": how.confidence, "search_has_seen": seen})
+        why = Unasked(why=f"labels.target is {labels.target}, which asks for no {dimension}")
+        scored = {net: Scores.of(scores) for net, scores in found.metrics.get(dimension, {}).items()}
+        for net, scores in (scored or dict.fromkeys(MODELS, why)).items():
+            write(METRICS / dimension / f"{net}.json", scores)
+    write(METRICS / "comparisons.json", Comparisons.of(found.comparisons))
+    write(METRICS / "agreement.json", Agreement.of(found.agreement))
+    write(METRICS / "protocol.json", Protocol.of(found.protocol, confidence=how.confidence, search_has_seen=seen))
     for name, table in found.plots.items():
         write_plot(table, SCORES / f"{name}.csv", "%.6g")
-    write_json(METRICS / "uar.json", found.headline)
-    write_json(METRICS / "war.json", found.beside)
+    for name, headline in (("uar", found.headline), ("war", found.beside)):
+        write_json(METRICS / f"{name}.json", Headline(plain(headline)).root)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Stage `gather`: what the interventions did to the answers of all networks, in one file."""
 
-import json
 from pathlib import Path
 
+from elor.evidence.interventions import Interventions
+from elor.evidence.model import read, write
 from elor.explain.interventions.gather import curves
 from elor.explain.interventions.gather import gather as together
-from elor.files import write_json
 from elor.params import load
 from elor.tables import write_plot
 from stages import main
@@ -18,10 +18,10 @@ def gather() -> None:
     """Write metrics/interventions.json and, for plots, the changes by dose of every network."""
     params = load()
     networks = params.explain.interventions.networks
-    summary = together([json.loads((FOLDER / f"{net}.json").read_text(encoding="utf-8")) for net in networks])
+    summary = together([read(Interventions, FOLDER / f"{net}.json") for net in networks])
     for network in networks:
         write_plot(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
-    write_json(Path("metrics/interventions.json"), summary, digits=6)
+    write(Path("metrics/interventions.json"), summary, digits=6)
 
 
 if __name__ == "__main__":

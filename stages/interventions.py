@@ -1,14 +1,14 @@
 """Stages `interventions@<net>`: real slices are altered, dose by dose, and one network answers the altered slices."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
+from elor.evidence.model import read_if_there, write
+from elor.evidence.scores import Scores
 from elor.explain.interventions.analysis import moved_mfcc, plan, run
 from elor.explain.interventions.changes import changes_by_speaker
 from elor.explain.interventions.effects import head_of, summarise
-from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.training.engine import ANALYSIS, Engine
@@ -36,10 +36,9 @@ def interventions(network: str) -> None:
         devices=engine.devices(),
     )
     found = run(jobs, engine)
-    summary = summarise(found, slices, params.evaluate.confidence, learned(found))
-    summary["features"] = moved_mfcc(jobs)
+    summary = summarise(found, slices, params.evaluate.confidence, learned(found), moved_mfcc(jobs))
     write_table(changes_by_speaker(found, slices), FOLDER / f"{network}.csv", "%.6g")
-    write_json(FOLDER / f"{network}.json", summary, digits=None)
+    write(FOLDER / f"{network}.json", summary, digits=None)
 
 
 def learned(found: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -48,9 +47,9 @@ def learned(found: pd.DataFrame) -> dict[str, dict[str, float]]:
     for network, answer in found[["network", "answer"]].drop_duplicates().itertuples(index=False):
         head = head_of(answer)
         path = METRICS / head / f"{network}.json"
-        scores = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if (p := scores.get("utterance_permutation_p")) is not None:
-            known.setdefault(network, {})[head] = p
+        scores = read_if_there(Scores, path)
+        if scores is not None and scores.utterance_permutation_p is not None:
+            known.setdefault(network, {})[head] = scores.utterance_permutation_p
     return known
 
 

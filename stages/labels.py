@@ -4,7 +4,8 @@ from pathlib import Path
 
 from elor.corpora.copies import find_copies, named
 from elor.corpora.labels import label
-from elor.files import write_json
+from elor.evidence.corpus import Corpus
+from elor.evidence.model import write
 from elor.params import load
 from elor.tables import write_table
 from stages import main
@@ -22,7 +23,7 @@ def labels() -> None:
     write_table(tables.utterances, Path("data/utterances.csv"))
     write_table(tables.ratings, Path("data/ratings.csv"))
     write_table(pairs, Path("data/copies.csv"))
-    write_json(Path("metrics/corpus.json"), tables.report | {"copies": named(pairs)})
+    write(Path("metrics/corpus.json"), Corpus.of(tables.report, copies=named(pairs)))
 
 
 if __name__ == "__main__":

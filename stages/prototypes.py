@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from elor.evidence.model import write
 from elor.explain.choice import exemplary_speaker
 from elor.explain.prototypes.gallery import Amount, Search, plan, run
 from elor.explain.prototypes.table6 import exemplars, summarise, table_of, write_signals
 from elor.explain.prototypes.units import seek_units, unit_jobs, write_units
-from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.targets import heads
@@ -42,7 +42,7 @@ def prototypes() -> None:
     write_table(natural, FOLDER / "exemplars.csv", "%.5g")
     write_table(table_of(found), FOLDER / "descriptors.csv", "%.6g")
     asked = heads(params.labels.target, params.labels.classes)
-    write_json(Path("metrics/prototypes.json"), summarise(jobs, found, natural, speaker, asked))
+    write(Path("metrics/prototypes.json"), summarise(jobs, found, natural, speaker, asked))
 
 
 if __name__ == "__main__":

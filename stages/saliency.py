@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from elor.evidence.model import write
 from elor.explain.choice import exemplary_speaker
 from elor.explain.saliency.analysis import Amount, plan, run, table_of, write_maps
 from elor.explain.saliency.summary import summarise
-from elor.files import write_json
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.training.engine import ANALYSIS, Engine
@@ -32,7 +32,7 @@ def saliency() -> None:
     found = run(jobs, engine)
     write_maps(DATA / "saliency", found, slices)
     write_table(table_of(jobs, found, "correlations", slices), DATA / "saliency" / "correlations.csv", "%.5g")
-    write_json(Path("metrics/saliency.json"), summarise(jobs, found, slices, params.evaluate.confidence))
+    write(Path("metrics/saliency.json"), summarise(jobs, found, slices, params.evaluate.confidence))
 
 
 if __name__ == "__main__":

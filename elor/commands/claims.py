@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from elor.commands.printing import echo
+from elor.evidence.claims import Claims
+from elor.evidence.model import check, read
 from elor.report.claims import claims as blocks
-from elor.report.results import made_of, read_json
 from elor.report.text import Format
 from elor.runs.run import open_run
 
@@ -23,7 +24,7 @@ def claims(
     ] = None,
     metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
 ) -> None:
-    """Print what became of the paper's claims: its number, ours, the control, the verdict, and all of it in words.
+    """Print what became of the paper's claims: verdict, its number, ours and its control; then every piece of evidence.
 
     A run that learns labels shuffled within speakers is the control of what has to be learned. Beside it stand the
     claims that the shuffle voids: not those on ratings, on labels as such, and on features.
@@ -36,6 +37,5 @@ def claims(
         elor claims --against shuffled
     """
     file = metrics / "claims.json"
-    other = None if against is None else open_run(against).json(file.as_posix())
-    with made_of(file):
-        echo(blocks(read_json(file), other, against or ""), how)
+    other = None if against is None else check(Claims, open_run(against).json(file.as_posix()), f"{file} of {against}")
+    echo(blocks(read(Claims, file), other, against or ""), how)

@@ -218,13 +218,14 @@ def among_networks(
 
 
 def tested(differences: NDArray, against: str, confidence: float) -> dict[str, float | str]:
-    """Mean difference over units, its t-interval, the exact sign-flip p, and what that allows to say."""
+    """Mean difference over units, its t-interval, the exact sign-flip p, how many, and what that allows to say."""
     low, high = speaker_interval(differences, confidence)
     test: dict[str, float | str] = {
         "difference": float(differences.mean()),
         "low": low,
         "high": high,
         "p": sign_flip(differences).p,
+        "units": len(differences),
     }
     return test | {"verdict": verdict(low, high, against)}
 

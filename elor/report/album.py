@@ -58,9 +58,9 @@ def album(found: Findings) -> Iterator[tuple[str, Drawing]]:
     if found.curves:
         yield "curves", partial(charts.curves, found)
     for role in series.ROLES:
-        if found.saliency.get(role):
+        if found.saliency.role(role):
             yield f"controls-{role}", partial(charts.controls, found.saliency, role, "signed")
-    if found.saliency.get("bands"):
+    if found.saliency.bands:
         yield "bands", partial(charts.bands, found.saliency)
     yield from _maps(found)
     for key in series.ways(found.prototypes):
@@ -68,7 +68,7 @@ def album(found: Findings) -> Iterator[tuple[str, Drawing]]:
         if key in found.fig5:
             yield f"fig5-{name}", partial(_prototypes, found, key)
         yield f"descriptors-{name}", partial(charts.descriptors, found, key)
-    for network, entry in found.interventions.get("networks", {}).items():
+    for network, entry in found.interventions.networks.items():
         yield f"interventions-{network}", partial(charts.interventions, network, entry)
 
 
@@ -95,7 +95,7 @@ def _prototypes(found: Findings, key: str) -> Figure:
     every = found.fig5[key]
     settled, sought = sum(sum(one.converged) for one in every), sum(len(one.converged) for one in every)
     described = (
-        f"Network of {found.prototypes.get('speaker', 'one fold')}; n = {len(every[0].converged)} restarts per label, "
+        f"Network of {found.prototypes.speaker or 'one fold'}; n = {len(every[0].converged)} restarts per label, "
         f"{settled} of {sought} in all have converged; one network allows no inference by itself."
     )
     return figures.prototypes(every, key, described)

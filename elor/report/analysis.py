@@ -11,54 +11,61 @@ from typing import Any
 
 from elor.audio import SAMPLE_RATE
 from elor.corpora.faults import plural
+from elor.evidence.claims import Claim, Family
+from elor.evidence.interventions import Intervention
+from elor.evidence.names import Verdict
 from elor.explain.claims.decide import LEVEL
 from elor.report import html, series
 from elor.report.audio import weighted
-from elor.report.claims import control_of, quantity
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
 from elor.report.text import MISSING, Notes, Table, interval, number, p_value
+from elor.report.words import ROLES, control, control_of, piece_line, quantity, reason, sentence
 
-VERDICTS = {
-    "holds": "holds",
-    "not distinguishable from untrained": "indistinct",
-    "contradicted": "contradicted",
-    "undecided": "undecided",
+STYLES = {
+    Verdict.holds: "holds",
+    Verdict.contradicted: "contradicted",
+    Verdict.indistinct: "indistinct",
+    Verdict.unlearned: "unlearned",
+    Verdict.disagree: "undecided",
+    Verdict.undecided: "undecided",
 }
-"""The claims' verdicts, and the style of each."""
+"""The style of each verdict."""
 
-SIGNS = {"holds": "✓", "indistinct": "≈", "contradicted": "✗", "undecided": "?"}
+SIGNS = {"holds": "✓", "indistinct": "≈", "contradicted": "✗", "unlearned": "∅", "undecided": "?"}
 
 
 def claims(found: Findings) -> str:
     """The table of the paper's claims, each beside its control and with a verdict."""
-    rows = found.claims.get("claims", [])
-    if not rows:
+    table = found.claims
+    if table is None or not table.claims:
         return html.section("claims", "The paper's claims", html.missing("No claims were tested in this run."))
-    counts = found.claims["counts"]
+    counts = {STYLES[verdict]: 0 for verdict in Verdict}
+    for row in table.claims:
+        counts[STYLES[row.verdict]] += 1
     buttons = "".join(
-        f'<button type="button" aria-pressed="false" data-verdict-filter="{style(verdict)}">'
-        f"{escape(verdict)} ({count})</button>"
-        for verdict, count in counts.items()
+        f'<button type="button" aria-pressed="false" data-verdict-filter="{kind}">{SAID[kind]} ({count})</button>'
+        for kind, count in counts.items()
         if count
     )
-    family = found.claims.get("family", {})
+    family = table.family
     note = (
-        f"p Holm: corrected over the {plural(family['claims'], 'claim')} that were declared beforehand, at the level "
-        f"{family['level']:g}; all other rows are exploratory."
-        if family
-        else ""
+        f"p {family.method}: corrected over the {plural(family.tested, 'claim')} that were declared for a test and "
+        f"whose heads have learned, at the level {family.level:g}; all other rows are exploratory."
     )
-    names = ("Claim", "Paper", "Here", "Control", "p", "p Holm", "Verdict")
+    names = ("Claim", "Paper", "Here", "Control", "p", f"p {family.method}", "Verdict")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    groups: dict[str, list[dict]] = {}
-    for row in rows:
-        groups.setdefault(row["group"], []).append(row)
-    bodies = "".join(f"<tbody>{''.join(map(_claim, some))}</tbody>" for some in groups.values())
+    groups: dict[str, list[Claim]] = {}
+    for row in table.claims:
+        groups.setdefault(row.group, []).append(row)
+    bodies = "".join(f"<tbody>{''.join(_claim(row, family) for row in some)}</tbody>" for some in groups.values())
     return html.section(
         "claims",
         "The paper's claims",
-        html.paragraph("Each number of the paper beside the same one here, and beside what would be found anyway."),
+        html.paragraph(
+            "Each number of the paper beside the same one here, and beside what would be found anyway: the piece of "
+            "evidence that the verdict hangs on, with its own control. All pieces stand below each claim."
+        ),
         f'<div class="choices" role="group" aria-label="Show only one verdict">{buttons}</div>',
         '<table class="claims" role="table"><caption>Claims, tests and verdicts</caption>'
         f'<thead><tr role="row">{head}</tr></thead>{bodies}</table>',
@@ -66,44 +73,55 @@ def claims(found: Findings) -> str:
     )
 
 
-def _claim(row: Mapping[str, Any]) -> str:
-    """One claim as a row, which a narrow screen shows as a card; what led to the verdict is folded away."""
-    paper = row.get("paper")
-    words = [f"Paper, {row['where']}" + (f": \u201c{paper}\u201d" if isinstance(paper, str) else "")]
-    if row.get("reason"):
-        words.append(f"Here: {row['reason']}")
-    kind = "declared beforehand" if row.get("confirmatory") else "outside the family that Holm corrects over"
-    why = [row.get("text", ""), f"Decided by {row.get('test', '')} ({kind})."]
+SAID = {
+    "holds": "holds",
+    "contradicted": "contradicted",
+    "indistinct": "not distinguishable from untrained",
+    "unlearned": "not learned",
+    "undecided": "undecided",
+}
+"""What a button says that shows one style only."""
+
+
+def _claim(row: Claim, family: Family) -> str:
+    """One claim as a row, which a narrow screen shows as a card; its pieces of evidence are folded away."""
+    words = [f"Paper, {row.where}" + (f": \u201c{row.paper}\u201d" if isinstance(row.paper, str) else "")]
+    words.append(f"Here: {reason(row, family)}")
+    kind = "declared beforehand" if row.confirmatory else "outside the family that is corrected"
+    why = [sentence(row, family), f"Decided by {row.test} ({kind})."]
+    corrected = row.p_holm if family.method == "Holm" else row.q
     cells = {
-        "Paper": quantity(paper),  # its words stand with the claim
+        "Paper": quantity(row.paper),  # its words stand with the claim
         "Here": _with_unit(row),
         "Control": _beside(row),
-        "p": p_value(row.get("p")),
-        "p Holm": p_value(row.get("p_holm")),
+        "p": p_value(row.p),
+        f"p {family.method}": p_value(corrected),
     }
     inner = "".join(
         f'<td role="cell" data-name="{name}"{" class=none" if text == MISSING else ""}>{escape(text)}</td>'
         for name, text in cells.items()
     )
     said = "".join(f'<span class="said">{escape(line)}</span>' for line in words)
-    reasons = html.folded("Why", "".join(html.paragraph(line, "said") for line in why))
+    pieces = "".join(f"<li>{escape(piece_line(piece))} ({ROLES[piece.role]})</li>" for piece in row.evidence)
+    paragraphs = "".join(html.paragraph(line, "said") for line in why)
+    reasons = html.folded("Why", f'{paragraphs}<ul class="evidence">{pieces}</ul>')
     return (
-        f'<tr role="row" data-verdict="{style(row["verdict"])}" id="claim-{escape(str(row["id"]))}">'
-        f'<th scope="row" role="rowheader">{escape(row["claim"])}{said}{reasons}</th>{inner}'
-        f'<td role="cell">{badge(row["verdict"])}</td></tr>'
+        f'<tr role="row" data-verdict="{style(row.verdict)}" id="claim-{escape(row.id)}">'
+        f'<th scope="row" role="rowheader">{escape(row.claim)}{said}{reasons}</th>{inner}'
+        f'<td role="cell">{badge(row.verdict)}</td></tr>'
     )
 
 
-def _with_unit(row: Mapping[str, Any]) -> str:
+def _with_unit(row: Claim) -> str:
     """What was found here, in its unit."""
-    ours = quantity(row.get("ours"))
-    return ours if ours == MISSING else f"{ours} {row.get('unit', '')}".rstrip()
+    ours = quantity(row.ours)
+    return ours if ours == MISSING else f"{ours} {row.unit}".rstrip()
 
 
-def _beside(row: Mapping[str, Any]) -> str:
+def _beside(row: Claim) -> str:
     """The control of a claim in numbers and words: a value, or from where to where it reaches."""
     value = control_of(row)
-    return value if value == MISSING else f"{value} ({row['control']})"
+    return value if value == MISSING else f"{value} ({control(row.control)})"
 
 
 def maps(shown: Sequence[Shown], heading: str = "What the network listens to") -> str:
@@ -154,7 +172,7 @@ def _players(place: int, shown: Shown) -> str:
 
 def controls(found: Findings) -> str:
     """Every r beside its controls, as chart and table, and what may be said."""
-    roles = [role for role in series.ROLES if found.saliency.get(role)]
+    roles = [role for role in series.ROLES if found.saliency.role(role)]
     if not roles:
         return html.section("controls", "Controls", html.missing("No saliency was measured in this run."))
     rows = {role: series.controls(found.saliency, role, "signed") for role in roles}
@@ -167,7 +185,7 @@ def controls(found: Findings) -> str:
         "time, and there the bar holds 95 % of r."
     )
     texts = tuple(
-        entry["text"] for role in roles for method in found.saliency[role].values() for entry in method.values()
+        entry.text for role in roles for method in found.saliency.role(role).values() for entry in method.values()
     )
     return html.section(
         "controls",
@@ -178,7 +196,7 @@ def controls(found: Findings) -> str:
         ),
         html.chart("controls", caption, html.legend("controls", used)),
         unlearned(found),
-        html.paragraph(found.saliency.get("exploratory", ""), "soft"),
+        html.paragraph(found.saliency.exploratory, "soft"),
         html.folded("What may be said", html.block(Notes("Verdicts", texts))),
         html.folded("The same as a table", "".join(_control_table(role, rows[role]) for role in roles)),
     )
@@ -214,10 +232,10 @@ def _control_table(role: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def interventions(found: Findings) -> str:
     """What changes the networks' answers on real slices."""
-    networks = found.interventions.get("networks", {})
+    networks = found.interventions.networks
     if not networks:
         return html.section("interventions", "Interventions", html.missing("No interventions were made in this run."))
-    heads = list(dict.fromkeys(h for net in networks.values() for one in net.values() for h in one["heads"]))
+    heads = list(dict.fromkeys(h for net in networks.values() for one in net.values() for h in one.heads))
     caption = (
         "Change of the expected label (or the value) against the unaltered slice, mean over each speaker's slices, "
         "then over speakers; bars: t-intervals over speakers."
@@ -235,20 +253,20 @@ def interventions(found: Findings) -> str:
     )
 
 
-def _slopes(network: str, entries: Mapping[str, Any]) -> str:
+def _slopes(network: str, entries: Mapping[str, Intervention]) -> str:
     lines = []
     for name, entry in entries.items():
-        for head, measured in entry["heads"].items():
-            slope = measured.get("slope") or {}
-            low, high = slope.get("untrained") or (None, None)
+        for head, measured in entry.heads.items():
+            slope = measured.slope
+            low, high = slope.untrained
             lines.append(
                 (
                     name.replace("_", " "),
                     head,
-                    measured["verdict"],
-                    interval(slope.get("per_unit"), slope.get("low"), slope.get("high")),
+                    measured.verdict,
+                    interval(slope.per_unit, slope.low, slope.high),
                     f"{number(low)} to {number(high)}",
-                    p_value(slope.get("p")),
+                    p_value(slope.p),
                 )
             )
     header = ("intervention", "head", "verdict", "slope per unit", "untrained networks", "p")
@@ -256,12 +274,12 @@ def _slopes(network: str, entries: Mapping[str, Any]) -> str:
     return html.folded(caption, html.table(Table(caption, header, (tuple(lines),), labels=3)))
 
 
-def badge(verdict: str) -> str:
+def badge(verdict: Verdict) -> str:
     """A verdict that can be told by sign and words, not by colour alone."""
     kind = style(verdict)
     return f'<span class="verdict {kind}"><span aria-hidden="true">{SIGNS[kind]}</span> {escape(verdict)}</span>'
 
 
-def style(verdict: str) -> str:
-    """The style of a verdict; `undecided: why` is undecided."""
-    return next((kind for name, kind in VERDICTS.items() if verdict.startswith(name)), "undecided")
+def style(verdict: Verdict) -> str:
+    """The style of a verdict."""
+    return STYLES[verdict]

@@ -1,23 +1,34 @@
-"""The table of claims as blocks of text: verdicts beside the paper's numbers and the controls, then rows in words."""
+"""The table of claims as blocks of text: verdicts beside the paper's numbers and the controls, then every piece."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any
 
 from elor.corpora.faults import plural
-from elor.report.text import MISSING, Block, Notes, Row, Table, number, p_value
-
-Claims = Mapping[str, Any]
-"""What metrics/claims.json holds."""
+from elor.evidence.claims import Claim, Claims, Piece
+from elor.report.text import MISSING, Block, Notes, Row, Table, p_value
+from elor.report.words import (
+    POINTS,
+    ROLES,
+    VERDICTS,
+    control,
+    control_of,
+    interval_of,
+    p_of,
+    quantity,
+    sentence,
+)
 
 CONTROL = "labels shuffled within speakers: the control"
 NULLED = f"{CONTROL} of these claims"
 
+PIECES = ("claim", "piece of evidence", "role", "ours", "control", "", "difference [interval]", "p", "points", "unit")
+"""Columns of the pieces; the one without a name says which control."""
+
 
 def claims(found: Claims, against: Claims | None = None, name: str = "") -> list[Block]:
-    """The table, the comparison with another run's if there is one, and all rows in words.
+    """The table, the comparison with another run's if there is one, every claim in words, and its pieces.
 
     Args:
         found: metrics/claims.json.
@@ -27,13 +38,28 @@ def claims(found: Claims, against: Claims | None = None, name: str = "") -> list
     blocks: list[Block] = [overview(found)]
     if against is not None:
         blocks.append(comparison(found, against, name))
-    return [*blocks, in_words(found), reading(found)]
+    return [*blocks, in_words(found), evidence(found), reading(found)]
 
 
 def overview(found: Claims) -> Table:
-    """One row per claim: verdict, the paper's number, ours, the control, p, and the unit, which may be long."""
-    header = ("claim", "verdict", "paper", "ours", "control", "p", "p Holm", "unit")
-    return Table(_caption(found), header, _groups(found["claims"], _cells), labels=2)
+    """One row per claim: verdict, the paper's number, and of the piece that decides ours, its control, p and unit."""
+    header = ("claim", "verdict", "paper", "ours", "control", "p", _corrected(found), "unit")
+    return Table(_caption(found), header, _groups(found.claims, lambda row: _cells(found, row)), labels=2)
+
+
+def evidence(found: Claims) -> Table:
+    """Every piece of evidence under its claim, each with its own control, interval and p."""
+    groups = tuple(tuple(piece_cells(row, piece) for piece in row.evidence) for row in found.claims if row.evidence)
+    return Table("Every piece of evidence, with its own control", PIECES, groups, labels=3)
+
+
+def piece_cells(row: Claim, piece: Piece) -> Row:
+    """A piece as a row of `evidence`."""
+    if piece.missing:
+        return (row.id, f"{piece.what}: {piece.missing}", ROLES[piece.role], *[MISSING] * 5, "not to be had", "")
+    points = MISSING if ROLES[piece.role] == "beside it" else POINTS[piece.points]
+    numbers = (quantity(piece.ours), control_of(piece), control(piece.control), interval_of(piece), p_of(piece))
+    return (row.id, piece.what, ROLES[piece.role], *numbers, points, piece.unit)
 
 
 def comparison(found: Claims, against: Claims, name: str) -> Table:
@@ -41,76 +67,58 @@ def comparison(found: Claims, against: Claims, name: str) -> Table:
 
     Beside a run with shuffled labels stand only the claims that the shuffle voids.
     """
-    shuffled = bool(against.get("shuffled"))
-    rows = [row for row in found["claims"] if not shuffled or row.get("nulled", True)]
-    others = {row["id"]: row for row in against["claims"]}
+    rows = [row for row in found.claims if not against.shuffled or row.nulled]
+    others = {row.id: row for row in against.claims}
 
-    def cells(row: Claims) -> Row:
-        other = others.get(row["id"], {})
-        return (
-            row["id"],
-            row["verdict"],
-            other.get("verdict", MISSING),
-            quantity(row["ours"]),
-            quantity(other.get("ours")),
-        )
+    def cells(row: Claim) -> Row:
+        other = others.get(row.id)
+        there = (MISSING, MISSING) if other is None else (other.verdict, quantity(other.ours))
+        return (row.id, row.verdict, there[0], quantity(row.ours), there[1])
 
-    caption = f"Beside {name}" + (f" ({NULLED})" if shuffled else "")
+    caption = f"Beside {name}" + (f" ({NULLED})" if against.shuffled else "")
     header = ("claim", "verdict here", "verdict there", "ours here", "ours there")
     return Table(caption, header, _groups(rows, cells), labels=3)
 
 
 def in_words(found: Claims) -> Notes:
-    """The sentence of every row."""
-    return Notes("In words", tuple(row["text"] for row in found["claims"]))
+    """A sentence per claim."""
+    return Notes("In words", tuple(sentence(row, found.family) for row in found.claims))
 
 
 def reading(found: Claims) -> Notes:
     """How verdicts come about."""
-    family = found["family"]
+    family = found.family
     return Notes(
         "How to read it",
         (
-            "A claim that was declared for a test holds, or is contradicted, only if its p survives "
-            f"{family['method']}'s correction over all {plural(family['claims'], 'such claim')}, at "
-            f"{100 * family['level']:g} % for the family; a claim that needs several pieces of evidence has the "
-            "largest of their p, and trends of prototypes, which have none to rely on, must point the same way.",
-            "A claim that is exploratory, or measured, says so: it is decided by its rule, without a p, and outside "
-            "that promise.",
-            "Not distinguishable from untrained: a network whose weights, or heads, are random does as much, or more.",
-            "Undecided: the sentence says what is lacking. What a network does with a dimension tells nothing about it "
-            "as long as its answers are no better than if labels were permuted within speakers; nor do scores of which "
-            "none is better than that.",
+            "A claim is a list of pieces of evidence, each with its own control. Its own line shows the piece that the "
+            "verdict hangs on: the weakest of those that prove it, the strongest of those against it, or the one that "
+            "stands in the way.",
+            f"{plural(family.claims, 'claim')} were declared for a test. Those whose heads have learned, "
+            f"{family.tested}, are corrected together ({family.method}, {100 * family.level:g} % for all of them); "
+            "trends of prototypes have no p to rely on, and must point the same way.",
+            "A claim that is exploratory, or measured, says so: it is decided without a p, and outside that promise.",
+            *(f"{verdict.capitalize()}: {said}" for verdict, said in VERDICTS.items()),
         ),
     )
 
 
+def _corrected(found: Claims) -> str:
+    return f"p {found.family.method}"
+
+
 def _caption(found: Claims) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in found["counts"].items() if count)
-    caption = f"{plural(len(found['claims']), 'claim')} of the paper: {counts}"
-    return f"{caption} ({CONTROL})" if found.get("shuffled") else caption
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items() if count)
+    caption = f"{plural(len(found.claims), 'claim')} of the paper: {counts}"
+    return f"{caption} ({CONTROL})" if found.shuffled else caption
 
 
-def _groups(claims: Sequence[Claims], cells: Callable[[Claims], Row]) -> tuple[tuple[Row, ...], ...]:
+def _groups(claims: Sequence[Claim], cells: Callable[[Claim], Row]) -> tuple[tuple[Row, ...], ...]:
     """Rows by group, in the order of the file."""
-    return tuple(tuple(map(cells, rows)) for _, rows in groupby(claims, key=lambda row: row["group"]))
+    return tuple(tuple(map(cells, rows)) for _, rows in groupby(claims, key=lambda row: row.group))
 
 
-def _cells(row: Claims) -> Row:
-    numbers = (quantity(row["paper"]), quantity(row["ours"]), control_of(row))
-    return (row["id"], row["verdict"], *numbers, p_value(row["p"]), p_value(row["p_holm"]), row.get("unit", ""))
-
-
-def control_of(row: Claims) -> str:
-    """The control of a claim: its value, or where it is a range `low to high`; `MISSING` without either."""
-    low, high = row.get("control_low"), row.get("control_high")
-    if row.get("control_value") is not None or low is None or high is None:
-        return quantity(row.get("control_value"))
-    return f"{quantity(low)} to {quantity(high)}"
-
-
-def quantity(value: Any) -> str:
-    """A number, a small one with two digits that count; the paper's words, and what is not there, leave it empty."""
-    if not isinstance(value, (int, float)):
-        return MISSING
-    return number(value, 2) if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
+def _cells(found: Claims, row: Claim) -> Row:
+    numbers = (quantity(row.paper), quantity(row.ours), control_of(row))
+    corrected = row.p_holm if found.family.method == "Holm" else row.q
+    return (row.id, row.verdict, *numbers, p_value(row.p), p_value(corrected), row.unit)

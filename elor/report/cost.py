@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from elor.corpora.faults import plural
+from elor.errors import UserError
 from elor.progress import clock
-from elor.report.results import Scores, read_json
+from elor.report.results import Scores
 from elor.report.text import Notes, Table, number
 
 Costs = Mapping[str, Scores]
@@ -15,8 +17,20 @@ Costs = Mapping[str, Scores]
 
 
 def read(metrics: Path) -> dict[str, Scores]:
-    """Read <metrics>/cost/; empty where no stage has run on this machine, as in a fresh clone."""
-    return {path.stem: read_json(path) for path in sorted((metrics / "cost").glob("*.json"))}
+    """Read <metrics>/cost/; empty where no stage has run on this machine, as in a fresh clone.
+
+    Raises:
+        UserError: if a file is no JSON.
+    """
+    return {path.stem: _json(path) for path in sorted((metrics / "cost").glob("*.json"))}
+
+
+def _json(path: Path) -> Scores:
+    """A file that outlives many versions, as a stage that need not run again leaves it: it has no schema."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}); delete it, it is for information only.") from None
 
 
 def note(costs: Costs) -> Notes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from elor.evidence.saliency import Order, Overlap, Saliency, Tested
 from elor.report import html, series
 from elor.report.findings import METHODS, Findings
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
@@ -16,7 +16,7 @@ ORDERS = METHODS | {"loudest": "loudest first", "random": "at random"}
 def section(found: Findings) -> str:
     """How far the logit falls when parts are taken away in the order of a map, beside other orders and networks."""
     saliency = found.saliency
-    tables = [*_erasures(saliency.get("erasure", {})), *_overlaps(saliency.get("overlap", {}))]
+    tables = [*_erasures(saliency.erasure), *_overlaps(saliency.overlap)]
     if not tables:
         missing = html.missing("Nothing was taken away from any slice in this run.")
         return html.section("erasure", "Deletion and insertion", missing)
@@ -34,25 +34,25 @@ def section(found: Findings) -> str:
     )
 
 
-def _erasures(by_head: Mapping[str, Any]) -> Iterator[Table]:
+def _erasures(by_head: Mapping[str, Mapping[str, Mapping[str, Order]]]) -> Iterator[Table]:
     """A table per head with a group per order, and one of what loudest first does in untrained networks."""
     header = ("order", "measure", "mean", "over random", "p", "over loudest first", "p")
     for head, orders in by_head.items():
         groups = tuple(
             tuple(
-                (name, measure, number(entry["mean"]), *_beyond(entry, "over random"), *_beyond(entry, "over loudest"))
+                (name, measure, number(entry.mean), *_beyond(entry.over_random), *_beyond(entry.over_loudest))
                 for measure, entry in orders[order].items()
             )
             for order, name in ORDERS.items()
             if order in orders
         )
-        slices = next(entry["slices"] for measures in orders.values() for entry in measures.values())
+        slices = next(entry.slices for measures in orders.values() for entry in measures.values())
         yield Table(f"{head}: change of the logit, n = {slices}", header, groups, labels=2)
     lines = tuple(
-        (head, measure, number(entry["wins"]), number(entry["untrained wins"]), *_beyond(entry, "over untrained"))
+        (head, measure, number(entry.wins), number(entry.untrained_wins), *_beyond(entry.over_untrained))
         for head, orders in by_head.items()
         for measure, entry in orders.get("loudest", {}).items()
-        if "wins" in entry
+        if entry.wins is not None
     )
     if lines:
         caption = "Share of the slices in which loudest first beats the random order"
@@ -60,35 +60,34 @@ def _erasures(by_head: Mapping[str, Any]) -> Iterator[Table]:
         yield Table(caption, header, (lines,), labels=2)
 
 
-def _overlaps(by_network: Mapping[str, Any]) -> Iterator[Table]:
+def _overlaps(by_network: Mapping[str, Overlap]) -> Iterator[Table]:
     """How far the windows overlap that matter most to the two heads."""
     lines = tuple(
         (
             name,
-            number(entry["overlap"]),
-            number(entry["chance"]),
-            *_beyond(entry, "over chance"),
-            *_beyond(entry, "over untrained"),
+            number(entry.overlap),
+            number(entry.chance),
+            *_beyond(entry.over_chance),
+            *_beyond(entry.over_untrained),
         )
         for name, entry in by_network.items()
     )
     if lines:
-        slices = next(iter(by_network.values()))["slices"]
+        slices = next(iter(by_network.values())).slices
         caption = f"Overlap of the heads' top 10 % of occlusion windows (Jaccard index), n = {slices}"
         header = ("networks", "overlap", "by chance", "over chance", "p", "over untrained", "p")
         yield Table(caption, header, (lines,))
 
 
-def _beyond(entry: Mapping[str, Any], against: str) -> Row:
+def _beyond(excess: Tested | None) -> Row:
     """A difference with its interval, and p; both missing where nothing was compared."""
-    excess = entry.get(against)
     if excess is None:
         return (MISSING, MISSING)
-    return (interval(excess["difference"], excess["low"], excess["high"]), p_value(excess["p"]))
+    return (interval(excess.difference, excess.low, excess.high), p_value(excess.p))
 
 
-def _bands(saliency: Mapping[str, Any]) -> str:
-    heads = list(saliency.get("bands", {}))
+def _bands(saliency: Saliency) -> str:
+    heads = list(saliency.bands)
     if not heads:
         return ""
     caption = (

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elor.audio import FULL_SCALE
+from elor.evidence.prototypes import Label
 from elor.tables import read_table
 
 
@@ -33,7 +34,7 @@ class Prototype:
     hertz: NDArray
     spectra: NDArray
     converged: list[bool]
-    entry: Mapping[str, Any]
+    entry: Label
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Exemplar:
     signal: NDArray | None
 
 
-def prototypes(folder: Path, table: Mapping[str, Any]) -> dict[str, list[Prototype]]:
+def prototypes(folder: Path, table: Mapping[str, Mapping[str, Mapping[str, Label]]]) -> dict[str, list[Prototype]]:
     """By mode and parametrisation (a dot between) the prototypes of every label; empty if there are none.
 
     Args:
@@ -67,10 +68,10 @@ def prototypes(folder: Path, table: Mapping[str, Any]) -> dict[str, list[Prototy
         return {}
     with np.load(folder / "signals.npz") as signals, np.load(folder / "spectra.npz") as spectra:
 
-        def prototype(way: str, head: str, label: str, entry: Mapping[str, Any]) -> Prototype:
+        def prototype(way: str, head: str, label: str, entry: Label) -> Prototype:
             name = f"{way}.{head}.{label}"
             best, levels = signals[name][0].astype(np.float32), spectra[name].astype(np.float32)
-            return Prototype(head, label, best, spectra["hertz"], levels, entry["converged_best_first"], entry)
+            return Prototype(head, label, best, spectra["hertz"], levels, list(entry.converged_best_first), entry)
 
         return {
             way: [prototype(way, head, label, entry) for head, by in heads.items() for label, entry in by.items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from elor.audio import FULL_SCALE
+from elor.evidence.claims import Claims
+from elor.evidence.interventions import Interventions
+from elor.evidence.model import read_if_there
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
 from elor.explain.correlation import pearson
 from elor.explain.occlusion import WINDOW, starts
 from elor.report.columns import spread
@@ -129,7 +133,7 @@ class Findings:
 
     Attributes:
         results: scores, comparisons, agreement, protocol, corpus.
-        saliency, claims, prototypes, interventions: the metrics of these names; empty where there are none.
+        saliency, claims, prototypes, interventions: the metrics of these names; empty, or None, where there are none.
         shown: the exemplary slices with their maps.
         curves: by network, plots/data/curves.
         folds, breakdown, reliability: plots/data/scores.
@@ -139,10 +143,10 @@ class Findings:
     """
 
     results: Results
-    saliency: dict[str, Any]
-    claims: dict[str, Any]
-    prototypes: dict[str, Any]
-    interventions: dict[str, Any]
+    saliency: Saliency
+    claims: Claims | None
+    prototypes: Prototypes
+    interventions: Interventions
     shown: list[Shown]
     curves: dict[str, pd.DataFrame]
     folds: pd.DataFrame
@@ -165,13 +169,15 @@ class Findings:
         """
         results = Results.read(metrics)
         scores, confusion = plots / "scores", plots / "scores" / "confusion"
-        found = {
-            name: _json(metrics / f"{name}.json") for name in ("saliency", "claims", "prototypes", "interventions")
-        }
+        saliency = read_if_there(Saliency, metrics / "saliency.json") or Saliency()
+        prototyped = read_if_there(Prototypes, metrics / "prototypes.json") or Prototypes(speaker="")
         return cls(
             results=results,
-            **found,
-            shown=_shown(data, heads, found["saliency"], results.headline == "uar"),
+            saliency=saliency,
+            claims=read_if_there(Claims, metrics / "claims.json"),
+            prototypes=prototyped,
+            interventions=read_if_there(Interventions, metrics / "interventions.json") or Interventions(),
+            shown=_shown(data, heads, saliency, results.headline == "uar"),
             curves={
                 network: read_table(plots / "curves" / f"{network}.csv")
                 for network in next(iter(results.scores.values()))
@@ -188,12 +194,12 @@ class Findings:
                 }
                 for dimension, networks in results.scores.items()
             },
-            fig5=prototypes(data / "prototypes", found["prototypes"].get("table", {})),
+            fig5=prototypes(data / "prototypes", prototyped.table),
             exemplars=exemplars(data),
         )
 
 
-def _shown(data: Path, heads: Sequence[str], saliency: dict[str, Any], classes: bool) -> list[Shown]:
+def _shown(data: Path, heads: Sequence[str], saliency: Saliency, classes: bool) -> list[Shown]:
     """The exemplary slices of data/saliency, by name."""
     paths = sorted((data / "saliency").glob("*.npz"))
     if not paths:
@@ -217,7 +223,7 @@ def _shown(data: Path, heads: Sequence[str], saliency: dict[str, Any], classes: 
     return found
 
 
-def _correlation(r: float, method: str, head: str, own: pd.DataFrame, saliency: dict[str, Any]) -> Correlation:
+def _correlation(r: float, method: str, head: str, own: pd.DataFrame, saliency: Saliency) -> Correlation:
     """r beside the controls of the same slice; where the slice is not in the sample, of the whole sample."""
     reading, pair = READING.get(method, "signed"), f"{head}~input"
     some = own[(own["method"] == method) & (own["pair"] == pair)].dropna(subset=[reading])
@@ -228,10 +234,11 @@ def _correlation(r: float, method: str, head: str, own: pd.DataFrame, saliency: 
         count = int((names == "untrained").sum())
         basis = f"mean of {count}, this slice" if count > 1 else "one network, this slice"
         return Correlation(r, {str(name): float(value) for name, value in means.items()}, basis)
-    controls = saliency.get("own", {}).get(method, {}).get(pair, {}).get("controls", {})
-    means = {name: entry["readings"][reading]["r"] for name, entry in controls.items() if reading in entry["readings"]}
-    known = {name: value for name, value in means.items() if value is not None}
-    count = controls.get("untrained", {}).get("readings", {}).get(reading, {}).get("slices", 0)
+    measured = saliency.own.get(method, {}).get(pair)
+    entries = {} if measured is None else {name: one.readings.get(reading) for name, one in measured.controls.items()}
+    known = {name: one.r for name, one in entries.items() if one is not None and one.r is not None}
+    untrained = entries.get("untrained")
+    count = 0 if untrained is None else untrained.slices
     return Correlation(r, known, f"mean over {count} other slices")
 
 
@@ -259,10 +266,6 @@ def _counts(path: Path, scores: Mapping[str, Any]) -> NDArray:
 def _arrays(path: Path) -> dict[str, NDArray]:
     with np.load(path) as arrays:
         return {name: arrays[name] for name in arrays.files}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _table(path: Path) -> pd.DataFrame:

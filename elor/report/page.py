@@ -127,7 +127,7 @@ def footer(*lines: str) -> str:
 
 def _data(found: Findings) -> dict[str, Any]:
     """All numbers of the charts."""
-    roles = [role for role in series.ROLES if found.saliency.get(role)]
+    roles = [role for role in series.ROLES if found.saliency.role(role)]
     keys = series.ways(found.prototypes)
     return maps_data(found.shown) | {
         "score": series.score_title(found.results),
@@ -147,7 +147,7 @@ def _data(found: Findings) -> dict[str, Any]:
         "prototypes": {key: prototypes.data(made) for key, made in found.fig5.items()},
         "descriptors": {key: series.descriptors(found.prototypes, key) for key in keys},
         "descriptorNames": series.DESCRIPTOR_NAMES,
-        "interventions": {net: series.doses(entry) for net, entry in found.interventions.get("networks", {}).items()},
+        "interventions": {net: series.doses(entry) for net, entry in found.interventions.networks.items()},
     }
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from elor.audio import SAMPLE_RATE
+from elor.evidence.names import Finding
+from elor.evidence.prototypes import Label, Pattern
 from elor.report import html, series
 from elor.report.analysis import unlearned
 from elor.report.columns import columns, packed
@@ -34,8 +36,8 @@ def section(found: Findings) -> str:
     if not keys:
         return html.section("prototypes", "Prototypes", html.missing("No prototypes were sought in this run."))
     names = {key: series.way(key) for key in keys}
-    heads = list(dict.fromkeys(head for by_head in found.prototypes["table"].values() for head in by_head))
-    settings = found.prototypes.get("settings", {})
+    heads = list(dict.fromkeys(head for by_head in found.prototypes.table.values() for head in by_head))
+    settings = found.prototypes.settings
     caption = (
         "A point per fold's network, the median of its converged restarts; the line joins their means, and the bars "
         "are t-intervals over these networks, which share training slices. One prototype per label allows no "
@@ -46,7 +48,7 @@ def section(found: Findings) -> str:
         "Prototypes",
         html.paragraph(
             "The paper's Fig. 5: signals that excite a label most, for the network of "
-            f"{found.prototypes.get('speaker', 'one fold')}. Left in time, right in frequency; thin lines are the "
+            f"{found.prototypes.speaker or 'one fold'}. Left in time, right in frequency; thin lines are the "
             "spectra of the other restarts, dashed where one has not converged."
         ),
         unlearned(found),
@@ -56,8 +58,8 @@ def section(found: Findings) -> str:
         "<h3>Descriptors by label</h3>",
         html.legend("heads", heads),
         '<div class="grid" data-chart="descriptors"></div>' + html.paragraph(caption, "soft"),
-        _trends(found.prototypes.get("trends", {})),
-        html.paragraph(found.prototypes.get("exploratory", ""), "soft"),
+        _trends(found.prototypes.trends),
+        html.paragraph(found.prototypes.exploratory, "soft"),
         _players(found),
         html.folded("Settings", html.pairs(settings)) if settings else "",
     )
@@ -81,16 +83,17 @@ def _exemplars(found: Sequence[Exemplar]) -> str:
     return f'<h3>Natural exemplars</h3>{html.paragraph(told)}<div class="wide">{tables}</div>'
 
 
-def _trends(trends: Mapping[str, Any]) -> str:
+def _trends(trends: Mapping[str, Mapping[str, Mapping[str, Pattern]]]) -> str:
     lines = tuple(
-        (head, series.DESCRIPTOR_NAMES.get(name, (name,))[0], kind, entry.get("direction") or "-", entry["verdict"])
+        (head, series.DESCRIPTOR_NAMES.get(name, (name,))[0], kind, entry.direction or "-", entry.verdict)
         for head, by_descriptor in trends.items()
         for name, kinds in by_descriptor.items()
         for kind, entry in kinds.items()
     )
     if not lines:
         return ""
-    some = tuple(line for line in lines if line[-1].startswith("varies"))
+    varies = [e.finding is Finding.varies for by in trends.values() for kinds in by.values() for e in kinds.values()]
+    some = tuple(line for line, one in zip(lines, varies, strict=True) if one)
     header = ("head", "descriptor", "kind of trend", "direction", "verdict")
     shown = html.table(Table("Trends that vary with the label", header, (some,), labels=5)) if some else ""
     none = "" if some else html.paragraph("No trend is claimed; below stand all that were tested, and why.")
@@ -143,13 +146,13 @@ def data(found: Sequence[Prototype]) -> list[dict[str, Any]]:
     ]
 
 
-def note(entry: Mapping[str, Any]) -> str:
+def note(entry: Label) -> str:
     """Logits of the trained and the untrained networks, where they lie among natural ones, and what has converged."""
-    best = "" if entry["converged_best_first"][0] else ", the best one not"
+    best = "" if entry.converged_best_first[0] else ", the best one not"
     return (
-        f"logit {_placed(entry['logit'], entry['percentile'], 'the natural slices')}; in untrained networks "
-        f"{_placed(entry['untrained_logit'], entry['untrained_percentile'], 'theirs')}; "
-        f"{entry['converged']} of {entry['restarts']} restarts converged{best}"
+        f"logit {_placed(entry.logit, entry.percentile, 'the natural slices')}; in untrained networks "
+        f"{_placed(entry.untrained_logit, entry.untrained_percentile, 'theirs')}; "
+        f"{entry.converged} of {entry.restarts} restarts converged{best}"
     )
 
 

@@ -7,7 +7,6 @@ how to read them, `elor.report.details` has what is printed on demand.
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from elor.corpora.faults import plural
 from elor.errors import UserError
+from elor.evidence import scores as evidence
+from elor.evidence.agreement import Agreement
+from elor.evidence.comparisons import Comparisons
+from elor.evidence.corpus import Corpus
+from elor.evidence.model import read
+from elor.evidence.protocol import Protocol
 from elor.files import plain
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
 
@@ -77,14 +82,15 @@ class Results:
         """Read a folder of metrics; its uar.json says which dimensions and networks there are.
 
         Raises:
-            UserError: if a file is absent or no JSON.
+            UserError: if a file is absent, damaged, or of another version.
         """
         scores: dict[str, dict[str, Scores]] = {}
-        for key in read_json(folder / "uar.json"):
+        for key in read(evidence.Headline, folder / "uar.json").root:
             dimension, network = key.split(".", 1)
-            scores.setdefault(dimension, {})[network] = read_json(folder / dimension / f"{network}.json")
-        others = (read_json(folder / f"{name}.json") for name in ("comparisons", "agreement", "protocol", "corpus"))
-        return cls(scores, *others)
+            path = folder / dimension / f"{network}.json"
+            scores.setdefault(dimension, {})[network] = read(evidence.Scores, path).tree()
+        others = {"comparisons": Comparisons, "agreement": Agreement, "protocol": Protocol, "corpus": Corpus}
+        return cls(scores, *(read(kind, folder / f"{name}.json").tree() for name, kind in others.items()))
 
     @classmethod
     def of(cls, found: Evaluation, corpus: dict[str, Any], confidence: float) -> Results:
@@ -115,9 +121,6 @@ class Results:
 
         Where the labels are a mean over evaluators, each is compared with the mean of the others.
         """
-        means = self.headline != "uar" or "cross_entropy" in self.any_scores
-        if means and "reference" not in self.agreement:  # metrics from before people were compared with means
-            return {}
         found = {name: self.agreement[name]["others"] for name in self.scores if name in self.agreement}
         return {name: others for name, others in found.items() if others["ratings"]}
 
@@ -130,25 +133,6 @@ class Results:
     def declared(self) -> bool:
         """Whether the comparisons were declared before the run; `elor score` takes all pairs of its files."""
         return self.comparisons.get("family") != ALL_PAIRS
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a file of metrics.
-
-    Raises:
-        UserError: if it is absent or no JSON.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist: run dvc repro, which makes it, in the folder of the project."
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no JSON ({error}); run dvc repro again.") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path} holds no mapping; run dvc repro again.")
-    return found
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from elor.report.text import Table, number
 
 def summary(found: Findings, about: Sequence[str]) -> str:
     """What this is, and how the claims fare."""
-    counts = found.claims.get("counts", {})
+    counts = found.claims.counts if found.claims else {}
     chips = "".join(f"<li>{badge(verdict)} {count}</li>" for verdict, count in counts.items())
     verdicts = (
         html.paragraph(f"The paper's {plural(sum(counts.values()), 'claim')}, tested on this corpus:")

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from elor.evidence.interventions import Intervention
+from elor.evidence.prototypes import Descriptor, Prototypes
+from elor.evidence.saliency import Estimate, Saliency
 from elor.report.findings import METHODS, READING, Findings
 from elor.report.results import GUESSES, SCORE_TITLES, Results, title
 
@@ -96,7 +99,7 @@ def curves(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]
     return result
 
 
-def controls(saliency: Mapping[str, Any], role: str, reading: str) -> list[dict[str, Any]]:
+def controls(saliency: Saliency, role: str, reading: str) -> list[dict[str, Any]]:
     """A row per pair and method: r of the trained network, and that of every control, each with its interval.
 
     A method keeps the reading it has (occlusion has windows, not samples) and says which.
@@ -106,37 +109,37 @@ def controls(saliency: Mapping[str, Any], role: str, reading: str) -> list[dict[
         value, low, high, n.
     """
     rows = []
-    by_method = saliency.get(role, {})
+    by_method = saliency.role(role)
     pairs = list(dict.fromkeys(pair for method in METHODS for pair in by_method.get(method, {})))
     for pair, method in ((pair, method) for pair in pairs for method in METHODS):
         entry = by_method.get(method, {}).get(pair)
         if entry is None:
             continue
-        own = reading if reading in entry["readings"] else READING.get(method, entry["decisive"])
-        if own not in entry["readings"]:
+        own = reading if reading in entry.readings else READING.get(method, entry.decisive)
+        if own not in entry.readings:
             continue
-        marks = [_correlated("trained", entry["readings"][own]["trained"])]
-        for name, control in entry["controls"].items():
-            if own in control["readings"]:
-                marks.append(_correlated(name, control["readings"][own]))
-        verdict = entry["readings"][own]["contrast"]["verdict"]
-        paper = entry["paper"] if own in ("padded", "signed") else None
+        marks = [_correlated("trained", entry.readings[own].trained)]
+        for name, control in entry.controls.items():
+            if own in control.readings:
+                marks.append(_correlated(name, control.readings[own]))
+        verdict = entry.readings[own].contrast.verdict
+        paper = entry.paper if own in ("padded", "signed") else None
         row = {"pair": pair, "what": _what(pair), "method": method, "reading": own, "verdict": verdict}
         rows.append(row | {"paper": paper, "marks": marks})
     return rows
 
 
-def bands(saliency: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def bands(saliency: Saliency) -> dict[str, list[dict[str, Any]]]:
     """By head a point per mel band: its middle (`mel`, and `hertz`), its share in the fall of the logit without bands
     (`value`, with `low` and `high`), and that in untrained networks (`untrained`)."""
     found = {}
-    for head, entry in saliency.get("bands", {}).items():
-        edges = mel(entry["edges_hz"])
+    for head, entry in saliency.bands.items():
+        edges = mel(entry.edges_hz)
         middles = (edges[:-1] + edges[1:]) / 2
         names = {"value": "trained", "low": "low", "high": "high", "untrained": "untrained"}
         found[head] = [
             {"mel": float(middle), "hertz": float(hertz(middle))}
-            | {name: entry[key][band] for name, key in names.items()}
+            | {name: getattr(entry, key)[band] for name, key in names.items()}
             for band, middle in enumerate(middles)
         ]
     return found
@@ -152,12 +155,10 @@ def hertz(mels: ArrayLike) -> NDArray:
     return 700 * (10 ** (np.asarray(mels, dtype=float) / 2595) - 1)
 
 
-def sampled(saliency: Mapping[str, Any]) -> int:
+def sampled(saliency: Saliency) -> int:
     """Slices that deletion, insertion and band occlusion were measured on; 0 if that is not said."""
-    entries = (
-        entry for orders in saliency.get("erasure", {}).values() for by in orders.values() for entry in by.values()
-    )
-    return max((entry["slices"] for entry in entries), default=0)
+    entries = (entry for orders in saliency.erasure.values() for by in orders.values() for entry in by.values())
+    return max((entry.slices for entry in entries), default=0)
 
 
 def _what(pair: str) -> str:
@@ -168,7 +169,7 @@ def _what(pair: str) -> str:
     return f"{one} map, {'waveform' if other == 'input' else f'{other} map'}"
 
 
-def doses(network: Mapping[str, Any]) -> list[dict[str, Any]]:
+def doses(network: Mapping[str, Intervention]) -> list[dict[str, Any]]:
     """Of one network in metrics/interventions.json a panel per intervention: name, unit, and by head its points.
 
     Doses that are no numbers stand in their order.
@@ -176,21 +177,19 @@ def doses(network: Mapping[str, Any]) -> list[dict[str, Any]]:
     panels = []
     for name, entry in network.items():
         lines = []
-        for head, measured in entry["heads"].items():
+        for head, measured in entry.heads.items():
             points = [
-                {"dose": _dose(dose, place), "value": point["change"]} | {k: point.get(k) for k in ("low", "high")}
-                for place, (dose, point) in enumerate(measured["doses"].items())
+                {"dose": _dose(dose, place), "value": point.change, "low": point.low, "high": point.high}
+                for place, (dose, point) in enumerate(measured.doses.items())
             ]
             points = sorted((point for point in points if point["value"] is not None), key=lambda p: p["dose"])
-            counts = [(p.get("speakers"), p.get("slices")) for p in measured["doses"].values()]
-            lines.append({"head": head, "points": points, "counts": counts, "verdict": measured["verdict"]})
-        panels.append(
-            {"name": name.replace("_", " "), "unit": entry["unit"], "what": entry.get("what", ""), "lines": lines}
-        )
+            counts = [(point.speakers, point.slices) for point in measured.doses.values()]
+            lines.append({"head": head, "points": points, "counts": counts, "verdict": measured.verdict})
+        panels.append({"name": name.replace("_", " "), "unit": entry.unit, "what": entry.what, "lines": lines})
     return panels
 
 
-def descriptors(found: Mapping[str, Any], key: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def descriptors(found: Prototypes, key: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """By descriptor and head the labels of the prototypes of one `mode.parametrisation`: fold points and their mean.
 
     A point is a fold's network: the median over its converged restarts. Untrained networks are left out.
@@ -204,11 +203,11 @@ def descriptors(found: Mapping[str, Any], key: str) -> dict[str, dict[str, list[
         of the folds with its t-interval, None where nothing converged or the descriptor is undefined. Descriptors
         without a value are left out.
     """
-    heads = found.get("table", {}).get(key, {})
+    heads = found.table.get(key, {})
     result = {}
     for name in DESCRIPTOR_NAMES:
         rows = {
-            head: [_described(label, entry["descriptors"][name]) for label, entry in labels.items()]
+            head: [_described(label, entry.descriptors[name]) for label, entry in labels.items()]
             for head, labels in heads.items()
         }
         if any(row["folds"] for some in rows.values() for row in some):
@@ -216,14 +215,14 @@ def descriptors(found: Mapping[str, Any], key: str) -> dict[str, dict[str, list[
     return result
 
 
-def _described(label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {"value": entry["mean"], "low": entry["ci_low"], "high": entry["ci_high"], "folds": entry["points"]}
+def _described(label: str, entry: Descriptor) -> dict[str, Any]:
+    kept = {"value": entry.mean, "low": entry.ci_low, "high": entry.ci_high, "folds": list(entry.points)}
     return {"label": label} | kept
 
 
-def ways(prototypes: Mapping[str, Any]) -> list[str]:
+def ways(prototypes: Prototypes) -> list[str]:
     """Each `mode.parametrisation` that metrics/prototypes.json has, the paper's own first."""
-    return sorted(prototypes.get("table", {}), key=lambda key: (key != "paper.time", key))
+    return sorted(prototypes.table, key=lambda key: (key != "paper.time", key))
 
 
 def way(key: str) -> str:
@@ -243,9 +242,9 @@ def _scored(name: str, key: str, values: Mapping[str, Any], kind: str) -> Mark:
     return {"name": name, "value": values[key], "low": values["ci_low"], "high": values["ci_high"], "kind": kind}
 
 
-def _correlated(name: str, estimate: Mapping[str, Any]) -> Mark:
-    kept = {"value": estimate["r"], "low": estimate["low"], "high": estimate["high"]}
-    return {"name": name, **kept, "slices": estimate["slices"], "speakers": estimate["speakers"]}
+def _correlated(name: str, estimate: Estimate) -> Mark:
+    kept = {"value": estimate.r, "low": estimate.low, "high": estimate.high}
+    return {"name": name, **kept, "slices": estimate.slices, "speakers": estimate.speakers}
 
 
 def _dose(text: str, place: int) -> float:

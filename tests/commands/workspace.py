@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from elor.corpora.labels import label, targets
 from elor.corpora.tables import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, counts, typed
-from elor.files import write_json
+from elor.evidence.corpus import Corpus
+from elor.evidence.model import write
 from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import write_table
 from elor.targets import Head, heads
@@ -45,7 +46,7 @@ def make_workspace(folder: Path, target: str = "classes") -> Path:
         Tuning(network, scope, "Ses01F", values, {}).write(data / "tuning" / f"{network}.yaml")
     svm = predict(world, heads(target), SKILL["svm"])
     write_table(svm.drop(columns=svm.filter(regex="_p[0-9]$")), data / "predictions" / "svm.csv")  # classes alone
-    write_json(folder / "metrics/corpus.json", tables.report)
+    write(folder / "metrics/corpus.json", Corpus.of(tables.report))
     write_params(folder / "params.yaml", target)
     with contextlib.chdir(folder):
         evaluate()

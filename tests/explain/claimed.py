@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from elor.evaluation.tables import Judged
+from elor.evidence.interventions import Interventions
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
+from elor.evidence.scores import Scores
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.scores import Scored
@@ -59,20 +67,28 @@ SKILL = {  # hits in ten slices of the frequent class, and in four of each other
 TRUTH = np.repeat(np.arange(5), (4, 4, 10, 4, 4))
 
 
-def facts(side: int, p: float = 1e-5, learned: float = 1e-4) -> Facts:
-    """All findings for (+1) or against (-1) the paper; `learned` is the p of the networks' scores against chance."""
-    return Facts(measured(side, p, learned), scored(side))
-
-
 def contrast(side: int, p: float) -> dict[str, Any]:
-    return {"difference": 0.2 * side, "low": 0.2 * side - 0.1, "high": 0.2 * side + 0.1, "p": p if side else 0.6}
+    """A mean over speakers of 0.2, or of nearly nothing, whose t test has this p (0.6)."""
+    mean, p = (0.2 * side, p) if side else (0.01, 0.6)
+    return spread(mean, p) | {"difference": mean, "verdict": "as the interval says"}
+
+
+def spread(mean: float, p: float) -> dict[str, Any]:
+    """The t-interval over speakers of a mean whose t test has this p."""
+    error = abs(mean) / stdtrit(SPEAKERS - 1, 1 - p / 2)
+    reach = error * stdtrit(SPEAKERS - 1, 0.975)
+    return {"low": mean - reach, "high": mean + reach, "p": max(p, 2.0 ** (1 - SPEAKERS)), "units": SPEAKERS}
+
+
+def estimate(r: float) -> dict[str, Any]:
+    return {"r": r, "low": r - 0.1, "high": r + 0.1, "speakers": SPEAKERS, "slices": 40}
 
 
 def pair(side: int, p: float) -> dict[str, Any]:
     """r of two maps, or of a map and the input, beside its controls; padding makes all of them larger."""
 
     def readings(r: float) -> dict[str, Any]:
-        return {"signed": {"r": r}, "padded": {"r": r + 0.03}}
+        return {name: estimate(value) for name, value in (("signed", r), ("padded", r + 0.03))}
 
     return {
         "as_the_paper": 0.53,
@@ -91,11 +107,11 @@ def pair(side: int, p: float) -> dict[str, Any]:
 def saliency(side: int, p: float) -> dict[str, Any]:
     maps = {name: pair(side, p) for name in ("arousal~input", "valence~input", "arousal~valence")}
     over = {"over random": contrast(side or 1, p if side else 0.6), "over untrained": contrast(side, p)}
-    wins = {"wins": 0.6 + 0.2 * side, "untrained wins": 0.6}
+    wins = {"wins": 0.6 + 0.2 * side, "untrained wins": 0.6, "mean": 0.5, "slices": 20}
     fall = {"loudest": {measure: over | wins for measure in ("deletion", "noise deletion")}}
-    excess = {"overlap": 0.3 + 0.2 * side, "chance": 0.1}
+    excess = {"overlap": 0.3 + 0.2 * side, "chance": 0.1, "slices": 20}
     excess |= {f"over {against}": contrast(side, p) for against in ("chance", "untrained")}
-    untrained = {"overlap": 0.1, "chance": 0.1, "over chance": {"low": -0.05, "high": 0.05}}
+    untrained = {"overlap": 0.1, "chance": 0.1, "slices": 20, "over chance": contrast(0, p)}
     return {
         "own": {"guided": maps, "gradient": {"flattened": pair(side, p)}},
         "overlap": {"trained": excess, "untrained": untrained},
@@ -105,9 +121,9 @@ def saliency(side: int, p: float) -> dict[str, Any]:
 
 def trend(side: int, expected: str, p: float) -> dict[str, Any]:
     way = expected if side > 0 else {"up": "down", "down": "up"}[expected]
-    verdict = "varies with the label" if side else "not distinguishable from untrained"
+    finding = "varies with the label" if side else "not distinguishable from untrained"
     per = {name: {"statistic": 50.0, "p": p, "untrained": [-10.0, 10.0]} for name in ("paper.time", "paper.fourier")}
-    return {"per": per, "direction": way, "verdict": verdict}
+    return {"per": per, "direction": way, "finding": finding, "verdict": finding}
 
 
 def effect(slope: float, change: float, p: float) -> dict[str, Any]:
@@ -119,12 +135,44 @@ def effect(slope: float, change: float, p: float) -> dict[str, Any]:
     doses["0"] = {"change": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
     for dose in doses.values():
         dose["speakers"] = SPEAKERS
-    inside = {"per_unit": slope, "low": slope - 0.001, "high": slope + 0.001, "p": p, "untrained": [-0.002, 0.002]}
-    inside["units"] = SPEAKERS
-    return {"doses": doses, "slope": inside, "verdict": "raises" if slope > 0 else "lowers"}
+    inside = {"per_unit": slope, "untrained": [-0.002, 0.002]} | spread(slope or 1e-4, p)
+    return {"doses": doses, "slope": inside, "finding": "raises" if slope > 0 else "lowers"}
 
 
-def measured(side: int, p: float, learned: float) -> Measured:
+@dataclass
+class Given:
+    """What the stages before would have written, as trees that a test may change; `facts` makes the models of them."""
+
+    saliency: dict[str, Any]
+    prototypes: dict[str, Any]
+    interventions: dict[str, Any]
+    scores: dict[str, dict[str, float]]
+    scored: Scored = field(default_factory=lambda: NO_SCORES)
+
+    @property
+    def measured(self) -> Measured:
+        return Measured(
+            saliency=Saliency.of(self.saliency),
+            prototypes=Prototypes.of(self.prototypes, speaker="Ses01F"),
+            interventions=Interventions.of(self.interventions),
+            scores=scores_of(self.scores),
+        )
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(self.measured, self.scored)
+
+
+def scores_of(learned: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Scores]]:
+    """By head and network scores whose p against permuted labels are these."""
+    some = {"count": 40, "speakers": SPEAKERS, "permutation_p": 1e-4, "utterance_count": 40, "utterance_speakers": 10}
+    return {
+        head: {net: Scores.of(some, utterance_permutation_p=p) for net, p in by.items()} for head, by in learned.items()
+    }
+
+
+def given(side: int, p: float = 1e-5, learned: float = 1e-4) -> Given:
+    """All findings for (+1) or against (-1) the paper; `learned` is the p of the networks' scores against chance."""
     trends: dict[str, Any] = {}
     for (head, descriptor, kind), expected in TRENDS.items():
         trends.setdefault(head, {}).setdefault(descriptor, {})[kind] = trend(side, expected, p)
@@ -132,11 +180,12 @@ def measured(side: int, p: float, learned: float) -> Measured:
     for answer, effects in (("heads", EFFECTS), ("extremity", EXTREMITY)):
         for (head, name), sign in effects.items():
             one = effect(0.005 * sign * side, 0.06 * sign * side, p if side else 0.6)
-            networks["elor"].setdefault(name, {}).setdefault(answer, {})[head] = one
+            entry = networks["elor"].setdefault(name, {"unit": "dB", "heads": {}})
+            entry.setdefault(answer, {})[head] = one
     loud = effect(0.005, 0.06, p) if side > 0 else effect(0.1 if side else 0.0, 1.0, p)
     networks["elor"]["gain"]["heads"]["arousal"] = loud
-    networks["lom"]["gain"] = {"heads": {head: loud for head in HEADS}}
-    return Measured(
+    networks["lom"]["gain"] = {"unit": "dB", "heads": {head: deepcopy(loud) for head in HEADS}}
+    return Given(
         saliency=saliency(side, p),
         prototypes={"networks": {"folds": 10, "untrained": 20}, "trends": trends},
         interventions={
@@ -144,8 +193,14 @@ def measured(side: int, p: float, learned: float) -> Measured:
             "spread": {net: dict.fromkeys(HEADS, 0.6) for net in networks},
             "features": {"lom": {"mfcc": {"gain": {"moved_sd": [0.02 if side >= 0 else 0.9, *[0.0] * 25]}}}},
         },
-        scores={head: {net: {"utterance_permutation_p": learned} for net in NETWORKS} for head in HEADS},
+        scores={head: dict.fromkeys(NETWORKS, learned) for head in HEADS},
+        scored=scored(side),
     )
+
+
+def facts(side: int, p: float = 1e-5, learned: float = 1e-4) -> Facts:
+    """The same as models."""
+    return given(side, p, learned).facts
 
 
 def scored(side: int) -> Scored:

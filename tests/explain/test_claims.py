@@ -9,18 +9,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import false_discovery_control, ttest_1samp
+from scipy.stats import t as student
 
 from elor.evaluation.comparisons import holm
 from elor.evaluation.intervals import speaker_interval
+from elor.evidence.claims import Claim, Claims, Piece
+from elor.evidence.names import UNTRAINED, Case, Control, Role, Verdict
 from elor.explain.claims.answers import equivalence, no_effect
 from elor.explain.claims.claim import Facts
-from elor.explain.claims.decide import Evidence, Lean, Missing, Verdict, agree, every, settle
-from elor.explain.claims.evidence import Measured, by_any
+from elor.explain.claims.decide import FALSE_DISCOVERY, Lean, Picture, lean, settle
+from elor.explain.claims.evidence import Measured, Missing, Seen, by_any, t_test
+from elor.explain.claims.needs import needed
 from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
-from elor.files import plain
-from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, measured, scored
+from elor.report.words import reason, sentence
+from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, given, scored, scores_of
 
 INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototypes")} - {
     "valence-low-louder",
@@ -32,13 +36,21 @@ EXPLORATORY = {"arousal-periodic", "valence-extremes-periodic"}
 DECIDED = {claim.id for claim in CLAIMS if claim.confirmatory} | EXPLORATORY | {MEASURED}
 """Claims of which evidence can say that they hold."""
 
+HOLDS, CONTRADICTED, UNDECIDED = Verdict.holds, Verdict.contradicted, Verdict.undecided
+INDISTINCT, DISAGREE, UNLEARNED = Verdict.indistinct, Verdict.disagree, Verdict.unlearned
 
-def by_id(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {row["id"]: row for row in found["claims"]}
+
+def by_id(found: Claims) -> dict[str, Claim]:
+    return {row.id: row for row in found.claims}
 
 
-def verdicts(some: Facts) -> dict[str, str]:
-    return {name: row["verdict"] for name, row in by_id(claims(some)).items()}
+def verdicts(some: Facts) -> dict[str, Verdict]:
+    return {name: row.verdict for name, row in by_id(claims(some)).items()}
+
+
+def said(found: Claims, name: str) -> str:
+    """What a reader is told of a claim."""
+    return sentence(by_id(found)[name], found.family)
 
 
 def without(tree: Mapping[str, Any], *path: str) -> dict[str, Any]:
@@ -49,81 +61,117 @@ def without(tree: Mapping[str, Any], *path: str) -> dict[str, Any]:
     return dict(tree) | {first: without(tree[first], *rest)}
 
 
-# rules
+# the table of cases
 
 
-def looks(*points_and_p: tuple[int, float | None]) -> list[Evidence]:
-    return [Evidence("", points, p) for points, p in points_and_p]
+def pieces(*points_and_p: tuple[int, float | None], control: str = "initial") -> list[Piece]:
+    """Tests, and conditions where there is no p."""
+    return [
+        Piece(what="", role="conditions" if p is None else "decides", points=points, p=p, control=control)
+        for points, p in points_and_p
+    ]
 
 
 @pytest.mark.parametrize(
-    ("rule", "pieces", "towards", "p"),
+    ("every", "some", "towards", "p", "deciding"),
     [
-        (agree, [(1, 0.01), (1, 0.03)], "holds", 0.03),
-        (agree, [(-1, 0.01), (-1, 0.03)], "contradicted", 0.02),
-        (agree, [(-1, 0.01), (0, 0.5)], "contradicted", 0.02),
-        (agree, [(1, 0.01), (0, 0.5)], "not distinguishable from untrained", 0.5),
-        (agree, [(1, 0.01), (-1, 0.01)], "undecided", None),
-        (agree, [(1, None), (1, 0.01)], "holds", 0.01),
-        (agree, [(1, None)], "holds", None),
-        (agree, [(-1, None)], "contradicted", None),
-        (agree, [(0, None)], "not distinguishable from untrained", None),
-        (agree, [(-1, None), (-1, 0.01)], "contradicted", 0.01),
-        (agree, [(-1, None), (1, 0.01)], "undecided", None),
-        (agree, [(1, None), (-1, 0.01)], "undecided", None),
-        (agree, [(0, None), (-1, 0.01)], "not distinguishable from untrained", None),
-        (agree, [(-1, None), (0, 0.5)], "not distinguishable from untrained", None),
-        (every, [(1, None), (-1, 0.01), (1, 0.01)], "undecided", None),
-        (every, [(-1, None), (1, 0.01)], "undecided", None),
-        (every, [(1, 0.01), (1, 0.03)], "holds", 0.03),
-        (every, [(1, 0.01), (-1, 0.01), (1, 0.2)], "contradicted", 0.03),
-        (every, [(1, 0.01), (0, 0.5)], "not distinguishable from untrained", 0.5),
-        (every, [(-1, 0.4), (-1, float("nan"))], "contradicted", 0.8),
+        (False, [(1, 0.01), (1, 0.03)], HOLDS, 0.03, 1),
+        (False, [(-1, 0.03), (-1, 0.01)], CONTRADICTED, 0.02, 1),
+        (False, [(-1, 0.01), (0, 0.5)], CONTRADICTED, 0.02, 0),
+        (False, [(1, 0.01), (0, 0.5)], DISAGREE, None, 1),
+        (False, [(0, 0.4), (0, 0.5)], INDISTINCT, None, 0),
+        (False, [(1, 0.01), (-1, 0.01)], DISAGREE, None, 1),
+        (False, [(1, None), (1, 0.01)], HOLDS, 0.01, 1),
+        (False, [(1, None)], HOLDS, None, 0),
+        (False, [(-1, None)], CONTRADICTED, None, 0),
+        (False, [(0, None)], INDISTINCT, None, 0),
+        (False, [(-1, None), (-1, 0.01)], CONTRADICTED, 0.01, 1),
+        (False, [(-1, None), (1, 0.01)], DISAGREE, None, 0),
+        (False, [(1, None), (-1, 0.01)], DISAGREE, None, 1),
+        (False, [(1, None), (0, 0.5)], DISAGREE, None, 1),
+        (False, [(0, None), (-1, 0.01)], DISAGREE, None, 1),
+        (True, [(1, None), (-1, 0.01), (1, 0.01)], DISAGREE, None, 1),
+        (True, [(-1, None), (1, 0.01)], DISAGREE, None, 0),
+        (True, [(1, 0.01), (1, 0.03)], HOLDS, 0.03, 1),
+        (True, [(1, 0.01), (-1, 0.01), (1, 0.2)], CONTRADICTED, 0.03, 1),
+        (True, [(1, 0.01), (0, 0.5)], DISAGREE, None, 1),
+        (True, [(-1, 0.4), (-1, 0.9)], CONTRADICTED, 0.8, 0),
     ],
 )
-def test_rules(rule, pieces, towards, p) -> None:
-    found = rule(looks(*pieces))
-    assert (found.towards, found.p) == (towards, None if p is None else pytest.approx(p))
+def test_cases(every, some, towards, p, deciding) -> None:
+    found = lean(Picture(pieces(*some), every))
+    assert (found.verdict, found.deciding) == (towards, deciding)
+    assert found.p == (None if p is None else pytest.approx(p))
 
 
-def test_what_a_look_presupposes_counts_as_its_p() -> None:
-    assert agree([Evidence("", 1, 0.01, given=0.04)]).p == 0.04
-    assert agree([Evidence("", -1, 0.01, given=0.04)]).p == 0.04
-    assert agree([Evidence("", 1, 0.01), Evidence("", 1, 0.05, given=0.001)]).p == 0.05
-    assert agree([Evidence("", 1, 0.01), Evidence("", 1, given=0.03)]).p == 0.03
-    assert agree([Evidence("", -1, 0.01), Evidence("", -1, given=0.03)]).p == 0.03
+def test_only_beside_untrained_networks_is_anything_not_distinguishable_from_them() -> None:
+    for control in (*Control, "no change", "FTR"):
+        expected = INDISTINCT if control in UNTRAINED else DISAGREE
+        assert lean(Picture(pieces((0, 0.5), control=control))).verdict is expected
+    with_class_swap = [*pieces((0, 0.5)), *pieces((1, None), control="class swap")]
+    assert lean(Picture(with_class_swap)).verdict is INDISTINCT
+    with_trend = [*pieces((0, 0.5)), *pieces((1, None), control="calibrated")]
+    assert lean(Picture(with_trend)).verdict is DISAGREE
 
 
-def test_only_what_survives_holm_is_asserted() -> None:
-    p = [0.001, 0.02, 0.03, 0.6, 0.001]
-    leans = [Lean(Verdict.holds, value, "r") for value in p[:4]] + [Lean(Verdict.undecided, p[4])]
-    settled = settle(leans, [True] * 5)
-    expected = holm([*p[:4], 1.0])
-    assert [holm_p for _, holm_p in settled] == [*map(pytest.approx, expected[:4]), None]
-    assert [lean.towards for lean, _ in settled] == ["holds", *["undecided"] * 4]
-    assert f"(Holm p {expected[1]:.3f})" in settled[1][0].reason
+def test_what_comes_first_in_the_table() -> None:
+    some = pieces((1, 0.01))
+    absent = Piece(what="", role="decides", missing="it was not measured")
+    unlearned = Piece(what="", role="decides", points=1, p=0.01, learned_p=0.2)
+    told = Piece(what="", role="illustrates", points=-1, p=0.01, learned_p=0.9)
+    assert lean(Picture([*some, told])).verdict is HOLDS
+    assert lean(Picture([*some, absent])).case is Case.missing
+    assert lean(Picture([absent, unlearned])).case is Case.unlearned
+    assert lean(Picture([absent, unlearned], undecidable=True)).case is Case.undecidable
+
+
+def test_what_a_piece_presupposes_counts_as_its_p() -> None:
+    def p(*some: tuple[int, float | None, float]) -> float | None:
+        return lean(Picture([one.model_copy(update={"learned_p": q}) for a, b, q in some for one in pieces((a, b))])).p
+
+    assert p((1, 0.01, 0.04)) == p((-1, 0.01, 0.04)) == 0.04
+    assert p((1, 0.01, 0.0), (1, 0.05, 0.001)) == 0.05
+    assert p((1, 0.01, 0.0), (1, None, 0.03)) == 0.03
+    assert p((-1, 0.01, 0.0), (-1, None, 0.03)) == 0.03
+
+
+def leaning(p: float, verdict: Verdict = HOLDS, case: Case = Case.agree) -> Lean:
+    return Lean(case, verdict, p)
+
+
+def test_only_what_survives_the_correction_is_asserted() -> None:
+    p = [0.001, 0.02, 0.03, 0.6]
+    leans = [*map(leaning, p), Lean(Case.missing, UNDECIDED)]
+    table = settle(leans, [True] * 5, method="Holm")
+    assert [one.p_holm for one in table.settled] == [*map(pytest.approx, holm([*p, 1.0])[:4]), None]
+    assert [one.q for one in table.settled] == [*map(pytest.approx, false_discovery_control([*p, 1.0])[:4]), None]
+    assert [one.lean.verdict for one in table.settled] == [HOLDS, *[UNDECIDED] * 4]
+    assert [one.lean.case for one in table.settled[1:4]] == [Case.chance] * 3
+    assert (table.tested, table.next_p) == (5, 0.05 / 4)
+    discovered = settle(leans, [True] * 5, method=FALSE_DISCOVERY)
+    assert [one.lean.verdict for one in discovered.settled] == [HOLDS, HOLDS, HOLDS, UNDECIDED, UNDECIDED]
+
+
+def test_heads_that_have_not_learned_leave_the_family() -> None:
+    leans = [leaning(0.02), *[Lean(Case.unlearned, UNLEARNED)] * 19]
+    assert settle(leans, [True] * 20, method="Holm").settled[0].lean.verdict is HOLDS
+    assert settle(leans, [True] * 20, method="Holm", gate=False).settled[0].lean.verdict is UNDECIDED
 
 
 def test_what_is_outside_the_family_neither_pays_for_it_nor_is_corrected() -> None:
-    leans = [Lean(Verdict.holds), Lean(Verdict.holds, 0.04, "r")]
-    assert [(lean.towards.value, p) for lean, p in settle(leans, [False, True])] == [
-        ("holds", None),
-        ("holds", pytest.approx(0.04)),
+    table = settle([Lean(Case.agree, HOLDS), leaning(0.04)], [False, True])
+    assert [(one.lean.verdict, one.p_holm) for one in table.settled] == [
+        (HOLDS, None),
+        (HOLDS, pytest.approx(0.04)),
     ]
 
 
 def test_in_the_family_a_claim_without_a_p_is_never_asserted() -> None:
-    ((lean, p),) = settle([Lean(Verdict.holds)], [True])
-    assert (lean.towards, p) == (Verdict.undecided, 1.0)
+    (one,) = settle([Lean(Case.agree, HOLDS)], [True]).settled
+    assert (one.lean.verdict, one.p_holm) == (UNDECIDED, 1.0)
 
 
-def test_a_contradiction_that_does_not_survive_leaves_what_is_left() -> None:
-    faint = Lean(Verdict.contradicted, 0.2, "r", Verdict.indistinct)
-    assert settle([faint], [True])[0][0].towards is Verdict.indistinct
-
-
-def test_ten_speakers_can_decide_the_family() -> None:
-    assert sum(claim.confirmatory for claim in CLAIMS) * 2.0 ** (1 - SPEAKERS) <= 0.05
+# tests over speakers
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1, -0.3])
@@ -135,236 +183,311 @@ def test_equivalence_is_two_one_sided_t_tests(shift: float) -> None:
     assert equivalence(values.mean(), low, high, 10, 0.25, 0.9) == pytest.approx(expected)
 
 
-# the table
+@pytest.mark.parametrize("shift", [0.0, 0.1, -0.9])
+def test_p_from_an_interval_is_that_of_the_t_test(shift: float) -> None:
+    values = np.random.default_rng(4).normal(shift, 0.2, size=10)
+    found = t_test(values.mean(), *speaker_interval(values, 0.9), 10, 0.5, 0.9)
+    assert found == pytest.approx(ttest_1samp(values, 0).pvalue)
+    assert shift > -0.5 or found < 2.0 ** (1 - SPEAKERS)  # what no sign-flip test can say
+
+
+def test_where_all_speakers_are_alike_the_sign_flip_test_speaks() -> None:
+    assert t_test(0.2, 0.2, 0.2, 10, 1 / 512, 0.95) == 1 / 512
+    assert t_test(0.2, 0.2 - 1e-16, 0.2 + 1e-16, 10, 1 / 512, 0.95) == 1 / 512
+    with pytest.raises(Missing):
+        t_test(0.2, None, None, 1, 1.0, 0.95)
+
+
+def test_what_an_undecided_claim_would_have_needed() -> None:
+    values = np.random.default_rng(5).normal(0.1, 0.2, size=10)
+    low, high = speaker_interval(values)
+    piece = Piece(what="", role="decides", ours=0.5, difference=values.mean(), low=low, high=high, units=10, p=0.2)
+    found = needed(piece, 0.01)
+    moved = values - values.mean() + found.effect
+    assert ttest_1samp(moved, 0).pvalue == pytest.approx(0.01)
+
+    def p_of(count: int) -> float:
+        """Of so many speakers with the same mean and deviation."""
+        return 2 * student.sf(values.mean() / (values.std(ddof=1) / np.sqrt(count)), count - 1)
+
+    assert p_of(found.speakers) <= 0.01 < p_of(found.speakers - 1)
+    inside = piece.model_copy(update={"difference": None, "ours": 0.1, "control_low": -0.2, "control_high": 0.2})
+    assert needed(inside, 0.01).speakers is None
+    assert needed(inside, 0.5).effect == 0.2
+    assert needed(piece.model_copy(update={"p": None}), 0.01) is None
+
+
+# the table of claims
 
 
 def test_ids_are_unique_and_sentences_complete() -> None:
     assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
     for side in (1, 0, -1):
-        for row in claims(facts(side))["claims"]:
-            assert row["text"].endswith("."), row
-            assert row["claim"] in row["text"]
-            assert "nan" not in row["text"]
+        found = claims(facts(side))
+        for row in found.claims:
+            text = sentence(row, found.family)
+            assert text.endswith(".")
+            assert row.claim in text
+            assert not {"nan", "None"} & set(text.split())
+
+
+def test_a_claims_own_line_is_that_of_one_piece() -> None:
+    for side in (1, 0, -1):
+        for row in claims(facts(side)).claims:
+            piece = row.evidence[row.deciding]
+            for key in ("ours", "unit", "control", "control_value", "control_low", "control_high", "p"):
+                assert getattr(row, key) == getattr(piece, key)
 
 
 def test_findings_as_the_papers_make_its_claims_hold() -> None:
     found = claims(facts(1))
-    expected = {claim.id: "holds" if claim.id in DECIDED else "undecided" for claim in CLAIMS}
-    assert {name: row["verdict"] for name, row in by_id(found).items()} == expected
-    assert found["counts"] == {
-        "holds": len(CLAIMS) - 1,
-        "not distinguishable from untrained": 0,
-        "contradicted": 0,
-        "undecided": 1,
-    }
+    expected = {claim.id: HOLDS if claim.id in DECIDED else UNDECIDED for claim in CLAIMS}
+    assert {name: row.verdict for name, row in by_id(found).items()} == expected
+    assert found.counts == dict.fromkeys(Verdict, 0) | {HOLDS: len(CLAIMS) - 1, UNDECIDED: 1}
 
 
 def test_flipped_findings_contradict_them() -> None:
-    expected = {claim.id: "contradicted" if claim.id in DECIDED else "undecided" for claim in CLAIMS}
+    expected = {claim.id: CONTRADICTED if claim.id in DECIDED else UNDECIDED for claim in CLAIMS}
     assert verdicts(facts(-1)) == expected
 
 
 def test_findings_like_untrained_networks_are_not_distinguishable() -> None:
-    found = verdicts(Facts(measured(0, 1e-5, 1e-4), scored(1)))
-    assert {name for name, verdict in found.items() if verdict == "not distinguishable from untrained"} == INSIDE
+    some = given(0)
+    some.scored = scored(1)
+    found = verdicts(some.facts)
+    assert {name for name, verdict in found.items() if verdict is INDISTINCT} == INSIDE
 
 
 def test_findings_that_chance_could_make_assert_nothing() -> None:
     for side in (1, -1):
         found = verdicts(facts(side, p=0.04))
-        asserted = {name for name in INSIDE - EXPLORATORY if found[name] in ("holds", "contradicted")}
+        asserted = {name for name in INSIDE - EXPLORATORY if found[name].asserts}
         assert asserted <= {"arousal-loudness"}
 
 
-def test_a_network_that_has_learned_nothing_proves_nothing() -> None:
+def test_a_head_that_has_learned_nothing_is_not_learned_in_every_claim_about_it() -> None:
+    nulled = {claim.id for claim in CLAIMS if claim.nulled}
+    assert nulled >= INSIDE
     for side in (1, -1):
-        rows = by_id(claims(facts(side, learned=0.3)))
-        nulled = {claim.id for claim in CLAIMS if claim.nulled}
-        assert nulled >= INSIDE
-        assert {rows[name]["verdict"] for name in nulled} == {"undecided"}
-        assert all("permuted within speakers" in rows[name]["text"] for name in nulled - {"valence-low-louder"})
-        assert rows["rater-balanced"]["p"] == by_id(claims(facts(side)))["rater-balanced"]["p"] < 0.05
+        found = claims(facts(side, learned=0.3))
+        rows = by_id(found)
+        assert {rows[name].verdict for name in nulled - {"valence-low-louder"}} == {UNLEARNED}
+        assert all("permuted within speakers" in said(found, name) for name in nulled - {"valence-low-louder"})
+        assert rows["rater-balanced"].p == by_id(claims(facts(side)))["rater-balanced"].p < 0.05
+        assert found.family.tested == len([c for c in CLAIMS if c.confirmatory and not c.nulled])
+
+
+def test_one_unlearned_head_voids_the_claims_about_it_and_no_other() -> None:
+    some = given(1)
+    some.scores["valence"]["elor"] = 0.6
+    found = verdicts(some.facts)
+    void = {"amplitude-valence", "amplitude-matters", "same-parts", "same-features"}
+    void |= {name for name in INSIDE if name.startswith("valence")}
+    assert {name for name, verdict in found.items() if verdict is UNLEARNED} == void
+    assert found["extreme-valence-aroused"] is HOLDS  # it is said of the corpus; the predictions are told beside it
 
 
 def test_one_network_that_has_learned_lets_scores_be_compared() -> None:
-    whole, found = facts(1).measured, Evidence("", 1, 0.01)
-    scores = {head: {net: {"utterance_permutation_p": 0.5} for net in NETWORKS} for head in HEADS}
-    scores["arousal"]["lom"] = {"utterance_permutation_p": 0.004}
-    some = replace(whole, scores=scores)
-    assert by_any(found, some, NETWORKS, HEADS) == replace(found, given=0.032)
-    assert by_any(found, some, ("elor", "ftr"), HEADS).unmet
+    found, scores = Seen(1.0, 1, p=0.01), {head: dict.fromkeys(NETWORKS, 0.5) for head in HEADS}
+    scores["arousal"]["lom"] = 0.004
+    some = Measured(scores=scores_of(scores))
+    assert by_any(found, some, NETWORKS, HEADS) == replace(found, learned_p=0.032)
+    assert by_any(found, some, ("elor", "ftr"), HEADS).learned_p == 1.0
     with pytest.raises(Missing, match="not asked for emotion"):
         by_any(found, some, NETWORKS, ("emotion",))
 
 
-def with_trend(way: str, head: str, descriptor: str, kind: str) -> Facts:
+def with_trend(way: str, head: str, descriptor: str, kind: str) -> Any:
     """All findings for the paper, but for one trend."""
-    whole = facts(1)
-    one = whole.measured.prototypes["trends"][head][descriptor][kind]
-    one["direction"], one["verdict"] = (
-        ("", "not distinguishable from untrained") if way == "" else (way, one["verdict"])
-    )
-    return whole
+    some = given(1)
+    one = some.prototypes["trends"][head][descriptor][kind]
+    one["direction"] = way
+    if way == "":
+        one["finding"] = "not distinguishable from untrained"
+    return some
 
 
-@pytest.mark.parametrize(
-    ("way", "verdict"), [("up", "holds"), ("down", "undecided"), ("", "not distinguishable from untrained")]
-)
-def test_a_trend_must_point_the_same_way_and_adds_no_p(way: str, verdict: str) -> None:
+@pytest.mark.parametrize(("way", "verdict"), [("up", HOLDS), ("down", DISAGREE), ("", DISAGREE)])
+def test_a_trend_must_point_the_same_way_and_adds_no_p(way: str, verdict: Verdict) -> None:
     for p in (0.9, 1e-9):  # Page's p is not read
-        whole = with_trend(way, "arousal", "centroid_hz", "monotone")
-        for part in whole.measured.prototypes["trends"]["arousal"]["centroid_hz"]["monotone"]["per"].values():
+        some = with_trend(way, "arousal", "centroid_hz", "monotone")
+        for part in some.prototypes["trends"]["arousal"]["centroid_hz"]["monotone"]["per"].values():
             part["p"] = p
-        row = by_id(claims(whole))["arousal-frequencies"]
-        assert row["verdict"] == verdict
-        if verdict == "holds":
-            assert row["p"] == 1e-4  # of what the network has learned: the effect's own is smaller
+        found = claims(some.facts)
+        row = by_id(found)["arousal-frequencies"]
+        assert row.verdict is verdict
+        trends = [piece for piece in row.evidence if piece.role is Role.conditions]
+        assert len(trends) == 2  # one per parametrisation
+        assert {piece.p for piece in trends} == {None}
+        if verdict is HOLDS:
+            assert row.p_claim == 1e-4  # of what the network has learned: the effect's own is smaller
+            assert row.evidence[row.deciding].what.startswith("a higher level above 2 kHz")
+        else:  # the pieces are named
+            assert "for it: a higher level above 2 kHz" in reason(row, found.family)
+            assert "spectral centroid of arousal prototypes" in reason(row, found.family)
 
 
-@pytest.mark.parametrize(
-    ("way", "verdict"), [("up", "holds"), ("down", "contradicted"), ("", "not distinguishable from untrained")]
-)
-def test_trends_alone_are_exploratory_and_say_so(way: str, verdict: str) -> None:
-    row = by_id(claims(with_trend(way, "valence", "longest_periodic_s", "extreme")))["valence-extremes-periodic"]
-    assert (row["verdict"], row["p"], row["p_holm"], row["confirmatory"]) == (verdict, None, None, False)
-    assert "(exploratory" in row["text"]
-    assert "no alteration of real speech lengthens its periodic parts" in row["text"]
+@pytest.mark.parametrize(("way", "verdict"), [("up", HOLDS), ("down", CONTRADICTED), ("", INDISTINCT)])
+def test_trends_alone_are_exploratory_and_say_so(way: str, verdict: Verdict) -> None:
+    found = claims(with_trend(way, "valence", "longest_periodic_s", "extreme").facts)
+    row = by_id(found)["valence-extremes-periodic"]
+    assert (row.verdict, row.p, row.p_holm, row.confirmatory) == (verdict, None, None, False)
+    assert "(exploratory" in said(found, "valence-extremes-periodic")
+    assert "no alteration of real speech lengthens its periodic parts" in said(found, "valence-extremes-periodic")
 
 
 @pytest.mark.parametrize(
     ("way", "slope", "verdict"),
     [
-        ("up", 0.005, "holds"),
-        ("up", -0.005, "undecided"),
-        ("up", 0.001, "not distinguishable from untrained"),
-        ("down", -0.005, "contradicted"),
-        ("down", 0.005, "undecided"),
-        ("", 0.005, "not distinguishable from untrained"),
+        ("up", 0.005, HOLDS),
+        ("up", -0.005, DISAGREE),
+        ("up", 0.001, DISAGREE),
+        ("down", -0.005, CONTRADICTED),
+        ("down", 0.005, DISAGREE),
+        ("", 0.005, DISAGREE),
+        ("", 0.001, INDISTINCT),
     ],
 )
-def test_extremes_need_both_prototypes_and_real_speech(way: str, slope: float, verdict: str) -> None:
-    whole = with_trend(way, "valence", "centroid_hz", "extreme")
-    shelf = whole.measured.interventions["networks"]["elor"]["high_shelf"]
-    shelf["extremity"]["valence"]["slope"] |= {"per_unit": slope, "low": slope - 0.001, "high": slope + 0.001}
-    row = by_id(claims(whole))["valence-extremes-frequencies"]
-    assert (row["verdict"], row["confirmatory"]) == (verdict, True)
-    moves = "raises" if slope > 0 else "lowers"
-    assert f"a higher level above 2 kHz {moves} ELoR's extremity of valence by {abs(slope):.3f} per dB" in row["text"]
-    assert ". Beside it: a higher level above 2 kHz raises ELoR's expected valence by 0.005 per dB" in row["text"]
+def test_extremes_need_both_prototypes_and_real_speech(way: str, slope: float, verdict: Verdict) -> None:
+    some = with_trend(way, "valence", "centroid_hz", "extreme")
+    shelf = some.interventions["networks"]["elor"]["high_shelf"]
+    shelf["extremity"]["valence"]["slope"] |= {"per_unit": slope, "low": slope - 1e-4, "high": slope + 1e-4}
+    row = by_id(claims(some.facts))["valence-extremes-frequencies"]
+    assert (row.verdict, row.confirmatory) == (verdict, True)
+    *_, effect, beside = row.evidence
+    assert (effect.what, effect.ours) == (
+        "a higher level above 2 kHz: ELoR's extremity of valence on real slices",
+        slope,
+    )
+    assert (beside.what, beside.role) == (
+        "a higher level above 2 kHz: ELoR's expected valence on real slices",
+        Role.illustrates,
+    )
 
 
 def test_the_expected_valence_says_nothing_of_its_extremity() -> None:
-    whole = facts(1)
-    shelf = whole.measured.interventions["networks"]["elor"]["high_shelf"]
+    some = given(1)
+    shelf = some.interventions["networks"]["elor"]["high_shelf"]
     shelf["heads"]["valence"] = shelf.pop("extremity")["valence"]
-    row = by_id(claims(whole))["valence-extremes-frequencies"]
-    assert (row["verdict"], "extremity / valence" in row["reason"]) == ("undecided", True)
+    found = claims(some.facts)
+    row = by_id(found)["valence-extremes-frequencies"]
+    assert (row.verdict, row.case) == (UNDECIDED, Case.missing)
+    assert "extremity of valence on real slices: nothing was measured" in reason(row, found.family)
 
 
-@pytest.mark.parametrize(("moved", "verdict"), [(0.099, "holds"), (0.101, "contradicted")])
-def test_amplitude_in_mfccs_is_measured(moved: float, verdict: str) -> None:
-    whole = facts(1)
-    whole.measured.interventions["features"]["lom"]["mfcc"]["gain"]["moved_sd"][0] = moved
-    row = by_id(claims(whole))["mfcc-amplitude"]
-    assert (row["verdict"], row["p"], row["p_holm"], row["confirmatory"]) == (verdict, None, None, False)
-    assert (row["ours"], row["control_value"]) == (moved, 0.1)
-    assert "measured, with nothing to test" in row["text"]
-    assert ". Beside it: amplification raises LoM's expected arousal by 0.005 per dB" in row["text"]
+@pytest.mark.parametrize(("moved", "verdict"), [(0.099, HOLDS), (0.101, CONTRADICTED)])
+def test_amplitude_in_mfccs_is_measured(moved: float, verdict: Verdict) -> None:
+    some = given(1)
+    some.interventions["features"]["lom"]["mfcc"]["gain"]["moved_sd"][0] = moved
+    found = claims(some.facts)
+    row = by_id(found)["mfcc-amplitude"]
+    assert (row.verdict, row.p, row.p_holm, row.confirmatory) == (verdict, None, None, False)
+    assert (row.ours, row.control_value) == (moved, 0.1)
+    assert "measured, with nothing to test" in said(found, "mfcc-amplitude")
+    assert [piece.role for piece in row.evidence[1:]] == [Role.illustrates] * 2
 
 
 @pytest.mark.parametrize(("spread", "points"), [(10.0, 1), (0.6, 1), (0.5, 1), (0.39, -1), (0.1, -1)])
 def test_what_counts_as_no_effect_shrinks_with_the_answers_variation(spread: float, points: int) -> None:
-    whole = measured(1, 1e-5, 1e-4)
-    part = whole.interventions["networks"]["elor"]["gain"]["heads"]["arousal"]
+    some = given(1)
+    part = some.interventions["networks"]["elor"]["gain"]["heads"]["arousal"]
     part["doses"]["12"] |= {"change": 0.2, "low": 0.19, "high": 0.21}
-    whole.interventions["spread"]["elor"]["arousal"] = spread
-    found = no_effect(whole, "elor", "arousal", "gain")
+    some.interventions["spread"]["elor"]["arousal"] = spread
+    found = no_effect(some.measured, "elor", "arousal", "gain")
     assert found.points == points
     if points > 0:
         doses = [part["doses"][dose] for dose in ("-12", "12")]
         margin = min(0.25, spread / 2)
+        assert (found.control_low, found.control_high) == (-margin, margin)
         assert found.p == max(
             equivalence(dose["change"], dose["low"], dose["high"], SPEAKERS, margin) for dose in doses
         )
         part["slope"]["units"] = 4  # folds
-        assert no_effect(whole, "elor", "arousal", "gain").p == max(
+        assert no_effect(some.measured, "elor", "arousal", "gain").p == max(
             equivalence(dose["change"], dose["low"], dose["high"], 4, margin) for dose in doses
         )
 
 
-def test_lower_than_a_control_is_not_called_indistinguishable_from_it() -> None:
-    whole = facts(1)
-    low = {"difference": -0.1, "low": -0.2, "high": -0.05, "p": 0.002}
-    whole.measured.saliency["own"]["guided"]["arousal~input"]["controls"]["heads untrained"]["contrast"] = low
-    row = by_id(claims(whole))["amplitude-arousal"]
-    assert row["verdict"] == "undecided"
-    assert row["reason"] == "r of arousal map and input is lower than with untrained heads on the trained convolutions"
-    assert "0.50, is lower than the 0.40 of untrained heads" in row["text"]
-    assert "distinguishable" not in row["text"]
+def test_beyond_untrained_networks_but_not_beyond_untrained_heads_the_pieces_disagree() -> None:
+    for low in ({"difference": -0.1, "low": -0.2, "high": -0.05}, {"difference": 0.01, "low": -0.2, "high": 0.2}):
+        some = given(1)
+        control = some.saliency["own"]["guided"]["arousal~input"]["controls"]["heads untrained"]
+        control["contrast"] |= low
+        found = claims(some.facts)
+        row = by_id(found)["amplitude-arousal"]
+        assert row.verdict is DISAGREE
+        assert (row.control, row.control_value) == ("heads", 0.4)  # what stands in the way
+        assert "for it: r of the guided arousal map and the input (beside untrained networks" in reason(
+            row, found.family
+        )
+        assert "distinguishable" not in said(found, "amplitude-arousal")
 
 
 @pytest.mark.parametrize("measure", ["deletion", "noise deletion"])
 def test_what_untrained_networks_lose_with_the_loudest_parts_is_no_finding(measure: str) -> None:
-    whole = facts(1)
-    over = {"difference": 0.05, "low": -0.1, "high": 0.2, "p": 0.4}
-    whole.measured.saliency["erasure"]["arousal"]["loudest"][measure]["over untrained"] = over
-    row = by_id(claims(whole))["amplitude-matters"]
-    assert row["verdict"] == "not distinguishable from untrained"
-    assert "falls more in 80% of slices, in untrained networks in 60% (p 0.400)" in row["text"]
+    some = given(1)
+    over = {"difference": 0.05, "low": -0.1, "high": 0.2, "p": 0.4, "units": 10}
+    some.saliency["erasure"]["arousal"]["loudest"][measure]["over untrained"] = over
+    row = by_id(claims(some.facts))["amplitude-matters"]
+    assert row.verdict is DISAGREE
+    piece = row.evidence[row.deciding]
+    assert (piece.ours, piece.control_value, piece.points) == (0.8, 0.6, 0)
 
 
 def test_more_overlap_than_chance_is_no_finding_where_untrained_networks_have_it_too() -> None:
-    whole = facts(1)
-    overlap = whole.measured.saliency["overlap"]["trained"]
-    overlap["over untrained"] = {"difference": 0.0, "low": -0.1, "high": 0.1, "p": 0.9}
+    some = given(1)
+    overlap = some.saliency["overlap"]["trained"]
+    overlap["over untrained"] = {"difference": 0.0, "low": -0.1, "high": 0.1, "p": 0.9, "units": 10}
     assert overlap["over chance"]["low"] > 0
-    assert by_id(claims(whole))["same-parts"]["verdict"] == "not distinguishable from untrained"
+    row = by_id(claims(some.facts))["same-parts"]
+    assert row.verdict is DISAGREE
+    assert row.evidence[row.deciding].what.startswith("overlap")
 
 
 def test_a_number_stands_beside_the_range_of_its_control_and_has_a_unit() -> None:
-    row = by_id(claims(facts(1)))["arousal-frequencies"]
-    assert row["control_low"] < row["control_high"] < row["ours"]
-    assert (row["control_value"], row["unit"]) == (None, "Hz per label")
-    row = by_id(claims(facts(1)))["amplitude-arousal"]
-    assert (row["control_low"], row["control_high"], row["unit"]) == (None, None, "")
-    assert by_id(claims(facts(1)))["arousal-loudness"]["unit"] == "classes"
-    assert by_id(claims(facts(1)))["mfcc-amplitude"]["unit"] == "SD"
+    rows = by_id(claims(facts(1)))
+    effect = rows["arousal-frequencies"]
+    assert effect.control_low < effect.control_high < effect.ours
+    assert (effect.control, effect.control_value, effect.unit) == ("calibrated", None, "per dB")
+    trend = effect.evidence[0]
+    assert (trend.control_low, trend.control_high, trend.ours, trend.unit) == (-10.0, 10.0, 50.0, "Hz per label")
+    amplitude = rows["amplitude-arousal"]
+    assert (amplitude.control_low, amplitude.control_high, amplitude.unit) == (None, None, "r")
+    assert rows["arousal-loudness"].unit == "classes"
+    assert rows["mfcc-amplitude"].unit == "SD of the most moved"
 
 
-def test_what_is_left_beside_an_unlearned_head_is_told() -> None:
-    whole = facts(1)
-    whole.measured.scores["valence"]["elor"]["utterance_permutation_p"] = 0.6
-    assert "what is left has p" not in by_id(claims(whole))["extreme-valence-aroused"]["reason"]
-    rng = np.random.default_rng(3)
-    for one in whole.scored.judged["valence"].values():
-        one.truth[:] = rng.permutation(one.truth)
-    reason = by_id(claims(whole))["extreme-valence-aroused"]["reason"]
-    assert reason.startswith("ELoR answers on valence no better")
-    assert "; what is left has p 0." in reason
+def test_the_rival_that_decides_stands_in_the_line() -> None:
+    found = by_id(claims(facts(-1)))["elor-ftr-best-valence"]
+    rivals = {piece.control: piece for piece in found.evidence}
+    assert set(rivals) == {"ELoR", "LoM", "FTR"}
+    assert found.control_value == rivals[found.control].control_value
 
 
 def test_a_p_stands_beside_the_numbers_that_it_is_of() -> None:
     row = by_id(claims(facts(1)))["amplitude-arousal"]
-    assert (row["ours"], row["control_value"]) == (0.5, pytest.approx(0.3))  # as the contrast: no padding
-    paper = "as the paper computes it, with the padding: 0.53, untrained 0.33)"
-    assert f"is 0.50, in untrained networks 0.30 (p < 0.001; {paper}" in row["text"]
-    flattened = by_id(claims(facts(1)))["same-features"]
-    assert "with the padding" not in flattened["text"]
+    initial, heads = row.evidence
+    assert (initial.ours, initial.control, initial.control_value) == (0.5, "initial", pytest.approx(0.3))  # no padding
+    assert (heads.ours, heads.control, heads.control_value) == (0.5, "heads", 0.4)
+    assert initial.p == pytest.approx(1e-5)
+    assert initial.low < initial.difference < initial.high
 
 
-def test_a_number_is_never_another_looks() -> None:
-    whole = facts(1)
-    del whole.measured.prototypes["trends"]["arousal"]["centroid_hz"]
-    row = by_id(claims(whole))["arousal-frequencies"]
-    assert (row["ours"], row["control"], row["control_value"]) == (None, "", None)
-    assert "a higher level above 2 kHz raises" in row["ours_text"]
+def test_a_look_that_finds_nothing_is_a_piece_that_says_why() -> None:
+    some = given(1)
+    del some.prototypes["trends"]["arousal"]["centroid_hz"]
+    row = by_id(claims(some.facts))["arousal-frequencies"]
+    assert (row.verdict, row.case) == (UNDECIDED, Case.missing)
+    assert (row.ours, row.control, row.control_value) == (None, "", None)
+    assert row.evidence[0].missing.startswith("nothing was measured")
+    assert row.evidence[1].ours == 0.005
 
 
 def test_what_was_not_measured_is_undecided_and_says_so() -> None:
     found = claims(Facts(Measured(), NO_SCORES))
-    assert found["counts"]["undecided"] == len(CLAIMS)
-    assert all(row["reason"] for row in found["claims"])
-    json.dumps(plain(found), allow_nan=False)
+    assert found.counts[UNDECIDED] == len(CLAIMS)
+    assert all(reason(row, found.family) for row in found.claims)
+    json.dumps(found.tree(), allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -380,7 +503,6 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
         ("mfcc-amplitude", "interventions", ("features",)),
         ("arousal-loudness", "interventions", ("spread", "elor")),
         ("elor-best-arousal", "scores", ("arousal", "lom")),
-        ("extreme-valence-aroused", "scores", ("valence", "elor")),
         ("arousal-frequencies", "prototypes", ("trends", "arousal", "centroid_hz")),
         ("arousal-peaks", "interventions", ("networks", "elor", "peak_limiting")),
         ("arousal-periodic", "prototypes", ("trends", "arousal")),
@@ -389,42 +511,51 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
     ],
 )
 def test_one_missing_piece_leaves_a_claim_undecided(name: str, part: str, path: tuple[str, ...]) -> None:
-    whole = facts(1)
-    spoilt = replace(whole.measured, **{part: without(getattr(whole.measured, part), *path)})
-    assert verdicts(whole)[name] == "holds"
-    assert verdicts(replace(whole, measured=spoilt))[name] == "undecided"
+    some = given(1)
+    assert verdicts(some.facts)[name] is HOLDS
+    setattr(some, part, without(getattr(some, part), *path))
+    row = by_id(claims(some.facts))[name]
+    assert (row.verdict, row.case) == (UNDECIDED, Case.missing)
 
 
 def test_undecided_parts_say_why() -> None:
-    whole = facts(1)
-    whole.measured.prototypes["trends"]["arousal"]["peak"]["monotone"]["verdict"] = "undecided: 3 of 10 restarts"
-    whole.measured.interventions["networks"]["elor"]["time_stretch"]["heads"]["arousal"]["verdict"] = (
-        "undecided: the processing alone moves it as far"
-    )
-    rows = by_id(claims(whole))
-    for name, reason in (("arousal-peaks", "3 of 10 restarts"), ("arousal-rate", "the processing alone")):
-        assert (rows[name]["verdict"], reason in rows[name]["text"]) == ("undecided", True)
+    some = given(1)
+    some.prototypes["trends"]["arousal"]["peak"]["monotone"] |= {"finding": "undecided", "reason": "3 of 10 restarts"}
+    some.interventions["networks"]["elor"]["time_stretch"]["heads"]["arousal"] |= {
+        "finding": "undecided",
+        "reason": "the processing alone moves it as far",
+    }
+    found = claims(some.facts)
+    for name, why in (("arousal-peaks", "3 of 10 restarts"), ("arousal-rate", "the processing alone")):
+        assert (by_id(found)[name].verdict, why in said(found, name)) == (UNDECIDED, True)
 
 
-def test_few_speakers_are_named_as_the_reason() -> None:
-    whole = facts(1)
+def test_few_speakers_are_what_is_needed() -> None:
+    some = given(1)
+    for one in some.scored.judged["arousal"].values():  # not of the same size in all speakers
+        one.predicted[one.speaker == "S1"] = 2
     few = {
-        head: {net: one.where(np.isin(one.speaker, ["S0", "S1", "S2", "S3"])) for net, one in networks.items()}
-        for head, networks in whole.scored.judged.items()
+        head: {net: one.where(np.isin(one.speaker, ["S0", "S1", "S2"])) for net, one in networks.items()}
+        for head, networks in some.scored.judged.items()
     }
-    rows = by_id(claims(replace(whole, scored=replace(whole.scored, judged=few))))
-    assert rows["arousal-easier"]["verdict"] == "undecided"
-    assert "few speakers" in rows["arousal-easier"]["text"]
+    some.scored = replace(some.scored, judged=few)
+    row = by_id(claims(some.facts))["arousal-easier"]
+    assert (row.verdict, row.case) == (UNDECIDED, Case.chance)
+    assert row.needed.speakers > 3
+    assert f"would have needed {row.needed.speakers} speakers" in said(claims(some.facts), "arousal-easier")
 
 
-def test_speakers_who_share_a_network_allow_no_smaller_p_than_their_folds() -> None:
-    whole = facts(1)
-    grouped = {
-        head: {
-            net: replace(one, fold=np.char.add("group-", (one.speaker > "S4").astype(str))) for net, one in nets.items()
-        }
-        for head, nets in whole.scored.judged.items()
-    }
-    rows = by_id(claims(replace(whole, scored=replace(whole.scored, judged=grouped))))
-    assert rows["arousal-easier"]["p"] == 0.5  # ten speakers would allow 1/512
-    assert "so few speakers or folds" in rows["arousal-easier"]["text"]
+def test_speakers_who_share_a_network_count_as_one() -> None:
+    some = given(1)
+    some.scored = replace(
+        some.scored,
+        judged={
+            head: {
+                net: replace(one, fold=np.char.add("group-", (one.speaker > "S4").astype(str)))
+                for net, one in nets.items()
+            }
+            for head, nets in some.scored.judged.items()
+        },
+    )
+    row = by_id(claims(some.facts))["arousal-easier"]
+    assert (row.p, row.evidence[0].units) == (0.5, 2)  # ten speakers would allow 1/512

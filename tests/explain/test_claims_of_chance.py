@@ -12,12 +12,14 @@ import pytest
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
 from elor.evaluation.tables import Judged
+from elor.evidence.names import Case, Verdict
+from elor.evidence.scores import Scores
 from elor.explain.claims.claim import Facts
-from elor.explain.claims.decide import Lean, Verdict, settle
+from elor.explain.claims.decide import Lean, settle
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims
 from elor.explain.claims.scores import Scored
-from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, measured
+from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, given, scores_of
 
 
 def random_scores(rng: np.random.Generator, lazy: bool = False) -> Scored:
@@ -59,14 +61,14 @@ def asserted(some: Facts) -> int:
 
 def both_asserted(some: Facts) -> tuple[int, int]:
     """The same, and how many do outside of the family, where no error rate is promised."""
-    rows = [row for row in claims(some)["claims"] if row["id"] != MEASURED]
-    said = [row["confirmatory"] for row in rows if row["verdict"] in ("holds", "contradicted")]
+    rows = [row for row in claims(some).claims if row.id != MEASURED]
+    said = [row.confirmatory for row in rows if row.verdict.asserts]
     return sum(said), len(said) - sum(said)
 
 
-def chance(rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
-    """p of networks that have learned nothing."""
-    return {head: {net: {"utterance_permutation_p": rng.random()} for net in NETWORKS} for head in HEADS}
+def chance(rng: np.random.Generator) -> dict[str, dict[str, Scores]]:
+    """Scores of networks that have learned nothing."""
+    return scores_of({head: {net: rng.random() for net in NETWORKS} for head in HEADS})
 
 
 def rejected(errors: list[bool]) -> float:
@@ -77,7 +79,7 @@ def rejected(errors: list[bool]) -> float:
 def test_family_wise_error_where_labels_are_random() -> None:
     """A network that has learned nothing may still answer to anything, in all folds alike: here always as the paper."""
     rng, errors = np.random.default_rng(0), []
-    every = [measured(side, 1e-9, 1.0) for side in (1, -1)]
+    every = [given(side, 1e-9, 1.0).measured for side in (1, -1)]
     for number in range(2_000):
         errors.append(asserted(Facts(replace(every[number % 2], scores=chance(rng)), NO_SCORES)) > 0)
     assert rejected(errors) <= 0.05
@@ -86,7 +88,7 @@ def test_family_wise_error_where_labels_are_random() -> None:
 @pytest.mark.parametrize("lazy", [False, True])
 def test_family_wise_error_where_predictions_are_random(lazy: bool) -> None:
     rng, errors, unguarded = np.random.default_rng(3), [], []
-    known = measured(1, 1e-9, 1e-4).scores
+    known = given(1, 1e-9, 1e-4).measured.scores
     for number in range(100):
         some = random_scores(rng, lazy)
         errors.append(asserted(Facts(Measured(scores=chance(rng)), some)) > 0)
@@ -99,7 +101,7 @@ def test_family_wise_error_where_predictions_are_random(lazy: bool) -> None:
 def test_family_wise_error_where_everything_answers_and_nothing_was_learned() -> None:
     """All at once: the network answers as the paper says, scores differ, and only the labels are random."""
     rng, errors = np.random.default_rng(6), []
-    some, scores = measured(1, 1e-9, 1.0), replace(facts(1).scored, ratings=NO_SCORES.ratings)
+    some, scores = given(1, 1e-9, 1.0).measured, replace(facts(1).scored, ratings=NO_SCORES.ratings)
     for _ in range(200):
         errors.append(asserted(Facts(replace(some, scores=chance(rng)), scores)) > 0)
     assert rejected(errors) <= 0.05
@@ -114,26 +116,28 @@ def noisy(tree: Any, rng: np.random.Generator) -> Any:
     if not isinstance(tree, dict):
         return tree
     tree = {key: noisy(value, rng) for key, value in tree.items()}
-    if "verdict" in tree and "per" in tree:
+    if "finding" in tree and "per" in tree:
         way = "varies with the label" if rng.random() < 1 / 3 else "not distinguishable from untrained"
         per = {name: part | {"p": rng.random() ** 4} for name, part in tree["per"].items()}
-        return tree | {"verdict": way, "direction": str(rng.choice(["up", "down"])), "per": per}
+        return tree | {"finding": way, "direction": str(rng.choice(["up", "down"])), "per": per}
     if {"low", "high", "p"} <= set(tree):
         centre = 0.25 if "change" in tree else 0.0
         values = rng.normal(centre, 0.1, size=SPEAKERS)
         low, high = speaker_interval(values)
         name = next((key for key in ("change", "per_unit", "difference") if key in tree), "difference")
-        return tree | {name: float(values.mean()), "low": low, "high": high, "p": sign_flip(values).p}
+        tree |= {name: float(values.mean()), "low": low, "high": high, "p": sign_flip(values).p}
+        return tree | ({} if name == "change" else {"units": SPEAKERS})
     return tree
 
 
 def test_family_wise_error_where_a_learned_network_answers_to_nothing() -> None:
     rng, errors, exploratory = np.random.default_rng(1), [], []
-    base = measured(1, 1e-5, 1e-4)
     for _ in range(1_000):
-        parts = {name: noisy(getattr(base, name), rng) for name in ("saliency", "prototypes", "interventions")}
-        some = Facts(replace(base, **parts), NO_SCORES)
-        family, outside = both_asserted(some)
+        some = given(1)
+        for name in ("saliency", "prototypes", "interventions"):
+            setattr(some, name, noisy(getattr(some, name), rng))
+        some.scored = NO_SCORES
+        family, outside = both_asserted(some.facts)
         errors.append(family > 0)
         exploratory.append(outside > 0)
     assert rejected(errors) <= 0.05
@@ -143,7 +147,7 @@ def test_family_wise_error_where_a_learned_network_answers_to_nothing() -> None:
 def test_the_simulation_would_notice_uncorrected_verdicts() -> None:
     rng, errors = np.random.default_rng(2), []
     for _ in range(400):
-        leans = [Lean(Verdict.holds, float(p), "") for p in rng.random(24)]
-        alone = [settle([lean], [True])[0][0].asserts for lean in leans]
+        leans = [Lean(Case.agree, Verdict.holds, float(p)) for p in rng.random(24)]
+        alone = [settle([lean], [True]).settled[0].lean.verdict.asserts for lean in leans]
         errors.append(any(alone))
     assert rejected(errors) > 0.05

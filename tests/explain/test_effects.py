@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
-from elor.evaluation.intervals import speaker_interval
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.changes import changes_by_speaker
-from elor.explain.interventions.effects import Units, reach, summarise, verdict
+from elor.explain.interventions.effects import Units, overlapping_t, reach, summarise, verdict
 
 
 def test_units_are_speakers_or_with_grouped_folds_folds() -> None:
@@ -93,21 +93,23 @@ GAINS, RATES = (-12.0, -6.0, 6.0, 12.0), (0.8, 0.9, 1.12, 1.25)
 
 
 def effect_of(name: str, rows: list, **learned) -> dict:
-    return summarise(pd.DataFrame(rows), SLICES, **learned)["networks"]["elor"][name]["heads"]["arousal"]
+    return summarise(pd.DataFrame(rows), SLICES, **learned).tree()["networks"]["elor"][name]["heads"]["arousal"]
 
 
-def test_untrained_answers_are_stretched_to_the_trained_ones_spread() -> None:
-    """A control network that answers the same at a tenth of the size is as sensitive as the trained one."""
-    rows = unaltered(both(0.1, 0.1)) + responses("gain", GAINS, both(0.1, 0.1))
-    effect = effect_of("gain", [row | {"value": row["value"] * (0.1 if row["model"] == 0 else 1)} for row in rows])
-    assert effect["slope"]["per_unit"] == pytest.approx(0.1)
-    assert effect["slope"]["untrained"] == pytest.approx([-0.1, 0.1])
-    assert effect["slope"]["single"] == pytest.approx([0.1, 0.1])
-    assert effect["verdict"] == "undecided: untrained networks do as much"
+def test_the_control_does_not_grow_with_what_the_trained_network_has_learned() -> None:
+    """The same untrained networks beside a trained one whose answers vary more and more over unaltered slices."""
+    found = []
+    for learned in (1.0, 30.0):
+        rows = unaltered(both(0.1, 0.1)) + responses("gain", GAINS, both(0.1, 0.1))
+        rows = [row | {"value": row["value"] * (learned if row["model"] == -1 else 1)} for row in rows]
+        found.append(effect_of("gain", rows))
+    assert [one["slope"]["per_unit"] for one in found] == pytest.approx([0.1, 3.0])
+    assert [one["slope"]["untrained"] for one in found] == [pytest.approx([-0.1, 0.1])] * 2
+    assert [one["verdict"] for one in found] == ["undecided: untrained networks do as much", "raises"]
 
 
 @pytest.mark.parametrize(("trained", "said"), [(0.1, "undecided: untrained networks do as much"), (0.4, "raises")])
-def test_the_control_is_what_as_many_untrained_networks_reach(trained: float, said: str) -> None:
+def test_the_control_is_how_far_any_single_untrained_network_goes(trained: float, said: str) -> None:
     slopes = {
         ("F", -1): trained,
         ("G", -1): trained + 1e-3,
@@ -117,17 +119,27 @@ def test_the_control_is_what_as_many_untrained_networks_reach(trained: float, sa
         ("G", 1): 0.2,
     }
     effect = effect_of("gain", unaltered(slopes) + responses("gain", GAINS, slopes))
-    assert effect["slope"]["untrained"] == pytest.approx([-0.3, 0.3])  # in an eighth of all draws
+    assert effect["slope"]["untrained"] == pytest.approx([-0.3, 0.3])
     assert effect["slope"]["single"] == pytest.approx([-0.2, 0.3])
     assert effect["verdict"] == said
 
 
-def test_what_untrained_networks_reach_shrinks_as_a_mean_does() -> None:
-    slopes = np.random.default_rng(1).normal(size=4_000)
-    low, high = reach(slopes, 25, 0.9)
-    assert high == pytest.approx(1.645 / 5, rel=0.04)
-    assert low == -high
-    assert np.isnan(reach(slopes[:0], 25)).all()
+def test_one_more_untrained_network_goes_further_once_in_as_many() -> None:
+    rng = np.random.default_rng(1)
+    further = [abs(one) > reach(others)[1] for one, *others in rng.normal(size=(4_000, 20))]
+    assert np.mean(further) == pytest.approx(1 / 20, abs=0.008)
+    assert np.isnan(reach(np.array([]))).all()
+
+
+def test_intervals_allow_for_training_slices_that_folds_share() -> None:
+    """Nadeau and Bengio's variance of a mean over n of F folds: s^2 (1 / n + 1 / (F - 1))."""
+    values = np.random.default_rng(2).normal(0.3, 1.0, size=8)
+    error = values.std(ddof=1) * np.sqrt(1 / 8 + 1 / 9)
+    low, high, p = overlapping_t(values, 10, 0.9)
+    assert (low, high) == pytest.approx(student.interval(0.9, 7, values.mean(), error))
+    assert p == pytest.approx(2 * student.sf(abs(values.mean()) / error, 7))
+    assert overlapping_t(np.full(5, 0.2), 10)[2] == 1 / 16  # alike: the sign-flip test
+    assert np.isnan(overlapping_t(np.array([0.2]), 10)).all()
 
 
 def test_slope_p_and_untrained_range_are_of_the_difference_to_the_length_control() -> None:
@@ -138,8 +150,8 @@ def test_slope_p_and_untrained_range_are_of_the_difference_to_the_length_control
     assert effect["slope"]["per_unit"] == pytest.approx(0.4)
     assert effect["slope"]["altered"]["per_unit"] == pytest.approx(0.6)
     assert effect["slope"]["untrained"] == pytest.approx([-0.1, 0.1])
-    low, high = speaker_interval([0.3, 0.5])
-    assert (effect["slope"]["low"], effect["slope"]["high"]) == pytest.approx((low, high))
+    low, high, p = overlapping_t(np.array([0.3, 0.5]), 2)
+    assert (effect["slope"]["low"], effect["slope"]["high"], effect["slope"]["p"]) == pytest.approx((low, high, p))
     assert effect["doses"]["1.25"]["change"] == pytest.approx(0.6 * 0.25)
     assert effect["length_control"]["1.25"]["change"] == pytest.approx(0.2 * 0.25)
     assert "+0.180" in effect["text"]  # 0.4 over the span of 0.45
@@ -169,16 +181,15 @@ def test_the_spread_is_within_folds() -> None:
     rows = unaltered({("F", -1): 0.0, ("G", -1): 0.0, ("F", 0): 0.0, ("G", 0): 0.0})
     rows += responses("gain", GAINS, both(0.1, 0.0))
     rows = [row | {"value": row["value"] + (9 if row["fold"] == "G" else 0)} for row in rows]
-    assert summarise(pd.DataFrame(rows), SLICES)["spread"] == {"elor": {"arousal": pytest.approx(np.sqrt(0.5))}}
+    assert summarise(pd.DataFrame(rows), SLICES).tree()["spread"] == {"elor": {"arousal": pytest.approx(np.sqrt(0.5))}}
 
 
 def test_the_table_of_speakers_is_in_closed_form() -> None:
-    """Untrained networks' changes are stretched, here by 10, and their mean has a sign."""
+    """Untrained networks' mean has a sign."""
     slopes = {("F", -1): 0.5, ("G", -1): 0.7, ("F", 0): 0.1, ("F", 1): -0.3, ("G", 0): 0.2, ("G", 1): 0.2}
     rows = unaltered(slopes) + responses("time_stretch", (0.8, 1.25), slopes)
     rows += responses("time_stretch", (1.25,), dict.fromkeys(slopes, 0.4), length=True)
     rows += [row | {"dose": np.nan} for row in responses("time_stretch", (1.1,), slopes)]
-    rows = [row | {"value": row["value"] * (0.1 if row["model"] >= 0 else 1)} for row in rows]
     table = changes_by_speaker(pd.DataFrame(rows), SLICES)
     assert set(table["network"]) == {"elor"}
     assert set(table["head"]) == {"arousal"}

@@ -93,7 +93,7 @@ def found(corpus, scratch) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def summary(found, corpus) -> dict:
-    return summarise(found, corpus[1])
+    return summarise(found, corpus[1]).tree()
 
 
 class Planted(nn.Module):
@@ -166,7 +166,7 @@ def planted(corpus, scratch) -> dict[str, dict]:
     models = {(cue.__name__, -1): Planted(cue) for cue in cues} | {(cue.__name__, 0): Planted(guess) for cue in cues}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(analysis, "_models", lambda job, sounds, device: models)
-        summary = summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1])
+        summary = summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1]).tree()
     return {
         cue: {name: entry["heads"]["arousal"] for name, entry in entries.items()}
         for cue, entries in summary["networks"].items()
@@ -267,7 +267,7 @@ def polarised(corpus, scratch) -> dict[str, dict]:
     models = {("elor", -1): Polarised(brightness), ("elor", 0): Polarised(guess)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(analysis, "_models", lambda job, sounds, device: models)
-        return summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1])["networks"]["elor"]
+        return summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1]).tree()["networks"]["elor"]
 
 
 def test_extremity_answers_to_its_cue_where_the_expected_label_stays(polarised) -> None:

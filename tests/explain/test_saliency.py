@@ -189,7 +189,7 @@ def test_the_rows_are_the_correlations_of_the_maps(jobs, found, corpus) -> None:
 
 
 def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
-    result = summarise(jobs, found, corpus[1])
+    result = summarise(jobs, found, corpus[1]).tree()
     json.dumps(plain(result), allow_nan=False)
     assert set(result["own"]) == {"guided", "gradient", "integrated", "occlusion"}
     assert set(result["exemplary"]) == {"guided", "gradient"}
@@ -223,7 +223,7 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
 
 @pytest.mark.parametrize("kind", MEASURES)
 def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kind) -> None:
-    entry = summarise(jobs, found, corpus[1])["erasure"]["arousal"]["loudest"][kind]
+    entry = summarise(jobs, found, corpus[1]).tree()["erasure"]["arousal"]["loudest"][kind]
     table = table_of(jobs, found, "erasures", corpus[1]).query("head == 'arousal'")
     for model, key in (("trained", "wins"), ("untrained", "untrained wins")):
         falls = table[table["model"].str.startswith(model)].pivot(
@@ -243,7 +243,7 @@ def test_a_foreign_waveform_is_of_another_utterance(jobs, corpus) -> None:
 
 
 def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus) -> None:
-    shifted = summarise(jobs, found, corpus[1])["own"]["guided"]["arousal~input"]["controls"]["shifted"]
+    shifted = summarise(jobs, found, corpus[1]).tree()["own"]["guided"]["arousal~input"]["controls"]["shifted"]
     table = table_of(jobs, found, "correlations", corpus[1])
     rows = table[(table["role"] == "own") & (table["method"] == "guided") & (table["pair"] == "arousal~input")]
     reach, own = rows[rows["control"] == "shifted"], rows[(rows["control"] == "") & (rows["model"] == "trained")]
@@ -255,7 +255,7 @@ def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus)
 
 
 def test_the_share_in_the_padding_is_that_of_padded_slices(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus[1])["own"]["guided"]["arousal~input"]["padding"]
+    entry = summarise(jobs, found, corpus[1]).tree()["own"]["guided"]["arousal~input"]["padding"]
     root, slices, _ = corpus
     shares = []
     for row, fold in enumerate(slices["speaker"]):
@@ -268,7 +268,7 @@ def test_the_share_in_the_padding_is_that_of_padded_slices(jobs, found, corpus) 
 
 
 def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus[1])["own"]["guided"]["valence~input"]
+    entry = summarise(jobs, found, corpus[1]).tree()["own"]["guided"]["valence~input"]
     assert sum(one["slices"] for one in entry["labels"].values()) == 9
     assert all(abs(one["untrained"]) < 1 for one in entry["labels"].values())
     whole = np.average(
@@ -278,7 +278,7 @@ def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(
 
 
 def test_bootstrap_intervals_stand_beside_the_t_interval_with_their_coverage(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus[1])["own"]["guided"]["arousal~input"]
+    entry = summarise(jobs, found, corpus[1]).tree()["own"]["guided"]["arousal~input"]
     known, bootstrap = entry["readings"]["signed"]["trained"], entry["bootstrap"]
     assert bootstrap["percentile"][0] < known["r"] < bootstrap["percentile"][1]
     assert known["low"] < bootstrap["percentile"][0]  # too narrow with few speakers, which is why it says so
@@ -287,7 +287,7 @@ def test_bootstrap_intervals_stand_beside_the_t_interval_with_their_coverage(job
 
 def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
     root, slices, _ = corpus
-    result = summarise(jobs, found, slices)
+    result = summarise(jobs, found, slices).tree()
     assert all(0.2 < one["r"] <= 1 for by_head in result["masks"].values() for one in by_head.values())
     assert set(result["masks"]) == {"integrated", "occlusion"}
     bands = result["bands"]["arousal"]
@@ -302,7 +302,7 @@ def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
 
 
 def test_overlap_is_compared_with_untrained_networks_slice_by_slice(jobs, found, corpus) -> None:
-    overlap = summarise(jobs, found, corpus[1])["overlap"]
+    overlap = summarise(jobs, found, corpus[1]).tree()["overlap"]
     difference = overlap["trained"]["overlap"] - overlap["untrained"]["overlap"]
     assert overlap["trained"]["over untrained"]["difference"] == pytest.approx(difference)
     assert overlap["untrained"]["slices"] == 3
@@ -310,7 +310,7 @@ def test_overlap_is_compared_with_untrained_networks_slice_by_slice(jobs, found,
 
 def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -> None:
     root, slices, _ = corpus
-    entry = summarise(jobs, found, slices)["own"]["gradient"]["flattened"]
+    entry = summarise(jobs, found, slices).tree()["own"]["gradient"]["flattened"]
     assert {"untrained", "class swap", "heads untrained"} <= set(entry["controls"])
     network, audio = elor(seed=2), as_audio([np.load(root / "slices.npy")[7]])
     features = network.features(audio).detach().requires_grad_()
@@ -331,7 +331,7 @@ def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -
 
 def test_folds_of_several_speakers_are_the_units_of_own_networks(jobs, found, corpus) -> None:
     grouped = [replace(job, fold="group-00" if job.fold in ("F", "G") else "group-01") for job in jobs]
-    alone, together = (summarise(some, found, corpus[1]) for some in (jobs, grouped))
+    alone, together = (summarise(some, found, corpus[1]).tree() for some in (jobs, grouped))
     for result, units in ((alone, 3), (together, 2)):
         entry = result["own"]["guided"]["arousal~input"]
         assert entry["readings"]["signed"]["contrast"]["units"] == units
@@ -342,7 +342,7 @@ def test_folds_of_several_speakers_are_the_units_of_own_networks(jobs, found, co
 
 
 def test_networks_that_were_never_trained_are_called_so(jobs, found, corpus) -> None:
-    for pair, entry in summarise(jobs, found, corpus[1])["own"]["guided"].items():
+    for pair, entry in summarise(jobs, found, corpus[1]).tree()["own"]["guided"].items():
         assert entry["verdict"] == INDISTINCT, pair
 
 
@@ -373,7 +373,7 @@ def test_networks_of_values_or_of_one_head_are_explained_too(jobs, corpus, targe
     shape = replace(elor().architecture, heads=heads(target, 5))
     checkpoint.save(path, TwoHeadNetwork(shape).state_dict(), {"architecture": asdict(shape)})
     some = [replace(job, networks=dict.fromkeys(job.networks, path), seeds=job.seeds[:1]) for job in jobs[:2]]
-    result = summarise(some, [measure(job) for job in some], slices)
+    result = summarise(some, [measure(job) for job in some], slices).tree()
     json.dumps(plain(result), allow_nan=False)
     assert set(result["own"]["gradient"]) == {f"{head.name}~input" for head in shape.heads} | pairs
     swaps = {"class swap"} & set(result["own"]["guided"][f"{shape.heads[0].name}~input"]["controls"])

@@ -12,9 +12,10 @@ import torch
 from scipy.stats import page_trend_test, rankdata, spearmanr
 from torch import Tensor, nn
 
+from elor.evidence.names import Finding
 from elor.explain.prototypes.ascent import Ascent, Target, prototypes
 from elor.explain.prototypes.descriptors import UNITS, describe
-from elor.explain.prototypes.trends import INDISTINCT, VARIES, Trend, effects, page, scores, trend, trends, verdict_of
+from elor.explain.prototypes.trends import Trend, effects, page, scores, trend, trends, verdict_of
 from elor.files import plain
 
 LABELS = ["0", "1", "2", "3", "4"]
@@ -103,9 +104,9 @@ def patterns(result: dict, descriptor: str = "centroid_hz") -> dict:
 def test_a_real_trend_is_found_and_has_its_sign() -> None:
     result = trends(table(independent(10, 1, 0.3, 2.0), independent(20, 2, 0.0)), {"arousal": LABELS})
     found = patterns(result)
-    assert found["monotone"]["verdict"] == found["low_high"]["verdict"] == VARIES
+    assert found["monotone"]["verdict"] == found["low_high"]["verdict"] == Finding.varies
     assert found["monotone"]["direction"] == "up"
-    assert found["extreme"]["verdict"] != VARIES
+    assert found["extreme"]["verdict"] != Finding.varies
     assert set(found["monotone"]["per"]) == {"level.time", "level.fourier"}
     assert set(found["monotone"]["beside"]) == {"paper.time", "paper.fourier"}
     assert set(patterns(result, "lufs")["monotone"]["per"]) == {"paper.time", "paper.fourier"}
@@ -120,7 +121,7 @@ def test_no_trend_is_claimed_from_untrained_networks(correlation: float) -> None
         null, folds = independent(20, 5_000 + seed, 0.0), independent(10, seed, correlation)
         for pattern in ("monotone", "extreme", "low_high"):
             each = [trend(folds[key], null[key], pattern) for key in (("level", "time"), ("level", "fourier"))]
-            claimed += verdict_of(each) == VARIES
+            claimed += verdict_of(each) == Finding.varies
             single += sum(one.outside for one in each)
             asked += 1
     assert claimed <= 0.02 * asked
@@ -181,11 +182,11 @@ def test_no_trend_is_claimed_from_real_prototypes_of_untrained_networks() -> Non
         found = trends(pd.DataFrame(folds + null), {"arousal": LABELS})["arousal"]
         judged[network] = {(name, kind): one["verdict"] for name, every in found.items() for kind, one in every.items()}
     said = list(judged[Chance].values())
-    assert VARIES not in said
+    assert Finding.varies not in said
     assert (
-        said.count(INDISTINCT) >= 30
+        said.count(Finding.within) >= 30
     )  # of 51: what a quarter of a second, or a fixed level, does not have is undecided
-    assert judged[Tuned]["centroid_hz", "monotone"] == VARIES  # the same procedure, where there is a trend
+    assert judged[Tuned]["centroid_hz", "monotone"] == Finding.varies  # the same procedure, where there is a trend
 
 
 def test_means_of_as_many_untrained_networks_would_not_do() -> None:
@@ -208,8 +209,8 @@ def judged(**changes) -> str:
 
 
 def test_a_verdict_needs_both_parametrisations_the_range_and_the_folds() -> None:
-    assert judged() == VARIES
-    assert judged(outside=False) == INDISTINCT
+    assert judged() == Finding.varies
+    assert judged(outside=False) == Finding.within
     assert judged(direction="down") == "undecided: the parametrisations disagree on the sign"
     assert judged(p=0.2) == "undecided: beyond untrained networks, but the folds disagree"
     assert verdict_of([]) == "undecided: 0 parametrisations in level mode, and 2 are needed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
 from elor.explain import correlation
 from elor.explain.prototypes.descriptors import UNITS
 from elor.report.album import album, write_figures
@@ -134,16 +135,17 @@ def test_a_label_without_a_value_keeps_its_place(found: Findings) -> None:
     rows = descriptors(found.prototypes, "paper.time")["pause_mean_s"]["arousal"]
     assert [row["label"] for row in rows] == list("01234")
     assert rows[0] == {"label": "0", "value": None, "low": None, "high": None, "folds": []}
-    entry = found.prototypes["table"]["paper.time"]["arousal"]["3"]["descriptors"]["pause_mean_s"]
-    assert rows[3]["folds"] == entry["points"]
-    assert [rows[3][key] for key in ("value", "low", "high")] == [entry[key] for key in ("mean", "ci_low", "ci_high")]
+    entry = found.prototypes.table["paper.time"]["arousal"]["3"].descriptors["pause_mean_s"]
+    assert rows[3]["folds"] == list(entry.points)
+    assert [rows[3][key] for key in ("value", "low", "high")] == [entry.mean, entry.ci_low, entry.ci_high]
 
 
 def test_a_descriptor_that_no_label_has_gets_no_panel(found: Findings) -> None:
-    nothing = deepcopy(found.prototypes)
-    for labels in nothing["table"]["paper.time"].values():
+    tree = found.prototypes.tree()
+    for labels in tree["table"]["paper.time"].values():
         for entry in labels.values():
             entry["descriptors"]["hnr_db"]["points"] = []
+    nothing = Prototypes.of(tree)
     assert "hnr_db" not in descriptors(nothing, "paper.time")
     assert "hnr_db" in descriptors(nothing, "level.fourier")
 
@@ -162,11 +164,11 @@ def test_fig_5_shows_all_restarts_and_which_have_not_converged(found: Findings) 
 
 def test_mel_bands_lie_at_their_middles(found: Findings) -> None:
     points = bands(found.saliency)["arousal"]
-    edges = found.saliency["bands"]["arousal"]["edges_hz"]
+    edges = found.saliency.bands["arousal"].edges_hz
     assert len(points) == 26
     assert all(low < point["hertz"] < high for point, low, high in zip(points, edges[:-1], edges[1:], strict=True))
     assert hertz(mel([0, 440, 8_000])) == pytest.approx([0, 440, 8_000])
-    assert bands({}) == {}
+    assert bands(Saliency()) == {}
 
 
 def test_descriptors_are_those_that_are_measured() -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from elor.evidence.names import Verdict
+from elor.evidence.saliency import Saliency
 from elor.report.analysis import style
 from elor.report.findings import Findings
 from elor.report.page import CONTENTS, Making, report
@@ -126,16 +128,20 @@ def test_claims_come_first_in_the_analysis_with_their_controls(text: str) -> Non
     assert order == sorted(order)
     assert list(CONTENTS).index("claims") < min(map(list(CONTENTS).index, ("maps", "controls", "prototypes")))
     row = re.search(r'<tr role="row" data-verdict="(\w+)" id="claim-1">(.*?)</tr>', text, re.S)
-    assert row[1] == "indistinct"
+    assert row[1] == "contradicted"
     assert "in the paper's words" in row[2].replace("&#x27;", "'")
     assert "untrained networks" in row[2]
+    for piece in (r"what 1 was looked at: [\d.]+ labels per dB, untrained networks \(normalisations fitted\) [\d.]+, "
+                  r"\[0.10, 0.20\], p 0.031: for \(decides\)",
+                  r"another: not to be had, it was not measured \(condition\)", r"p 0.031 \(beside it\)"):  # fmt: skip
+        assert re.search(piece, row[2])
 
 
 @pytest.mark.parametrize(
     ("verdict", "kind"),
-    [("holds", "holds"), ("undecided: too few slices", "undecided"), ("contradicted", "contradicted")],
+    [(Verdict.holds, "holds"), (Verdict.disagree, "undecided"), (Verdict.contradicted, "contradicted")],
 )
-def test_a_verdict_has_a_style(verdict: str, kind: str) -> None:
+def test_a_verdict_has_a_style(verdict: Verdict, kind: str) -> None:
     assert style(verdict) == kind
 
 
@@ -164,34 +170,35 @@ def part(text: str, name: str) -> str:
 
 def test_a_claim_has_its_unit_and_its_control_may_be_a_range(text: str) -> None:
     rows = re.findall(r'<tr role="row" data-verdict="\w+" id="claim-\d"(.*?)</tr>', text, re.S)
-    assert "-0.12 to 0.38 (untrained networks)" in rows[0]
+    assert "-0.12 to 0.38 (untrained networks (normalisations fitted))" in rows[0]
     assert " to " not in re.search('data-name="Control">([^<]*)', rows[1])[1]
     assert all("labels per dB" in row for row in rows)
 
 
 def test_deletion_and_insertion_stand_beside_other_orders_and_networks(text: str, found: Findings) -> None:
     shown, saliency = part(text, "erasure"), found.saliency
-    for head, orders in saliency["erasure"].items():
-        entry = orders["guided"]["noise insertion"]
-        beside = entry["over loudest"]
-        assert f"{beside['difference']:.3f} [{beside['low']:.3f}, {beside['high']:.3f}]" in shown
-        assert f"{orders['loudest']['deletion']['untrained wins']:.3f}" in shown
+    for head, orders in saliency.erasure.items():
+        beside = orders["guided"]["noise insertion"].over_loudest
+        assert f"{beside.difference:.3f} [{beside.low:.3f}, {beside.high:.3f}]" in shown
+        assert f"{orders['loudest']['deletion'].untrained_wins:.3f}" in shown
         assert f'data-chart="bands" data-head="{head}"' in text
-        assert embedded(text)["bands"][head][3]["untrained"] == saliency["bands"][head]["untrained"][3]
-    assert f"{saliency['overlap']['trained']['over untrained']['difference']:.3f}" in shown
+        assert embedded(text)["bands"][head][3]["untrained"] == saliency.bands[head].untrained[3]
+    assert f"{saliency.overlap['trained'].over_untrained.difference:.3f}" in shown
 
 
 def test_runs_without_bands_overlap_or_untrained_orders_have_a_page(found: Findings, making: Making) -> None:
-    kept = {key: value for key, value in found.saliency.items() if key not in ("bands", "overlap", "exploratory")}
+    kept = {
+        key: value for key, value in found.saliency.tree().items() if key not in ("bands", "overlap", "exploratory")
+    }
     kept["erasure"] = {
         head: {order: {"deletion": {"mean": 0.5, "slices": 6}} for order in ("guided", "loudest")}
         for head in kept["erasure"]
     }
-    text = report(replace(found, saliency=kept), making)
+    text = report(replace(found, saliency=Saliency.of(kept)), making)
     assert "guided backpropagation" in part(text, "erasure")
     assert "What each mel band carries" not in text
     nothing = {key: kept[key] for key in ("own", "exemplary")}
-    assert "Nothing was taken away" in part(report(replace(found, saliency=nothing), making), "erasure")
+    assert "Nothing was taken away" in part(report(replace(found, saliency=Saliency.of(nothing)), making), "erasure")
 
 
 def test_what_was_not_declared_beforehand_is_called_exploratory(text: str) -> None:
@@ -204,10 +211,10 @@ def test_prototypes_stand_beside_natural_exemplars_and_untrained_networks(text: 
     for one in found.exemplars:
         assert one.name in shown
         assert f"{one.logit:.3f}" in shown
-    entry = found.prototypes["table"]["paper.time"]["valence"]["0"]
+    entry = found.prototypes.table["paper.time"]["valence"]["0"]
     notes = {(one["head"], one["label"]): one["note"] for one in embedded(text)["prototypes"]["paper.time"]}
     note = notes["valence", "0"]
-    assert f"{entry['untrained_logit']:.2f} (percentile {entry['untrained_percentile']:.3g} of theirs)" in note
+    assert f"{entry.untrained_logit:.2f} (percentile {entry.untrained_percentile:.3g} of theirs)" in note
     assert "2 of 3 restarts converged, the best one not" in note
 
 
@@ -225,7 +232,7 @@ def test_what_is_missing_is_said_in_a_line(tmp_path: Path, making: Making, kind:
 
 
 def test_a_page_without_maps_or_saliency_says_so(found: Findings) -> None:
-    text = report(replace(found, shown=[], saliency={}), Making({}, {}, []))
+    text = report(replace(found, shown=[], saliency=Saliency()), Making({}, {}, []))
     for line in ("No maps were kept", "No saliency was measured"):
         assert line in text
 

@@ -9,6 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from elor.evidence.agreement import Agreement
+from elor.evidence.claims import Claim, Claims, Family, Piece
+from elor.evidence.comparisons import Comparisons
+from elor.evidence.corpus import Corpus
+from elor.evidence.interventions import Interventions
+from elor.evidence.model import write
+from elor.evidence.names import Case, Control, Role, Verdict
+from elor.evidence.protocol import Protocol
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
+from elor.evidence.scores import Scores
 from elor.explain.correlation import READINGS
 from elor.explain.erasure import MEASURES
 from elor.explain.occlusion import starts
@@ -22,7 +33,6 @@ SAMPLES, SUPPORT = 96_000, 70_000
 METHODS = ("guided", "gradient", "integrated")
 ORDERS = (*METHODS, "occlusion", "loudest", "random")
 LABELS = range(5)
-VERDICTS = ("holds", "not distinguishable from untrained", "contradicted", "undecided")
 
 
 class World:
@@ -61,7 +71,8 @@ class World:
         for head in self.heads:
             for network in NETWORKS:
                 value = self.draw(0.3, 0.6)
-                scores = {"count": 6, "utterance_count": 6, "speakers": 3, name: value, "permutation_p": 0.002}
+                scores = {"count": 6, "speakers": 3, "permutation_p": 0.002}
+                scores |= {f"utterance_{key}": number for key, number in scores.items()} | {name: value}
                 scores |= {"ci_low": value - 0.1, "ci_high": value + 0.1}
                 scores |= {"rmse": 1.1} if self.values else {"war": self.draw(), "macro_f1": self.draw()}
                 if not self.values:
@@ -69,13 +80,16 @@ class World:
                     scores |= {
                         f"baseline_{g}_{s}": 0.2 for g in ("uniform", "prior", "majority") for s in ("uar", "war")
                     }
-                write_json(self.metrics / head / f"{network}.json", scores)
+                write(self.metrics / head / f"{network}.json", Scores.of(scores))
         write_json(self.metrics / "uar.json", {f"{h}.{n}": self.draw() for h in self.heads for n in NETWORKS})
-        write_json(self.metrics / "comparisons.json", {"comparisons": []})
-        others = {"uar": 0.5, "war": 0.5, "ci_low": 0.4, "ci_high": 0.6, "ratings": 9, "utterances": 6}
+        none = Comparisons(test="sign flip", correction="Holm", comparisons=())
+        write(self.metrics / "comparisons.json", none)
+        others = {"uar": 0.5, "war": 0.5, "ccc": 0.5, "rmse": 0.9, "kappa": 0.5, "ci_low": 0.4, "ci_high": 0.6}
+        others |= {"ratings": 9, "utterances": 6}
         agreement = {head: {"others": others, "alpha": 0.6} for head in self.heads if head != "emotion"}
-        write_json(self.metrics / "agreement.json", agreement | {"exact": 0.2, "exact_utterances": 6, "rater": "E-2"})
-        write_json(self.metrics / "protocol.json", {"confidence": 0.95})
+        people = Agreement.of(agreement, exact=0.2, exact_utterances=6, rater="E-2", reference="E-2")
+        write(self.metrics / "agreement.json", people)
+        write(self.metrics / "protocol.json", Protocol(confidence=0.95))
         corpus = {
             "utterances": 6,
             "minutes": 1.5,
@@ -84,7 +98,7 @@ class World:
             "by_speaker": dict.fromkeys(SPEAKERS, 2),
         }
         labels = {"utterances": 6, "classes": 5, "rater": "E-2"}
-        write_json(self.metrics / "corpus.json", corpus | {"labels": labels, "deviations": []})
+        write(self.metrics / "corpus.json", Corpus.of(corpus, labels=labels, deviations=[]))
         self._plots(name)
 
     def _plots(self, name: str) -> None:
@@ -151,8 +165,9 @@ class World:
         if count > 1:
             own["gradient"]["flattened"] = self._pair("gradient")
         exemplary = {method: {pair: self._pair(method) for pair in pairs} for method in METHODS[:2]}
-        found = {"own": own, "exemplary": exemplary, "exploratory": "Every p here is exploratory."}
-        write_json(self.metrics / "saliency.json", found | self._erasure())
+        said = "Every p here is exploratory."
+        found = Saliency.of(self._erasure(), own=own, exemplary=exemplary, exploratory=said)
+        write(self.metrics / "saliency.json", found)
 
     def _erasure(self) -> dict[str, Any]:
         def beyond() -> dict[str, Any]:
@@ -177,7 +192,8 @@ class World:
     def _pair(self, method: str) -> dict[str, Any]:
         readings = ("envelope",) if method == "occlusion" else tuple(READINGS)
         names = ("untrained", "class swap", "heads untrained") if method == "guided" else ("untrained",)
-        contrast = {"difference": 0.1, "verdict": "not distinguishable from untrained"}
+        said = "not distinguishable from untrained"
+        contrast = {"difference": 0.1, "low": -0.1, "high": 0.3, "p": 0.2, "units": 3, "verdict": said}
         return {
             "paper": 0.5 if method == "guided" else None,
             "readings": {name: {"trained": self.estimate(), "contrast": contrast} for name in readings},
@@ -197,10 +213,11 @@ class World:
         (self.data / "prototypes").mkdir(parents=True)
         np.savez(self.data / "prototypes" / "signals.npz", **signals)
         np.savez(self.data / "prototypes" / "spectra.npz", **spectra)
-        trend = {"monotone": {"direction": "up", "verdict": "varies with the label", "text": "It rises."}}
+        said = {"finding": "varies with the label", "verdict": "varies with the label", "text": "It rises."}
+        trend = {"monotone": {"per": {}, "direction": "up", **said}}
         found = {"speaker": "Ses01F", "settings": {"steps": 9}, "table": table, "exemplars": self._exemplars(labels)}
         found["trends"] = {head: {"centroid_hz": trend} for head in self.heads}
-        write_json(self.metrics / "prototypes.json", found | {"exploratory": "Other trends are exploratory."})
+        write(self.metrics / "prototypes.json", Prototypes.of(found, exploratory="Other trends are exploratory."))
 
     def _label(self, first: bool) -> dict[str, Any]:
         """One label in one way of making; the first one's best restart has not converged, and has no pauses."""
@@ -225,18 +242,19 @@ class World:
         write_table(pd.DataFrame(rows), self.data / "prototypes" / "exemplars.csv")
         found: dict[str, Any] = {}
         for row in rows:
-            kept = {key: row[key] for key in ("rank", "logit", "rated")}
+            kept = {key: row[key] for key in ("rank", "logit")}
             found.setdefault(row["head"], {}).setdefault(row["label"], []).append(kept)
         return found
 
     def _interventions(self) -> None:
         def dose() -> dict[str, Any]:
-            entry = self.estimate("change")
-            return entry | {"p": 0.25}
+            value = self.draw(-0.2, 0.8)
+            return {"change": value, "low": value - 0.1, "high": value + 0.1, "p": 0.25, "speakers": 3, "slices": 6}
 
         def measured() -> dict[str, Any]:
-            slope = {"per_unit": self.draw(), "low": 0.1, "high": 0.9, "p": 0.25, "untrained": [-0.1, 0.1]}
-            return {"doses": {d: dose() for d in ("-12", "-6", "0", "6")}, "slope": slope, "verdict": "raises"}
+            slope = {"per_unit": self.draw(), "low": 0.1, "high": 0.9, "p": 0.25, "units": 3, "untrained": [-0.1, 0.1]}
+            doses = {d: dose() for d in ("-12", "-6", "0", "6")}
+            return {"doses": doses, "slope": slope, "finding": "raises", "verdict": "raises"}
 
         def network() -> dict[str, Any]:
             return {
@@ -244,31 +262,35 @@ class World:
                 for name in ("gain", "pause_insertion", "pitch")
             }
 
-        write_json(self.metrics / "interventions.json", {"networks": {"elor": network(), "ftr": network()}})
+        found = Interventions.of(networks={"elor": network(), "ftr": network()})
+        write(self.metrics / "interventions.json", found)
 
     def _claims(self) -> None:
-        claims = [
-            {
-                "id": str(k),
-                "group": ("saliency", "scores")[k // 2],
-                "claim": f"claim number {k}",
-                "where": "Table 5",
-                "paper": (0.5, "in the paper's words")[k % 2],
-                "ours": self.draw(),
-                "control": "untrained networks",
-                "control_value": self.draw() if k else None,
-                "control_low": None if k else -0.125,
-                "control_high": None if k else 0.375,
-                "unit": "labels per dB",
-                "test": "a test",
-                "p": 0.0312,
-                "p_holm": None if k else 0.1248,
-                "confirmatory": not k,
-                "verdict": verdict,
-                "text": "One sentence.",
-            }
-            for k, verdict in enumerate(VERDICTS)
-        ]
-        family = {"claims": 1, "method": "Holm", "level": 0.05}
-        found = {"claims": claims, "counts": dict.fromkeys(VERDICTS, 1), "family": family}
-        write_json(self.metrics / "claims.json", found)
+        """One claim per verdict, each with a piece that decides, one that could not be had, and one told beside it."""
+        rows = []
+        for k, verdict in enumerate(Verdict):
+            numbers = {"ours": self.draw(), "unit": "labels per dB", "control": Control.calibrated, "p": 0.0312}
+            numbers |= {"control_value": self.draw()} if k else {"control_low": -0.125, "control_high": 0.375}
+            whole = {"what": f"what {k} was looked at", "role": Role.decides, "points": 1, "low": 0.1, "high": 0.2}
+            piece = Piece.of(whole, **numbers)
+            missing = Piece(what="another", role=Role.conditions, missing="it was not measured")
+            claim = Claim.of(
+                numbers,
+                id=str(k),
+                group=("saliency", "scores")[k // 3],
+                claim=f"claim number {k}",
+                where="Table 5",
+                paper=(0.5, "in the paper's words")[k % 2],
+                test="a test",
+                verdict=verdict,
+                case=Case.agree if verdict.asserts else Case.chance,
+                deciding=0,
+                p_holm=None if k else 0.1248,
+                confirmatory=not k,
+                nulled=True,
+                evidence=[one.tree() for one in (piece, missing, piece.model_copy(update={"role": Role.illustrates}))],
+            )
+            rows.append(claim)
+        family = Family(claims=1, tested=1, method="Holm", level=0.05)
+        found = Claims(claims=tuple(rows), counts=dict.fromkeys(Verdict, 1), family=family)
+        write(self.metrics / "claims.json", found)

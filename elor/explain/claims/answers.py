@@ -1,13 +1,13 @@
-"""Pieces of evidence from prototypes, from altered speech, and from altered features."""
+"""What prototypes, altered speech, and altered features show."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
-from elor.explain.claims.decide import Evidence, Missing
-from elor.explain.claims.evidence import TITLES, UNDECIDED, Measured, Tree, number, p_text, section, why
-from elor.explain.correlation import INDISTINCT
+from elor.evidence.interventions import Change, Effect
+from elor.evidence.names import Control, Finding, Reference
+from elor.explain.claims.evidence import TITLES, Measured, Missing, Seen, defined, of, standard_error, t_test
 
 MARGIN = 0.25
 """Of a class: changes of the expected label below it count as no influence, whatever the network."""
@@ -19,28 +19,25 @@ NOTICEABLE = 0.1
 """Of the standard deviation of a feature over slices: less of a change counts as none."""
 
 DESCRIPTORS = {
-    "centroid_hz": ("spectral centroid", " Hz"),
+    "centroid_hz": ("spectral centroid", "Hz"),
     "pauses": ("number of pauses", ""),
     "peak": ("highest peak", ""),
-    "longest_periodic_s": ("longest periodic run", " s"),
+    "longest_periodic_s": ("longest periodic run", "s"),
     "pause_irregularity": ("irregularity of pauses", ""),
-    "pause_mean_s": ("mean length of pauses", " s"),
-    "rms_dbfs": ("level", " dB"),
+    "pause_mean_s": ("mean length of pauses", "s"),
+    "rms_dbfs": ("level", "dB"),
 }
-"""What a sentence calls the descriptors that claims speak of, and their units."""
+"""What the descriptors are called that claims speak of, and their units."""
 
 ALTERED = {
     "gain": ("amplification", "dB"),
     "high_shelf": ("a higher level above 2 kHz", "dB"),
-    "pause_insertion": ("putting pauses in", "pause"),
-    "pause_lengthening": ("lengthening pauses", "second"),
-    "peak_limiting": ("holding peaks down", "dB"),
+    "pause_insertion": ("pauses put in", "pause"),
+    "pause_lengthening": ("longer pauses", "second"),
+    "peak_limiting": ("peaks held down", "dB"),
     "time_stretch": ("faster speech", "100 % of the rate"),
 }
-"""What a sentence calls the interventions that claims speak of, and one unit of their dose."""
-
-ANSWERS = {"heads": "expected {}", "extremity": "extremity of {}"}
-"""What a sentence calls an answer of a head, by its key in metrics/interventions.json."""
+"""What the interventions are called that claims speak of, and one unit of their dose."""
 
 KINDS = {
     "monotone": "per label",
@@ -49,12 +46,15 @@ KINDS = {
 }
 """What a trend's number is counted by."""
 
+HEADS, EXTREMITY = "heads", "extremity"
+"""Which answer of a head: the expected label, or its expected distance from the middle."""
 
-def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: str) -> Evidence:
-    """A descriptor of the prototypes varies with the label as the paper says: a condition, without a p.
+
+def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: str) -> list[Seen]:
+    """A descriptor of the prototypes varies with the label as the paper says, seen in each parametrisation: conditions.
 
     Page's p is too small, as networks of the folds share most of their training slices. What is asked instead is what
-    the trend's own verdict asks: an effect beyond the range of 20 single untrained networks, in two parametrisations
+    the trend's own finding asks: an effect beyond the range of 20 single untrained networks, in two parametrisations
     with the same sign (`elor.explain.prototypes.trends`).
 
     Args:
@@ -66,55 +66,61 @@ def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: 
     Raises:
         Missing: if it was not measured, or is undecided.
     """
-    found = section(measured.prototypes, "trends", head, descriptor, kind)
+    found = of(measured.prototypes.trends, head, descriptor, kind)
     name, unit = DESCRIPTORS[descriptor]
-    if found["verdict"].startswith(UNDECIDED):
-        raise Missing(f"the {name} of the prototypes is undecided ({why(found)})")
-    per = list(found["per"].values())
-    moves = " and ".join(
-        f"{part['statistic']:+.3g}{unit} (untrained networks {low:+.3g} to {high:+.3g})"
-        for part in per
-        for low, high in [part["untrained"]]
-    )
-    text = f"the {name} of the prototypes moves {KINDS[kind]} by {moves}"
-    points = 0 if found["verdict"] == INDISTINCT else (1 if found["direction"] == direction else -1)
-    (low, high), unit = per[0]["untrained"], f"{unit.strip()} {KINDS[kind]}".strip()  # the paper's: over samples
-    control = "untrained networks' range"
-    return Evidence(text, points, None, per[0]["statistic"], control, control_range=(low, high), unit=unit)
+    if found.finding is Finding.undecided:
+        raise Missing(f"the {name} of the prototypes is undecided ({found.reason})")
+    points = 0 if found.finding is Finding.within else 1 if found.direction == direction else -1
+    return [
+        Seen(
+            defined(one.statistic, f"the {name} of the prototypes"),
+            points,
+            Control.calibrated,
+            control_low=one.untrained[0],
+            control_high=one.untrained[1],
+            units=one.folds,
+            unit=f"{unit} {KINDS[kind]}".strip(),
+        )
+        for one in found.per.values()
+    ]
 
 
-def effect(
-    measured: Measured, network: str, head: str, intervention: str, sign: int, answer: str = "heads"
-) -> Evidence:
+def effect(measured: Measured, network: str, head: str, intervention: str, sign: int, answer: str = HEADS) -> Seen:
     """An alteration of real slices moves the expected label, or its extremity, in proportion to its dose.
 
     Args:
         measured: says what the alteration did.
         network, head, intervention: which.
         sign: +1 or -1 for the direction that the claim expects; 0 if any effect speaks for it.
-        answer: of the head: `heads` for the expected label, `extremity` for its expected distance from the middle.
+        answer: of the head.
 
     Raises:
         Missing: if it was not measured, or is undecided for another reason than untrained networks.
     """
-    part, called = _altered(measured, network, head, intervention, answer), ANSWERS[answer].format(head)
-    per, low, high, p = (number(part, intervention, "slope", key) for key in ("per_unit", "low", "high", "p"))
-    inside = _inside(part)
-    if part["verdict"].startswith(UNDECIDED) and not inside:
-        raise Missing(f"the effect of {ALTERED[intervention][0]} on the {called} is undecided ({why(part)})")
+    part = _altered(measured, network, head, intervention, answer)
     what, unit = ALTERED[intervention]
-    moves = "raises" if per > 0 else "lowers"
-    bottom, top = _range(part)
-    control, reached = "untrained networks", f"{bottom:+.3g} to {top:+.3g}"
-    text = f"{what} {moves} {TITLES[network]}'s {called} by {abs(per):.3g} per {unit} [{low:+.3g}, {high:+.3g}]"
-    if "length_control" in part:
-        control, reached = f"{control}, beyond the length", f"{reached}, beyond what the length alone does"
-    points = 0 if inside else (1 if sign == 0 or per * sign > 0 else -1)
-    text = f"{text} ({p_text(p)}, untrained networks {reached})"
-    return Evidence(text, points, p, per, control, control_range=(bottom, top), unit=f"per {unit}")
+    slope, (bottom, top) = part.slope, _range(part)
+    per = defined(slope.per_unit, f"what {what} does to {head} of {TITLES[network]}")
+    p = t_test(per, slope.low, slope.high, slope.units, slope.p, measured.confidence)
+    inside = bottom <= per <= top
+    if part.finding is Finding.undecided and not inside:
+        raise Missing(f"the effect of {what} on {head} is undecided ({part.reason})")
+    points = 0 if inside else 1 if sign == 0 or per * sign > 0 else -1
+    return Seen(
+        per,
+        points,
+        Control.calibrated,
+        control_low=bottom,
+        control_high=top,
+        low=slope.low,
+        high=slope.high,
+        units=slope.units,
+        p=p,
+        unit=f"per {unit}",
+    )
 
 
-def no_effect(measured: Measured, network: str, head: str, intervention: str) -> Evidence:
+def no_effect(measured: Measured, network: str, head: str, intervention: str) -> Seen:
     """An alteration leaves the expected label where it is, within a margin, at every dose: a test of equivalence.
 
     A network that answers nearly the same to everything is moved by nothing, which says nothing. So the margin is a
@@ -130,27 +136,18 @@ def no_effect(measured: Measured, network: str, head: str, intervention: str) ->
     Raises:
         Missing: if it was not measured, or how much the answers vary was not.
     """
-    part = _altered(measured, network, head, intervention)
-    margin = _margin(measured, network, head)
-    doses = [dose for dose in part["doses"].values() if dose["p"] is not None and dose["high"] > dose["low"]]
-    if not doses:
+    part = _altered(measured, network, head, intervention, HEADS)
+    margin, units = _margin(measured, network, head), part.slope.units
+    doses = [dose for dose in part.doses.values() if dose.p is not None and _width(dose) > 0]
+    if not doses or units < 2:
         raise Missing(f"no dose of {intervention} has an interval for {head} of {TITLES[network]}")
-    most = max(doses, key=lambda dose: abs(dose["change"]))
-    text = (
-        f"{ALTERED[intervention][0]} changes {TITLES[network]}'s expected {head} by {most['change']:+.2f} of a class "
-        f"at most [{most['low']:+.2f}, {most['high']:+.2f}], where less than {margin:.2g} counts as none"
-    )
-    if abs(most["change"]) < margin:
-        points = 1
-        units = int(number(part, intervention, "slope", "units"))
-        p = max(equivalence(d["change"], d["low"], d["high"], units, margin, measured.confidence) for d in doses)
-    else:
-        points = 0 if _inside(part) else -1
-        per, p = (number(part, intervention, "slope", key) for key in ("per_unit", "p"))
-        text += ", by {:+.3g} per {}, and untrained networks by {:+.3g} to {:+.3g}".format(
-            per, ALTERED[intervention][1], *_range(part)
-        )
-    return Evidence(f"{text} ({p_text(p)})", points, p, most["change"], "no change", 0.0, unit="classes")
+    most = max(doses, key=lambda dose: abs(dose.change or 0.0))
+    if abs(most.change or 0.0) < margin:
+        p = max(equivalence(d.change, d.low, d.high, units, margin, measured.confidence) for d in doses)
+        limits = {"control_low": -margin, "control_high": margin, "low": most.low, "high": most.high}
+        return Seen(most.change, 1, Reference.nothing, **limits, units=units, p=p, unit="classes")
+    sign = -1 if (part.slope.per_unit or 0.0) > 0 else 1
+    return effect(measured, network, head, intervention, sign)  # beyond the margin, what moves it speaks against it
 
 
 def equivalence(change: float, low: float, high: float, units: int, margin: float, confidence: float = 0.95) -> float:
@@ -163,11 +160,10 @@ def equivalence(change: float, low: float, high: float, units: int, margin: floa
         margin: what counts as nothing.
         confidence: of the interval.
     """
-    error = (high - low) / 2 / stdtrit(units - 1, (1 + confidence) / 2)
-    return float(stdtr(units - 1, (abs(change) - margin) / error))
+    return float(stdtr(units - 1, (abs(change) - margin) / standard_error(low, high, units, confidence)))
 
 
-def moved(measured: Measured, network: str, features: str, intervention: str) -> Evidence:
+def moved(measured: Measured, network: str, features: str, intervention: str) -> Seen:
     """An alteration leaves a network's input features where they are: measured, so that there is nothing to test.
 
     Args:
@@ -177,40 +173,35 @@ def moved(measured: Measured, network: str, features: str, intervention: str) ->
     Raises:
         Missing: if it was not measured.
     """
-    path = ("features", network, features, intervention, "moved_sd")
-    found = np.asarray(section(measured.interventions, *path), dtype=np.float64)
+    found = np.asarray(of(measured.interventions.features, network, features, intervention, "moved_sd"), dtype=float)
     if not len(found) or not np.isfinite(found).all():
         raise Missing(f"what {ALTERED[intervention][0]} does to the features of {TITLES[network]} is undefined")
-    most, beyond = int(found.argmax()), int((found > NOTICEABLE).sum())
-    text = (
-        f"{ALTERED[intervention][0]} moves {beyond or 'none'} of {len(found)} coefficients by more than {NOTICEABLE:g} "
-        f"standard deviations over slices, and the most coefficient {most}, by {found[most]:.2g}"
-    )
-    return Evidence(text, -1 if beyond else 1, None, float(found[most]), "what counts as none", NOTICEABLE, unit="SD")
+    most = float(found.max())
+    return Seen(most, -1 if most > NOTICEABLE else 1, Reference.margin, NOTICEABLE, unit="SD of the most moved")
+
+
+def _width(dose: Change) -> float:
+    return 0.0 if dose.low is None or dose.high is None else dose.high - dose.low
 
 
 def _margin(measured: Measured, network: str, head: str) -> float:
     """What a change of the expected label must reach to count as one."""
-    return min(MARGIN, SHARE * number(measured.interventions, f"{TITLES[network]}'s answers", "spread", network, head))
+    spread = of(measured.interventions.spread, network, head)
+    return min(MARGIN, SHARE * defined(spread, f"the spread of {TITLES[network]}'s answers"))
 
 
-def _altered(measured: Measured, network: str, head: str, intervention: str, answer: str = "heads") -> Tree:
+def _altered(measured: Measured, network: str, head: str, intervention: str, answer: str) -> Effect:
     """What an intervention did to an answer of a network's head."""
-    networks = measured.interventions.get("networks", {})
+    networks = measured.interventions.networks
     if network not in networks:
         raise Missing(f"{TITLES[network]} was not put to the interventions")
-    return section(networks, network, intervention, answer, head)
+    found = of(networks, network, intervention)
+    return of(found.heads if answer == HEADS else found.extremity, head)
 
 
-def _inside(part: Tree) -> bool:
-    """Whether untrained networks reach the slope."""
-    low, high = _range(part)
-    return bool(low <= part["slope"]["per_unit"] <= high)
-
-
-def _range(part: Tree) -> tuple[float, float]:
+def _range(part: Effect) -> tuple[float, float]:
     """The limits of what untrained networks reach."""
-    low, high = part["slope"]["untrained"]
+    low, high = part.slope.untrained
     if low is None or high is None:
         raise Missing("what untrained networks do is undefined")
     return low, high

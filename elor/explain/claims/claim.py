@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from elor.explain.claims.decide import Evidence, Rule, agree
-from elor.explain.claims.evidence import Measured
+from elor.evidence.names import Role
+from elor.explain.claims.evidence import Measured, Seen
 from elor.explain.claims.scores import Scored
 
 
@@ -18,7 +18,19 @@ class Facts:
     scored: Scored
 
 
-Look = Callable[[Facts], Evidence | Sequence[Evidence]]
+@dataclass(frozen=True)
+class Look:
+    """One look at a claim, declared before anything was seen.
+
+    Attributes:
+        what: what is looked at, in words.
+        role: what it does in the claim.
+        find: finds the numbers, or raises `Missing`; several where it looks at the same thing beside several rivals.
+    """
+
+    what: str
+    role: Role
+    find: Callable[[Facts], Seen | Sequence[Seen]]
 
 
 @dataclass(frozen=True)
@@ -32,11 +44,10 @@ class Claim:
         where: in the paper.
         paper: the paper's number, or its words exactly (`...` where some are left out).
         test: what decides it, in words.
-        looks: the same as functions; the first gives the row its number.
-        rule: how the looks combine.
+        looks: the same as functions.
+        every: whether they are parts of the claim, of which any that fails contradicts it.
         undecidable: why no look can decide it; then it is in no family.
-        untested: why what decides it has no p; then it is decided by its rule alone, in no family.
-        beside: looks that decide nothing, told after the verdict.
+        untested: why what decides it has no p; then it is decided by where it points, in no family.
         nulled: whether labels shuffled within speakers void it.
     """
 
@@ -47,13 +58,12 @@ class Claim:
     paper: float | str
     test: str
     looks: tuple[Look, ...]
-    rule: Rule = agree
+    every: bool = False
     undecidable: str = ""
     untested: str = ""
-    beside: tuple[Look, ...] = ()
     nulled: bool = True
 
     @property
     def confirmatory(self) -> bool:
-        """Whether it is in the family that Holm corrects over."""
+        """Whether it is in the family that is corrected."""
         return not (self.undecidable or self.untested)

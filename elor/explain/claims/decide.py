@@ -1,201 +1,231 @@
-"""From pieces of evidence to a verdict: a few rules, the same for every claim, none of which knows a result.
+"""From pieces of evidence to a verdict: one table of cases, the same for every claim, and one correction.
 
-A claim that needs several pieces of evidence is as strong as the weakest: under its null hypothesis at least one of the
-pieces is null, so the largest p is a valid p of the whole (intersection-union test: Berger, "Multiparameter hypothesis
-testing and acceptance sampling", Technometrics 24(4), 1982). A claim that falls by any one of k pieces is rejected at k
-times their smallest p (Bonferroni). Which of the two p is read depends on where the pieces point; as every p is
-two-sided, half of it bounds each kind of error, and the sum keeps the level. Holm then corrects over all claims that
-were declared confirmatory, those that turn out to lack a piece included, whatever depends on what.
+**The table** (`CASES`) is read from the top; the first row that fits gives the verdict. It sees only what each piece of
+evidence says of itself: its role, where it points, its p, and whether the heads that it presupposes have learned. A
+piece that `decides` is a test. One that `conditions` has no p that may be used so (trends of prototypes: Page's p is
+too small, as networks of the folds share most of their training slices, and a rank among 20 untrained networks cannot
+be below 2/21): it can stop a claim, or a contradiction, by pointing elsewhere, and adds no proof. One that
+`illustrates` counts for nothing.
 
-Not every look has a p that may be used so. A trend of prototypes has Page's, but networks of the folds share most of
-their training slices, and where chance alone is at work that p is at most 0.05 a quarter to half of the time; a rank
-among 20 untrained networks is valid but cannot be below 2/21, which no correction survives
-(`elor.explain.prototypes.trends`). Such a look is a *condition*: it can stop a claim, or a contradiction, by not
-pointing the same way, and never adds proof. Hence three kinds of claims, told apart in every row:
+**The p of an assertion.** A claim that needs several pieces is as strong as the weakest: under its null hypothesis at
+least one of them is null, so the largest p is a valid p of the whole (intersection-union test: Berger, "Multiparameter
+hypothesis testing and acceptance sampling", Technometrics 24(4), 1982). A claim that falls by any one of k pieces is
+rejected at k times their smallest p (Bonferroni). Which of the two is read depends on where the pieces point; as every
+p is two-sided, half of it bounds each kind of error, and the sum keeps the level. Every piece also carries the p that
+the heads which it presupposes have learned (`elor.explain.claims.evidence`), which counts like its own.
 
-- *in the family*: decided by the p of its tests, where all its conditions point the same way. The family-wise error is
-  that of the tests' hypotheses: that an alteration of real speech does nothing to the label, say. That prototypes
-  show the same trend is a further hurdle, whose own rate of error is not corrected.
-- *exploratory*: conditions only. It is asserted by the rule of its look, has no p, and no error rate is promised:
-  where labels are random and prototypes look as the paper says all the same, one of three is asserted in a tenth of
-  all runs (whenever scores pass for learned, one head in twenty each), and some claim of the family in 0.6 %.
-- *measured*: a property of a computation, in which chance has no part, and there is nothing to test.
+**Every p is that of a t test over speakers.** An exact sign-flip test of ten speakers has no p below 1/512, and among
+twenty claims none could ever be shown unless every speaker agrees.
+
+**The correction** has a gate. Claims about heads that have not learned are `not learned` and leave the family, which
+depends on the scores alone and not on the tests that are left. Over the others goes `METHOD`, which was chosen by the
+simulation in `benchmarks/power.py` before any verdict was looked at (docs/analysis.md has its table).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from elor.evaluation.comparisons import holm
-from elor.explain.correlation import INDISTINCT
+from elor.evidence.claims import Piece
+from elor.evidence.names import UNTRAINED, Case, Role, Verdict
 
 LEVEL = 0.05
-"""Family-wise error that the table may have."""
+"""Error that the table may have, and p above which a head has not learned."""
 
+HOLM, FALSE_DISCOVERY = "Holm", "Benjamini-Hochberg"
+"""Corrections: of the chance that any assertion is wrong, and of the expected share of wrong ones."""
 
-class Verdict(StrEnum):
-    """What the evidence allows to say of a claim."""
-
-    holds = "holds"
-    indistinct = INDISTINCT
-    contradicted = "contradicted"
-    undecided = "undecided"
-
-
-class Missing(Exception):
-    """A piece of evidence is not to be had; the message says why."""
+METHOD = HOLM
+"""The one that verdicts rest on; the other p stands beside it."""
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """One look at a claim.
+class Picture:
+    """What is known of a claim before the correction.
 
     Attributes:
-        text: what was found, with its numbers, as a clause of a sentence.
-        points: +1 with the claim, -1 against it, 0 no further than its untrained control does.
-        p: two-sided; None for a condition, which can withhold its support but gives no proof of its own.
-        given: p of what the look presupposes, without which it may prove nothing.
-        value: the number found.
-        control: what the number is compared with, in words.
-        control_value: the same as a number.
-        control_range: the same where it is one, (low, high).
-        unit: of the number found.
-        unmet: why nothing may be concluded from it, if that is so.
-        apart: of a look that points nowhere although it differs from its control, how: "not distinguishable from
-            untrained" would be wrong then.
+        pieces: its evidence, in the order of the declaration.
+        every: whether it is a list of parts of which any that fails contradicts it, not one thing seen from several
+            sides.
+        undecidable: whether nothing could decide it.
     """
 
-    text: str
-    points: int
-    p: float | None = None
-    value: float | None = None
-    control: str = ""
-    control_value: float | None = None
-    control_range: tuple[float, float] | None = None
-    unit: str = ""
-    given: float = 0.0
-    unmet: str = ""
-    apart: str = ""
+    pieces: Sequence[Piece]
+    every: bool = False
+    undecidable: bool = False
 
     @property
-    def proof(self) -> float:
-        """The p up to which it stands in nobody's way: of a condition that of what it presupposes, else its own too."""
-        if self.p is None:
-            return self.given
-        return max(self.given, self.p) if np.isfinite(self.p) else 1.0
+    def judging(self) -> list[Piece]:
+        """Those that decide or condition."""
+        return [piece for piece in self.pieces if piece.role is not Role.illustrates]
+
+    @property
+    def tests(self) -> list[Piece]:
+        """Those that decide."""
+        return [piece for piece in self.pieces if piece.role is Role.decides]
+
+    @property
+    def points(self) -> set[int]:
+        """Where the judging pieces point: 1 with the claim, -1 against it, 0 no further than the control."""
+        return {piece.points for piece in self.judging}
+
+    @property
+    def against(self) -> bool:
+        """A test points against it, no condition points elsewhere, and with it points none that would save it."""
+        conditions = {piece.points for piece in self.judging if piece.role is Role.conditions}
+        tests = {piece.points for piece in self.tests}
+        return conditions <= {-1} and (-1 in tests or not tests) and (self.every or 1 not in tests)
+
+    @property
+    def nowhere(self) -> bool:
+        """No test goes further than its control, nor anything beside untrained networks, of which there is some."""
+        beside = [piece for piece in self.judging if piece.control in UNTRAINED]
+        return bool(beside) and {piece.points for piece in (*beside, *self.tests)} == {0}
+
+
+def unlearned(piece: Piece) -> bool:
+    """Whether a head that a piece presupposes answers no better than permuted labels: the one rule for it."""
+    return piece.learned_p is not None and piece.learned_p > LEVEL
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table of cases: where it fits, and the verdict that follows (if p survives, where it asserts)."""
+
+    case: Case
+    fits: Callable[[Picture], bool]
+    verdict: Verdict
+
+
+CASES = (
+    # nothing could decide it: the paper contradicts itself
+    Row(Case.undecidable, lambda claim: claim.undecidable, Verdict.undecided),
+    # a head that it is about answers no better than permuted labels
+    Row(Case.unlearned, lambda claim: any(map(unlearned, claim.judging)), Verdict.unlearned),
+    # a piece that judges it could not be had
+    Row(Case.missing, lambda claim: any(piece.missing for piece in claim.judging), Verdict.undecided),
+    # every piece points with it; asserted if the largest p survives the correction
+    Row(Case.agree, lambda claim: claim.points == {1}, Verdict.holds),
+    # pieces point against it, and none with it (of a list of parts: any part fails); if k times the smallest p survives
+    Row(Case.against, lambda claim: claim.against, Verdict.contradicted),
+    # beside untrained networks no piece goes further than they do, and no test points anywhere
+    Row(Case.nowhere, lambda claim: claim.nowhere, Verdict.indistinct),
+    # all else: one piece goes one way, another the other way or nowhere
+    Row(Case.disagree, lambda claim: True, Verdict.disagree),
+)
+"""Read from the top; `Case.chance` is what becomes of an assertion whose p does not survive: undecided."""
 
 
 @dataclass(frozen=True)
 class Lean:
-    """Where the evidence points before the correction.
+    """Where the evidence points before the correction, or what is left after it.
 
     Attributes:
-        towards: the verdict that is possible.
-        p: its p, None where there are conditions only; of a verdict that asserts nothing, the p that stood in the way.
-        reason: why nothing is asserted; of a lean that asserts, what the evidence does.
-        otherwise: the verdict if p does not survive the correction.
+        case: the row of the table.
+        verdict: what follows.
+        p: of the assertion; None where there are conditions only, and where nothing is asserted.
+        deciding: place of the piece that it hangs on; None without any.
     """
 
-    towards: Verdict
+    case: Case
+    verdict: Verdict
     p: float | None = None
-    reason: str = ""
-    otherwise: Verdict = Verdict.undecided
-
-    @property
-    def asserts(self) -> bool:
-        """Whether the verdict says that the claim is true, or that it is false."""
-        return self.towards in (Verdict.holds, Verdict.contradicted)
+    deciding: int | None = None
 
 
-Rule = Callable[[Sequence[Evidence]], Lean]
+def lean(claim: Picture) -> Lean:
+    """The first row of the table that fits, the piece that it hangs on, and the p of what it would assert."""
+    row = next(row for row in CASES if row.fits(claim))
+    places = [place for place, piece in enumerate(claim.pieces) if piece.role is not Role.illustrates]
+    if not places:
+        return Lean(row.case, row.verdict)
+    hangs: dict[Case, Callable[[Piece], float]] = {
+        Case.agree: lambda piece: -proof(piece) if piece.role is Role.decides else 0.0,  # the weakest test
+        Case.against: lambda piece: proof(piece) if piece.points < 0 and piece.role is Role.decides else 2.0,
+        Case.nowhere: lambda piece: piece.control not in UNTRAINED,
+        Case.disagree: lambda piece: abs(piece.points - (-1 if -1 in claim.points else 0)),  # what stands in the way
+        Case.unlearned: lambda piece: not unlearned(piece),
+        Case.missing: lambda piece: not piece.missing,
+    }
+    key = hangs.get(row.case, lambda piece: piece.role is not Role.decides)
+    deciding = min(places, key=lambda place: key(claim.pieces[place]))
+    return Lean(row.case, row.verdict, _asserted(claim, row.case), deciding)
 
 
-def agree(pieces: Sequence[Evidence]) -> Lean:
-    """Every look must point with the claim; it is contradicted if some point against it and none with it."""
-    points = [piece.points for piece in pieces]
-    return _against(pieces) if min(points) < 0 and max(points) <= 0 else _with(pieces)
+def proof(piece: Piece) -> float:
+    """The p up to which a piece stands in nobody's way: that its heads have learned, and of a test its own."""
+    own = 0.0 if piece.role is not Role.decides else 1.0 if piece.p is None else piece.p
+    return max(piece.learned_p or 0.0, own)
 
 
-def every(pieces: Sequence[Evidence]) -> Lean:
-    """Every part of the claim must hold; any part that fails contradicts it."""
-    return _against(pieces) if min(piece.points for piece in pieces) < 0 else _with(pieces)
+def _asserted(claim: Picture, case: Case) -> float | None:
+    if case not in (Case.agree, Case.against) or not claim.tests:
+        return None
+    if case is Case.agree:
+        return max(map(proof, claim.judging))
+    presupposed = max((proof(piece) for piece in claim.judging if piece.role is Role.conditions), default=0.0)
+    smallest = min(proof(piece) for piece in claim.tests if piece.points < 0)
+    return max(presupposed, min(1.0, len(claim.tests) * smallest))
 
 
-SAYS: Mapping[Rule, str] = {
-    agree: "holds if all pieces of evidence point with it, contradicted if some point against it and none with it",
-    every: "holds if all its parts do, contradicted if one part is",
-}
-"""What a rule says, in words that stand in the row."""
+@dataclass(frozen=True)
+class Settled:
+    """A final verdict.
+
+    Attributes:
+        lean: what is left after the correction.
+        p: of the assertion, before it.
+        p_holm, q: after Holm and after Benjamini and Hochberg; None outside the family, and where nothing was to be
+            asserted.
+    """
+
+    lean: Lean
+    p: float | None = None
+    p_holm: float | None = None
+    q: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """All final verdicts, how many claims p was corrected over, and the p that a further one would have needed."""
+
+    settled: list[Settled]
+    tested: int
+    next_p: float
 
 
 def settle(
-    leans: Sequence[Lean], confirmatory: Sequence[bool], level: float = LEVEL, smallest: float = 0.0
-) -> list[tuple[Lean, float | None]]:
-    """The verdicts: what the leans become once p is corrected over the whole family.
+    leans: Sequence[Lean], confirmatory: Sequence[bool], level: float = LEVEL, method: str = METHOD, gate: bool = True
+) -> Table:
+    """What the leans become once p is corrected.
 
     Args:
         leans: one per claim.
-        confirmatory: which claims are in the family; the others stay as they lean.
-        level: of the family-wise error.
-        smallest: p that the corpus' speakers, or folds, allow at all.
-
-    Returns:
-        Per claim its final lean, and the p after Holm; None outside the family and where nothing was to be asserted.
-        Such a claim counts in the family as one with p = 1.
+        confirmatory: which claims were declared for a test; the others stay as they lean.
+        level: of the error.
+        method: the correction that decides.
+        gate: whether claims about heads that have not learned leave the family.
     """
-    family = [index for index, member in enumerate(confirmatory) if member]
-    p = [lean.p if (lean := leans[index]).asserts and lean.p is not None else 1.0 for index in family]
-    corrected = dict(zip(family, holm(p), strict=True))
-    hopeless = smallest * len(family) > level
-    return [
-        (_final(lean, corrected[index], len(family), level, hopeless), corrected[index] if lean.asserts else None)
-        if index in corrected
-        else (lean, None)
-        for index, lean in enumerate(leans)
+    family = [
+        place
+        for place, (one, member) in enumerate(zip(leans, confirmatory, strict=True))
+        if member and not (gate and one.case is Case.unlearned)
     ]
-
-
-def _final(lean: Lean, p: float, claims: int, level: float, hopeless: bool) -> Lean:
-    """The lean itself if it asserts nothing or its corrected p allows it; else what is left of it."""
-    if not lean.asserts or p <= level:
-        return lean
-    if lean.otherwise is Verdict.indistinct:
-        return Lean(Verdict.indistinct, lean.p)
-    chance = f"no further than chance may among {claims} claims (Holm p {p:.3f})"
-    few = ", and so few speakers or folds allow no smaller p" if hopeless else ""
-    return Lean(Verdict.undecided, lean.p, f"{lean.reason}, but {chance}{few}")
-
-
-def _with(pieces: Sequence[Evidence]) -> Lean:
-    """Possibly `holds`, at the largest p; else what stands in its way."""
-    if stale := [piece for piece in pieces if piece.points == 0]:
-        p = max((piece.p for piece in stale if piece.p is not None), default=None)
-        if all(piece.apart for piece in stale):
-            return Lean(Verdict.undecided, p, "; ".join(piece.apart for piece in stale))
-        return Lean(Verdict.indistinct, p)
-    if any(piece.points < 0 for piece in pieces):
-        return Lean(Verdict.undecided, None, "the pieces of evidence disagree")
-    tested = any(piece.p is not None for piece in pieces)
-    return Lean(Verdict.holds, max(piece.proof for piece in pieces) if tested else None, "the evidence points with it")
-
-
-def _against(pieces: Sequence[Evidence]) -> Lean:
-    """Possibly `contradicted`, at the smallest p of the tests that point against, times the number of all tests.
-
-    Conditions must point against the claim too; where one does not, nothing is asserted.
-    """
-    conditions, tests = [piece for piece in pieces if piece.p is None], [p for p in pieces if p.p is not None]
-    against = [piece.proof for piece in tests if piece.points < 0]
-    if any(piece.points >= 0 for piece in conditions) or (tests and not against):
-        if any(piece.points > 0 for piece in pieces):
-            return Lean(Verdict.undecided, None, "the pieces of evidence disagree")
-        return Lean(Verdict.indistinct)
-    presupposed = max((piece.proof for piece in conditions), default=0.0)
-    p = max(presupposed, min(1.0, len(tests) * min(against))) if tests else None
-    points = {piece.points for piece in tests}
-    reason = "the evidence points both ways" if 1 in points else "the evidence points against it"
-    return Lean(Verdict.contradicted, p, reason, Verdict.indistinct if 0 in points else Verdict.undecided)
+    if not family:
+        return Table([Settled(one, one.p) for one in leans], 0, level)
+    p = np.array([one.p if (one := leans[place]).p is not None else 1.0 for place in family])
+    corrected = {HOLM: np.asarray(holm(p.tolist())), FALSE_DISCOVERY: false_discovery_control(p)}
+    survives = corrected[method] <= level
+    found = [Settled(one, one.p) for one in leans]
+    for index, place in enumerate(family):
+        one = leans[place]
+        if one.verdict.asserts:
+            final = one if survives[index] else Lean(Case.chance, Verdict.undecided, one.p, one.deciding)
+            found[place] = Settled(final, one.p, *(float(corrected[name][index]) for name in corrected))
+    left, m = int(survives.sum()), len(family)
+    return Table(found, m, level / max(1, m - left) if method == HOLM else level * min(m, left + 1) / m)

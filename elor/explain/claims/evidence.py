@@ -1,4 +1,4 @@
-"""What evidence is taken from, and what it presupposes: numbers in, `Evidence` out, or `Missing` with a reason.
+"""What evidence is taken from, and what it presupposes: numbers in, `Seen` out, or `Missing` with a reason.
 
 Whatever a network does says something about emotion only if the network has learned the emotion. So each look inside a
 network carries the p of that too (`within`): with labels drawn at random a network still answers to loudness or pitch
@@ -14,20 +14,46 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
-from elor.explain.claims.decide import LEVEL, Evidence, Missing
+from elor.evidence.interventions import Interventions
+from elor.evidence.names import Control, Reference
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency, Tested
+from elor.evidence.scores import Scores
 
-Tree = Mapping[str, Any]
-
-UNDECIDED = "undecided"
-"""How a verdict of the stages before begins when it is none."""
+ROUNDING = 1e-9
+"""A standard error that is no larger a part of its mean is the rounding of equal numbers."""
 
 TITLES = {"elor": "ELoR", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR"}
 
 
+class Missing(Exception):
+    """A piece of evidence is not to be had; the message says why."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look found: the numbers of a piece of evidence (`elor.evidence.claims.Piece` says what each is)."""
+
+    ours: float
+    points: int
+    control: Control | Reference | str = ""
+    control_value: float | None = None
+    control_low: float | None = None
+    control_high: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    units: int | None = None
+    p: float | None = None
+    unit: str = ""
+    learned_p: float | None = None
+
+
 @dataclass(frozen=True)
 class Measured:
-    """What the stages before wrote, as plain JSON values; empty where a stage had nothing to say.
+    """What the stages before wrote; None where a stage had nothing to say.
 
     Attributes:
         saliency, prototypes, interventions: metrics/<name>.json.
@@ -35,10 +61,10 @@ class Measured:
         confidence: of the intervals in them.
     """
 
-    saliency: Tree = field(default_factory=dict)
-    prototypes: Tree = field(default_factory=dict)
-    interventions: Tree = field(default_factory=dict)
-    scores: Mapping[str, Mapping[str, Tree]] = field(default_factory=dict)
+    saliency: Saliency = field(default_factory=Saliency)
+    prototypes: Prototypes = field(default_factory=lambda: Prototypes(speaker=""))
+    interventions: Interventions = field(default_factory=Interventions)
+    scores: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
     confidence: float = 0.95
 
 
@@ -50,13 +76,14 @@ def learned(measured: Measured, network: str, head: str) -> float:
     """
     if head not in measured.scores:
         raise Missing(f"the networks were not asked for {head}")
-    return number(measured.scores, f"metrics/{head}/{network}.json", head, network, "utterance_permutation_p")
+    if network not in measured.scores[head]:
+        raise Missing(f"there are no scores of {TITLES[network]} on {head}")
+    scores = measured.scores[head][network]
+    return defined(scores.utterance_permutation_p, f"utterance_permutation_p of metrics/{head}/{network}.json")
 
 
-def within(
-    measured: Measured, network: str, heads: Sequence[str], look: Callable[..., Evidence], *how: Any
-) -> Evidence:
-    """A look inside a network, which proves something only as far as the network has learned the heads.
+def within(measured: Measured, network: str, heads: Sequence[str], look: Callable[..., Seen], *how: Any) -> Seen:
+    """A look inside a network, which proves something only as far as the network has learned all these heads.
 
     Args:
         measured: what the stages before wrote.
@@ -67,19 +94,11 @@ def within(
     Raises:
         Missing: as `learned` and `look`.
     """
-    learnt = {head: learned(measured, network, head) for head in heads}
-    found = look(measured, *how)
-    if unknown := {head: p for head, p in learnt.items() if p > LEVEL}:
-        names, p = " and ".join(unknown), max(unknown.values())
-        unmet = (
-            f"{TITLES[network]} answers on {names} no better than if labels were permuted within speakers "
-            f"({p_text(p)}), so what moves it tells nothing about {names}"
-        )
-        found = replace(found, unmet=unmet)
-    return replace(found, given=max(learnt.values()))
+    learnt = [learned(measured, network, head) for head in heads]
+    return replace(look(measured, *how), learned_p=max(learnt))
 
 
-def by_any(found: Evidence, measured: Measured, networks: Sequence[str], heads: Sequence[str]) -> Evidence:
+def by_any(found: Seen, measured: Measured, networks: Sequence[str], heads: Sequence[str]) -> Seen:
     """A comparison of scores, which proves something only if any of those compared is better than permuted labels.
 
     Args:
@@ -92,37 +111,31 @@ def by_any(found: Evidence, measured: Measured, networks: Sequence[str], heads: 
         Missing: as `learned`.
     """
     learnt = [learned(measured, network, head) for network in networks for head in heads]
-    given = min(1.0, len(learnt) * min(learnt))
-    names, answers = " and ".join(TITLES[network] for network in networks), " and ".join(heads)
-    unmet = (
-        f"{names} answer on {answers} no better than if labels were permuted within speakers (smallest p of "
-        f"{len(learnt)}, times their number: {given:.3f})"
-    )
-    return replace(found, given=given, unmet=unmet if given > LEVEL else "")
+    return replace(found, learned_p=min(1.0, len(learnt) * min(learnt)))
 
 
-def section(tree: Tree, *path: str) -> Any:
-    """A branch, or a leaf, of the tree.
+def of(tree: Mapping[str, Any], *path: str) -> Any:
+    """What a file has under some keys.
 
     Raises:
-        Missing: if it is absent.
+        Missing: if it has not.
     """
+    found: Any = tree
     for key in path:
-        if not isinstance(tree, Mapping) or key not in tree:
+        if key not in found:
             raise Missing(f"nothing was measured for {' / '.join(path)}")
-        tree = tree[key]
-    return tree
+        found = found[key]
+    return found
 
 
-def number(tree: Tree, name: str, *path: str) -> float:
-    """A number of the tree.
+def defined(value: float | None, name: str) -> float:
+    """A number.
 
     Raises:
-        Missing: if it is absent or undefined.
+        Missing: if it is undefined.
     """
-    value = section(tree, *path)
-    if not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise Missing(f"{path[-1]} of {name} is undefined")
+    if value is None or not np.isfinite(value):
+        raise Missing(f"{name} is undefined")
     return float(value)
 
 
@@ -131,10 +144,47 @@ def side(low: float, high: float) -> int:
     return int(low > 0) - int(high < 0)
 
 
-def why(found: Tree) -> str:
-    """The reason in a verdict `undecided: <reason>`."""
-    return str(found["verdict"]).removeprefix(UNDECIDED).lstrip(": ")
+def standard_error(low: float, high: float, units: int, confidence: float = 0.95) -> float:
+    """Of a mean over units, from its t-interval."""
+    return (high - low) / 2 / float(stdtrit(units - 1, (1 + confidence) / 2))
 
 
-def p_text(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+def t_test(
+    mean: float | None, low: float | None, high: float | None, units: int | None, flip: float | None, confidence: float
+) -> float:
+    """Two-sided p of a mean over units against zero, from its t-interval.
+
+    Where the interval has no width (all units alike, or alike to the digits of the file) t would be infinite; there the
+    exact sign-flip test speaks.
+
+    Args:
+        mean: over units.
+        low, high: its t-interval.
+        units: speakers, or folds that hold several.
+        flip: p of the sign-flip test over the same units.
+        confidence: of the interval.
+
+    Raises:
+        Missing: if any of it is undefined, or there are fewer than two units.
+    """
+    if mean is None or low is None or high is None or flip is None or units is None or units < 2:
+        raise Missing("there are fewer than two speakers, or folds of them, with a value")
+    error = standard_error(low, high, units, confidence)
+    return float(2 * stdtr(units - 1, -abs(mean) / error)) if error > ROUNDING * abs(mean) else flip
+
+
+def tested(found: Tested | None, name: str, confidence: float) -> dict[str, Any]:
+    """Difference, interval, units and p of a contrast, as `Seen` takes them.
+
+    Args:
+        found: the contrast.
+        name: what a message calls it.
+        confidence: of its interval.
+
+    Raises:
+        Missing: if it is absent or undefined.
+    """
+    if found is None:
+        raise Missing(f"nothing was measured for {name}")
+    p = t_test(found.difference, found.low, found.high, found.units, found.p, confidence)
+    return {"difference": found.difference, "low": found.low, "high": found.high, "units": found.units, "p": p}

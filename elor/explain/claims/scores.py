@@ -2,8 +2,9 @@
 
 A unit is a speaker; in corpora whose folds hold several speakers it is the fold, since these share a network and count
 as one observation of what networks can do. A score is a function of tallies that add up over units (`elor.evaluation`),
-so every difference of scores has a jackknife interval over units and a sign-flip p: exact, by exchange, where the two
-sides could change places (two networks on the same slices, two raters of the same utterances), and of the jackknife's
+so every difference of scores has a jackknife t-interval over units, and its p is that of the same t. Where leaving out
+any unit changes nothing, so that t would be infinite, a sign-flip test speaks: exact, by exchange, where the two sides
+could change places (two networks on the same slices, two raters of the same utterances), and of the jackknife's
 pseudo-values where they could not (two heads, two kinds of score). Where no network is concerned, in labels and
 ratings, a unit is always a speaker.
 """
@@ -20,13 +21,13 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from scipy.stats import rankdata
 
-from elor.evaluation.comparisons import EXACT_UP_TO, difference_interval, exchange, sign_flip
+from elor.evaluation.comparisons import difference_interval, exchange, sign_flip
 from elor.evaluation.continuous import ccc
-from elor.evaluation.intervals import NOWHERE, Statistic, jackknife, speaker_interval
+from elor.evaluation.intervals import Statistic, jackknife, speaker_interval
 from elor.evaluation.recall import Array, ratio, uar, war
 from elor.evaluation.tables import Judged
-from elor.explain.claims.decide import Evidence, Missing
-from elor.explain.claims.evidence import TITLES, p_text
+from elor.evidence.names import Reference
+from elor.explain.claims.evidence import TITLES, Missing, Seen, t_test
 from elor.explain.correlation import fisher, pearson
 
 FEWEST = 50
@@ -34,12 +35,13 @@ FEWEST = 50
 
 
 class Difference(NamedTuple):
-    """A difference of two scores, with its interval over units and a two-sided p."""
+    """A difference of two scores, with its t-interval over units and the two-sided p of the same t."""
 
     value: float
     low: float
     high: float
     p: float
+    units: int
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,6 @@ class Scored:
     draws: int = 10_000
     seed: int = 0
 
-    @property
-    def smallest_p(self) -> float:
-        """The smallest p of a sign-flip test over the units that were predicted; 1 without any."""
-        judged = [one for networks in self.judged.values() for one in networks.values()]
-        count = len(np.unique(units(judged[0]))) if judged else 1
-        return 2.0 ** (1 - count) if count <= EXACT_UP_TO else 1 / (self.draws + 1)
-
 
 def units(judged: Judged) -> NDArray:
     """What is independent: the speaker of every row, or its fold where any fold tests several speakers, (rows,)."""
@@ -78,7 +73,7 @@ def units(judged: Judged) -> NDArray:
     return judged.speaker if len(np.unique(pairs[0])) == pairs.shape[1] else judged.fold
 
 
-def better(scored: Scored, heads: Sequence[str], one: str, other: str) -> Evidence:
+def better(scored: Scored, heads: Sequence[str], one: str, other: str) -> Seen:
     """One network's pooled score exceeds another's, in the mean over heads.
 
     Raises:
@@ -92,32 +87,29 @@ def better(scored: Scored, heads: Sequence[str], one: str, other: str) -> Eviden
 
     test = exchanged(a, b, mean, scored)
     reached = [float(mean(tallies.sum(0))) for tallies in (a, b)]
-    text = f"{TITLES[one]} reaches {name} {reached[0]:.3f}, {TITLES[other]} {reached[1]:.3f}"
-    return _evidence(text, test, reached[0], TITLES[other], reached[1])
+    return _seen(test, reached[0], TITLES[other], reached[1], name)
 
 
-def easier(scored: Scored, one: str, other: str) -> Evidence:
+def easier(scored: Scored, one: str, other: str) -> Seen:
     """One head's score exceeds another's, in the mean over networks."""
     tallies = _tallies(scored, (one, other), _networks(scored, one))
     name, score = _score(scored, (one, other))
     reached = [float(part) for part in score(tallies.sum(0)).mean(0)]
     test = paired(tallies, lambda t: np.subtract(*np.moveaxis(score(t), -1, 0)).mean(-1), scored)
-    text = f"the networks' mean {name} is {reached[0]:.3f} for {one} and {reached[1]:.3f} for {other}"
-    return _evidence(text, test, reached[0], other, reached[1])
+    return _seen(test, reached[0], other, reached[1], name)
 
 
-def weighted_above(scored: Scored, heads: Sequence[str]) -> Evidence:
+def weighted_above(scored: Scored, heads: Sequence[str]) -> Seen:
     """WAR exceeds UAR, in the mean over networks and heads."""
     tallies = _tallies(scored, heads, _networks(scored, heads[0]))
     if _score(scored, heads)[0] != "UAR":
         raise Missing("networks that answer with values have no recall")
     test = paired(tallies, lambda t: (war(t) - uar(t)).mean((-2, -1)), scored)
     reached = [float(score(tallies.sum(0)).mean()) for score in (war, uar)]
-    text = f"the networks' mean WAR is {reached[0]:.3f}, their mean UAR {reached[1]:.3f}"
-    return _evidence(text, test, reached[0], "UAR", reached[1])
+    return _seen(test, reached[0], "UAR", reached[1], "WAR")
 
 
-def extremes(scored: Scored, network: str | None = None) -> Evidence:
+def extremes(scored: Scored, network: str | None = None) -> Seen:
     """The distance of valence from the middle correlates with arousal: Spearman's r per speaker.
 
     Args:
@@ -137,15 +129,13 @@ def extremes(scored: Scored, network: str | None = None) -> Evidence:
     unit = speaker if network is None else units(judged[0])
     z = each.groupby([unit[s[0]] for s in rows]).mean().dropna().to_numpy()
     _enough(len(z))
-    low, high = np.tanh(speaker_interval(z, scored.confidence))
-    r, p = float(np.tanh(z.mean())), sign_flip(z, scored.draws, scored.seed).p
-    where = f"the labels Spearman's r is {r:+.2f} [{low:+.2f}, {high:+.2f}] ({p_text(p)})"
-    if network is not None:
-        where = f"{TITLES[network]}'s predictions, as a description, it is {r:+.2f} [{low:+.2f}, {high:+.2f}]"
-    return Evidence(f"in {where}", 1 if r > 0 else -1, p if network is None else None, r, "no correlation", 0.0)
+    ends, flip = speaker_interval(z, scored.confidence), sign_flip(z, scored.draws, scored.seed).p
+    p = t_test(float(z.mean()), *ends, len(z), flip, scored.confidence) if network is None else None
+    r, low, high = (float(value) for value in np.tanh([z.mean(), *ends]))
+    return Seen(r, 1 if r > 0 else -1, Reference.correlation, 0.0, low=low, high=high, units=len(z), p=p, unit="r")
 
 
-def balance(scored: Scored) -> list[Evidence]:
+def balance(scored: Scored) -> list[Seen]:
     """The labels' rater fills the valence-arousal plane more evenly than each other rater of the same utterances.
 
     Evenness is the entropy of the cells that were used, as a share of that of equal use.
@@ -168,7 +158,8 @@ def exchanged(a: NDArray, b: NDArray, statistic: Statistic, scored: Scored) -> D
     _enough(len(a))
     value = float(statistic(a.sum(0)) - statistic(b.sum(0)))
     low, high = difference_interval(a, b, statistic, scored.confidence)
-    return Difference(value, low, high, exchange(a, b, statistic, scored.draws, scored.seed).p)
+    flip = exchange(a, b, statistic, scored.draws, scored.seed).p
+    return Difference(value, low, high, t_test(value, low, high, len(a), flip, scored.confidence), len(a))
 
 
 def paired(tallies: NDArray, statistic: Statistic, scored: Scored) -> Difference:
@@ -183,19 +174,19 @@ def paired(tallies: NDArray, statistic: Statistic, scored: Scored) -> Difference
     _enough(count)
     total = tallies.sum(0)
     pseudo = count * statistic(total) - (count - 1) * statistic(total - tallies)
-    low, high = jackknife(tallies, statistic, scored.confidence) if count > 1 else NOWHERE
-    return Difference(float(statistic(total)), low, high, sign_flip(pseudo, scored.draws, scored.seed).p)
+    low, high = jackknife(tallies, statistic, scored.confidence)
+    value, flip = float(statistic(total)), sign_flip(pseudo, scored.draws, scored.seed).p
+    return Difference(value, low, high, t_test(value, low, high, count, flip, scored.confidence), count)
 
 
-def _balance(scored: Scored, own: pd.DataFrame, name: str, rows: pd.DataFrame) -> Evidence:
+def _balance(scored: Scored, own: pd.DataFrame, name: str, rows: pd.DataFrame) -> Seen:
     """Against one other rater, on the utterances that both rated."""
     common = own[own["utterance"].isin(rows["utterance"])]
     speakers = np.unique(common["speaker"])
     a, b = (_cells(part, speakers, scored.classes) for part in (common, rows))
     test = exchanged(a, b, evenness, scored)
     reached = [float(evenness(part.sum(0))) for part in (a, b)]
-    text = f"on {len(rows)} common utterances {scored.rater}'s evenness is {reached[0]:.3f}, {name}'s {reached[1]:.3f}"
-    return _evidence(text, test, reached[0], name, reached[1])
+    return _seen(test, reached[0], name, reached[1], "evenness")
 
 
 def evenness(counts: NDArray) -> Array:
@@ -246,6 +237,16 @@ def _enough(count: int) -> None:
         raise Missing("there are fewer than two speakers, or folds of them, with a value")
 
 
-def _evidence(text: str, test: Difference, value: float, control: str, control_value: float) -> Evidence:
-    found = f"{text} (difference {test.value:+.3f} [{test.low:+.3f}, {test.high:+.3f}], {p_text(test.p)})"
-    return Evidence(found, 1 if test.value > 0 else -1, test.p, value, control, control_value)
+def _seen(test: Difference, ours: float, control: str, control_value: float, unit: str) -> Seen:
+    return Seen(
+        ours,
+        1 if test.value > 0 else -1,
+        control,
+        control_value,
+        difference=test.value,
+        low=test.low,
+        high=test.high,
+        units=test.units,
+        p=test.p,
+        unit=unit,
+    )

@@ -3,8 +3,7 @@
 Wieser et al. 2020. A claim completes "that ..."; `paper` is the paper's number, or its words. A claim of many parts is
 declared with all of them; where two looks at the same thing are to agree (prototypes and real speech), either can stop
 it. Trends of prototypes are conditions (`decide`): beside an intervention they must point the same way, and alone they
-make a claim exploratory. With ten speakers the smallest p of a sign-flip test is 1/512, so a family of more than 25
-claims could never hold.
+make a claim exploratory.
 
 The control of the table is a run that learns labels shuffled within speakers. It voids what a network has to learn, and
 all that compares scores. It leaves alone what is said of ratings, of labels that are shuffled together, and of MFCCs;
@@ -14,23 +13,34 @@ each claim says so (`nulled`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from elor.explain.claims.answers import effect, moved, no_effect, trend
+from elor.evidence.names import Role
+from elor.explain.claims.answers import (
+    ALTERED,
+    DESCRIPTORS,
+    EXTREMITY,
+    HEADS,
+    KINDS,
+    effect,
+    moved,
+    no_effect,
+    trend,
+)
 from elor.explain.claims.claim import Claim, Facts, Look
-from elor.explain.claims.decide import Evidence, every
-from elor.explain.claims.evidence import TITLES, by_any, within
+from elor.explain.claims.evidence import TITLES, Seen, by_any, within
 from elor.explain.claims.maps import (
     DELETIONS,
-    above_class_swap,
-    above_untrained,
-    above_untrained_heads,
+    above_heads,
+    above_initial,
     loudest_first,
+    no_less_than_class_swap,
     overlapping,
 )
 from elor.explain.claims.scores import balance, better, easier, extremes, weighted_above
 
 GUIDED = "guided"
-HEADS = ("arousal", "valence")
+DIMENSIONS = ("arousal", "valence")
 BOTH = "arousal~valence"
 FLATTENED = "flattened"
 NETWORKS = tuple(TITLES)
@@ -41,44 +51,56 @@ EXPLORATORY = (
 MEASURED = "measured, with nothing to test: outside the corrected family"
 
 
-def _within(network: str, heads: Sequence[str], look: Callable[..., Evidence], *how: object) -> Look:
-    """A look inside a network, which counts as far as the network has learned these heads."""
-    return lambda facts: within(facts.measured, network, heads, look, *how)
-
-
-def _elor(head: str, look: Callable[..., Evidence], *how: object) -> Look:
-    return _within("elor", (head,), look, *how)
+def _elor(what: str, role: Role, heads: Sequence[str], look: Callable[..., Seen], *how: object) -> Look:
+    """A look inside ELoR, which counts as far as it has learned these heads."""
+    return Look(what, role, lambda facts: within(facts.measured, "elor", heads, look, *how))
 
 
 def _trend(head: str, descriptor: str, kind: str, direction: str) -> Look:
-    return _elor(head, trend, head, descriptor, kind, direction)
+    what = f"{DESCRIPTORS[descriptor][0]} of {head} prototypes, {KINDS[kind]}"
+
+    def find(facts: Facts) -> list[Seen]:
+        seen = trend(facts.measured, head, descriptor, kind, direction)
+        return [within(facts.measured, "elor", (head,), lambda _, one=one: one) for one in seen]
+
+    return Look(what, Role.conditions, find)
 
 
-def _effect(head: str, intervention: str, sign: int) -> Look:
-    return _elor(head, effect, "elor", head, intervention, sign)
+def _effect(head: str, intervention: str, sign: int, answer: str = HEADS, network: str = "elor") -> Look:
+    called = f"extremity of {head}" if answer == EXTREMITY else f"expected {head}"
+    what = f"{ALTERED[intervention][0]}: {TITLES[network]}'s {called} on real slices"
+    how = (network, head, intervention, sign, answer)
+    return Look(what, Role.decides, lambda facts: within(facts.measured, network, (head,), effect, *how))
 
 
-def _score(networks: Sequence[str], heads: Sequence[str], test: Callable[..., Evidence], *how: object) -> Look:
+def _score(what: str, networks: Sequence[str], heads: Sequence[str], test: Callable[..., Seen], *how: object) -> Look:
     """A comparison of scores, which counts as far as any of these networks has learned any of these heads."""
-    return lambda facts: by_any(test(facts.scored, *how), facts.measured, networks, heads)
+    return Look(what, Role.decides, lambda facts: by_any(test(facts.scored, *how), facts.measured, networks, heads))
 
 
-def _extremes(facts: Facts) -> Evidence:
-    return extremes(facts.scored)
-
-
-def _extremes_predicted(facts: Facts) -> Evidence:
-    return within(facts.measured, "elor", HEADS, lambda _: extremes(facts.scored, "elor"))
-
-
-def _balance(facts: Facts) -> list[Evidence]:
-    return balance(facts.scored)
+def _beside(look: Look) -> Look:
+    """The same look, told beside the claim."""
+    return replace(look, role=Role.illustrates)
 
 
 def _maps(head: str) -> tuple[Look, ...]:
     """r(map, input) of a head beside both its controls."""
-    pair = f"{head}~input"
-    return tuple(_elor(head, look, GUIDED, pair) for look in (above_untrained, above_untrained_heads))
+    pair, what = f"{head}~input", f"r of the guided {head} map and the input"
+    return tuple(_elor(what, Role.decides, (head,), look, GUIDED, pair) for look in (above_initial, above_heads))
+
+
+def _deletions(head: str) -> tuple[Look, ...]:
+    return tuple(
+        _elor(
+            f"loudest segments replaced by {mask} before any others: the {head} logit falls more",
+            Role.decides,
+            (head,),
+            loudest_first,
+            head,
+            mask,
+        )
+        for mask in DELETIONS
+    )
 
 
 def _amplitude(head: str, paper: float) -> Claim:
@@ -94,25 +116,19 @@ def _amplitude(head: str, paper: float) -> Claim:
 
 
 def _prototype(
-    id: str,
-    claim: str,
-    paper: str,
-    test: str,
-    *looks: Look,
-    undecidable: str = "",
-    untested: str = "",
-    beside: tuple[Look, ...] = (),
+    id: str, claim: str, paper: str, test: str, *looks: Look, undecidable: str = "", untested: str = ""
 ) -> Claim:
     where = "Network-driven visualizations, Table 6"
-    return Claim(
-        id, "prototypes", claim, where, paper, test, looks, undecidable=undecidable, untested=untested, beside=beside
-    )
+    return Claim(id, "prototypes", claim, where, paper, test, looks, undecidable=undecidable, untested=untested)
 
 
 def _ranking(id: str, claim: str, paper: str, head: str, pairs: Sequence[tuple[str, str]]) -> Claim:
-    test = f"paired sign-flip tests of pooled UAR (CCC of values) over {UNITS}, one per rival"
-    looks = tuple(_score((one, other), (head,), better, (head,), one, other) for one, other in pairs)
-    return Claim(id, "scores", claim, "Performance comparison, Table 5", paper, test, looks, every)
+    test = f"paired t tests over {UNITS} of pooled UAR (CCC of values), one per rival"
+    looks = tuple(
+        _score(f"{TITLES[one]} against {TITLES[other]} on {head}", (one, other), (head,), better, (head,), one, other)
+        for one, other in pairs
+    )
+    return Claim(id, "scores", claim, "Performance comparison, Table 5", paper, test, looks, every=True)
 
 
 UNITS = "speakers (folds that hold several)"
@@ -131,15 +147,9 @@ SALIENCY = (
         test="for both heads: the map against its controls, gain on real slices, deletion of loud segments (silence or "
         "noise in their place)",
         looks=tuple(
-            look
-            for head in HEADS
-            for look in (
-                *_maps(head),
-                _effect(head, "gain", 0),
-                *(_elor(head, loudest_first, head, mask) for mask in DELETIONS),
-            )
+            look for head in DIMENSIONS for look in (*_maps(head), _effect(head, "gain", 0), *_deletions(head))
         ),
-        rule=every,
+        every=True,
     ),
     Claim(
         id="same-parts",
@@ -149,9 +159,9 @@ SALIENCY = (
         paper=0.96,
         test="maps of both heads against untrained networks and class swap within a head; overlap of occlusion maps",
         looks=(
-            _within("elor", HEADS, above_untrained, GUIDED, BOTH),
-            _within("elor", HEADS, above_class_swap, GUIDED, BOTH),
-            _within("elor", HEADS, overlapping),
+            _elor("r of both heads' guided maps", Role.decides, DIMENSIONS, above_initial, GUIDED, BOTH),
+            _elor("r of both heads' guided maps", Role.conditions, DIMENSIONS, no_less_than_class_swap, GUIDED, BOTH),
+            _elor("overlap of the tenths most sensitive to occlusion", Role.decides, DIMENSIONS, overlapping),
         ),
     ),
     Claim(
@@ -162,8 +172,22 @@ SALIENCY = (
         paper="mainly on the same parts of the learned representations",
         test="both heads' gradients at the flattened layer, against untrained networks and class swap within a head",
         looks=(
-            _within("elor", HEADS, above_untrained, "gradient", FLATTENED),
-            _within("elor", HEADS, above_class_swap, "gradient", FLATTENED),
+            _elor(
+                "r of both heads' gradients at the flattened layer",
+                Role.decides,
+                DIMENSIONS,
+                above_initial,
+                "gradient",
+                FLATTENED,
+            ),
+            _elor(
+                "r of both heads' gradients at the flattened layer",
+                Role.conditions,
+                DIMENSIONS,
+                no_less_than_class_swap,
+                "gradient",
+                FLATTENED,
+            ),
         ),
     ),
     Claim(
@@ -173,9 +197,15 @@ SALIENCY = (
         where="Data-driven visualizations",
         paper="relevant information, which is not represented in the MFCC representation used for the LoM network",
         test="gain on real slices moves no coefficient by more than 0.1 standard deviations over slices",
-        looks=(lambda facts: moved(facts.measured, "lom", "mfcc", "gain"),),
+        looks=(
+            Look(
+                "amplification: the MFCCs of real slices",
+                Role.conditions,
+                lambda facts: moved(facts.measured, "lom", "mfcc", "gain"),
+            ),
+            *(_beside(_effect(head, "gain", 0, network="lom")) for head in DIMENSIONS),
+        ),
         untested=MEASURED,
-        beside=tuple(_within("lom", (head,), effect, "lom", head, "gain", 0) for head in HEADS),
         nulled=False,
     ),
 )
@@ -219,7 +249,15 @@ PROTOTYPES = (
         "no influence on the prediction of arousal",
         "gain of up to 12 dB on real slices changes the expected label by less than a quarter of a class, and by less "
         "than half its standard deviation over slices (equivalence)",
-        _elor("arousal", no_effect, "elor", "arousal", "gain"),
+        _elor(
+            "amplification: ELoR's expected arousal on real slices, at the dose that moves it most",
+            Role.decides,
+            ("arousal",),
+            no_effect,
+            "elor",
+            "arousal",
+            "gain",
+        ),
     ),
     _prototype(
         "arousal-rate",
@@ -234,8 +272,8 @@ PROTOTYPES = (
         "an extreme value ... if the signal contains high frequencies",
         f"{TREND}: spectral centroid against |label - 2|; {ON_SPEECH}: high shelf, on the expected |label - 2|",
         _trend("valence", "centroid_hz", "extreme", "up"),
-        _elor("valence", effect, "elor", "valence", "high_shelf", 1, "extremity"),
-        beside=(_effect("valence", "high_shelf", 0),),  # a push to one side only raises the extremity too
+        _effect("valence", "high_shelf", 1, EXTREMITY),
+        _beside(_effect("valence", "high_shelf", 0)),  # a push to one side only raises the extremity too
     ),
     _prototype(
         "valence-extremes-periodic",
@@ -301,8 +339,10 @@ SCORES = (
         claim="arousal is easier to predict than valence",
         where="Performance comparison, Table 5",
         paper="generally higher",
-        test=f"paired sign-flip test over {UNITS} of mean UAR (CCC of values) over networks",
-        looks=(_score(NETWORKS, HEADS, easier, "arousal", "valence"),),
+        test=f"paired t test over {UNITS} of mean UAR (CCC of values) over networks",
+        looks=(
+            _score("arousal against valence, mean over networks", NETWORKS, DIMENSIONS, easier, "arousal", "valence"),
+        ),
     ),
     Claim(
         id="war-above-uar",
@@ -310,8 +350,12 @@ SCORES = (
         claim="WAR lies above UAR",
         where="Performance comparison, Table 5",
         paper="on average higher",
-        test=f"paired sign-flip test over {UNITS} of the mean over networks and dimensions",
-        looks=(_score(NETWORKS, HEADS, weighted_above, HEADS),),
+        test=f"paired t test over {UNITS} of the mean over networks and dimensions",
+        looks=(
+            _score(
+                "WAR against UAR, mean over networks and dimensions", NETWORKS, DIMENSIONS, weighted_above, DIMENSIONS
+            ),
+        ),
     ),
     Claim(
         id="learned-beats-handcrafted",
@@ -319,8 +363,18 @@ SCORES = (
         claim="learned representations perform better than handcrafted features",
         where="Conclusion",
         paper="learned representations perform better",
-        test=f"paired sign-flip test over {UNITS} of ELoR against FTR, mean over both dimensions",
-        looks=(_score(("elor", "ftr"), HEADS, better, HEADS, "elor", "ftr"),),
+        test=f"paired t test over {UNITS} of ELoR against FTR, mean over both dimensions",
+        looks=(
+            _score(
+                "ELoR against FTR, mean over both dimensions",
+                ("elor", "ftr"),
+                DIMENSIONS,
+                better,
+                DIMENSIONS,
+                "elor",
+                "ftr",
+            ),
+        ),
     ),
 )
 
@@ -331,9 +385,16 @@ CORPUS = (
         claim="a more extreme valence goes with high arousal",
         where="Conclusion",
         paper="a more extreme value on valence is correlated with high arousal",
-        test="Spearman's r per speaker of |valence - 2| with arousal, in the labels; in ELoR's predictions its sign "
-        "must be the same (a condition, without a control)",
-        looks=(_extremes, _extremes_predicted),
+        test="Spearman's r per speaker of |valence - 2| with arousal, in the labels; in ELoR's predictions it is told "
+        "beside, since the claim is of the corpus",
+        looks=(
+            Look("Spearman's r in the labels", Role.decides, lambda facts: extremes(facts.scored)),
+            Look(
+                "Spearman's r in ELoR's predictions",
+                Role.illustrates,
+                lambda facts: within(facts.measured, "elor", DIMENSIONS, lambda _: extremes(facts.scored, "elor")),
+            ),
+        ),
         nulled=False,
     ),
     Claim(
@@ -343,8 +404,14 @@ CORPUS = (
         where="IEMOCAP dataset",
         paper="more balanced over the complete valence–arousal space",
         test="exchange tests over speakers of the entropy of the valence-arousal cells on common utterances, per rater",
-        looks=(_balance,),
-        rule=every,
+        looks=(
+            Look(
+                "evenness over the valence-arousal cells, on common utterances",
+                Role.decides,
+                lambda facts: balance(facts.scored),
+            ),
+        ),
+        every=True,
         nulled=False,
     ),
 )

@@ -1,8 +1,4 @@
-"""How far alterations move answers, slice by slice and, as a table, speaker by speaker.
-
-An untrained network answers nearly the same to everything. So its changes are stretched, by as much as makes its
-answers vary like the trained networks' over unaltered slices (`elor.explain.interventions.effects` says why).
-"""
+"""How far alterations move answers, slice by slice and, as a table, speaker by speaker."""
 
 from __future__ import annotations
 
@@ -22,17 +18,14 @@ def spreads(found: pd.DataFrame) -> pd.Series:
     return np.sqrt(plain.groupby([*asked, "fold"])["value"].var().groupby(asked).mean())
 
 
-def changes_by_slice(found: pd.DataFrame, spread: pd.Series) -> pd.DataFrame:
-    """Answers minus those to the unaltered slice, untrained networks' stretched to the trained ones' spread."""
+def changes_by_slice(found: pd.DataFrame) -> pd.DataFrame:
+    """Answers minus those to the unaltered slice; NaN of untrained networks that answer all of these alike."""
     asked = ["network", "model", "answer"]
     plain = found[found["intervention"] == UNALTERED].set_index([*asked, "row"])["value"]
-    trained = spread.xs(-1, level="model").reindex(spread.index.droplevel("model")).to_numpy()
-    stretch = pd.Series(trained, spread.index) / spread.where(spread > 0)
     altered = found[found["intervention"] != UNALTERED].copy()
     base = plain.reindex(pd.MultiIndex.from_frame(altered[[*asked, "row"]])).to_numpy()
-    factor = stretch.reindex(pd.MultiIndex.from_frame(altered[asked])).to_numpy()
-    moved = (altered["value"] - base) * np.where(altered["model"] == -1, 1.0, factor)
-    altered["change"] = moved.round(ROUNDING)
+    dead = spreads(found).eq(0).reindex(pd.MultiIndex.from_frame(altered[asked])).to_numpy(dtype=bool)
+    altered["change"] = (altered["value"] - base).round(ROUNDING).mask(dead & (altered["model"] >= 0))
     return altered
 
 
@@ -47,9 +40,9 @@ def changes_by_speaker(found: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFram
         fold, speaker, network, head (or another answer, such as `valence.extremity`), intervention, dose (empty for the
         sham), length (1 for the length control of that dose), slices, change and sd (mean and standard deviation of the
         trained network's changes over the speaker's slices), untrained (mean over the slices and the fold's untrained
-        networks, stretched).
+        networks).
     """
-    table = changes_by_slice(found, spreads(found)).rename(columns={"answer": "head"})
+    table = changes_by_slice(found).rename(columns={"answer": "head"})
     table["speaker"] = slices["speaker"].to_numpy()[table["row"]]
     table["length"] = table["length"].astype(int)
     table["untrained"] = table["change"].where(table["model"] >= 0)

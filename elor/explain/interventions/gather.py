@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
+from elor.evidence.interventions import Interventions
 
-def gather(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+
+def gather(summaries: Sequence[Interventions]) -> Interventions:
     """Put the summaries of single networks together.
 
     Args:
-        summaries: one at least, of the same slices: what `elor.explain.interventions.effects.summarise` says, and
-            `features`.
+        summaries: one at least, of the same slices: what `elor.explain.interventions.effects.summarise` says.
 
     Returns:
         `networks`, `spread` and `features` of all of them; `settings` are those of the first, which all share.
     """
-    together = dict(summaries[0])
+    together = summaries[0].tree()
     for part in ("networks", "spread", "features"):
-        together[part] = {network: value for one in summaries for network, value in one[part].items()}
-    return together
+        together[part] = {network: value for one in summaries for network, value in one.tree()[part].items()}
+    return Interventions.of(together)
 
 
-def curves(summary: Mapping[str, Any], network: str) -> pd.DataFrame:
+def curves(summary: Interventions, network: str) -> pd.DataFrame:
     """The changes by dose of one network, for a plot: intervention, unit, head, dose, change, low, high."""
     rows = [
-        {"intervention": name, "unit": entry["unit"], "head": head, "dose": dose}
-        | {column: effect["doses"][dose][column] for column in ("change", "low", "high")}
-        for name, entry in summary["networks"][network].items()
-        for head, effect in entry["heads"].items()
-        for dose in effect["doses"]
+        {"intervention": name, "unit": entry.unit, "head": head, "dose": dose}
+        | {"change": change.change, "low": change.low, "high": change.high}
+        for name, entry in summary.networks[network].items()
+        for head, effect in entry.heads.items()
+        for dose, change in effect.doses.items()
     ]
     return pd.DataFrame(rows)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from elor.audio import SAMPLE_RATE
 from elor.evaluation.intervals import NOWHERE, speaker_interval
+from elor.evidence.prototypes import Prototypes
 from elor.explain.prototypes.descriptors import UNITS
 from elor.explain.prototypes.gallery import Found, Job, label_names
 from elor.explain.prototypes.spectra import frequencies
@@ -38,7 +39,7 @@ def table_of(found: Sequence[Found]) -> pd.DataFrame:
 
 def summarise(
     jobs: Sequence[Job], found: Sequence[Found], natural: pd.DataFrame, speaker: str, heads: Sequence[Head]
-) -> dict:
+) -> Prototypes:
     """All that metrics/prototypes.json holds. Git carries it, so no slice and no speaker but the one is named.
 
     Args:
@@ -51,32 +52,33 @@ def summarise(
     other = jobs[-1]  # untrained, if there are any
     percentiles = f"of the logits of all {len(shown.natural)} slices; of untrained networks, of {len(other.natural)}"
     networks = table.drop_duplicates(["untrained", "network"])["untrained"]
-    return {
-        "speaker": speaker,
-        "settings": {
-            "network": shown.network,
-            "penalty": shown.how.penalty,
-            "level_dbfs": 20 * np.log10(shown.how.level),
-            "restarts": shown.how.restarts,
-            "steps": shown.how.steps,
-            "other_restarts": other.how.restarts,
-            "other_steps": other.how.steps,
-            "tolerance": shown.how.tolerance,
-            "percentiles": percentiles,
-        },
-        "networks": {"folds": int((networks == 0).sum()), "untrained": int((networks == 1).sum())},
-        "table": table6(table, shown.network),
-        "exemplars": {
+    settings = {
+        "network": shown.network,
+        "penalty": shown.how.penalty,
+        "level_dbfs": 20 * np.log10(shown.how.level),
+        "restarts": shown.how.restarts,
+        "steps": shown.how.steps,
+        "other_restarts": other.how.restarts,
+        "other_steps": other.how.steps,
+        "tolerance": shown.how.tolerance,
+        "percentiles": percentiles,
+    }
+    return Prototypes.of(
+        speaker=speaker,
+        settings=settings,
+        networks={"folds": int((networks == 0).sum()), "untrained": int((networks == 1).sum())},
+        table=table6(table, shown.network),
+        exemplars={
             str(head): {
                 str(label): rows[["rank", "logit"]].to_dict("records")
                 for label, rows in own.groupby("label", sort=False)
             }
             for head, own in natural.groupby("head", sort=False)
         },
-        "trends": trends(table, {head.name: label_names(head) for head in heads if head.name != "emotion"}),
-        "exploratory": EXPLORATORY,
-        "convergence": convergence(table, shown.network),
-    }
+        trends=trends(table, {head.name: label_names(head) for head in heads if head.name != "emotion"}),
+        exploratory=EXPLORATORY,
+        convergence=convergence(table, shown.network),
+    )
 
 
 def table6(table: pd.DataFrame, shown: str) -> dict:

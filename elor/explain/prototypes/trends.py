@@ -44,13 +44,13 @@ from scipy.special import ndtr
 from scipy.stats import rankdata
 
 from elor.evaluation.comparisons import sign_flip
+from elor.evidence.names import Finding, said
 from elor.explain.prototypes.descriptors import LEVELS, UNITS
 
 FOLDS, UNTRAINED, PARAMETRISATIONS = 6, 20, 2
 """The least of each that a verdict needs; with five folds no sign-flip test reaches 5 %."""
 
 ALPHA = 0.05
-VARIES, INDISTINCT = "varies with the label", "not distinguishable from untrained"
 PATTERNS = {
     "monotone": "with the label",
     "extreme": "towards the extreme labels",
@@ -188,8 +188,7 @@ def trends(table: pd.DataFrame, ordered: Mapping[str, Sequence[str]]) -> dict:
         ordered: the heads whose labels have an order, with their labels in it.
 
     Returns:
-        {head: {descriptor: {pattern: {per, beside, direction, verdict, text}}}}: `per` are the trends of the mode that
-        decides, by `<mode>.<parametrisation>`, `beside` those of the other.
+        By head, descriptor and pattern what `elor.evidence.prototypes.Pattern` holds.
     """
     keys = ["untrained", "network", "mode", "parametrisation", "head", "label"]
     medians = table[table["converged"] == 1].groupby(keys)[list(UNITS)].median()
@@ -231,31 +230,39 @@ def _judged(head: str, descriptor: str, pattern: str, found: dict[str, Trend]) -
     """The trends of one pattern and what they allow to say."""
     mode = deciding_mode(descriptor)
     deciding = {key: one for key, one in found.items() if key.startswith(f"{mode}.")}
-    verdict = verdict_of(list(deciding.values()), mode)
+    finding, reason = judge(list(deciding.values()), mode)
+    verdict = said(finding, reason)
     directions = {one.direction for one in deciding.values()}
     direction = directions.pop() if len(directions) == 1 else ""
     return {
         "per": {key: _plain(one) for key, one in deciding.items()},
         "beside": {key: _plain(one) for key, one in found.items() if key not in deciding},
         "direction": direction,
+        "finding": finding,
+        "reason": reason,
         "verdict": verdict,
         "text": _sentence(head, descriptor, pattern, deciding, direction, verdict),
     }
 
 
-def verdict_of(deciding: Sequence[Trend], mode: str = "level") -> str:
-    """What the trends of one mode, one per parametrisation, allow to say."""
+def judge(deciding: Sequence[Trend], mode: str = "level") -> tuple[Finding, str]:
+    """What the trends of one mode, one per parametrisation, allow to say, and why it is undecided where it is."""
     if len(deciding) < PARAMETRISATIONS:
-        return f"undecided: {len(deciding)} parametrisations in {mode} mode, and {PARAMETRISATIONS} are needed"
+        return Finding.undecided, f"{len(deciding)} parametrisations in {mode} mode, and {PARAMETRISATIONS} are needed"
     if lacking := [one.lacking for one in deciding if one.lacking]:
-        return f"undecided: {lacking[0]}"
+        return Finding.undecided, lacking[0]
     if not all(one.outside for one in deciding):
-        return INDISTINCT
+        return Finding.within, ""
     if len({one.direction for one in deciding}) > 1:
-        return "undecided: the parametrisations disagree on the sign"
+        return Finding.undecided, "the parametrisations disagree on the sign"
     if not all(one.p <= ALPHA for one in deciding):
-        return "undecided: beyond untrained networks, but the folds disagree"
-    return VARIES
+        return Finding.undecided, "beyond untrained networks, but the folds disagree"
+    return Finding.varies, ""
+
+
+def verdict_of(deciding: Sequence[Trend], mode: str = "level") -> str:
+    """The same in words."""
+    return said(*judge(deciding, mode))
 
 
 def _plain(one: Trend) -> dict:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from elor.evaluation.intervals import bootstrap, percentile_coverage
+from elor.evidence.saliency import Saliency
 from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, over_units, tested
 from elor.explain.saliency import sampled
 from elor.explain.saliency.analysis import table_of
@@ -39,7 +40,7 @@ Series = dict[tuple[str, str, str], pd.DataFrame]
 """Rows of one role and method by pair, model and control."""
 
 
-def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame, confidence: float = 0.95) -> dict:
+def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame, confidence: float = 0.95) -> Saliency:
     """Every correlation beside its controls, with intervals, p, and a verdict in words.
 
     Args:
@@ -48,12 +49,8 @@ def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame,
         confidence: of all intervals.
 
     Returns:
-        Per role (own, exemplary), method and pair: `paper` (its number), `as_the_paper` (plain mean over slices,
-        padding included) and `untrained` (the same); `readings`, for every meaning of amplitude the estimate and its
-        contrast with untrained networks; `bootstrap` intervals of the reading that decides; `controls`; `labels`, by
-        predicted class; `padding`, the share of |map| there in padded slices; `verdict`; `text`. The pair `flattened`
-        of the method `gradient` is that of two heads' gradients at the CNN's output. Besides `model_free`,
-        `integrated`, `masks`, `bands`, `overlap`, `erasure`, and `exploratory`, what all these p are worth.
+        What metrics/saliency.json holds. The pair `flattened` of the method `gradient` is that of two heads' gradients
+        at the CNN's output.
     """
     names = ("correlations", "integrals", "masks", "bands", "overlaps", "erasures")
     tables = {name: table_of(jobs, found, name, slices) for name in names}
@@ -68,15 +65,16 @@ def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame,
         pairs = [pair for pair, model, control in series if model == "trained" and not control]
         result.setdefault(role, {})[method] = {pair: _pair(series, role, method, pair, confidence) for pair in pairs}
     free = table[table["role"] == ""].groupby("model")
-    return result | {
-        "model_free": {name: _estimates(rows, confidence) for name, rows in free},
-        "integrated": sampled.integrals(tables["integrals"]),
-        "masks": sampled.masks(tables["masks"], confidence),
-        "bands": sampled.bands(tables["bands"], confidence),
-        "overlap": sampled.overlaps(tables["overlaps"], confidence),
-        "erasure": sampled.erasures(tables["erasures"], confidence),
-        "exploratory": EXPLORATORY,
-    }
+    return Saliency.of(
+        result,
+        model_free={name: _estimates(rows, confidence) for name, rows in free},
+        integrated=sampled.integrals(tables["integrals"]),
+        masks=sampled.masks(tables["masks"], confidence),
+        bands=sampled.bands(tables["bands"], confidence),
+        overlap=sampled.overlaps(tables["overlaps"], confidence),
+        erasure=sampled.erasures(tables["erasures"], confidence),
+        exploratory=EXPLORATORY,
+    )
 
 
 def _pair(series: Series, role: str, method: str, pair: str, confidence: float) -> dict:

@@ -1,0 +1,245 @@
+"""Which analysis of ten speakers is the strongest that is valid? `python -m benchmarks.power` says so by simulation.
+
+Every table holds the claims that are declared (`elor.explain.claims.table.CLAIMS`) with all their pieces: tests and
+conditions, inside networks and of scores. A piece that decides is a sample of speakers' values, with a mean of zero
+where there is nothing; verdicts come from the very functions that the stage uses. Everything here is drawn at random:
+no verdict of any run is looked at, and nulls of real trainings on shuffled labels are not among these draws.
+
+A claim that is false has one piece that shows nothing, while all its others show an effect; that is the hardest case.
+Of a head that has not learned every piece shows an effect, as a network answers to something, whatever it learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from scipy.stats import beta, ttest_1samp
+
+from benchmarks.publish import command, write_between
+from elor.evaluation.intervals import speaker_interval
+from elor.evidence.claims import Piece
+from elor.evidence.names import Role
+from elor.explain.claims.claim import Claim
+from elor.explain.claims.decide import FALSE_DISCOVERY, HOLM, LEVEL, METHOD, Lean, Picture, lean, settle
+from elor.explain.claims.table import CLAIMS, DIMENSIONS, NETWORKS
+from elor.report.text import Format, Table, number, render
+
+SPEAKERS = 10
+EFFECT = 1.75
+"""Of what there is: its mean, in standard deviations between speakers."""
+
+SHAPES = ("normal", "skewed", "heavy")
+"""How speakers' values are distributed: normal, a gamma of skewness 1, Student's t with five degrees of freedom.
+
+Each is a mean over slices already, so that it is less skewed than these are.
+"""
+
+STRONG = 1e-3
+"""Up to this p heads have learned: eight times the 1e-4 that none of 10,000 permutations leaves, and less."""
+
+TESTS = ("sign flip", "t")
+GATES = {True: "learned heads", False: "all claims"}
+
+
+@dataclass(frozen=True)
+class World:
+    """What is true in a table.
+
+    Attributes:
+        name: in words.
+        true: share of the claims about learned heads that are true.
+        learned: by dimension, whether networks have learned it.
+    """
+
+    name: str
+    true: float
+    learned: tuple[bool, bool]
+
+
+WORLDS = (
+    World("nothing is true", 0.0, (True, True)),
+    World("half is true", 0.5, (True, True)),
+    World("half is true, one head has not learned", 0.5, (True, False)),
+    World("nothing was learned", 0.0, (False, False)),
+)
+
+Method = tuple[str, str, bool]
+"""The test of a piece, the correction, and whether heads that have not learned leave the family."""
+
+METHODS: tuple[Method, ...] = tuple(product(TESTS, (HOLM, FALSE_DISCOVERY), GATES))
+
+
+def draw(rng: np.random.Generator, shape: str, size: tuple[int, ...]) -> NDArray:
+    """Values of a mean of zero and a deviation of one."""
+    if shape == "skewed":
+        return (rng.gamma(4, size=size) - 4) / 2
+    return rng.standard_t(5, size) / np.sqrt(5 / 3) if shape == "heavy" else rng.normal(size=size)
+
+
+def flips(count: int) -> NDArray:
+    """All sign patterns with the first sign fixed, (2^(count - 1), count)."""
+    rest = np.array(list(product((1.0, -1.0), repeat=count - 1)))
+    return np.column_stack([np.ones(len(rest)), rest])
+
+
+def p_values(values: NDArray, signs: NDArray) -> dict[str, NDArray]:
+    """p of each test over speakers, (pieces, speakers) -> (pieces,)."""
+    sums = np.abs(values @ signs.T)
+    flip = (sums >= sums[:, :1] * (1 - 1e-12)).mean(1)
+    return {"sign flip": flip, "t": ttest_1samp(values, 0, axis=1).pvalue}
+
+
+def presupposes(claim: Claim) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """What must have been learned: networks, dimensions, and whether any of them is enough (else every one)."""
+    named = tuple(name for name in DIMENSIONS if name in claim.id)
+    if claim.group == "scores":
+        return ("elor", "ftr") if claim.id == "learned-beats-handcrafted" else NETWORKS, named or DIMENSIONS, True
+    return ("elor",), named if len(named) == 1 else DIMENSIONS, False
+
+
+def leans(claim: Claim, true: bool, given: float, rng: np.random.Generator, shape: str, signs: NDArray) -> list[Lean]:
+    """Where one claim's evidence leans, by each of `TESTS`; `given` is the p that its heads have learned."""
+    learned, tests = given <= STRONG, [look.role is Role.decides for look in claim.looks]
+    shows = np.full(len(tests), EFFECT)
+    if learned and not true:
+        shows[rng.choice(np.flatnonzero(tests)) if any(tests) else rng.integers(len(tests))] = 0.0
+    values = draw(rng, shape, (len(tests), SPEAKERS)) + shows[:, None]
+    p = p_values(values, signs)
+    found = []
+    for test in TESTS:
+        pieces = [
+            Piece.model_construct(
+                what="",
+                role=look.role,
+                points=_points(claim, tests[place], values[place], shows[place], rng),
+                p=float(p[test][place]) if tests[place] else None,
+                learned_p=given,
+                control="initial",
+                missing="",
+            )
+            for place, look in enumerate(claim.looks)
+        ]
+        found.append(lean(Picture(pieces, claim.every, bool(claim.undecidable))))
+    return found
+
+
+def _points(claim: Claim, tested: bool, values: NDArray, shows: float, rng: np.random.Generator) -> int:
+    """Maps and prototypes must leave their control to point anywhere; scores and alterations point by their sign."""
+    if not tested:
+        return 1 if shows else int(rng.choice((-1, 0, 1)))
+    if claim.group == "saliency":
+        low, high = speaker_interval(values)
+        return int(low > 0) - int(high < 0)
+    return 1 if values.mean() > 0 else -1
+
+
+def tables(world: World, shape: str, count: int, seed: int) -> Iterator[tuple[NDArray, dict[str, list[Lean]]]]:
+    """Random tables: which claims are true, and how each leans by test."""
+    rng, signs = np.random.default_rng(seed), flips(SPEAKERS)
+    for _ in range(count):
+        chance = {
+            (network, name): 1e-4 if has_learned else rng.random()
+            for network in NETWORKS
+            for name, has_learned in zip(DIMENSIONS, world.learned, strict=True)
+        }
+        given = [_given(claim, chance) for claim in CLAIMS]
+        true = (rng.random(len(CLAIMS)) < world.true) & (np.array(given) <= STRONG)
+        rows = [
+            leans(claim, bool(is_true), p, rng, shape, signs)
+            for claim, is_true, p in zip(CLAIMS, true, given, strict=True)
+        ]
+        yield true, {test: [row[place] for row in rows] for place, test in enumerate(TESTS)}
+
+
+def _given(claim: Claim, chance: dict[tuple[str, str], float]) -> float:
+    """The p that what a claim presupposes has been learned, as `elor.explain.claims.evidence` has it."""
+    if not claim.nulled:
+        return 0.0
+    networks, names, enough = presupposes(claim)
+    some = [chance[network, name] for network in networks for name in names]
+    return min(1.0, len(some) * min(some)) if enough else max(some)
+
+
+@dataclass
+class Rates:
+    """What a method did in some tables."""
+
+    tables: int = 0
+    wrong: int = 0
+    false_share: float = 0.0
+    found: int = 0
+    there: int = 0
+
+    def add(self, asserted: NDArray, true: NDArray) -> None:
+        """Count one table."""
+        false = int((asserted & ~true).sum())
+        self.tables += 1
+        self.wrong += false > 0
+        self.false_share += false / max(1, int(asserted.sum()))
+        self.found += int((asserted & true).sum())
+        self.there += int(true.sum())
+
+    def error(self, correction: str) -> tuple[float, float]:
+        """The error that the correction promises to bound, and the lower limit of its 95 % interval."""
+        if correction == HOLM:
+            low = float(beta.ppf(0.025, self.wrong, self.tables - self.wrong + 1)) if self.wrong else 0.0
+            return self.wrong / self.tables, low
+        mean = self.false_share / self.tables  # a mean of shares varies no more than one of zeros and ones
+        return mean, max(0.0, mean - 1.96 * np.sqrt(mean * (1 - mean) / self.tables))
+
+
+def simulate(count: int, seed: int = 0) -> dict[Method, dict[tuple[str, str], Rates]]:
+    """Every method on the same tables: by method, world and shape."""
+    found: dict[Method, dict[tuple[str, str], Rates]] = {method: {} for method in METHODS}
+    confirmatory = np.array([claim.confirmatory for claim in CLAIMS])
+    for index, (world, shape) in enumerate(product(WORLDS, SHAPES)):
+        for method in METHODS:
+            found[method][world.name, shape] = Rates()
+        for true, by_test in tables(world, shape, count, seed + index):
+            for test, correction, gate in METHODS:
+                settled = settle(by_test[test], confirmatory.tolist(), LEVEL, correction, gate).settled
+                asserted = np.array([one.lean.verdict.asserts for one in settled])
+                rates = found[test, correction, gate][world.name, shape]
+                rates.add(asserted[confirmatory], true[confirmatory])
+    return found
+
+
+def report(found: dict[Method, dict[tuple[str, str], Rates]]) -> Table:
+    """A row per method: its error in each world (the worst of the shapes), whether it is valid, and its power."""
+    header = ("test", "correction", "family", *(f"error: {world.name}" for world in WORLDS), "valid", "found")
+    rows = []
+    for (test, correction, gate), by_place in found.items():
+        errors = [max(by_place[world.name, shape].error(correction) for shape in SHAPES) for world in WORLDS]
+        power = sum(r.found for r in by_place.values()) / sum(r.there for r in by_place.values())
+        valid = "yes" if max(low for _, low in errors) <= LEVEL else "no"
+        cells = (*(number(error) for error, _ in errors), valid, f"{100 * power:.0f} %")
+        rows.append((test, correction, GATES[gate], *cells))
+    tables = next(iter(next(iter(found.values())).values())).tables
+    caption = (
+        f"{tables:,} random tables of {SPEAKERS} speakers in each of {len(WORLDS) * len(SHAPES)} settings. Error: of "
+        "Holm the share of tables with any wrong assertion, of Benjamini-Hochberg the mean share of wrong ones among "
+        "all; the largest over normal, skewed and heavy-tailed speakers. Valid: no 95 % interval lies above 5 %. "
+        f"Found: true claims that are decided. In use: t, {METHOD}, learned heads"
+    )
+    return Table(caption, header, (tuple(rows),), labels=3)
+
+
+def main(
+    count: Annotated[int, typer.Option(help="Tables per setting.")] = 1_000,
+    publish: Annotated[bool, typer.Option(help="Write the table into docs/analysis.md.")] = False,
+) -> None:
+    """Print error rates and power of the analyses that could decide the claims."""
+    table = report(simulate(count))
+    print(render([table], Format.markdown if publish else Format.terminal))
+    if publish:
+        write_between("power", render([table], Format.markdown))
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,143 @@
+"""metrics/claims.json: the paper's claims, each a list of pieces of evidence with a verdict."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from elor.evidence.model import File, Number, Part
+from elor.evidence.names import Case, Role, Verdict
+
+
+class Piece(Part):
+    """One piece of evidence, with its own control, interval and p; pieces of a claim are never mixed."""
+
+    what: str
+    """what was looked at"""
+    role: Role
+    """whether it decides, conditions or illustrates"""
+    ours: Number = None
+    """the number found"""
+    unit: str = ""
+    """of all its numbers"""
+    control: str = ""
+    """which control: one of the family `initial`, `calibrated`, `heads`, `class swap`, `other waveform`, `shifted`,
+    `shuffled`, `sham`; or `no change`, `what counts as none`, `chance`, `no correlation`, or the name of a rival"""
+    control_value: Number = None
+    """the control as a number"""
+    control_low: Number = None
+    """the control as a range: from"""
+    control_high: Number = None
+    """to"""
+    difference: Number = None
+    """ours less the control, where that is tested; for r of Fisher's z"""
+    low: Number = None
+    """t-interval over units of the difference; of `ours` where there is no difference"""
+    high: Number = None
+    """its upper limit"""
+    units: int | None = None
+    """speakers, or folds that hold several"""
+    p: Number = None
+    """two-sided t test over units; null: no test"""
+    points: int = 0
+    """1 with the claim, -1 against it, 0 no further than its control"""
+    learned_p: Number = None
+    """p, against permuted labels, of the score of the heads that it presupposes; of several the largest, and where one
+    network of several must have learned, the smallest times their number"""
+    missing: str = ""
+    """why it could not be had; then it has no numbers"""
+
+
+class Needed(Part):
+    """What an undecided claim would have needed, by the piece in its line and at the level that its family left it."""
+
+    effect: Number = None
+    """the smallest effect that this run could have shown, in the piece's unit (its difference, else `ours`)"""
+    speakers: int | None = None
+    """how many speakers would have shown the effect that was found; null above 10,000"""
+
+
+class Claim(Part):
+    """One claim: its numbers are those of the piece `deciding`, and of no other."""
+
+    id: str
+    """short name"""
+    group: str
+    """saliency, prototypes, scores or corpus"""
+    claim: str
+    """completes "that ...\""""
+    where: str
+    """in the paper"""
+    paper: float | str
+    """the paper's number, or its words"""
+    test: str
+    """what decides it, as declared"""
+    verdict: Verdict
+    """what the evidence allows to say"""
+    case: Case
+    """which row of the table of cases gave it"""
+    deciding: int | None = None
+    """place in `evidence` of the piece that the verdict hangs on"""
+    ours: Number = None
+    """of that piece"""
+    unit: str = ""
+    """of that piece"""
+    control: str = ""
+    """of that piece"""
+    control_value: Number = None
+    """of that piece"""
+    control_low: Number = None
+    """of that piece"""
+    control_high: Number = None
+    """of that piece"""
+    p: Number = None
+    """of that piece"""
+    p_claim: Number = None
+    """of the assertion: the largest p of all that it needs, or k times the smallest of k that speak against it"""
+    p_holm: Number = None
+    """that p after Holm, over the claims whose heads have learned"""
+    q: Number = None
+    """the same after Benjamini and Hochberg: the false discovery rate at which it would be asserted"""
+    confirmatory: bool
+    """whether it is in the family that is corrected"""
+    nulled: bool
+    """whether labels shuffled within speakers void it"""
+    truth: bool | None = None
+    """whether it is true of the corpus, or of the network, where that is known"""
+    needed: Needed | None = None
+    """of an undecided claim, what would have decided it"""
+    evidence: tuple[Piece, ...]
+    """in the order of the declaration"""
+    undecidable: str = ""
+    """why nothing could decide it"""
+    untested: str = ""
+    """why nothing that decides it has a p"""
+
+
+class Family(Part):
+    """What is corrected, and how."""
+
+    claims: int
+    """declared for a test"""
+    tested: int
+    """of these, claims whose heads have learned: p is corrected over them"""
+    method: str
+    """of the correction"""
+    level: float
+    """of the error"""
+
+
+class Claims(File):
+    """The table of claims."""
+
+    SCHEMA: ClassVar[str] = "claims/1"
+
+    claims: tuple[Claim, ...]
+    """in the order of the declaration"""
+    counts: dict[Verdict, int] = Field(default_factory=dict)
+    """of verdicts"""
+    family: Family
+    """what is corrected"""
+    shuffled: bool = False
+    """whether the labels were shuffled within speakers: the control of the claims that this voids"""

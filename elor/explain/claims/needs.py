@@ -1,0 +1,57 @@
+"""What an undecided claim would have needed: a larger effect, or more speakers."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from elor.evidence.claims import Needed, Piece
+from elor.explain.claims.evidence import ROUNDING, standard_error
+
+MOST_SPEAKERS = 10_000
+"""Beyond so many an effect counts as none that more speakers could show."""
+
+
+def needed(piece: Piece, level: float, confidence: float = 0.95) -> Needed | None:
+    """What would have taken a piece below a level of p, all else equal.
+
+    The spread over units is taken as it was found. The smallest effect is t(1 - level / 2, n - 1) standard errors, and
+    beyond what the control reaches; the speakers are the fewest N for which the effect that was found is as many of the
+    errors that N speakers would leave.
+
+    Args:
+        piece: with its interval over units.
+        level: of p that its family left to a further claim.
+        confidence: of the interval.
+
+    Returns:
+        None for a piece without a test.
+    """
+    if piece.p is None or piece.low is None or piece.high is None or piece.units is None or piece.units < 2:
+        return None
+    found = piece.ours if piece.difference is None else piece.difference
+    error = standard_error(piece.low, piece.high, piece.units, confidence)
+    if found is None or not error > ROUNDING * abs(found):
+        return None
+    margin = _margin(piece)
+    if piece.control == "no change":  # a test of equivalence: what is to be shown is how far it stays below the margin
+        room = margin - float(stdtrit(piece.units - 1, 1 - level)) * error
+        return Needed(effect=max(room, 0.0), speakers=_speakers(margin - abs(found), error, piece.units, level, 1))
+    smallest = max(float(stdtrit(piece.units - 1, 1 - level / 2)) * error, margin)
+    speakers = _speakers(abs(found), error, piece.units, level, 2) if abs(found) > margin else None
+    return Needed(effect=smallest, speakers=speakers)
+
+
+def _margin(piece: Piece) -> float:
+    """What the control reaches, where it is a range."""
+    return max((abs(end) for end in (piece.control_low, piece.control_high) if end is not None), default=0.0)
+
+
+def _speakers(found: float, error: float, units: int, level: float, sides: int) -> int | None:
+    """The fewest units for which so large an effect has a p of the level; None if none is enough."""
+    if found <= 0:
+        return None
+    counts = np.arange(2, MOST_SPEAKERS + 1)
+    p = sides * stdtr(counts - 1, -found / error * np.sqrt(counts / units))
+    enough = np.flatnonzero(p <= level)
+    return int(counts[enough[0]]) if len(enough) else None

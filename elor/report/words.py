@@ -1,0 +1,138 @@
+"""Prose about evidence, made here and nowhere else, and only to be shown: on the terminal, the page, in documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from elor.corpora.faults import plural
+from elor.evidence.claims import Claim, Family, Needed, Piece
+from elor.evidence.names import Case, Control, Role, Verdict
+from elor.report.text import MISSING, number, p_value
+
+CONTROLS = {
+    Control.initial: "untrained networks (random weights)",
+    Control.calibrated: "untrained networks (normalisations fitted)",
+    Control.heads: "random heads on the trained convolutions",
+    Control.class_swap: "the runner-up class",
+    Control.other_waveform: "another waveform",
+    Control.shifted: "the waveform, shifted",
+    Control.shuffled: "networks trained on shuffled labels",
+    Control.sham: "the processing alone",
+}
+"""The family of controls, in words."""
+
+ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
+
+POINTS = {1: "for", 0: "no further than its control", -1: "against"}
+"""Where a piece points."""
+
+VERDICTS = {
+    Verdict.holds: "Every piece of evidence points with the claim, and the largest p survives the correction.",
+    Verdict.contradicted: "Pieces point against it, and their p survives the correction.",
+    Verdict.indistinct: "No piece goes further than its control, and an untrained network is among these.",
+    Verdict.unlearned: "A head that the claim is about answers no better than if labels were permuted within speakers.",
+    Verdict.disagree: "Pieces point different ways, or one goes no further than its control while another does.",
+    Verdict.undecided: "No more than chance may do among so many claims, or a piece is missing.",
+}
+"""How to read each verdict."""
+
+
+def control(name: str) -> str:
+    """A control in words; the name of a rival stays as it is."""
+    return CONTROLS.get(Control(name), name) if name in list(Control) else name
+
+
+def quantity(value: Any) -> str:
+    """A number, a small one with two digits that count; words, and what is not there, leave it empty."""
+    if not isinstance(value, (int, float)):
+        return MISSING
+    return number(value, 2) if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
+
+
+def control_of(row: Claim | Piece) -> str:
+    """The control in numbers: its value, or where it is a range `low to high`; `MISSING` without either."""
+    if row.control_value is not None or row.control_low is None or row.control_high is None:
+        return quantity(row.control_value)
+    return f"{quantity(row.control_low)} to {quantity(row.control_high)}"
+
+
+def interval_of(piece: Piece) -> str:
+    """The t-interval of the difference, or of ours; `MISSING` without one."""
+    if piece.low is None or piece.high is None:
+        return MISSING
+    ends = f"[{quantity(piece.low)}, {quantity(piece.high)}]"
+    return ends if piece.difference is None else f"{quantity(piece.difference)} {ends}"
+
+
+def p_of(piece: Piece) -> str:
+    """Its p, or that there is no test."""
+    return "no test" if piece.role is Role.conditions or piece.p is None else p_value(piece.p)
+
+
+def piece_line(piece: Piece) -> str:
+    """A piece of evidence in a line."""
+    if piece.missing:
+        return f"{piece.what}: not to be had, {piece.missing}"
+    unit = f" {piece.unit}" if piece.unit else ""
+    beside = f", {control(piece.control)} {control_of(piece)}" if piece.control else ""
+    reach = interval_of(piece)
+    between = "" if reach == MISSING else f", {'difference ' if piece.difference is not None else ''}{reach}"
+    said = "" if piece.role is Role.illustrates else f": {POINTS[piece.points]}"
+    p = p_of(piece) if p_of(piece) == "no test" else f"p {p_of(piece)}"
+    return f"{piece.what}: {quantity(piece.ours)}{unit}{beside}{between}, {p}{said}"
+
+
+def reason(claim: Claim, family: Family) -> str:
+    """Why a claim has its verdict, naming the pieces that it hangs on."""
+    judging = [piece for piece in claim.evidence if piece.role is not Role.illustrates]
+    corrected = claim.p_holm if family.method == "Holm" else claim.q
+    survives = "without a test" if corrected is None else f"{family.method} p {p_value(corrected)}"
+    if claim.case is Case.undecidable:
+        return claim.undecidable
+    if claim.case is Case.unlearned:
+        worst = max(piece.learned_p or 0.0 for piece in judging)
+        return f"its heads answer no better than if labels were permuted within speakers (p {p_value(worst)})"
+    if claim.case is Case.missing:
+        return "; ".join(dict.fromkeys(f"{piece.what}: {piece.missing}" for piece in judging if piece.missing))
+    if claim.case is Case.agree:
+        return f"{'all pieces point' if len(judging) > 1 else 'the evidence points'} with it ({survives})"
+    if claim.case is Case.against:
+        return f"against it: {_named(judging, -1)} ({survives})"
+    if claim.case is Case.nowhere:
+        return f"no further than untrained networks: {_named(judging, 0)}"
+    if claim.case is Case.chance:
+        return f"no further than chance may go among {plural(family.tested, 'claim')} ({survives})"
+    parts = {1: "for it", -1: "against it", 0: "no further than its control"}
+    return "; ".join(f"{text}: {_named(judging, way)}" for way, text in parts.items() if _named(judging, way))
+
+
+def sentence(claim: Claim, family: Family) -> str:
+    """What a reader can quote: the claim, the verdict, and why."""
+    paper = f" (paper: {claim.paper:.2f})" if isinstance(claim.paper, float) else ""
+    untested = f" ({claim.untested})" if claim.untested else ""
+    why = reason(claim, family)
+    openings = {
+        Verdict.holds: f"That {claim.claim}{paper} holds",
+        Verdict.contradicted: f"That {claim.claim}{paper} is contradicted",
+        Verdict.indistinct: f"That {claim.claim}{paper} is not distinguishable from untrained",
+        Verdict.unlearned: f"Whether {claim.claim}{paper} cannot be said, as it was not learned",
+        Verdict.disagree: f"Whether {claim.claim}{paper} is undecided, as the pieces disagree",
+        Verdict.undecided: f"Whether {claim.claim}{paper} is undecided",
+    }
+    needs = f" {needed_line(claim.needed, claim.unit)}" if claim.needed else ""
+    return f"{openings[claim.verdict]}{untested}: {why}.{needs}"
+
+
+def needed_line(needed: Needed, unit: str) -> str:
+    """What an undecided claim would have needed."""
+    effect = f"This run could have shown {quantity(needed.effect)}{f' {unit}' if unit else ''}"
+    if needed.speakers is None:
+        return f"{effect}; no number of speakers would have shown what was found."
+    return f"{effect}; what was found would have needed {plural(needed.speakers, 'speaker')}."
+
+
+def _named(pieces: list[Piece], way: int) -> str:
+    """The pieces that point one way, by what was looked at and the control; each once."""
+    some = [piece for piece in pieces if piece.points == way and not piece.missing]
+    names = (f"{piece.what} (beside {control(piece.control)})" if piece.control else piece.what for piece in some)
+    return ", ".join(dict.fromkeys(names))
