@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -141,3 +141,7 @@ class Claims(File):
     """what is corrected"""
     shuffled: bool = False
     """whether the labels were shuffled within speakers: the control of the claims that this voids"""
+
+    def tree(self) -> dict[str, Any]:
+        """Every claim and every piece with all its keys, so that a reader need not ask which there are."""
+        return self.model_dump(mode="json")

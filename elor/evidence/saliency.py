@@ -26,7 +26,7 @@ class Estimate(Part):
     """how many have none"""
 
 
-class Tested(Part):
+class Contrast(Part):
     """A mean difference over speakers, or over folds that hold several."""
 
     difference: Number
@@ -48,7 +48,7 @@ class Reading(Part):
 
     trained: Estimate
     """of the trained networks"""
-    contrast: Tested
+    contrast: Contrast
     """of Fisher's z: trained minus untrained networks on the same slices"""
 
 
@@ -57,11 +57,11 @@ class ControlOf(Part):
 
     readings: dict[str, Estimate]
     """by meaning of amplitude"""
-    contrast: Tested | None = None
+    contrast: Contrast | None = None
     """trained minus control, in the reading that decides"""
     outside: Number = None
     """shifted only: share of slices whose r lies outside the shifts' middle 95 %"""
-    over_chance: Tested | None = Field(None, alias="over chance")
+    over_chance: Contrast | None = Field(None, alias="over chance")
     """shifted only: that share less the 5 % of chance"""
 
 
@@ -155,9 +155,9 @@ class Overlap(Part):
     """of two random choices"""
     slices: int
     """how many"""
-    over_chance: Tested = Field(alias="over chance")
+    over_chance: Contrast = Field(alias="over chance")
     """beyond chance"""
-    over_untrained: Tested | None = Field(None, alias="over untrained")
+    over_untrained: Contrast | None = Field(None, alias="over untrained")
     """of trained networks only: beyond untrained ones, slice by slice"""
 
 
@@ -168,15 +168,15 @@ class Order(Part):
     """change of the logit"""
     slices: int
     """how many"""
-    over_loudest: Tested | None = Field(None, alias="over loudest")
+    over_loudest: Contrast | None = Field(None, alias="over loudest")
     """beyond the loudest-first order"""
-    over_random: Tested | None = Field(None, alias="over random")
+    over_random: Contrast | None = Field(None, alias="over random")
     """beyond the random order"""
     wins: Number = None
     """loudest first only: share of slices in which it beats the random order"""
     untrained_wins: Number = Field(None, alias="untrained wins")
     """the same in untrained networks"""
-    over_untrained: Tested | None = Field(None, alias="over untrained")
+    over_untrained: Contrast | None = Field(None, alias="over untrained")
     """the difference of these shares"""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from elor.evidence.saliency import Order, Overlap, Saliency, Tested
+from elor.evidence.saliency import Contrast, Order, Overlap, Saliency
 from elor.report import html, series
 from elor.report.findings import METHODS, Findings
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
@@ -79,7 +79,7 @@ def _overlaps(by_network: Mapping[str, Overlap]) -> Iterator[Table]:
         yield Table(caption, header, (lines,))
 
 
-def _beyond(excess: Tested | None) -> Row:
+def _beyond(excess: Contrast | None) -> Row:
     """A difference with its interval, and p; both missing where nothing was compared."""
     if excess is None:
         return (MISSING, MISSING)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from elor.explain.claims.decide import METHOD
 from elor.tables import read_table
 from stages.claims import claims
 from tests.commands.workspace import make_workspace
@@ -22,12 +23,31 @@ KEYS = {
     "where",
     "paper",
     "ours",
-    "ours_text",
     "control",
     "control_value",
     "test",
     "p",
     "p_holm",
+    "confirmatory",
+    "nulled",
+    "verdict",
+    "truth",
+    "needed",
+    "evidence",
+}
+PIECE = {
+    "what",
+    "role",
+    "ours",
+    "unit",
+    "control",
+    "control_value",
+    "control_low",
+    "control_high",
+    "low",
+    "high",
+    "p",
+    "points",
 }
 
 
@@ -54,20 +74,23 @@ def test_every_target_has_a_table(target: str, tmp_path: Path) -> None:
     make_workspace(tmp_path, target)
     found = decided(tmp_path)
     rows = {row["id"]: row for row in found["claims"]}
-    assert all(KEYS | {"confirmatory", "nulled", "verdict", "text"} <= set(row) for row in rows.values())
+    assert found["schema"] == "claims/1"
+    assert all(set(row) >= KEYS for row in rows.values())
+    assert all(set(piece) >= PIECE for row in rows.values() for piece in row["evidence"])
     assert sum(row["confirmatory"] for row in rows.values()) == 21
     assert sum(found["counts"].values()) == len(rows) == 25
-    assert found["family"] == {"claims": 21, "method": "Holm", "level": 0.05}
+    tested = sum(row["confirmatory"] and row["verdict"] != "not learned" for row in rows.values())
+    assert found["family"] == {"claims": 21, "tested": tested, "method": METHOD, "level": 0.05}
     easier = rows["arousal-easier"]
     if target == "emotion":
         assert {row["verdict"] for name, row in rows.items() if name != "rater-balanced"} == {"undecided"}
-        assert "no predictions of arousal" in easier["text"]
-        assert "not asked for arousal" in rows["arousal-rate"]["text"]
+        assert "no predictions of arousal" in easier["evidence"][0]["missing"]
+        assert "not asked for arousal" in rows["arousal-rate"]["evidence"][0]["missing"]
     else:
         measured = {net: json.loads((tmp_path / f"metrics/arousal/{net}.json").read_text()) for net in ("elor", "ftr")}
         score = "ccc" if target == "regression" else "uar"
         assert easier["ours"] is not None
-        assert rows["elor-best-arousal"]["ours"] == measured["elor"][score]
+        assert rows["elor-best-arousal"]["evidence"][0]["ours"] == measured["elor"][score]
     no_recall = target in ("regression", "emotion")
     assert (rows["war-above-uar"]["ours"] is None) == no_recall
 
@@ -76,8 +99,10 @@ def test_a_comparison_is_the_one_that_evaluate_prints(folder: Path) -> None:
     rows = {row["id"]: row for row in decided(folder)["claims"]}
     declared = json.loads((folder / "metrics/comparisons.json").read_text())["comparisons"]
     test = next(test for test in declared if (test["dimension"], test["a"], test["b"]) == ("arousal", "elor", "ftr"))
-    assert f"(difference {test['difference']:+.3f} [" in rows["elor-best-arousal"]["ours_text"]
-    assert f"p {test['p']:.3f})" in rows["elor-best-arousal"]["ours_text"]
+    piece = next(piece for piece in rows["elor-best-arousal"]["evidence"] if piece["control"] == "FTR")
+    assert [piece[key] for key in ("difference", "low", "high")] == [
+        test[key] for key in ("difference", "ci_low", "ci_high")
+    ]
 
 
 def test_a_corpus_without_other_raters_leaves_balance_undecided(folder: Path) -> None:
@@ -85,7 +110,7 @@ def test_a_corpus_without_other_raters_leaves_balance_undecided(folder: Path) ->
     ratings[ratings["rater"] == "E-2"].to_csv(folder / "data/ratings.csv", index=False)
     row = next(row for row in decided(folder)["claims"] if row["id"] == "rater-balanced")
     assert row["verdict"] == "undecided"
-    assert "no other evaluator" in row["text"]
+    assert "no other evaluator" in row["evidence"][0]["missing"]
 
 
 def test_a_shuffled_run_is_marked(folder: Path) -> None:

@@ -19,7 +19,7 @@ from scipy.special import stdtr, stdtrit
 from elor.evidence.interventions import Interventions
 from elor.evidence.names import Control, Reference
 from elor.evidence.prototypes import Prototypes
-from elor.evidence.saliency import Saliency, Tested
+from elor.evidence.saliency import Contrast, Saliency
 from elor.evidence.scores import Scores
 
 ROUNDING = 1e-9
@@ -173,7 +173,7 @@ def t_test(
     return float(2 * stdtr(units - 1, -abs(mean) / error)) if error > ROUNDING * abs(mean) else flip
 
 
-def tested(found: Tested | None, name: str, confidence: float) -> dict[str, Any]:
+def tested(found: Contrast | None, name: str, confidence: float) -> dict[str, Any]:
     """Difference, interval, units and p of a contrast, as `Seen` takes them.
 
     Args:

@@ -38,12 +38,11 @@ def claims(facts: Facts, declared: Sequence[Claim] = CLAIMS, shuffled: bool = Fa
         for claim, pieces, final in zip(declared, gathered, table.settled, strict=True)
     ]
     tally = Counter(one.verdict for one in rows)
-    return Claims.of(
-        claims=[one.tree() for one in rows],
+    asked = sum(claim.confirmatory for claim in declared)
+    return Claims(
+        claims=tuple(rows),
         counts={verdict: tally[verdict] for verdict in Verdict},
-        family=Family(
-            claims=sum(claim.confirmatory for claim in declared), tested=table.tested, method=METHOD, level=level
-        ).tree(),
+        family=Family(claims=asked, tested=table.tested, method=METHOD, level=level),
         shuffled=shuffled,
     )
 

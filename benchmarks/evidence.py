@@ -1,0 +1,155 @@
+"""Writes docs/evidence.md, every key of every file in metrics/, from the models: `python -m benchmarks.evidence`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import get_args
+
+from pydantic import BaseModel, RootModel
+
+from benchmarks.measure import ROOT
+from benchmarks.publish import command
+from elor.evidence import names
+from elor.evidence.agreement import Agreement
+from elor.evidence.claims import Claims
+from elor.evidence.comparisons import Comparisons
+from elor.evidence.corpus import Corpus
+from elor.evidence.interventions import Interventions
+from elor.evidence.protocol import Protocol
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
+from elor.evidence.scores import Headline, Level, Scores, Unasked
+from elor.files import write_text
+from elor.report.words import CONTROLS, VERDICTS
+
+PAGE = ROOT / "docs" / "evidence.md"
+
+FILES: tuple[type[BaseModel], ...] = (
+    Headline,
+    Scores,
+    Unasked,
+    Comparisons,
+    Agreement,
+    Protocol,
+    Corpus,
+    Saliency,
+    Prototypes,
+    Interventions,
+    Claims,
+)
+
+HEAD = """# Every key of every file in `metrics/`
+
+This page is made from the models in `elor/evidence` (`python -m benchmarks.evidence`; a test says if it is current). Each
+file begins with its `schema`, a name and a version. A file of another version, or a damaged one, is refused in one
+sentence. What is undefined is `null`; a key that does not apply is absent. Numbers are rounded to four digits (six in
+`interventions.json`), p values to four that count. docs/scores.md has the formulas of the scores.
+"""
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    parts = [HEAD, *map(_file, FILES), _words()]
+    return "\n".join(parts)
+
+
+def _file(kind: type[BaseModel]) -> str:
+    """A file: what it is, its keys, and those of its parts."""
+    where = _line((inspect.getmodule(kind).__doc__ or "").split("\n\n")[0])
+    schema = getattr(kind, "SCHEMA", "")
+    lines = [f"## {kind.__name__}", "", where, "", _line(kind.__doc__ or ""), ""]
+    if schema:
+        lines += [f"Schema `{schema}`.", ""]
+    if not issubclass(kind, RootModel):
+        for part in _parts(kind):
+            lines += [
+                *([] if part is kind else [f"### {part.__name__}", "", _line(part.__doc__), ""]),
+                *_table(part),
+                "",
+            ]
+    return "\n".join(lines)
+
+
+def _parts(kind: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and all that it is made of, each once, outermost first."""
+    found = [kind]
+    for part in found:
+        for field in part.model_fields.values():
+            found += [one for one in _models(field.annotation) if one not in found]
+    return found
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _table(kind: type[BaseModel]) -> list[str]:
+    """The keys of a model; those per utterance are said once, as they repeat those per slice."""
+    lines = ["| key | type | what |", "| :-- | :-- | :-- |"]
+    for name, field in kind.model_fields.items():
+        if name.startswith("utterance_"):
+            continue
+        said = _line(field.description or "").replace("|", r"\|")
+        lines.append(f"| `{field.alias or name}` | {_type(field.annotation)} | {said} |")
+    if issubclass(kind, Level):
+        lines.append("| `recall_<k>` | number | recall of class k, n_kk / n_k. |")
+        some = f"`utterance_{next(iter(Level.model_fields))}`"
+        lines.append(
+            f"| {some}, ... | | each of the keys from `count` to `permutation_999` and `recall_<k>`, by utterance |"
+        )
+    return lines
+
+
+def _type(annotation: object) -> str:
+    """A type in words of JSON."""
+    text = annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+    text = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", text)
+    for python, word in (
+        ("float | None", "number"),
+        ("int | None", "integer"),
+        (" | None", ""),
+        ("tuple", "list"),
+        (", ...", ""),
+        ("dict[str, ", "by name ["),
+        ("str", "text"),
+        ("bool", "true or false"),
+        ("float", "number"),
+        ("int", "integer"),
+    ):
+        text = re.sub(rf"(?<!\w){re.escape(python)}(?!\w)" if python.isalpha() else re.escape(python), word, text)
+    return text.replace("|", "or")
+
+
+def _words() -> str:
+    """The words that stand in several files, and what each means."""
+    lines = ["## Words", ""]
+    for kind in (names.Control, names.Reference, names.Role, names.Finding, names.Case, names.Verdict):
+        lines += [f"**{kind.__name__}**: {_line(kind.__doc__)}", "", *_members(kind), ""]
+    return "\n".join(lines)
+
+
+def _members(kind: type[StrEnum]) -> Iterator[str]:
+    said = {**CONTROLS, **VERDICTS}
+    for member in kind:
+        yield f"- `{member}`" + (f": {said[member]}" if member in said else "")
+
+
+def _line(text: str) -> str:
+    """In one line, with what would be taken for HTML escaped, unless it stands in backticks."""
+    parts = " ".join(inspect.cleandoc(text).split()).split("`")
+    return "`".join(part if place % 2 else part.replace("<", "&lt;") for place, part in enumerate(parts))
+
+
+def main() -> None:
+    """Write the page."""
+    write_text(PAGE, page())
+
+
+if __name__ == "__main__":
+    command(main)
