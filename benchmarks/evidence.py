@@ -22,6 +22,7 @@ from elor.evidence.protocol import Protocol
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.evidence.scores import Headline, Level, Scores, Unasked
+from elor.explain.claims.decide import CASES
 from elor.files import write_text
 from elor.report.words import CONTROLS, VERDICTS
 
@@ -43,8 +44,8 @@ FILES: tuple[type[BaseModel], ...] = (
 
 HEAD = """# Every key of every file in `metrics/`
 
-This page is made from the models in `elor/evidence` (`python -m benchmarks.evidence`; a test says if it is current). Each
-file begins with its `schema`, a name and a version. A file of another version, or a damaged one, is refused in one
+This page is made from the models in `elor/evidence` (`python -m benchmarks.evidence`; a test says if it is current).
+Each file begins with its `schema`, a name and a version. A file of another version, or a damaged one, is refused in one
 sentence. What is undefined is `null`; a key that does not apply is absent. Numbers are rounded to four digits (six in
 `interventions.json`), p values to four that count. docs/scores.md has the formulas of the scores.
 """
@@ -52,7 +53,7 @@ sentence. What is undefined is `null`; a key that does not apply is absent. Numb
 
 def page() -> str:
     """The whole page, as Markdown."""
-    parts = [HEAD, *map(_file, FILES), _words()]
+    parts = [HEAD, _cases(), *map(_file, FILES), _words()]
     return "\n".join(parts)
 
 
@@ -124,6 +125,22 @@ def _type(annotation: object) -> str:
     ):
         text = re.sub(rf"(?<!\w){re.escape(python)}(?!\w)" if python.isalpha() else re.escape(python), word, text)
     return text.replace("|", "or")
+
+
+def _cases() -> str:
+    """How verdicts come about, as a table."""
+    lines = [
+        "## The table of cases",
+        "",
+        "How the pieces of a claim become its verdict: the first row that fits. What illustrates does not count.",
+        "",
+        "| case | where it fits | verdict |",
+        "| :-- | :-- | :-- |",
+        *(f"| {row.case} | {row.said} | {row.verdict} |" for row in CASES),
+        f"| {names.Case.chance} | the p of the fourth or fifth row does not survive | {names.Verdict.undecided} |",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _words() -> str:

@@ -95,28 +95,65 @@ def unlearned(piece: Piece) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table of cases: where it fits, and the verdict that follows (if p survives, where it asserts)."""
+    """A row of the table of cases.
+
+    Attributes:
+        case: its name.
+        said: where it fits, in words.
+        fits: the same as a function.
+        verdict: what follows; where it asserts, if p survives the correction.
+    """
 
     case: Case
+    said: str
     fits: Callable[[Picture], bool]
     verdict: Verdict
 
 
 CASES = (
-    # nothing could decide it: the paper contradicts itself
-    Row(Case.undecidable, lambda claim: claim.undecidable, Verdict.undecided),
-    # a head that it is about answers no better than permuted labels
-    Row(Case.unlearned, lambda claim: any(map(unlearned, claim.judging)), Verdict.unlearned),
-    # a piece that judges it could not be had
-    Row(Case.missing, lambda claim: any(piece.missing for piece in claim.judging), Verdict.undecided),
-    # every piece points with it; asserted if the largest p survives the correction
-    Row(Case.agree, lambda claim: claim.points == {1}, Verdict.holds),
-    # pieces point against it, and none with it (of a list of parts: any part fails); if k times the smallest p survives
-    Row(Case.against, lambda claim: claim.against, Verdict.contradicted),
-    # beside untrained networks no piece goes further than they do, and no test points anywhere
-    Row(Case.nowhere, lambda claim: claim.nowhere, Verdict.indistinct),
-    # all else: one piece goes one way, another the other way or nowhere
-    Row(Case.disagree, lambda claim: True, Verdict.disagree),
+    Row(
+        Case.undecidable,
+        "nothing could decide it: the paper says both",
+        lambda claim: claim.undecidable,
+        Verdict.undecided,
+    ),
+    Row(
+        Case.unlearned,
+        "a head that it is about answers no better than if labels were permuted within speakers (p above 0.05)",
+        lambda claim: any(map(unlearned, claim.judging)),
+        Verdict.unlearned,
+    ),
+    Row(
+        Case.missing,
+        "a piece that decides or conditions could not be had",
+        lambda claim: any(piece.missing for piece in claim.judging),
+        Verdict.undecided,
+    ),
+    Row(
+        Case.agree,
+        "every piece points with it, and the largest p survives the correction",
+        lambda claim: claim.points == {1},
+        Verdict.holds,
+    ),
+    Row(
+        Case.against,
+        "tests point against it, all conditions do, no test points with it (of a list of parts: whatever others do), "
+        "and k times the smallest p of k tests survives the correction",
+        lambda claim: claim.against,
+        Verdict.contradicted,
+    ),
+    Row(
+        Case.nowhere,
+        "no test goes further than its control, and nothing further than untrained networks that stand beside it",
+        lambda claim: claim.nowhere,
+        Verdict.indistinct,
+    ),
+    Row(
+        Case.disagree,
+        "all else: pieces point different ways, or some somewhere and others nowhere",
+        lambda claim: True,
+        Verdict.disagree,
+    ),
 )
 """Read from the top; `Case.chance` is what becomes of an assertion whose p does not survive: undecided."""
 
