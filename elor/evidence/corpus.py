@@ -28,6 +28,10 @@ class Labels(Part):
     """labelled utterances by class"""
     arousal: tuple[int, ...] = ()
     """the same"""
+    emotion: tuple[int, ...] = ()
+    """of the target emotion: the same of its four classes"""
+    other_emotions: dict[str, int] = Field(default_factory=dict)
+    """of the target emotion: utterances of emotions that are none of the four, by name"""
     range: tuple[float, ...] = ()
     """lowest and highest rating"""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from elor.evidence.claims import Claims
+from elor.evidence.model import read, write
 from elor.explain.claims.rows import claims
-from elor.files import write_json
+from elor.report.words import sentence
 from tests.explain.claimed import facts
 
 
@@ -18,10 +19,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A revision `shuffled` in which nothing was learned, below a workspace in which all claims hold."""
     monkeypatch.chdir(tmp_path)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
-    write_json(tmp_path / "metrics/claims.json", claims(facts(-1, learned=0.5), shuffled=True))
+    write(tmp_path / "metrics/claims.json", claims(facts(-1, learned=0.5), shuffled=True))
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "shuffled"], ["tag", "shuffled"]):
         subprocess.run([*git, *command], check=True)
-    write_json(tmp_path / "metrics/claims.json", claims(facts(1)))
+    write(tmp_path / "metrics/claims.json", claims(facts(1)))
     return tmp_path
 
 
@@ -32,7 +33,6 @@ def row(output: str, name: str) -> list[str]:
 def test_the_table_has_every_claim_with_its_numbers_and_its_sentence(elor, repository: Path) -> None:
     result = elor("claims")
     assert result.exit_code == 0
-    found = json.loads((repository / "metrics/claims.json").read_text())["claims"]
     assert row(result.output, "amplitude-arousal") == [
         "amplitude-arousal",
         "holds",
@@ -41,20 +41,26 @@ def test_the_table_has_every_claim_with_its_numbers_and_its_sentence(elor, repos
         "0.30",
         "<0.001",
         "0.002",
+        "r",
     ]
     assert "25 claims of the paper: 24 holds, 1 undecided" in result.output
     written = elor("claims", "--format", "markdown").output
-    for claim in found:
-        assert row(result.output, claim["id"])[1] == claim["verdict"].split()[0]
-        assert f"- {claim['text']}" in written.splitlines()
+    family = read(Claims, repository / "metrics/claims.json").family
+    for claim in read(Claims, repository / "metrics/claims.json").claims:
+        assert row(result.output, claim.id)[1] == claim.verdict.split()[0]
+        assert f"- {sentence(claim, family)}" in written.splitlines()
+        lines = [line for line in written.splitlines() if line.startswith(f"| {claim.id} | ")]
+        assert len(lines) == 1 + len(claim.evidence)  # the claim's own line, and its pieces
+        for piece, line in zip(claim.evidence, lines[1:], strict=True):
+            assert piece.what in line
 
 
 def test_beside_the_shuffled_control(elor, repository: Path) -> None:
     output = elor("claims", "--against", "shuffled").output
     beside = output[output.index("Beside shuffled") :]
     assert "Beside shuffled (labels shuffled within speakers: the control of these claims)" in beside
-    assert row(beside, "arousal-rate")[:3] == ["arousal-rate", "holds", "undecided"]
-    assert row(beside, "arousal-easier")[:3] == ["arousal-easier", "holds", "undecided"]
+    assert row(beside, "arousal-rate")[:3] == ["arousal-rate", "holds", "not"]
+    assert row(beside, "arousal-easier")[:3] == ["arousal-easier", "holds", "not"]
     table = beside[: beside.index("In words")]
     assert not {"rater-balanced", "extreme-valence-aroused", "mfcc-amplitude"} & set(table.split())
 
@@ -68,7 +74,7 @@ def test_beside_another_run_stand_all_claims(elor, repository: Path) -> None:
 
 
 def test_a_shuffled_run_says_so_of_itself(elor, repository: Path) -> None:
-    write_json(repository / "metrics/claims.json", claims(facts(1), shuffled=True))
+    write(repository / "metrics/claims.json", claims(facts(1), shuffled=True))
     assert "labels shuffled within speakers" in elor("claims").output
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
+from elor.evidence.model import write
 from elor.explain.claims.rows import claims
-from elor.files import write_json
 from elor.networks import Architecture, TwoHeadNetwork
 from elor.tables import read_table
 from elor.targets import heads
@@ -31,7 +31,7 @@ def make_place(folder: Path) -> Path:
     for name in ("dvc.yaml", "data/demo.yaml", "requirements.lock", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     build(folder / "where/IEMOCAP_full_release")
-    write_json(folder / "metrics/claims.json", claims(facts(1)))
+    write(folder / "metrics/claims.json", claims(facts(1)))
     corpora(folder)
     recordings(folder)
     models(folder)
