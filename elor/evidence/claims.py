@@ -96,7 +96,7 @@ class Claim(Part):
     p_claim: Number = None
     """of the assertion: the largest p of all that it needs, or k times the smallest of k that speak against it"""
     p_holm: Number = None
-    """that p after Holm, over the claims whose heads have learned"""
+    """that p after Holm, over all claims that were declared for a test: for any error in the table"""
     q: Number = None
     """the same after Benjamini and Hochberg: the false discovery rate at which it would be asserted"""
     confirmatory: bool
@@ -119,13 +119,11 @@ class Family(Part):
     """What is corrected, and how."""
 
     claims: int
-    """declared for a test"""
-    tested: int
-    """of these, claims whose heads have learned: p is corrected over them"""
+    """declared for a test: p is corrected over them"""
     method: str
-    """of the correction"""
+    """of the correction that verdicts rest on"""
     level: float
-    """of the error"""
+    """of the error that it bounds: of Benjamini-Hochberg the expected share of wrong assertions among all"""
 
 
 class Claims(File):

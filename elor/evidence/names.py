@@ -94,6 +94,10 @@ class Verdict(StrEnum):
         return self in (Verdict.holds, Verdict.contradicted)
 
 
+HOLM, FALSE_DISCOVERY = "Holm", "Benjamini-Hochberg"
+"""Corrections: of the chance that any assertion is wrong, and of the expected share of wrong ones."""
+
+
 class Case(StrEnum):
     """Which row of the table of cases gave a verdict (`elor.explain.claims.decide`)."""
 

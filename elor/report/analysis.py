@@ -20,7 +20,17 @@ from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
 from elor.report.text import MISSING, Notes, Table, interval, number, p_value
-from elor.report.words import ROLES, control, control_of, piece_line, quantity, reason, sentence
+from elor.report.words import (
+    ROLES,
+    control,
+    control_of,
+    corrected_name,
+    corrected_of,
+    piece_line,
+    quantity,
+    reason,
+    sentence,
+)
 
 STYLES = {
     Verdict.holds: "holds",
@@ -48,12 +58,12 @@ def claims(found: Findings) -> str:
         for kind, count in counts.items()
         if count
     )
-    family = table.family
+    family, name = table.family, corrected_name(table.family)
     note = (
-        f"p {family.method}: corrected over the {plural(family.tested, 'claim')} that were declared for a test and "
-        f"whose heads have learned, at the level {family.level:g}; all other rows are exploratory."
+        f"{name}: p corrected over the {plural(family.claims, 'claim')} that were declared for a test "
+        f"({family.method}), at the level {family.level:g}; all other rows are exploratory."
     )
-    names = ("Claim", "Paper", "Here", "Control", "p", f"p {family.method}", "Verdict")
+    names = ("Claim", "Paper", "Here", "Control", "p", name, "Verdict")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     groups: dict[str, list[Claim]] = {}
     for row in table.claims:
@@ -89,13 +99,12 @@ def _claim(row: Claim, family: Family) -> str:
     words.append(f"Here: {reason(row, family)}")
     kind = "declared beforehand" if row.confirmatory else "outside the family that is corrected"
     why = [sentence(row, family), f"Decided by {row.test} ({kind})."]
-    corrected = row.p_holm if family.method == "Holm" else row.q
     cells = {
         "Paper": quantity(row.paper),  # its words stand with the claim
         "Here": _with_unit(row),
         "Control": _beside(row),
         "p": p_value(row.p),
-        f"p {family.method}": p_value(corrected),
+        corrected_name(family): p_value(corrected_of(row, family)),
     }
     inner = "".join(
         f'<td role="cell" data-name="{name}"{" class=none" if text == MISSING else ""}>{escape(text)}</td>'

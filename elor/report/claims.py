@@ -10,10 +10,13 @@ from elor.evidence.claims import Claim, Claims, Piece
 from elor.report.text import MISSING, Block, Notes, Row, Table, p_value
 from elor.report.words import (
     POINTS,
+    PROMISES,
     ROLES,
     VERDICTS,
     control,
     control_of,
+    corrected_name,
+    corrected_of,
     interval_of,
     p_of,
     quantity,
@@ -43,7 +46,7 @@ def claims(found: Claims, against: Claims | None = None, name: str = "") -> list
 
 def overview(found: Claims) -> Table:
     """One row per claim: verdict, the paper's number, and of the piece that decides ours, its control, p and unit."""
-    header = ("claim", "verdict", "paper", "ours", "control", "p", _corrected(found), "unit")
+    header = ("claim", "verdict", "paper", "ours", "control", "p", corrected_name(found.family), "unit")
     return Table(_caption(found), header, _groups(found.claims, lambda row: _cells(found, row)), labels=2)
 
 
@@ -94,17 +97,13 @@ def reading(found: Claims) -> Notes:
             "A claim is a list of pieces of evidence, each with its own control. Its own line shows the piece that the "
             "verdict hangs on: the weakest of those that prove it, the strongest of those against it, or the one that "
             "stands in the way.",
-            f"{plural(family.claims, 'claim')} were declared for a test. Those whose heads have learned, "
-            f"{family.tested}, are corrected together ({family.method}, {100 * family.level:g} % for all of them); "
-            "trends of prototypes have no p to rely on, and must point the same way.",
+            f"{plural(family.claims, 'claim')} were declared for a test, and their p are corrected together "
+            f"({family.method}: {PROMISES[family.method]} {100 * family.level:g} %); trends of prototypes have no p to "
+            "rely on, and must point the same way.",
             "A claim that is exploratory, or measured, says so: it is decided without a p, and outside that promise.",
             *(f"{verdict.capitalize()}: {said}" for verdict, said in VERDICTS.items()),
         ),
     )
-
-
-def _corrected(found: Claims) -> str:
-    return f"p {found.family.method}"
 
 
 def _caption(found: Claims) -> str:
@@ -120,5 +119,4 @@ def _groups(claims: Sequence[Claim], cells: Callable[[Claim], Row]) -> tuple[tup
 
 def _cells(found: Claims, row: Claim) -> Row:
     numbers = (quantity(row.paper), quantity(row.ours), control_of(row))
-    corrected = row.p_holm if found.family.method == "Holm" else row.q
-    return (row.id, row.verdict, *numbers, p_value(row.p), p_value(corrected), row.unit)
+    return (row.id, row.verdict, *numbers, p_value(row.p), p_value(corrected_of(row, found.family)), row.unit)

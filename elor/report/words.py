@@ -6,7 +6,7 @@ from typing import Any
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Family, Needed, Piece
-from elor.evidence.names import Case, Control, Role, Verdict
+from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Role, Verdict
 from elor.report.text import MISSING, number, p_value
 
 CONTROLS = {
@@ -25,6 +25,12 @@ ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates
 
 POINTS = {1: "for", 0: "no further than its control", -1: "against"}
 """Where a piece points."""
+
+PROMISES = {
+    HOLM: "the chance that any assertion is wrong is at most",
+    FALSE_DISCOVERY: "of all that is asserted, wrong are at most an expected",
+}
+"""What a correction promises."""
 
 VERDICTS = {
     Verdict.holds: "Every piece of evidence points with the claim, and the largest p survives the correction.",
@@ -85,8 +91,8 @@ def piece_line(piece: Piece) -> str:
 def reason(claim: Claim, family: Family) -> str:
     """Why a claim has its verdict, naming the pieces that it hangs on."""
     judging = [piece for piece in claim.evidence if piece.role is not Role.illustrates]
-    corrected = claim.p_holm if family.method == "Holm" else claim.q
-    survives = "without a test" if corrected is None else f"{family.method} p {p_value(corrected)}"
+    corrected = corrected_of(claim, family)
+    survives = "without a test" if corrected is None else f"{corrected_name(family)} {p_value(corrected)}"
     if claim.case is Case.undecidable:
         return claim.undecidable
     if claim.case is Case.unlearned:
@@ -101,9 +107,19 @@ def reason(claim: Claim, family: Family) -> str:
     if claim.case is Case.nowhere:
         return f"no further than untrained networks: {_named(judging, 0)}"
     if claim.case is Case.chance:
-        return f"no further than chance may go among {plural(family.tested, 'claim')} ({survives})"
+        return f"no further than chance may go among {plural(family.claims, 'claim')} ({survives})"
     parts = {1: "for it", -1: "against it", 0: "no further than its control"}
     return "; ".join(f"{text}: {_named(judging, way)}" for way, text in parts.items() if _named(judging, way))
+
+
+def corrected_of(claim: Claim, family: Family) -> float | None:
+    """p after the correction that verdicts rest on."""
+    return claim.p_holm if family.method == HOLM else claim.q
+
+
+def corrected_name(family: Family) -> str:
+    """What that p is called: `p Holm`, or `q`, the false discovery rate at which it would be asserted."""
+    return "p Holm" if family.method == HOLM else "q"
 
 
 def sentence(claim: Claim, family: Family) -> str:

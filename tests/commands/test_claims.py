@@ -40,7 +40,7 @@ def test_the_table_has_every_claim_with_its_numbers_and_its_sentence(elor, repos
         "0.50",
         "0.30",
         "<0.001",
-        "0.002",
+        "<0.001",
         "r",
     ]
     assert "25 claims of the paper: 24 holds, 1 undecided" in result.output

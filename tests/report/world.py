@@ -291,6 +291,6 @@ class World:
                 evidence=[one.tree() for one in (piece, missing, piece.model_copy(update={"role": Role.illustrates}))],
             )
             rows.append(claim)
-        family = Family(claims=1, tested=1, method="Holm", level=0.05)
+        family = Family(claims=1, method="Holm", level=0.05)
         found = Claims(claims=tuple(rows), counts=dict.fromkeys(Verdict, 1), family=family)
         write(self.metrics / "claims.json", found)

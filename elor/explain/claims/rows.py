@@ -42,7 +42,7 @@ def claims(facts: Facts, declared: Sequence[Claim] = CLAIMS, shuffled: bool = Fa
     return Claims(
         claims=tuple(rows),
         counts={verdict: tally[verdict] for verdict in Verdict},
-        family=Family(claims=asked, tested=table.tested, method=METHOD, level=level),
+        family=Family(claims=asked, method=METHOD, level=level),
         shuffled=shuffled,
     )
 
