@@ -97,7 +97,7 @@ class Search(Section):
     scope: Literal["shared", "nested"]
     fold: str | None
     score: Literal["mean", "valence", "arousal"]
-    round: int = Field(ge=1, le=MOST)
+    round: int | None = Field(ge=1, le=MOST)
     stop_losers: bool
 
 
@@ -234,6 +234,7 @@ class NetworkScale(Section):
 
 class Scale(Section):
     utterances: int = Field(ge=20, le=MOST)
+    round: int = Field(ge=1, le=MOST)
     train: Learning
     space: dict[str, Range]
     networks: dict[Network, NetworkScale]

@@ -21,7 +21,8 @@ def tune(network: str) -> None:
         parents = [Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
         found, trials = tuning.combine(task, pinned, *parents)
     else:
-        engine, how = engine_of(network, params), params.search
+        engine = engine_of(network, params)
+        how = params.search.model_copy(update={"round": params.search.round or params.scale.round})
         searches = len(task.fold_names()) if how.scope == "nested" else 1
         example = task.job(task.fold_names()[0], tuning.merge(scale.defaults, pinned), testing=False)
         beside = searches * budget.rounds(scale.evaluations, how.round)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from elor.audio import Stereo
 from elor.check import Finding
 from elor.corpora.copies import copies, listen, named
 from elor.corpora.faults import listed
-from elor.corpora.labels import label, not_learned, targets
+from elor.corpora.labels import evaluations, label, not_learned, targets
 from elor.corpora.source import open_source
 from elor.corpora.tables import Tables
 from elor.errors import UserError
@@ -78,6 +80,18 @@ def sounds(tables: Tables, root: Path, stereo: Stereo) -> Iterator[Finding]:
         "what is learned from the one is tested on the other"
     )
     yield Finding("copies under two speakers", f"{len(pairs):,}" if pairs else "none", "", remedy if pairs else "")
+
+
+def planned(path: Path, wanted: Wanted) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The slices that a run would train on, with their targets, and the ratings that count.
+
+    Raises:
+        UserError: if the corpus, or its labels, are not to be had.
+    """
+    source = open_source(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
+    labelled = label(source.read(), wanted.rater, wanted.classes, wanted.low, wanted.high, wanted.target)
+    chosen = targets(labelled.utterances, labelled.ratings, wanted.target, wanted.classes, wanted.low, wanted.high)
+    return plan_slices(labelled.utterances, chosen, wanted.minimum_s), evaluations(labelled.ratings)
 
 
 def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:

@@ -31,6 +31,9 @@ def check(
     emotion: Annotated[bool, typer.Option("--emotion", help="The target is emotion.")] = False,
     stereo: Annotated[Stereo | None, typer.Option(help="What several channels become.", show_default=False)] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Go on without sound files that are missing.")] = False,
+    profile: Annotated[
+        str | None, typer.Option(help="Say what a run of it would take: demo, lab or paper.", show_default=False)
+    ] = None,
     clean: Annotated[
         bool, typer.Option("--clean", help="Remove what elor made in the scratch folder; lists it and asks first.")
     ] = False,
@@ -44,6 +47,10 @@ def check(
     recording under two speakers, the rater and the slices; unfinished work and
     its size.
 
+    With --profile also what a run of it would take on this machine, measured
+    by a step of each network: hours by stage, memory, disk; and which
+    comparisons this corpus could decide.
+
     Exit status: 0 in order, 1 something must be done.
 
     Examples:
@@ -54,6 +61,7 @@ def check(
         elor check my/table.csv --low 1 --high 7
         elor check my/table.csv --stereo left --rater mean
         elor check my/table.csv --emotion
+        elor check /where/IEMOCAP_full_release --profile lab
         elor check --clean
     """
     from elor.check import must_be_done
@@ -61,7 +69,7 @@ def check(
     from elor.files import scratch_root
 
     chosen = {"rater": rater, "target": "emotion" if emotion else None, "stereo": stereo, "partial": partial or None}
-    areas = inspect(path, low=low, high=high, **chosen)
+    areas = inspect(path, profile, low=low, high=high, **chosen)
     echo(_blocks(areas), Format.terminal)
     if clean:
         _clean(scratch_root(), yes)

@@ -59,6 +59,13 @@ def rounds(evaluations: int, size: int) -> list[int]:
     return [min(size, evaluations - done) for done in range(0, evaluations, size)]
 
 
+def turns(beside: Sequence[int], engine: Engine) -> int:
+    """How many trainings one after the other the groups of `hours` come to."""
+    devices = engine.devices()
+    at_once = len(devices) if devices != ["cpu"] and engine.per_gpu == LARGE else engine.count()
+    return sum(math.ceil(count / at_once) for count in beside)
+
+
 def hours(job: Job, beside: Sequence[int], engine: Engine) -> float:
     """Hours that trainings like this one take if none stops early, by a measured step.
 
@@ -70,9 +77,7 @@ def hours(job: Job, beside: Sequence[int], engine: Engine) -> float:
         engine: where they run. Large networks that share a GPU are counted as if one waited for the other.
     """
     device = engine.devices()[0]
-    at_once = len(engine.devices()) if device != "cpu" and engine.per_gpu == LARGE else engine.count()
-    turns = sum(math.ceil(count / at_once) for count in beside)
-    return turns * job.options.epochs * len(job.train) * seconds_per_slice(job, device) / 3600
+    return turns(beside, engine) * job.options.epochs * len(job.train) * seconds_per_slice(job, device) / 3600
 
 
 def check(job: Job, beside: Sequence[int], engine: Engine, most: float, what: str) -> None:

@@ -1,0 +1,158 @@
+"""What a run of a profile would take on this machine, and what its corpus could decide, before anything is begun.
+
+Hours follow from a measured step of each network at its default shape on noise, times the steps of a search and of the
+folds, none of which is stopped early. The search also draws smaller and larger shapes; the analysis is not counted.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from elor.check import Finding, size
+from elor.networks import INPUTS, SHAPES, TwoHeadNetwork
+from elor.params import Params, Settings
+from elor.progress import clock
+from elor.targets import Head, heads
+from elor.training import budget
+from elor.training.engine import LARGE, SMALL, Engine
+from elor.training.folds import make_folds
+from elor.training.job import Job
+from elor.training.jobs import Task
+from elor.training.memory import PROCESS, needed
+
+BYTES = {"audio": 2, "mfcc": 4, "is10": 4}
+"""Of a value of each input on disk."""
+
+IS10_SECONDS = 0.1
+"""A core takes so long for the functionals of a slice: benchmarks/README.md."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What must be known of a corpus: its slices with their targets, and how many evaluators rated each utterance."""
+
+    slices: pd.DataFrame
+    evaluators: pd.Series
+
+
+def effort(params: Params, corpus: Corpus) -> list[Finding]:
+    """What the profile of some values would take, and which comparisons the corpus could decide."""
+    asked = heads(params.labels.target, params.labels.classes)
+    how = params.folds
+    folds = make_folds(corpus.slices, how.protocol, how.validation, how.most, params.seed)
+    with tempfile.TemporaryDirectory(prefix="elor-") as name:
+        files = noise(Path(name), max(s.defaults.batch or 1 for s in params.scale.networks.values()))
+        tasks = {network: _task(network, params, asked, files, corpus.slices, folds) for network in INPUTS}
+        jobs = {name: task.job(task.fold_names()[0], _defaults(name, params)) for name, task in tasks.items()}
+        count = len(tasks["elor"].fold_names())
+        return [
+            *hours(params, jobs, count),
+            *space(params, jobs, count, len(corpus.slices)),
+            *decidable(params, corpus),
+        ]
+
+
+def noise(folder: Path, count: int) -> dict[str, Path]:
+    """A few slices of every input, of noise, on which a step can be measured."""
+    random, files = np.random.default_rng(0), {}
+    for name, shape in SHAPES.items():
+        values = random.normal(size=(count, *shape))
+        files[name] = folder / f"{name}.npy"
+        np.save(files[name], (3_000 * values[:, 0]).astype(np.int16) if name == "audio" else values.astype(np.float32))
+    return files
+
+
+def hours(params: Params, jobs: Mapping[str, Job], folds: int) -> Iterator[Finding]:
+    """Hours of the features, of every search and of every network's folds, at most, and of all of them."""
+    total, limit = 0.0, params.engine.max_hours
+    searches = folds if params.search.scope == "nested" else 1
+    for network, job in jobs.items():
+        engine, scale = _engine(network, params), params.scale.networks[network]
+        once = budget.hours(job, [1], engine)
+        beside = {f"search of {network}": searches * budget.rounds(scale.evaluations, _round(params))}
+        for what, groups in (beside | {f"folds of {network}": [folds]}).items():
+            taken = once * budget.turns(groups, engine)
+            total += taken
+            if groups:
+                note = f"The {what} is refused without -S engine.max_hours={taken * 1.1:.0f}." if taken > limit else ""
+                yield Finding(what, f"up to {clock(3600 * taken)}", note)
+    features = IS10_SECONDS * sum(len(part) for part in (job.train, job.validation, job.test)) / Engine("cpu").count()
+    yield Finding("features", clock(features))
+    note = "Hours are of default shapes that nothing stops early; the analysis after training is not counted."
+    yield Finding("all of it", f"up to {clock(3600 * total + features)}", note)
+
+
+def space(params: Params, jobs: Mapping[str, Job], folds: int, slices: int) -> Iterator[Finding]:
+    """Memory of the largest training at its default shape, and the disk that arrays and networks take."""
+    each = {name: needed(job.architecture, job.options.batch) for name, job in jobs.items()}
+    largest = max(each, key=each.__getitem__)
+    kind = _engine(largest, params).devices()[0].split(":")[0]
+    at_once = min(folds, _engine(largest, params).count())
+    found = f"{size(each[largest] + PROCESS[kind])} for each of {at_once} jobs of {largest}"
+    yield Finding("memory", found, "Fewer run at a time where not all of them fit.")
+    arrays = sum(slices * int(np.prod(shape)) * BYTES[name] for name, shape in SHAPES.items())
+    weights = sum(4 * sum(p.numel() for p in TwoHeadNetwork(job.architecture).parameters()) for job in jobs.values())
+    yield Finding("disk", f"{size(2 * (arrays + folds * weights))}, a copy in DVC's cache included")
+
+
+def decidable(params: Params, corpus: Corpus) -> Iterator[Finding]:
+    """Which comparisons the number of speakers and raters allows, whatever is found."""
+    speakers, how = corpus.slices["speaker"].nunique(), params.evaluate
+    names = {head.name for head in heads(params.labels.target, params.labels.classes)}
+    asked = [one for one in how.comparisons if one[0] in names]
+    smallest, level = 2.0 ** (1 - speakers), 1 - how.confidence
+    possible = int(level / smallest) if smallest <= level else 0
+    found = f"{min(possible, len(asked))} of {len(asked)} can come out significant"
+    few = (
+        f"With {speakers} speakers no p value lies below {smallest:.2g}; {len(asked)} comparisons that are corrected "
+        f"together need {level / max(1, len(asked)):.2g}."
+    )
+    yield Finding("networks compared", found, few if possible < len(asked) else "")
+    several = int((corpus.evaluators >= 2).sum())
+    alone = "Without utterances that several evaluators rated there is no human ceiling, and no claim about it."
+    yield Finding("human ceiling", f"{several:,} utterances by several evaluators", "" if several else alone)
+    if len(names & {"arousal", "valence"}) < 2:
+        yield Finding("claims on both heads", "none", "Claims that set arousal against valence need both as targets.")
+
+
+def _engine(network: str, params: Params) -> Engine:
+    kind = LARGE if "audio" in INPUTS[network] else SMALL
+    return Engine(params.engine.device, params.engine.workers, None, kind)
+
+
+def _round(params: Params) -> int:
+    return params.search.round or params.scale.round
+
+
+def _defaults(network: str, params: Params) -> Settings:
+    own = params.scale.networks[network].defaults
+    return own.model_copy(update=params.networks[network].given())
+
+
+def _task(
+    network: str,
+    params: Params,
+    asked: Sequence[Head],
+    files: Mapping[str, Path],
+    slices: pd.DataFrame,
+    folds: pd.DataFrame,
+) -> Task:
+    scale = params.scale.networks[network]
+    return Task(
+        network=network,
+        heads=tuple(asked),
+        files={name: files[name] for name in INPUTS[network]},
+        slices=slices,
+        folds=folds,
+        how=params.train.over(params.scale.train),
+        epochs=scale.epochs,
+        patience=scale.patience,
+        score=params.search.score,
+        seed=params.seed,
+    )

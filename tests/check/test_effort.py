@@ -1,0 +1,101 @@
+"""What a run would take: the arithmetic from a step to hours, the disk, and which comparisons can be decided."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from elor.check import effort
+from elor.check.effort import Corpus
+from elor.check.everything import inspect
+from elor.errors import UserError
+from elor.params import Params, load
+from elor.progress import clock
+from elor.training import budget
+from elor.training.job import Job
+
+ROOT = Path(__file__).parents[2]
+SPEAKERS, EACH = 10, 20
+
+
+@pytest.fixture
+def params() -> Params:
+    own = load(ROOT / "params.yaml")
+    engine = own.engine.model_copy(update={"device": "cpu", "workers": 4, "max_hours": 1e6})
+    return own.model_copy(update={"profile": "lab", "engine": engine})
+
+
+def corpus(speakers: int = SPEAKERS, evaluators: int = 3) -> Corpus:
+    random, rows = np.random.default_rng(0), []
+    for number in range(speakers):
+        for index in range(EACH):
+            name = f"S{number:02d}_{index}"
+            rows.append({"slice": f"{name}_0", "utterance": name, "part": 0, "samples": 96_000})
+            rows[-1] |= {"speaker": f"S{number:02d}", "gender": "FM"[number % 2], "session": "", "scenario": ""}
+            rows[-1] |= {"valence": random.integers(5), "arousal": random.integers(5)}
+    slices = pd.DataFrame(rows)
+    return Corpus(slices, pd.Series(evaluators, index=slices["utterance"]))
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Every step takes a second per slice."""
+    jobs: list[Job] = []
+    monkeypatch.setattr(budget, "seconds_per_slice", lambda job, device: jobs.append(job) or 1.0)
+    return jobs
+
+
+def test_hours_are_steps_times_trainings(params: Params, measured: list[Job]) -> None:
+    found = {finding.what: finding.found for finding in effort.effort(params, corpus())}
+    train = round(SPEAKERS * EACH * 0.9 * (1 - params.folds.validation))
+    assert {len(job.train) for job in measured} == {train}
+    scale = params.scale.networks["lom"]
+    epoch = scale.epochs * train
+    assert scale.evaluations == 5 * params.scale.round  # five rounds of eight, four at a time
+    assert found["search of lom"] == f"up to {clock(10 * epoch)}"
+    assert found["folds of lom"] == f"up to {clock(3 * epoch)}"  # ten folds, four at a time
+    assert "search of elor_ftr" not in found  # it has none
+
+
+def test_what_the_guard_would_refuse_is_said_beforehand(params: Params, measured: list[Job]) -> None:
+    short = params.model_copy(update={"engine": params.engine.model_copy(update={"max_hours": 1.0})})
+    notes = {finding.what: finding.note for finding in effort.effort(short, corpus())}
+    assert notes["search of lom"].startswith("The search of lom is refused without -S engine.max_hours=")
+    assert not [finding for finding in effort.effort(params, corpus()) if "refused" in finding.note]
+
+
+def test_the_disk_holds_every_array_and_network_twice(params: Params, measured: list[Job]) -> None:
+    found = {finding.what: finding.found for finding in effort.effort(params, corpus())}
+    arrays = SPEAKERS * EACH * (96_000 * 2 + 26 * 599 * 4 + 1_582 * 4)
+    amount, unit = found["disk"].split(",")[0].split()
+    said = float(amount) * {"MB": 1e6, "GB": 1e9}[unit]
+    assert 2 * arrays < said < 2 * arrays + 2 * 10 * 4 * 2 * 10e6  # networks of a few million weights
+    assert "jobs of elor" in found["memory"]
+
+
+@pytest.mark.parametrize(("speakers", "decided"), [(4, 0), (6, 1), (7, 3), (8, 6), (10, 6)])
+def test_few_speakers_decide_few_comparisons(speakers: int, decided: int, params: Params) -> None:
+    """Of 2^n patterns of signs two are as far out as the largest: p is never below 2 / 2^n, and six are corrected."""
+    asked = params.evaluate.comparisons[:6]
+    comparing = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"comparisons": asked})})
+    asked_here = [one for one in asked if one[0] in ("arousal", "valence")]
+    found = {finding.what: finding for finding in effort.decidable(comparing, corpus(speakers))}
+    assert found["networks compared"].found == (
+        f"{min(decided, len(asked_here))} of {len(asked_here)} can come out significant"
+    )
+    assert bool(found["networks compared"].note) == (decided < len(asked_here))
+
+
+def test_without_several_evaluators_there_is_no_ceiling_and_of_emotions_no_two_heads(params: Params) -> None:
+    found = {finding.what: finding for finding in effort.decidable(params, corpus(evaluators=1))}
+    assert found["human ceiling"].note.startswith("Without utterances that several evaluators rated")
+    emotion = params.model_copy(update={"labels": params.labels.model_copy(update={"target": "emotion"})})
+    assert "claims on both heads" in {finding.what for finding in effort.decidable(emotion, corpus())}
+
+
+def test_a_profile_that_there_is_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    with pytest.raises(UserError, match="There is no profile large; choose demo, lab, paper"):
+        inspect(tmp_path / "table.csv", "large")
