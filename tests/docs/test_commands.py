@@ -49,7 +49,13 @@ COMPILED = ("dask_jobqueue", "elor.selfcheck(")
 """Python that needs a cluster, or trains networks for minutes: it is only compiled here."""
 
 
-OTHERS = ("metrics/cost", "metrics/interventions.json", "metrics/claims.json", "metrics/prototypes.json")
+OTHERS = (
+    "metrics/cost",
+    "metrics/war.json",
+    "metrics/interventions.json",
+    "metrics/claims.json",
+    "metrics/prototypes.json",
+)
 """Files that a run writes and that need not be here yet."""
 
 

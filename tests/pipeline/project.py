@@ -114,12 +114,12 @@ class Project:
         return json.loads((self.folder / name).read_text())
 
     def outputs(self) -> dict[str, str]:
-        """Digest of everything that stages have made, time and memory left out."""
+        """Digest of everything that stages have made; not of time, memory, and what a killed stage was writing."""
         return {
             str(path.relative_to(self.folder)): file_digest(path)
             for part in ("data", "metrics", "plots")
             for path in (self.folder / part).rglob("*")
-            if path.is_file() and path.relative_to(self.folder).parts[:2] != ("metrics", "cost")
+            if path.is_file() and path.name[0] != "." and path.relative_to(self.folder).parts[:2] != ("metrics", "cost")
         }
 
     def predictions(self) -> dict[str, bytes]:
