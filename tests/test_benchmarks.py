@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import (
@@ -24,6 +25,7 @@ from benchmarks import (
     publish,
     results,
     scale,
+    search,
     steps,
     svm,
     toy,
@@ -298,6 +300,25 @@ def test_settings_are_tried_on_corpora_of_other_seeds_and_known_runs_are_kept(
     monkeypatch.setattr(learning, "run", lambda *arguments: pytest.fail("a run that was known was made again"))
     assert learning.measure(("lom",), seeds=(7,), folds=1, utterances=60) == found
     assert learning.tables(found)[0].groups[0][0][:4] == ("lom", "60", "1", "2")
+
+
+def test_searches_of_both_kinds_begin_with_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace(tmp_path)
+    monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
+    path = tmp_path / "data" / "is10.npy"
+    np.save(path, np.pad(np.load(path), ((0, 0), (0, 1_552))))
+    yaml = YAML()
+    params = yaml.load(tmp_path / "params.yaml")
+    params["scale"]["demo"]["networks"]["ftr"] |= {"evaluations": 3, "epochs": 2}
+    yaml.dump(params, tmp_path / "params.yaml")
+    found = search.measure(tmp_path, seeds=2)
+    best = found["best"]
+    assert [row[0] for row in best["tpe"]] == [row[0] for row in best["random"]]  # the default
+    for rows in best.values():
+        assert all(row == sorted(row) and len(row) == 3 for row in rows)
+    table = search.tables(found)[0]
+    assert table.header == ("search", "1", "2", "3", "ends ahead")
+    assert float(table.groups[0][0][3]) == pytest.approx(np.mean([row[-1] for row in best["tpe"]]), abs=6e-4)
 
 
 def test_the_svm_wants_a_finished_run_and_classes(tmp_path: Path) -> None:

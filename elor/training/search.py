@@ -95,6 +95,7 @@ def search(
     seed: int,
     run: Callable[[list[Settings], tuple[float, ...]], list[Trial]],
     stop_losers: bool = False,
+    startup: int | None = None,
 ) -> Result:
     """Propose, run and judge trials, round by round.
 
@@ -106,6 +107,7 @@ def search(
         run: trains the settings of a round and returns their trials; its second argument is the floor that a trial
             must not fall below, by epoch (empty: no floor).
         stop_losers: end trials below the median of all trials of earlier rounds.
+        startup: trials drawn at random before TPE begins; None: `RANDOM_AT_MOST`, or a third if that is less.
 
     Raises:
         UserError: if every trial failed.
@@ -114,7 +116,8 @@ def search(
         return Result(base, no_trials())
     history = generate_trials_to_calculate([{d.label: d.default for d in searched}])
     domain = Domain(lambda point: 0.0, {d.label: d.expression for d in searched})
-    propose = partial(tpe.suggest, n_startup_jobs=min(RANDOM_AT_MOST, max(1, evaluations // 3)))
+    startup = min(RANDOM_AT_MOST, max(1, evaluations // 3)) if startup is None else startup
+    propose = partial(tpe.suggest, n_startup_jobs=startup)
     rows: list[dict[str, Any]] = []
     done: list[Trial] = []
     for number in range(math.ceil(evaluations / round_size)):

@@ -1,0 +1,111 @@
+"""The search against random draws of the same budget: the best validation score so far, trial by trial.
+
+Both begin with the profile's default and train on the same fold. A seed draws other points, and other weights for them.
+It reads the data that `dvc repro` has left in a workspace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from benchmarks.publish import command, publish
+from elor.params import NETWORKS, Params, Settings, load
+from elor.progress import Progress
+from elor.report.text import Block, Table, number
+from elor.training import search
+from elor.training.engine import Engine
+from elor.training.jobs import Task, place, spread
+from elor.training.trials import Trial, evaluate
+from elor.training.tuning import merge
+from stages.task import task_of
+
+WAYS = {"tpe": "TPE", "random": "random draws"}
+SHOWN = (1, 2, 4, 8, 12, 16, 20, 30, 50, 100)
+"""Numbers of trials at which the table looks."""
+
+
+def measure(workspace: Path = Path(), network: str = "ftr", seeds: int = 5) -> dict[str, Any]:
+    """Search as the profile does, and at random.
+
+    Args:
+        workspace: a folder with params.yaml and the data of a finished run.
+        network: which of the four.
+        seeds: how many searches of each kind.
+
+    Returns:
+        `network`, `fold`, `evaluations`, and by way a list of the best scores so far for each seed.
+    """
+    with contextlib.chdir(workspace):
+        params = load()
+        task = task_of(network, params)
+    task = _there(task, workspace)
+    budget = params.scale.networks[network].evaluations
+    found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+    with Progress(f"searches of {network}", seeds * len(WAYS), "search") as progress:
+        for seed in range(params.seed, params.seed + seeds):
+            for way in WAYS:
+                found[way].append(_best_so_far(task, params, seed, budget if way == "random" else None))
+                progress.advance(1)
+    return {"network": network, "fold": task.fold_names()[0], "evaluations": budget, "best": found}
+
+
+def _there(task: Task, workspace: Path) -> Task:
+    """The task, its files named from here."""
+    vars_ = vars(task) | {"files": {name: workspace / path for name, path in task.files.items()}}
+    return Task(**vars_)
+
+
+def _best_so_far(task: Task, params: Params, seed: int, startup: int | None) -> list[float]:
+    """One search; with as many random trials as there are trials it never proposes."""
+    scale, pinned = params.scale.networks[task.network], params.networks[task.network]
+    base = merge(scale.defaults, pinned)
+    dimensions = search.dimensions(scale.defaults, pinned, params.scale.space | scale.space)
+    seeded = Task(**vars(task) | {"seed": seed})
+    run = _runner(seeded, Engine("cpu", params.engine.workers))
+    how = params.search
+    trials = search.search(base, dimensions, scale.evaluations, how.round, seed, run, startup=startup).trials
+    return np.fmax.accumulate(trials["score"]).tolist()
+
+
+def _runner(task: Task, engine: Engine) -> Callable[[list[Settings], tuple[float, ...]], list[Trial]]:
+    """Trains the trials of a round on the first fold."""
+
+    def run(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial]:
+        fold = task.fold_names()[0]
+        jobs = place([task.job(fold, settings, testing=False, floor=floor) for settings in proposals], engine)
+        return spread(evaluate, jobs, engine)
+
+    return run
+
+
+def tables(measured: dict[str, Any]) -> list[Block]:
+    """The mean over seeds of the best score so far, and in how many seeds each way ends ahead."""
+    best = {way: np.array(rows) for way, rows in measured["best"].items()}
+    budget = measured["evaluations"]
+    columns = [count for count in SHOWN if count < budget] + [budget]
+    ahead = {"tpe": best["tpe"][:, -1] > best["random"][:, -1], "random": best["random"][:, -1] > best["tpe"][:, -1]}
+    rows = tuple(
+        (WAYS[way], *(number(scores[:, count - 1].mean()) for count in columns), f"{ahead[way].sum()} of {len(scores)}")
+        for way, scores in best.items()
+    )
+    caption = f"Best validation score so far of {measured['network']}, mean over {len(best['tpe'])} seeds, by trials"
+    return [Table(caption, ("search", *map(str, columns), "ends ahead"), (rows,))]
+
+
+def main(
+    workspace: Annotated[Path, typer.Option(help="A folder with params.yaml and the data of a finished run.")] = Path(),
+    network: Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS[:3])}.")] = "ftr",
+    seeds: Annotated[int, typer.Option(min=1, help="Searches of each kind.")] = 5,
+) -> None:
+    """Compare TPE with random draws of the same budget."""
+    publish("search", "search", lambda: measure(workspace, network, seeds), tables)
+
+
+if __name__ == "__main__":
+    command(main)
