@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -44,8 +45,12 @@ def test_the_judge_sees_what_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
         while True:
             pass
 
-    monkeypatch.setattr("tests.fuzzing.judge.ALLOWED_S", 1)
+    def waiting(draw: np.random.Generator) -> None:
+        threading.Event().wait()
+
+    monkeypatch.setattr("tests.fuzzing.judge.ALLOWED_CPU_S", 0.5)
+    monkeypatch.setattr("tests.fuzzing.judge.ALLOWED_S", 5)
     draw = np.random.default_rng(0)
     assert judge(broken, draw) == Verdict("traceback", "outside KeyError: 'x'")
-    assert judge(slow, draw) == Verdict("hang")
+    assert judge(slow, draw) == judge(waiting, draw) == Verdict("hang")
     assert judge(lambda draw: None, draw) == Verdict("read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,43 @@ def test_damaged_weights(tmp_path: Path) -> None:
     refused("its weights are not those of its network")
     save_file(tensors, path)
     refused("holds no network of this project")
+
+
+def test_a_small_file_that_announces_gigabytes_is_refused_before_they_are_taken(tmp_path: Path) -> None:
+    """Notes of 30,000 x 30,000 units, 3.6 GB, beside weights of a few kilobytes."""
+    path = write_run(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
+    tensors, notes = checkpoint.load(path)
+    checkpoint.save(path, tensors, notes | {"architecture": notes["architecture"] | {"hidden": [30_000, 30_000]}})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="its weights are not those of its network"):
+        load(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # KiB
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hidden": [0]}, {"hidden": [8.0]}, {"hidden": "8"}, {"stride": 0}, {"dropout": 2}, {"network": "gru"},
+        {"heads": []},
+        {"heads": [{"name": "keys", "classes": 5}]}, {"heads": [{"name": "valence", "classes": -1}]},
+        {"standardize": None},
+    ],
+)  # fmt: skip
+def test_notes_that_describe_no_network_are_refused(tmp_path: Path, change: dict) -> None:
+    path = write_run(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
+    tensors, notes = checkpoint.load(path)
+    checkpoint.save(path, tensors, notes | {"architecture": notes["architecture"] | change})
+    with pytest.raises(UserError, match="its weights are not those of its network"):
+        load(path)
+
+
+def test_a_changed_bit_of_a_weight_is_noticed(tmp_path: Path) -> None:
+    path = write_run(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="its checksum is another"):
+        load(path)
 
 
 def test_networks_of_different_questions_do_not_answer_together(tmp_path: Path) -> None:

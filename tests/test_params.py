@@ -52,6 +52,13 @@ def test_numbers_in_exponent_notation_are_numbers(shipped: dict, tmp_path: Path)
     assert load(path).engine.max_hours == 1000
 
 
+RANGE = {"low": 1e-4, "high": 0.1, "log": True, "source": "ours"}
+
+
+def space(params: dict) -> dict:
+    return params["scale"]["demo"]["space"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -64,6 +71,16 @@ def test_numbers_in_exponent_notation_are_numbers(shipped: dict, tmp_path: Path)
         (lambda p: p["networks"]["elor"].update(pools=[2, 0, 2]), "must be positive"),
         (lambda p: p["corpus"].update(low=5), "must lie below"),
         (lambda p: p["scale"]["demo"]["space"]["batch"].update(around=0.5), "either `around` or both"),
+        (lambda p: p.update(scale={}), "scale lacks the profile demo"),
+        (lambda p: p["networks"].pop("lom"), "networks lacks lom"),
+        (lambda p: p["scale"]["demo"]["networks"].pop("ftr"), r"scale\.demo\.networks lacks ftr"),
+        (lambda p: space(p).update(learning_rate={**RANGE, "low": 0}), "begins above 0, not at 0"),
+        (lambda p: space(p).update(learning_rate={**RANGE, "low": 2}), r"low \(2.*\) must lie below high"),
+        (lambda p: p["networks"]["elor"].update(filters=[10**7] * 3), r"filters\.0 is 10000000, but"),
+        (lambda p: p["networks"]["elor"].update(hidden=[8] * 5_000), r"networks\.elor\.hidden"),
+        (lambda p: p["scale"]["demo"].update(utterances=10**12), r"utterances is 1000000000000, but"),
+        (lambda p: p["networks"]["ftr"].update(alpha=float("inf")), r"networks\.ftr\.alpha is inf"),
+        (lambda p: p["networks"]["ftr"].update(alpha=float("nan")), r"networks\.ftr\.alpha is nan"),
     ],
 )
 def test_a_mistake_is_named_in_one_sentence(change, message: str, shipped: dict, tmp_path: Path) -> None:
@@ -93,3 +110,9 @@ def test_a_value_of_section_train_goes_before_the_profiles(shipped: dict, tmp_pa
     params = load(write(tmp_path, shipped))
     assert params.train.over(params.scale.train).select == "loss"
     assert params.train.over(params.scale.train).schedule == params.scale.train.schedule
+
+
+def test_five_thousand_levels_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("a: " + "[" * 5_000)
+    with pytest.raises(UserError, match="nested too deeply"):
+        load(tmp_path / "params.yaml")

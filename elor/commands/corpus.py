@@ -1,4 +1,4 @@
-"""`elor corpus make` and `elor corpus import`: a corpus from nothing, and from other people's label files."""
+"""`elor corpus make`, `import`, `rename`: a corpus from nothing, from label files, without names."""
 
 from __future__ import annotations
 
@@ -133,6 +133,31 @@ def import_(
     for note in written.notes:
         typer.echo(f"- {note}")
     typer.echo(f"Use it: dvc exp run -S corpus.path={output}{_settings(found, written.raters)}")
+
+
+@corpus.command()
+def rename(
+    table: Annotated[Path, typer.Argument(help="A manifest CSV.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="The manifest without names.", show_default=False)],
+) -> None:
+    """Write a manifest whose speakers, raters and utterances have pseudonyms, and the key beside it.
+
+    metrics/ and plots/ belong to git, and name speakers and raters. Run from
+    the manifest without names, and keep the key where the names are.
+
+    Examples:
+
+    \b
+        elor corpus rename my/table.csv --output my/nameless.csv
+        dvc exp run -S corpus.path=my/nameless.csv
+    """
+    from elor.foreign.pseudonyms import rename as write
+
+    made = write(table, output)
+    typer.echo(
+        f"{output}: {made.speakers:,} speakers, {made.raters:,} other raters, {made.utterances:,} utterances under "
+        f"pseudonyms; the key is {made.key}: keep it out of git.\nUse it: dvc exp run -S corpus.path={output}"
+    )
 
 
 def _columns(column: list[str]) -> dict[str, str]:

@@ -18,7 +18,10 @@ from elor.errors import UserError
 Attempt = Callable[[Generator], None]
 """Makes one spoiled input by the generator's draws and reads it; raises what the reader raises."""
 
-ALLOWED_S = 20
+ALLOWED_CPU_S = 10
+ALLOWED_S = 300
+"""Of a clock that also runs while nothing is computed, and while other processes are at work."""
+
 ALLOWED_MIB = 600
 
 
@@ -45,7 +48,7 @@ def judge(attempt: Attempt, draw: Generator) -> Verdict:
     """Try one input."""
     before = _peak_mib()
     try:
-        with _limited(ALLOWED_S):
+        with _limited():
             attempt(draw)
     except UserError as error:
         found = Verdict("refused" if _one_sentence(str(error)) else "traceback", str(error)[:300])
@@ -73,16 +76,19 @@ def _peak_mib() -> int:
 
 
 @contextmanager
-def _limited(seconds: int) -> Iterator[None]:
-    """Raise `Hang` in a block that takes longer."""
+def _limited() -> Iterator[None]:
+    """Raise `Hang` in a block that takes longer, of the processor or of the clock."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
+    timers = {signal.SIGPROF: (signal.ITIMER_PROF, ALLOWED_CPU_S), signal.SIGALRM: (signal.ITIMER_REAL, ALLOWED_S)}
+    before = {number: signal.signal(number, ring) for number in timers}
+    for timer, seconds in timers.values():
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for number, (timer, _) in timers.items():
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])

@@ -205,9 +205,9 @@ def _yaml(path: Path, value: Any, read: Callable[[Path], object]) -> Attempt:
 
     def attempt(draw: Generator) -> None:
         kind = float(draw.random())
-        if kind < 0.01:
+        if kind < 0.002:
             data = b"[" * 5_000
-        elif kind < 0.02:
+        elif kind < 0.01:
             data = b"a: &a [x, x]\n" + b"".join(
                 b"%c: &%c [*%c, *%c]\n" % (98 + n, 98 + n, 97 + n, 97 + n) for n in range(24)
             )
