@@ -203,7 +203,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         same,
     )
     header = ("kills", "of DVC alone", "mended by elor check", "needed a hand", "undisturbed, s", "same bytes")
-    return [Table("`dvc repro` at toy scale, killed by SIGKILL in every stage", header, ((row,),))]
+    return [Table("`dvc repro` at toy scale, killed by SIGKILL in one stage after the other", header, ((row,),))]
 
 
 def main(
