@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from elor.commands.printing import setting
 from elor.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def make(
     report = make_corpus(folder, utterances, seed, recipe, force)
     typer.echo(
         f"{folder}: {report['utterances']:,} utterances by {report['speakers']} speakers, {report['minutes']:.1f} min, "
-        f"{report['ratings']:,} ratings.\nUse it: dvc exp run -S corpus.path={folder}"
+        f"{report['ratings']:,} ratings.\nUse it: dvc exp run "
+        f"{setting('corpus.path', folder.absolute())}"
     )
 
 
@@ -132,7 +134,8 @@ def import_(
     )
     for note in written.notes:
         typer.echo(f"- {note}")
-    typer.echo(f"Use it: dvc exp run -S corpus.path={output}{_settings(found, written.raters)}")
+    where = setting("corpus.path", output.absolute())  # dvc exp run --temp and --queue work in another folder
+    typer.echo(f"Use it: dvc exp run {where}{_settings(found, written.raters)}")
 
 
 @corpus.command()

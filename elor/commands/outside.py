@@ -5,6 +5,7 @@ The slices are planned by the very functions of the stages `labels` and `slices`
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -81,6 +82,15 @@ def score(
         protocol=found.protocol | ({"heads_left_out": left_out} if left_out else {}),
     )
     return Results.of(found, truth.report, settings.confidence)
+
+
+def rater_of(corpus: Path) -> str | None:
+    """The rater whose ratings are the labels of a workspace's `data/`; None if it is no such folder, or none says."""
+    metrics = corpus / "../metrics/corpus.json"
+    try:
+        return str(json.loads(metrics.read_text(encoding="utf-8"))["labels"]["rater"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: bool = False) -> Truth:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,6 +28,17 @@ def tell(verb: str, path: Path, note: str) -> None:
     """Say what must be known of a recording that a verb takes, if there is anything."""
     if note:
         print(f"elor {verb}: {path}: {note}.", file=sys.stderr)
+
+
+def setting(key: str, value: object) -> str:
+    """An option `-S key=value` of `dvc exp run` that can be pasted into a shell, whatever the value is.
+
+    DVC reads it by Hydra's grammar: commas, brackets and letters beyond ASCII must stand in quotes of their own.
+    """
+    text = str(value)
+    if not re.fullmatch(r"[\w./@%+:-]+", text, re.ASCII):
+        text = "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", text)) + "'"
+    return f"-S {shlex.quote(f'{key}={text}')}"
 
 
 def refuse(failed: Mapping[str, str], files: int, verb: str, done: str) -> NoReturn:

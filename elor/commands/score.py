@@ -24,7 +24,10 @@ def score(
         Path,
         typer.Option(help="An IEMOCAP root, a manifest CSV, or the folder data/ of a workspace.", show_default=False),
     ],
-    rater: Annotated[str, typer.Option(help="Whose ratings are the labels; or mean, of all evaluators.")] = "E-2",
+    rater: Annotated[
+        str | None,
+        typer.Option(help="Whose ratings are the labels; or mean.", show_default="that of data/, else E-2"),
+    ] = None,
     target: Annotated[Target, typer.Option(help="What was predicted.")] = "classes",
     head: Annotated[list[str] | None, typer.Option(help="Score this dimension only; may be given again.")] = None,
     classes: Annotated[int, typer.Option(min=2, help="Classes per dimension.")] = 5,
@@ -62,8 +65,9 @@ def score(
     More columns do no harm. An incomplete or overlapping file is refused and
     its rows are named. A file on one dimension alone is scored by --head. Two
     files and more are compared in all pairs, Holm over them. With the data/ of
-    a workspace, give the rater, target and scale of its params.yaml. All of it,
-    with examples and the definition of every score, is in docs/scores.md.
+    a workspace, its rater is taken; give the target and scale of its
+    params.yaml. All of it, with examples and the definition of every score, is
+    in docs/scores.md.
 
     Examples:
 
@@ -74,6 +78,7 @@ def score(
         elor score mine.csv --corpus IEMOCAP_full_release --head arousal
         elor score data/predictions/ftr.csv --corpus data --folds data/folds.csv
     """
+    from elor.commands.outside import rater_of
     from elor.commands.outside import score as scored
     from elor.evaluation.score import Settings
     from elor.files import write_json
@@ -83,7 +88,7 @@ def score(
     settings = Settings(
         confidence=confidence,
         seed=seed,
-        rater=rater,
+        rater=rater or rater_of(corpus) or "E-2",
         protocol=protocol,
         target=target,
         classes=classes,

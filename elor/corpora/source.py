@@ -37,7 +37,7 @@ def open_source(
     """
     path = expanded(Path(path))
     if not path.exists():
-        raise UserError(f"The corpus {path} does not exist; set corpus.path to an IEMOCAP root or a manifest CSV.")
+        raise UserError(f"The corpus {path} does not exist{_where(path)}.")
     if path.is_file():
         if path.suffix.lower() != ".csv":
             raise UserError(f"{path} is no corpus; set corpus.path to an IEMOCAP root or a manifest CSV.")
@@ -54,3 +54,18 @@ def open_source(
     tables = sorted(path.glob("*.csv"))
     hint = f"; did you mean {tables[0]}?" if tables else "; set corpus.path to an IEMOCAP root or a manifest CSV."
     raise UserError(f"{path} holds no folders Session1 to Session5{hint}")
+
+
+def _where(path: Path) -> str:
+    """What to do about a corpus that is not there."""
+    advice = "; set corpus.path to an IEMOCAP root or a manifest CSV"
+    if path.is_symlink():
+        return f": it is a link to {path.readlink()}{advice}"
+    here = Path.cwd()
+    if path.is_absolute() or ".dvc" not in here.parts:
+        return advice
+    project = Path(*here.parts[: here.parts.index(".dvc")])  # the copy lies below its .dvc/tmp/exps
+    return (
+        f" below {here}, the copy of the project in which dvc exp run --temp and --queue work; set corpus.path to the "
+        f"absolute path, {project / path}"
+    )

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from typer.testing import CliRunner, Result
 
 from elor.commands import app
 from elor.files import scratch
 from tests.check.test_corpus import table
+from tests.features.speech import pseudo_speech
 
 Elor = Callable[..., Result]
 
@@ -91,3 +94,42 @@ def test_a_path_in_a_workspace_asks_for_the_identity_and_not_for_the_cache(tmp_p
     assert result.exit_code == 1
     assert "`git init`: DVC needs one" in result.stdout
     assert "cache" not in result.stdout
+
+
+def test_what_the_run_takes_the_check_takes(tmp_path: Path, elor: Elor) -> None:
+    rng = np.random.default_rng(6)
+    rows = ["file,speaker,rater,valence,arousal,emotion"]
+    for who, emotion in zip("xyz", ("happy", "joy", "sad"), strict=True):
+        soundfile.write(tmp_path / f"{who}.wav", 0.1 * rng.standard_normal((16_000, 2)), 16_000)
+        rows += [f"{who}.wav,{who},{rater},2,3,{emotion}" for rater in ("r1", "r2")]
+    path = tmp_path / "stereo.csv"
+    path.write_text("\n".join(rows) + "\n")
+    refused = " ".join(elor("check", path).stdout.split())
+    assert "say which channel counts: corpus.stereo, or --stereo, is mean, left or right" in refused
+    unrated = elor("check", path, "--stereo", "left")
+    assert unrated.exit_code == 1
+    assert "choose r1 (3 utterances), r2 (3 utterances) or mean, by labels.rater or --rater" in " ".join(
+        unrated.stdout.split()
+    )
+    for options in (("--rater", "r2"), ("--rater", "mean")):
+        result = elor("check", path, "--stereo", "mean", *options)
+        assert result.exit_code == 0, result.stdout
+        assert f"3 utterances have classes by {options[1]}" in result.stdout
+    emotions = elor("check", path, "--stereo", "right", "--rater", "r1", "--emotion")
+    assert emotions.exit_code == 0, emotions.stdout
+    assert "2 utterances have emotion" in emotions.stdout
+    assert "left out: joy (1; or happy?)." in " ".join(emotions.stdout.split())
+
+
+def test_every_sound_is_heard_to_its_end(tmp_path: Path, elor: Elor) -> None:
+    path = table(tmp_path, "wxyz")
+    speech = pseudo_speech(1)[0]
+    for name in "12":
+        soundfile.write(tmp_path / f"{name}.wav", speech, 16_000)
+    soundfile.write(tmp_path / "3.wav", np.full(16_000, 9_000.0), 16_000, "FLOAT")
+    result = elor("check", path)
+    assert result.exit_code == 1
+    said = " ".join(result.stdout.split())
+    assert "3 of 4 utterances heard to their end" in said
+    assert "3.wav would be clipped: 100% of its samples" in said
+    assert "the same recording stands under two speakers: 1 (x) and 2 (y)" in said

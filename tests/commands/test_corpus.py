@@ -1,13 +1,17 @@
 """`elor corpus`: what it writes, the corpus readers read."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import to_hydra_overrides
 from typer.testing import Result
 
+from elor.commands.printing import setting
 from elor.corpora.labels import label
 from elor.corpora.source import open_source
+from elor.errors import UserError
 from elor.files import file_digest
 from tests.corpora.release import write_sound
 from tests.foreign import files
@@ -129,3 +133,39 @@ def test_help_has_examples(elor: Elor, verb: str) -> None:
     result = elor("corpus", verb, "--help")
     assert result.exit_code == 0
     assert f"elor corpus {verb} " in result.stdout.split("Examples")[1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/a/b.csv", "/a b/c,d.csv", "/Ünï 音.csv", "/it's/[a]{b}=c.csv", '/q"x$HOME`ls`!.csv', "/b\\q\\'x.csv", "/end\\"],
+)
+def test_a_setting_survives_the_shell_and_dvc(path: str) -> None:
+    option, override = shlex.split(setting("corpus.path", path))
+    assert option == "-S"
+    (read,) = to_hydra_overrides([override])
+    assert (read.key_or_group, read.value()) == ("corpus.path", path)
+
+
+def test_the_line_to_paste_gives_the_absolute_path(tmp_path: Path, elor: Elor, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sound(tmp_path / "my data/a.wav", 900)
+    (tmp_path / "my data/any.csv").write_text("file,speaker,valence,arousal\na.wav,s,1,1\n")
+    monkeypatch.chdir(tmp_path)
+    text = imported(elor, "my data/any.csv", "--kind", "csv", "--output", "my data/out.csv")
+    *_, override = shlex.split(text.splitlines()[-1])
+    assert to_hydra_overrides([override])[0].value() == str(tmp_path / "my data/out.csv")
+
+
+def test_a_relative_path_in_a_temporary_experiment_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "project/.dvc/tmp/exps/tmpabc"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    with pytest.raises(
+        UserError, match=r"dvc exp run --temp and --queue work; set corpus.path to the absolute"
+    ) as error:
+        open_source(Path("my/table.csv"))
+    assert str(error.value).endswith(f"path, {tmp_path / 'project/my/table.csv'}.")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"does not exist; set corpus\.path to an IEMOCAP root"):
+        open_source(Path("my/table.csv"))

@@ -14,6 +14,7 @@ import soundfile
 from sklearn import metrics
 from typer.testing import Result
 
+from elor.commands.outside import rater_of
 from elor.corpora.source import open_source
 from elor.features.slices import slice_count
 from tests.corpora.release import build
@@ -272,3 +273,15 @@ def test_tables_that_pandas_would_bend_are_refused(
     result = elor("score", tmp_path / "bent.csv", "--corpus", manifest, "--high", 7, "--classes", 3)
     assert (result.exit_code, result.stdout) == (1, "")
     assert re.search(message, result.stderr)
+
+
+def test_the_raters_of_a_workspace_need_not_be_said_again(workspace_of: Callable[[str], Path], elor: Elor) -> None:
+    folder = workspace_of("classes")
+    labelled = json.loads((folder / "metrics/corpus.json").read_text())["labels"]["rater"]
+    where = (folder / "data/predictions/elor.csv", "--corpus", folder / "data")
+    assert rater_of(folder / "data") == labelled == "E-2"
+    assert rater_of(folder) is None
+    said = elor("score", *where).stdout
+    assert "labels: E-2" in said
+    assert elor("score", *where, "--rater", "E-2").stdout == said
+    assert elor("score", *where, "--rater", "E-1").exit_code == 1

@@ -8,6 +8,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import soundfile
 import torch
 
 from elor.evidence.model import write
@@ -58,6 +60,13 @@ def corpora(folder: Path) -> None:
     table(folder / "my", "xyz")
     seven = (folder / "my/table.csv").read_text().replace(",4,", ",7,")
     (folder / "my/seven.csv").write_text(seven)
+    for index in range(3):
+        both = np.random.default_rng(index).standard_normal((16_000, 2)) / 20
+        soundfile.write(folder / f"my/stereo{index}.wav", both, 16_000)
+    rows = [
+        f"stereo{index}.wav,{who},{rater},{2 + index},3" for index, who in enumerate("xyz") for rater in ("r1", "r2")
+    ]
+    (folder / "my/stereo.csv").write_text("\n".join(["file,speaker,rater,valence,arousal", *rows]) + "\n")
     files.improv(folder / "MSP-IMPROV")
     labels = files.podcast(folder / "MSP-PODCAST")
     (labels / "packed.csv").rename(labels / "labels_detailed.csv")
