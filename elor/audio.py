@@ -28,6 +28,9 @@ SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768
 """The int16 value that stands for an amplitude of 1.0 (as in libsndfile)."""
 
+RATES = (1_000, 1_000_000)
+"""Hz of a file that is believed: at one sample per second a small file would last for days."""
+
 END_TOLERANCE_S = 0.01
 """How far a segment may reach beyond its file: tables give seconds with two or three decimals."""
 
@@ -40,7 +43,7 @@ BLOCK_S = 10
 CLIPPED = 0.01
 """The share of samples beyond full scale from which on a sound is no sound any more but a square wave."""
 
-CANCELLED = 0.01
+CANCELLED = 0.05
 """The share of their power that two channels keep in their mean if one is, more or less, the other upside down."""
 
 FLOATS = ("FLOAT", "DOUBLE")
@@ -257,6 +260,8 @@ def _header(file: soundfile.SoundFile, contents: Contents | None) -> AudioInfo:
             f"is a sound file of a kind ({file.format}) in which half a file is not told from a whole one (read are "
             f"{ACCEPTED}); convert it"
         )
+    if not RATES[0] <= file.samplerate <= RATES[1]:
+        raise Fault(f"announces {file.samplerate:,} Hz, which no sound has; write it again, with a right header")
     if file.frames <= 0:
         raise Fault("holds no samples; replace it or take it out of the corpus")
     if contents.frames and not contents.frames[0] <= file.frames <= contents.frames[1]:

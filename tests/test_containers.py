@@ -109,7 +109,7 @@ def test_damage_within_is_refused(make: Callable[..., Path], container: str, sub
 
 
 def riff(data: bytes, announced: int, behind: bytes = b"", rate: int = 16_000) -> bytes:
-    form = struct.pack("<HHIIHH", 1, 1, rate, 2 * rate, 2, 16)
+    form = struct.pack("<HHIIHH", 1, 1, rate, 2 * rate & 0xFFFFFFFF, 2, 16)
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", announced) + data + behind
     return b"RIFF" + struct.pack("<I", min(36 + announced, 0xFFFFFFFF)) + body
 
@@ -339,3 +339,8 @@ def test_nothing_is_allocated_on_a_headers_word(tmp_path: Path, monkeypatch: pyt
     path = put(tmp_path / "a.wav", riff(PCM.tobytes(), 0xFFFFFFFF))
     assert len(read_int16(path)) == len(PCM)
     assert max(asked) <= 16_000
+
+
+@pytest.mark.parametrize("rate", [1, 7, 0x7FFFFFF0])
+def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path, rate: int) -> None:
+    assert f"announces {rate:,} Hz" in refused(put(tmp_path / "a.wav", riff(PCM.tobytes(), 2 * len(PCM), rate=rate)))

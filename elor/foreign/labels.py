@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,11 +71,12 @@ def lines_of(path: Path) -> list[str]:
         UserError: if it is absent, a folder, or no text.
     """
     try:
-        return re.split("\r\n|\r|\n", path.read_text(encoding="utf-8-sig"))  # no other line end of Unicode ends one
+        text = path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path} is no file; give the label file itself.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text in UTF-8 ({error}); give the label file itself.") from None
+    return text.removesuffix("\n").split("\n")  # unlike splitlines, which ends a line at any line end of Unicode
 
 
 def scores(texts: Mapping[str, str], where: str) -> Scores:
