@@ -68,8 +68,8 @@ def _best_so_far(task: Task, params: Params, seed: int, startup: int | None) -> 
     dimensions = search.dimensions(scale.defaults, pinned, params.scale.space | scale.space)
     seeded = Task(**vars(task) | {"seed": seed})
     run = _runner(seeded, Engine("cpu", params.engine.workers))
-    how = params.search
-    trials = search.search(base, dimensions, scale.evaluations, how.round, seed, run, startup=startup).trials
+    size = params.search.round or params.scale.round
+    trials = search.search(base, dimensions, scale.evaluations, size, seed, run, startup=startup).trials
     return np.fmax.accumulate(trials["score"]).tolist()
 
 
