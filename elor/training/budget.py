@@ -24,8 +24,8 @@ from elor.training.job import Job
 from elor.training.loop import Trainer
 
 SAMPLE = 4
-"""Slices in the measured step on a CPU, whose time per slice stands for a whole minibatch's. A GPU is not busy with so
-few: there it is a whole minibatch."""
+"""Slices in the measured step of a network on raw audio on a CPU, whose time per slice stands for a whole minibatch's.
+Small networks and GPUs are not busy with so few: there it is a whole minibatch."""
 
 WARM_UP, STEPS = 2, 3
 """Steps before the clock starts (libraries load, kernels are chosen), and steps of which the median counts."""
@@ -40,7 +40,8 @@ def seconds_per_slice(job: Job, device: str) -> float:
         with tempfile.TemporaryDirectory() as folder:
             placed = replace(job, scratch=Path(folder), architecture=shape, device=device)
             trainer = Trainer(placed, Inputs(job.files, torch.device(device)))
-        rows = job.train[: SAMPLE if trainer.device.type == "cpu" else job.options.batch]
+        slow = trainer.device.type == "cpu" and "audio" in job.architecture.inputs
+        rows = job.train[: SAMPLE if slow else job.options.batch]
         trainer.network.train()
         taken = []
         for _ in range(WARM_UP + STEPS):

@@ -16,7 +16,7 @@ from tests.training import world
 def test_the_projection_is_the_time_of_a_step_times_the_steps(files, slices, monkeypatch: pytest.MonkeyPatch) -> None:
     job = world.task("ftr", files, slices, epochs=50).job("S00", world.settings("ftr"))
     monkeypatch.setattr(Trainer, "step", lambda self, rows, turns: time.sleep(0.04))
-    per_slice = 0.04 / budget.SAMPLE
+    per_slice = 0.04 / job.options.batch
     expected = 50 * len(job.train) * per_slice / 3600
     assert budget.hours(job, [1], Engine("cpu", 1)) == pytest.approx(expected, rel=0.2)
     assert budget.hours(job, [7], Engine("cpu", 2)) == pytest.approx(4 * expected, rel=0.2)
@@ -32,7 +32,7 @@ def test_a_search_runs_a_round_at_a_time() -> None:
 
 def test_the_clock_runs_on_warm_steps_between_two_waits(files, slices, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a device whose work is done only when it is waited for, as on a GPU: a whole minibatch is measured there."""
-    made, told, clock = world.task("lom", files, slices).job("S00", world.settings("lom")), [], [0.0]
+    made, told, clock = world.task("elor", files, slices).job("S00", world.settings("elor")), [], [0.0]
     queued = []
 
     def step(self: Trainer, rows: np.ndarray, turns: object) -> None:
