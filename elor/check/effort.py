@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ def effort(params: Params, corpus: Corpus) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
         files = noise(Path(name), max(s.defaults.batch or 1 for s in params.scale.networks.values()))
         tasks = {network: _task(network, params, asked, files, corpus.slices, folds) for network in INPUTS}
-        jobs = {name: task.job(task.fold_names()[0], _defaults(name, params)) for name, task in tasks.items()}
+        jobs = {name: _first(task, _defaults(name, params)) for name, task in tasks.items()}
         count = len(tasks["elor"].fold_names())
         return [
             *hours(params, jobs, count),
@@ -119,6 +119,12 @@ def decidable(params: Params, corpus: Corpus) -> Iterator[Finding]:
     yield Finding("human ceiling", f"{several:,} utterances by several evaluators", "" if several else alone)
     if len(names & {"arousal", "valence"}) < 2:
         yield Finding("claims on both heads", "none", "Claims that set arousal against valence need both as targets.")
+
+
+def _first(task: Task, settings: Settings) -> Job:
+    """The first fold's training; as many slices as it has, but counted from the first of the noise."""
+    job = task.job(task.fold_names()[0], settings)
+    return replace(job, train=np.arange(len(job.train)))
 
 
 def _engine(network: str, params: Params) -> Engine:

@@ -58,6 +58,11 @@ def test_hours_are_steps_times_trainings(params: Params, measured: list[Job]) ->
     assert "search of elor_ftr" not in found  # it has none
 
 
+def test_steps_are_measured_on_noise(params: Params) -> None:
+    found = effort.effort(params.model_copy(update={"profile": "demo"}), corpus())
+    assert all("up to" in one.found for one in found if one.what.startswith(("search", "folds", "all")))
+
+
 def test_what_the_guard_would_refuse_is_said_beforehand(params: Params, measured: list[Job]) -> None:
     short = params.model_copy(update={"engine": params.engine.model_copy(update={"max_hours": 1.0})})
     notes = {finding.what: finding.note for finding in effort.effort(short, corpus())}
