@@ -248,8 +248,13 @@ def _explain_window(
         arrays = {"heads": np.array(heads), "sound": sound.astype(np.float32)} | explained.maps
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
     times = {"start_s": start / 16_000, "end_s": (start + support) / 16_000, "samples": len(sound), "files": stem.name}
-    times["remark"] = remark
-    return times | explained.summary | {"interventions": interventions(subject.model, sound, support, effort.seed)}
+    try:
+        altered = interventions(subject.model, sound, support, effort.seed)
+    except Exception as error:  # the user's code: some sounds may be too quiet for it, say
+        altered = {}
+        explained.summary["remarks"].append(f"It fails on altered sounds: {type(error).__name__}: {error}"[:300])
+    explained.summary["remarks"][:0] = [remark] if remark else []
+    return times | explained.summary | {"interventions": altered}
 
 
 def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -121,7 +122,8 @@ def _maps(
 ) -> tuple[Heads, dict[str, list[Heads]]]:
     """As `guided_and_plain`."""
     found: dict[str, list[Heads]] = {}
-    with prepared(model), Guided() as guide:
+    guide = Guided()
+    with prepared(model), guide if "guided" in methods else nullcontext():
         forward = guide.forward(model, audio)
         sets = choose(forward.logits)
         for method in methods:

@@ -18,6 +18,11 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.backward import QuickBackward
 
+
+class Unsteady(UserWarning):
+    """A model's answer to one signal differs from time to time."""
+
+
 Heads = dict[str, Tensor]
 """One tensor per head, by the head's name."""
 
@@ -125,7 +130,7 @@ def _refuse_unsteady(one: Heads, again: Heads, other: Heads, what: str, remedy: 
         )
         if not apart < UNSTEADY * reach:
             raise UserError(f"{text}; {remedy}.")
-        warnings.warn(f"{text}; what is smaller says nothing.", stacklevel=4)
+        warnings.warn(f"{text}; what is smaller says nothing.", Unsteady, stacklevel=4)
 
 
 def steady(model: nn.Module, audio: Tensor, together: bool) -> None:
@@ -142,12 +147,21 @@ def steady(model: nn.Module, audio: Tensor, together: bool) -> None:
     """
     with torch.no_grad():
         one = audio[:1].detach()
-        first, other = logits_of(model, one), logits_of(model, _other(one))
+        first, quiet = logits_of(model, one), _other(one)
+        try:
+            other = logits_of(model, quiet)
+        except UserError:
+            raise
+        except Exception:  # it may refuse what can hardly be heard
+            quiet = one.flip(-1) / 2
+            other = logits_of(model, quiet)
         again = logits_of(model, one)
         _refuse_unsteady(first, again, other, "what it was asked before", "reset its state first")
-        if together:
-            beside = {name: value[:1] for name, value in logits_of(model, torch.cat([one, _other(one)])).items()}
-            _refuse_unsteady(first, beside, other, "the signals beside it", "ask about one signal at a time")
+        if together:  # a louder one too: what is normalised over all of them may be by the loudest
+            beside = logits_of(model, torch.cat([one, quiet, 4 * one.flip(-1)]))
+            for row, alone, another in ((0, first, other), (1, other, first)):
+                here = {name: value[row : row + 1] for name, value in beside.items()}
+                _refuse_unsteady(alone, here, another, "the signals beside it", "ask about one signal at a time")
 
 
 def predict(model: nn.Module, audio: Tensor) -> Heads:
@@ -207,7 +221,11 @@ class Forward:
                 f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."
             )
         with QuickBackward():
-            (gradient,) = torch.autograd.grad(picked.sum(), self._signal, retain_graph=not last)
+            (gradient,) = torch.autograd.grad(picked.sum(), self._signal, retain_graph=not last, allow_unused=True)
+        if gradient is None:  # weights that want a gradient of their own, and no way to the signal
+            raise UserError(
+                f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."
+            )
         if wrong := int((~gradient.isfinite()).sum()):
             raise UserError(
                 f"The gradient of head {head} is not a number at {wrong} of {gradient.numel()} samples (a root or a "

@@ -97,6 +97,7 @@ NAMES = {
 """What people call operators that are refused, by their aten names; others are called by that."""
 
 
+OPAQUE = "compiled or scripted code"
 PASSING = {"BackwardHookFunctionBackward", "_NoopSaveInputsBackward", "SpectralConvolutionBackward"}
 """Functions that are known to be linear: of hooks on modules, of checkpoints and of `elor.fastconv`."""
 
@@ -196,7 +197,7 @@ def opaque(logits: Tensor) -> str | None:
         seen.add(node)
         name = node.name()
         if "jit" in name or "Compiled" in name:
-            return "compiled or scripted code"
+            return OPAQUE
         if isinstance(node, torch.autograd.function.BackwardCFunction) and name not in PASSING:
             return f"a function with a backward pass of its own ({name.removesuffix('Backward')})"
         left += [following for following, _ in node.next_functions]

@@ -74,8 +74,7 @@ def _window(name: str, window: Mapping[str, Any]) -> list[Block]:
 
 def _said(window: Mapping[str, Any]) -> Iterator[str]:
     """The window's sentences."""
-    if window.get("remark"):
-        yield window["remark"]
+    yield from window.get("remarks", ())
     for head, answer in window["prediction"].items():
         worth = _worth(window.get("scores", {}).get(head))
         if answer["label"] is None:

@@ -86,6 +86,18 @@ class Root(Plain):
         return self.out(F.relu(level.repeat(1, 6, 1) - 0.5).mean(-1))
 
 
+class Spectral(nn.Module):
+    """Complex weights on a spectrum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 65, dtype=torch.cfloat))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        frames = torch.fft.rfft(audio[:, 0].unfold(-1, 128, 64))
+        return torch.einsum("of,btf->bot", self.weight, frames).real.square().mean(-1)
+
+
 def half() -> nn.Module:
     return Plain().to(torch.bfloat16)
 

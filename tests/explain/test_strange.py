@@ -85,6 +85,73 @@ def test_what_minds_company_is_asked_alone(kind: type[strange.Plain]) -> None:
         assert drops[number].item() == pytest.approx(float((net(audio) - net(masked))[0, label].detach()), abs=1e-6)
 
 
+class Cut(strange.Plain):
+    """Nine tenths of its answer are detached from the sound."""
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        return super().forward(audio) + 9 * super().forward(audio.detach())
+
+
+class Stepped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, values):
+        return values.mul(64).round() / 64
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+class Steps(strange.Plain):
+    """Rounds what it hears, and passes the gradient on as if it did not."""
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        return super().forward(Stepped.apply(audio))
+
+
+class Trims(strange.Plain):
+    """Cuts silence off, and fails where there is nothing else."""
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        heard = (audio.abs().amax((0, 1)) > 1e-3).nonzero()[:, 0]
+        return super().forward(audio[..., heard[0] : heard[-1] + 1])
+
+
+def test_gradients_that_are_not_the_answers_own_are_refused_or_said() -> None:
+    window = sound()[0, 0].numpy()
+    found = explain(foreign.Subject("cut", made(Cut), None), window, SAMPLES, QUICK)
+    for method in ("guided", "gradient", "segments", "integrated", "frequency", "stft"):
+        assert "is not how its answer changes" in found.summary["methods"][method]["refused"]
+        assert method not in found.maps
+    assert np.isfinite(found.maps["occlusion"]).all()
+    found = explain(foreign.Subject("steps", made(Steps), None), window, SAMPLES, QUICK)
+    assert "a function with a backward pass of its own (Stepped)" in found.summary["remarks"][0]
+    found = explain(foreign.Subject("plain", made(strange.Plain), None), window, SAMPLES, QUICK)
+    assert not found.summary["remarks"]
+    assert "gradient" in found.maps
+
+
+def test_a_network_that_fails_in_silence_is_explained_as_far_as_it_goes() -> None:
+    subject, _ = steadied(foreign.Subject("trims", foreign.Alone(made(Trims)), None), sound())
+    found = explain(subject, sound()[0, 0].numpy(), SAMPLES, QUICK)
+    assert "gradient" in found.maps
+    assert "Deletion and insertion fail in this network: IndexError" in found.summary["remarks"][0]
+
+
+def test_a_network_that_normalises_by_the_loudest_is_asked_alone() -> None:
+    class Loudest(strange.Plain):
+        def forward(self, audio: torch.Tensor) -> torch.Tensor:
+            return super().forward(audio / audio.detach().abs().max())
+
+    assert "one signal at a time" in steadied(foreign.Subject("loudest", made(Loudest), None), sound())[1]
+
+
+def test_complex_weights_are_told_apart() -> None:
+    subject = load("Spectral")
+    assert subject.twin is not None
+    assert not torch.equal(subject.model.weight, subject.twin(0).weight)
+
+
 def test_half_and_double_precision_are_explained() -> None:
     for name in ("half", "double"):
         subject = load(name)
@@ -181,6 +248,6 @@ def test_a_head_that_has_not_learned_is_said_so_beside_untrained_heads() -> None
 
 def recorded(window: dict) -> dict:
     """A window as `elor explain` keeps it."""
-    window |= {"start_s": 0.0, "end_s": 1.0, "remark": "", "interventions": {}}
+    window |= {"start_s": 0.0, "end_s": 1.0, "interventions": {}}
     model = {"name": "ELoR", "reason": "", "scores": window["scores"]}
     return {"recordings": {"a": {"windows": [window]}}, "model": model}

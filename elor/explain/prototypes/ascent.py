@@ -178,7 +178,10 @@ class _Climb:
 def _climb(model: nn.Module, part: Sequence[tuple[Target, int]], how: Ascent, samples: int) -> _Climb:
     """Seek some targets, one signal each, until each has converged or the steps are used up."""
     targets = [target for target, _ in part]
-    slope = _Slope(how, samples, next(iter(model.parameters()), torch.empty(0)))
+    like = next(iter(model.parameters()), torch.empty(0))
+    if like.dtype not in (torch.float32, torch.float64):  # signals stay in full precision
+        like = like.new_empty(0, dtype=torch.float32)
+    slope = _Slope(how, samples, like)
     now = slope.standing(model, torch.stack([slope.noise(restart) for _, restart in part]), targets)
     if how.mode == "level":
         now = slope.standing(model, slope.moved(now, torch.ones_like(now.objective)), targets)

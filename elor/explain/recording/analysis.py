@@ -8,7 +8,7 @@ to this network is listed with its reason; the others go on. The results are pla
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -25,8 +25,9 @@ from elor.explain.correlation import READINGS, View, among_networks, pearson
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
 from elor.explain.maps import SAMPLES, TITLES, Maps, Steps, predicted
-from elor.explain.model import Heads, predict, targets_of
+from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
 from elor.explain.occlusion import WINDOW
+from elor.explain.operators import OPAQUE, opaque
 from elor.explain.recording.foreign import Subject, probabilities
 from elor.explain.windows import Found, Windows
 
@@ -92,12 +93,21 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     steps = Steps(effort.steps, effort.most)
     scope = Scope(tuple(TITLES), COMPARED, COMPARED, AGAINST, steps, lenient=True)
     _, (own, swapped) = examine(subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second])
+    if why := _no_derivative(subject.model, audio, targets, own):
+        for method in ("guided", "gradient", "segments", "integrated", "frequency", "stft"):
+            own.values.pop(method, None)
+            own.refused.setdefault(method, why)
+        own.path = None
     controls = Scope(COMPARED, COMPARED, steps=steps.of_controls, lenient=True)
     for kind, make in (("untrained", subject.twin), ("heads", subject.headless)):
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
             examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
-    erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
+    remarks = list(_own_backward(subject.model, audio))
+    try:
+        erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
+    except Exception as error:  # the user's code may refuse silence
+        remarks.append(f"Deletion and insertion fail in this network: {type(error).__name__}: {error}"[:300])
     rows = _Rows(found.correlations, own, swapped, subject)
     summary: dict[str, Any] = {
         "prediction": {head: _answer(value, answers[head]) for head, value in logits.items()},
@@ -108,6 +118,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
             name: View(value, support).r(View(sound, support)) for name, value in model_free(np.asarray(sound)).items()
         },
         "erasure": _erasure(found),
+        "remarks": remarks,
         "strongest": _strongest(own, support),
         "support_s": support / 16_000,
     }
@@ -134,6 +145,46 @@ def asked(model: nn.Module, audio: Tensor) -> Heads:
     if not all(torch.isfinite(value).all() for value in logits.values()):
         raise UserError("The network answers with NaN or infinity; its weights or its scaling of the input are broken.")
     return logits
+
+
+def _own_backward(model: nn.Module, audio: Tensor) -> Iterator[str]:
+    """Gradients through an `autograd.Function` are what its author says, which nobody can check in general."""
+    try:
+        with prepared(model):
+            logits = logits_of(model, audio.detach().clone().requires_grad_())
+    except Exception:  # no graph: the methods say so themselves
+        return
+    for what in sorted({what for value in logits.values() if (what := opaque(value))} - {OPAQUE}):
+        yield f"All gradients rest on {what}: whether it is the derivative is not known here."
+
+
+def _no_derivative(model: nn.Module, audio: Tensor, targets: Heads, own: Maps) -> str | None:
+    """Why the gradient is not how the answer changes: a path may be detached, or have a backward pass that differs.
+
+    The logit is asked a little ahead and a little behind, along the gradient and along the sound itself. Steps of
+    several lengths are tried, since a rectifier may turn between two of them.
+    """
+    for head, gradients in own.values.get("gradient", {}).items():
+        gradient, label = gradients[0].to(audio), int(targets[head][0])
+        slope = float(gradient.norm())
+        for name, way in (("along itself", gradient), ("along the sound", audio[0, 0])):
+            if not slope > 0 or not float(way.norm()) > 0:
+                continue
+            step, found = way / way.norm() * audio.norm(), []
+            for length in (1e-4, 1e-3, 1e-2, 1e-1):
+                both = torch.stack([audio[0] + length * step, audio[0] - length * step])
+                ahead, behind = predict(model, both)[head][:, label].double().tolist()
+                rounding = 1e-6 * max(abs(ahead), abs(behind)) / (length * float(audio.norm()))
+                found.append(((ahead - behind) / (2 * length * float(audio.norm())), rounding))
+            said = float((gradient * way).sum() / way.norm())
+            if all(abs(value - said) > 0.25 * slope + rounding for value, rounding in found):
+                nearest = min((value for value, _ in found), key=lambda value: abs(value - said))
+                return (
+                    f"The gradient of head {head} is not how its answer changes: {name} it says {said:.2g}, and the "
+                    f"logit changes by {nearest:.2g} (a path that is detached, or a backward pass that is no "
+                    "derivative); use occlusion."
+                )
+    return None
 
 
 class _Rows:

@@ -32,8 +32,11 @@ from elor.corpora.faults import some
 from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
-from elor.explain.model import Heads, logits_of, predict, prepared, steady
+from elor.explain.model import Heads, Unsteady, logits_of, predict, prepared, steady
 from elor.networks import TwoHeadNetwork
+
+ANOTHER = 1_000_003
+"""Added to the seed of twins: drawn anew under the seed of its own, a network would become itself."""
 
 Factory = Callable[[], nn.Module]
 
@@ -211,15 +214,21 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
     """
     with prepared(subject.model), warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always")
-        steady(subject.model, audio, together=False)
-        said = " ".join([*_coarse(subject.model, audio), *dict.fromkeys(f"{each.message}" for each in noticed)])
+        try:
+            steady(subject.model, audio, together=False)
+        except UserError:
+            raise
+        except Exception as error:  # the user's code
+            raise UserError(f"The network cannot be run on a quieter sound: {_said(error)}.") from None
+        own = [str(each.message) for each in noticed if issubclass(each.category, Unsteady)]
+        said = " ".join([*_coarse(subject.model, audio), *dict.fromkeys(own)])
         try:
             steady(subject.model, audio, together=True)
         except Exception as error:  # signals beside it change the answer, or it takes one at a time only
             twin = subject.twin
             apart = None if twin is None else lambda seed: Alone(twin(seed)).eval()
             alone = replace(subject, model=Alone(subject.model).eval(), twin=apart)
-            why = " ".join(str(error).split(";")[0].split())[:300]
+            why = str(error).split(";")[0] if isinstance(error, UserError) else f"of several it fails, {_said(error)}"
             return alone, f"{said} It is asked about one signal at a time: {why}.".strip()
     return subject, said
 
@@ -339,17 +348,17 @@ def _twin(made: Callable[[int], nn.Module], model: nn.Module) -> tuple[Callable[
     if any(not isinstance(value, Tensor) or value.is_quantized for value in model.state_dict().values()):
         return None, "the network has quantised weights, which cannot be drawn anew"
     if not _shared(model, made(1)):
-        return lambda seed: made(seed + 1).eval(), ""  # 0 made the network itself
+        return lambda seed: made(ANOTHER + seed).eval(), ""
     if stuck := sorted({type(module).__name__ for module in _drawn(model) if not _reset_of(module)}):
         return None, (
-            f"the factory loads weights itself, and {', '.join(stuck)} has parameters but no reset_parameters to draw "
-            "them anew"
+            f"the factory gives the same weights whatever the seed, and {', '.join(stuck)} has parameters but no "
+            "reset_parameters to draw them anew"
         )
     try:
         blank = _copied(model)
     except Exception as error:
         return None, f"the factory loads weights itself, and the network cannot be copied: {_said(error)}"
-    return (lambda seed: untrained(lambda: _redrawn(blank), seed)), ""
+    return (lambda seed: untrained(lambda: _redrawn(blank), ANOTHER + seed)), ""
 
 
 def _different(model: nn.Module, twin: Callable[[int], nn.Module]) -> tuple[Callable[[int], nn.Module] | None, str]:
@@ -367,7 +376,7 @@ def _different(model: nn.Module, twin: Callable[[int], nn.Module]) -> tuple[Call
 def _shared(one: nn.Module, other: nn.Module) -> list[str]:
     """Names of the weights that are the same in both and not constant: those of one have not been drawn at random."""
     pairs = zip(one.named_parameters(), other.parameters(), strict=True)
-    return [n for (n, a), b in pairs if a.numel() > 1 and a.min() != a.max() and torch.equal(a, b)]
+    return [name for (name, a), b in pairs if (a != a.flatten()[:1]).any() and torch.equal(a, b)]
 
 
 def _drawn(model: nn.Module) -> list[nn.Module]:
