@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -46,6 +45,7 @@ from tests.corpora import release
 from tests.foreign import files
 from tests.fuzzing.judge import Attempt, Wrong
 from tests.fuzzing.mutate import NAMES, odd, spoil_bytes, spoil_value
+from tests.report.world import World
 from tests.trained import small
 
 ROOT = Path(__file__).parents[2]
@@ -221,10 +221,9 @@ def _yaml(path: Path, value: Any, read: Callable[[Path], object]) -> Attempt:
 
 def metrics(folder: Path) -> Attempt:
     """What `elor results` and `elor claims` print."""
-    home = folder / "metrics"
-    shutil.copytree(
-        ROOT / "metrics", home, ignore=shutil.ignore_patterns("prototypes*", "saliency*", "interv*", "cost")
-    )
+    home = World(folder / "run").metrics
+    for unread in ("prototypes", "saliency", "interventions"):
+        (home / f"{unread}.json").unlink()
     paths = sorted(home.rglob("*.json"))
     whole = {path: path.read_bytes() for path in paths}
 
