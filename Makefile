@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: repro test bench venv lint
 
 repro: venv  ## run the pipeline, print the table of results, and say whether the committed numbers were reproduced
+	@echo "From nothing the demonstration takes up to 25 minutes on two cores; run again, seconds."
 	dvc repro
 	elor results
 	@elor runs HEAD . --compare || true
