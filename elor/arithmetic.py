@@ -10,16 +10,20 @@ when `elor` is imported, before numpy and torch; worker processes inherit them.
     threads   one in each process: a sum that is split among threads depends on their number
 
 MKL's faster branches (MKL_CBWR=AVX2) give other bits on AMD than on Intel, in matrix products, Fourier transforms and
-exponentials. `fastest` leaves every choice to the libraries and to the user's environment. What `portable` cannot hold
-is found by trying (`elor.probe`) and said (`doubts`).
+exponentials. `fastest` leaves every choice to the libraries and to the user's environment. Where bits may differ all
+the same, `doubts` says why.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import socket
 import sys
 import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
 from typing import Literal
 
 Arithmetic = Literal["portable", "fastest"]
@@ -52,6 +56,10 @@ SETTINGS: dict[str, str | None] = {
 LIBRARIES = ("numpy", "torch")
 """What reads these settings while it loads."""
 
+DECIDING = ("hyperopt", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "torch", "torchaudio")
+"""The packages whose versions decide numbers."""
+
+_noted: dict[str, None] = {}
 _replaced: dict[str, str | None] = {}
 _late: list[str] = []
 _held: Arithmetic | None = None
@@ -81,7 +89,7 @@ def hold(wanted: Arithmetic) -> None:
             _set(name, SETTINGS[name])
     _late[:] = [name for name in LIBRARIES if name in sys.modules] if _replaced else []
     if _late:
-        warnings.warn(f"{late()} Import elor first.", stacklevel=3)
+        warnings.warn(f"Results may differ in their last digits on other processors: {late()}.", stacklevel=3)
 
 
 def _set(name: str, value: str | None) -> None:
@@ -92,16 +100,71 @@ def _set(name: str, value: str | None) -> None:
 
 
 def late() -> str:
-    """The sentence on libraries that were loaded too early; empty if there are none."""
-    if not _late:
+    """What was loaded too early; empty if nothing was."""
+    return f"elor was imported after {' and '.join(_late)}; import it first" if _late else ""
+
+
+def overruled() -> str:
+    """The sentence on the user's own settings that portable arithmetic has replaced; empty if there are none."""
+    theirs = [f"{name}={value}" for name, value in _replaced.items() if value is not None]
+    if not theirs:
         return ""
-    loaded = " and ".join(_late)
-    return f"elor was imported after {loaded}: its results may differ in their last digits on other processors."
+    return f"Portable arithmetic overrules {', '.join(theirs)} of the environment (params.yaml: arithmetic)."
 
 
-def overruled() -> dict[str, str]:
-    """The user's own settings that portable arithmetic has replaced, by name."""
-    return {name: value for name, value in _replaced.items() if value is not None}
+def note(doubt: str) -> None:
+    """Remember why this process' numbers may differ on another machine."""
+    _noted[doubt] = None
+
+
+def doubts() -> list[str]:
+    """Why this process' numbers may differ in their last digits on another machine; empty if nothing says so."""
+    return [*_noted, *_doubts()]
+
+
+def _doubts() -> Iterator[str]:
+    if choice() == "fastest":
+        yield "arithmetic is fastest, not portable"
+        return
+    if _late:
+        yield late()
+    if platform.machine() not in ("x86_64", "AMD64"):
+        yield f"the processor is of the kind {platform.machine()}, not x86-64"
+    elif "torch" in sys.modules and sys.modules["torch"].backends.cpu.get_cpu_capability() != "AVX2":
+        found = sys.modules["torch"].backends.cpu.get_cpu_capability()
+        yield f"torch computes with {found} on this processor ({processor()}), not with AVX2"
+    if "glibc.cpu" in os.environ.get("GLIBC_TUNABLES", ""):
+        yield "GLIBC_TUNABLES changes the functions of the C library"
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a process computes: where it is, why its numbers may differ, and the versions of its packages."""
+
+    where: str
+    arithmetic: Arithmetic
+    doubts: tuple[str, ...]
+    versions: dict[str, str]
+
+
+def conditions() -> Conditions:
+    """Those of this process."""
+    found = {package.name.lower(): package.version for package in metadata.distributions() if package.name}
+    return Conditions(socket.gethostname(), choice(), tuple(doubts()), {name: found[name] for name in DECIDING})
+
+
+def compare(others: Iterable[Conditions]) -> None:
+    """Note, by name, the processes elsewhere whose numbers may differ from those of this one."""
+    own = conditions()
+    for other in others:
+        reasons = [doubt for doubt in other.doubts if doubt not in own.doubts]
+        if other.arithmetic != own.arithmetic:
+            reasons.append(f"its arithmetic is {other.arithmetic}, here it is {own.arithmetic}")
+        for name, version in other.versions.items():
+            if version != own.versions.get(name):
+                reasons.append(f"it has {name} {version}, here it is {own.versions.get(name)}")
+        for reason in reasons:
+            note(f"the worker {other.where}: {reason}")
 
 
 def processor() -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import torch
 
+from elor import arithmetic
 from elor.errors import UserError
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS has no deterministic mode
@@ -36,6 +37,7 @@ def resolved(asked: str, name: str = "engine.device") -> list[str]:
         return ["cpu"]
     if not count:
         raise UserError(f"{name} is {asked}, but this machine shows no GPU; use auto or cpu.")
+    arithmetic.note("a GPU computes")
     if named[1] is None:
         return [f"cuda:{index}" for index in range(count)]
     if int(named[1]) >= count:

@@ -45,12 +45,16 @@ def main(function: Callable[..., Callable[[], None] | None]) -> None:
     @functools.wraps(function)
     def command(*args: str, **kwargs: str) -> None:
         stage = "@".join([function.__name__, *args, *kwargs.values()])
+        if overruled := arithmetic.overruled():
+            print(f"{stage}: {overruled}", file=sys.stderr)
         try:
             with _alone(stage), costs(stage):
                 with unchanged(stage):
                     after = function(*args, **kwargs)
                 if after is not None:
                     after()
+            for doubt in arithmetic.doubts():
+                print(f"{stage}: bytes may differ from those of other machines: {doubt}.", file=sys.stderr)
         except UserError as error:
             print(f"{stage}: {error}", file=sys.stderr)
             raise typer.Exit(1) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from elor import arithmetic
 from elor.files import write_json
 from elor.processor import processor
 
@@ -70,5 +71,6 @@ def costs(stage: str) -> Iterator[None]:
         "peak_mb": watch.peak / MIB,
         "cores": psutil.cpu_count(),
         "processor": processor(),
+        "doubts": arithmetic.doubts(),
     }
     write_json(Path("metrics/cost") / f"{stage}.json", cost, digits=1)

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from elor.arithmetic import SETTINGS
+from elor.arithmetic import DECIDING, SETTINGS
 from elor.files import write_text
 from elor.params import load_start
 from stages import main
-
-DECIDING = ("hyperopt", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "torch", "torchaudio")
 
 
 def env() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from elor import arithmetic
 from elor.commands.check import check
 from elor.commands.claims import claims
 from elor.commands.corpus import corpus
@@ -20,6 +22,7 @@ from elor.commands.runs import runs
 from elor.commands.score import score
 from elor.commands.selfcheck import selfcheck
 from elor.errors import UserError, told
+from elor.params import load_start
 
 
 class Verbs(TyperGroup):
@@ -27,7 +30,11 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            found = super().invoke(ctx)
+            if "torch" in sys.modules:
+                for doubt in arithmetic.doubts():
+                    print(f"Numbers may differ from those of other machines: {doubt}.", file=sys.stderr)
+            return found
         except UserError as error:
             print(f"elor {ctx.invoked_subcommand}: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
@@ -61,7 +68,11 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Take the options that stand before the verb."""
+    """Take the options that stand before the verb, and the arithmetic of the workspace, if this is one."""
+    with suppress(UserError):  # a verb that reads params.yaml says what is wrong with it
+        arithmetic.hold(load_start().arithmetic)
+    if overruled := arithmetic.overruled():
+        print(overruled, file=sys.stderr)
 
 
 app.command()(check)

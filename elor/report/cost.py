@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from elor.corpora.faults import plural
@@ -13,7 +13,8 @@ from elor.report.results import Scores
 from elor.report.text import Notes, Table, number
 
 Costs = Mapping[str, Scores]
-"""By stage seconds, cpu_seconds, peak_mb (in MiB, with its worker processes), cores, processor."""
+"""By stage seconds, cpu_seconds, peak_mb (in MiB, with its worker processes), cores, processor, and doubts, which are
+the reasons why its bytes may differ on other machines."""
 
 
 def read(metrics: Path) -> dict[str, Scores]:
@@ -47,7 +48,18 @@ def note(costs: Costs) -> Notes:
         f"{clock(costs[longest]['seconds'])} ({longest}); peak memory {number(costs[widest]['peak_mb'], 0)} MiB "
         f"({widest})."
     )
-    return Notes("Time and memory", (text,))
+    return Notes("Time and memory", (text, *_doubts(costs)))
+
+
+def _doubts(costs: Costs) -> Iterator[str]:
+    """Per reason why bytes may differ on other machines, the stages that had it."""
+    stages: dict[str, list[str]] = {}
+    for stage, one in costs.items():
+        for doubt in one.get("doubts", ()):
+            stages.setdefault(doubt, []).append(stage)
+    for doubt, names in stages.items():
+        some = "every stage" if len(names) == len(costs) > 1 else ", ".join(names)
+        yield f"Bytes may differ from those of other machines: {doubt} ({some})."
 
 
 def table(costs: Costs) -> Table:

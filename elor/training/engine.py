@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from elor import arithmetic
 from elor.errors import UserError
 from elor.progress import Progress
 from elor.workers import available_cores, end_with_parent
@@ -139,7 +140,7 @@ class Engine:
                 "leave the address empty."
             ) from None
         with client:
-            futures = [client.submit(_single_threaded, work.function, job, pure=False, retries=3) for job in work.jobs]
+            futures = [client.submit(_on_a_node, work.function, job, pure=False, retries=3) for job in work.jobs]
             left = set(range(len(futures)))
             while left:
                 work.watch()
@@ -148,7 +149,9 @@ class Engine:
                 for index in sorted(ended):
                     work.finished(index)
                 left -= ended
-            return client.gather(futures)
+            found = client.gather(futures)
+        arithmetic.compare(conditions for _, conditions in found)
+        return [result for result, _ in found]
 
 
 @contextmanager
@@ -174,12 +177,18 @@ def _become_worker() -> None:
     end_with_parent()
 
 
-def _single_threaded(function: Callable[..., Any], job: tuple) -> Any:
-    """A job on a Dask worker: one thread, so that its sums are the ones of a local worker."""
+def _on_a_node(function: Callable[..., Any], job: tuple) -> tuple[Any, arithmetic.Conditions]:
+    """A job on a Dask worker: one thread, so that its sums are the ones of a local worker; and under which conditions.
+
+    A worker names itself by its address, which tells two on one machine apart.
+    """
     import torch
+    from distributed import get_worker
 
     torch.set_num_threads(1)
-    return function(*job)
+    result = function(*job)
+    found = arithmetic.conditions()
+    return result, replace(found, where=f"{get_worker().address} ({found.where})")
 
 
 def _as_they_finish(futures: list[Future], watch: Callable[[], None]) -> Iterator[Future]:
