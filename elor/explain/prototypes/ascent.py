@@ -232,9 +232,9 @@ class _Slope:
         return self._levelled(now.signals + step * (self._levelled(aim) - now.signals))
 
     def _levelled(self, signals: Tensor) -> Tensor:
-        """Scaled to the level; zeros stay."""
-        rms = signals.square().mean(-1, keepdim=True).sqrt()
-        return signals * (self.how.level / rms.clamp(min=torch.finfo(rms.dtype).tiny))
+        """Scaled to the level; zeros stay. A reciprocal root, since torch's root has other bits on Intel than on AMD."""
+        power = signals.square().mean(-1, keepdim=True)
+        return signals * (self.how.level * power.clamp(min=torch.finfo(power.dtype).tiny).rsqrt())
 
     def _shaped(self, signals: Tensor, response: Tensor) -> Tensor:
         """Filtered by a response (frequencies,), without a delay."""
