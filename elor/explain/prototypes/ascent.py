@@ -232,7 +232,7 @@ class _Slope:
         return self._levelled(now.signals + step * (self._levelled(aim) - now.signals))
 
     def _levelled(self, signals: Tensor) -> Tensor:
-        """Scaled to the level; zeros stay. A reciprocal root, since torch's root has other bits on Intel than on AMD."""
+        """Scaled to the level; zeros stay. By a reciprocal root: torch's root has other bits on Intel than on AMD."""
         power = signals.square().mean(-1, keepdim=True)
         return signals * (self.how.level * power.clamp(min=torch.finfo(power.dtype).tiny).rsqrt())
 
