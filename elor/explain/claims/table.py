@@ -12,34 +12,25 @@ each claim says so (`nulled`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from elor.evidence.names import Role
-from elor.explain.claims.answers import (
-    ALTERED,
-    DESCRIPTORS,
-    EXTREMITY,
-    HEADS,
-    KINDS,
-    effect,
-    moved,
-    no_effect,
-    trend,
+from elor.explain.claims.answers import EXTREMITY, moved, no_effect
+from elor.explain.claims.claim import Claim, Look
+from elor.explain.claims.evidence import TITLES, within
+from elor.explain.claims.looks import (
+    GUIDED,
+    alters,
+    beside,
+    beside_both_controls,
+    compares,
+    deletions,
+    in_elor,
+    trends,
 )
-from elor.explain.claims.claim import Claim, Facts, Look
-from elor.explain.claims.evidence import TITLES, Seen, by_any, within
-from elor.explain.claims.maps import (
-    DELETIONS,
-    above_heads,
-    above_initial,
-    loudest_first,
-    no_less_than_class_swap,
-    overlapping,
-)
+from elor.explain.claims.maps import above_initial, no_less_than_class_swap, overlapping
 from elor.explain.claims.scores import balance, better, easier, extremes, weighted_above
 
-GUIDED = "guided"
 DIMENSIONS = ("arousal", "valence")
 BOTH = "arousal~valence"
 FLATTENED = "flattened"
@@ -51,58 +42,6 @@ EXPLORATORY = (
 MEASURED = "measured, with nothing to test: outside the corrected family"
 
 
-def _elor(what: str, role: Role, heads: Sequence[str], look: Callable[..., Seen], *how: object) -> Look:
-    """A look inside ELoR, which counts as far as it has learned these heads."""
-    return Look(what, role, lambda facts: within(facts.measured, "elor", heads, look, *how))
-
-
-def _trend(head: str, descriptor: str, kind: str, direction: str) -> Look:
-    what = f"{DESCRIPTORS[descriptor][0]} of {head} prototypes, {KINDS[kind]}"
-
-    def find(facts: Facts) -> list[Seen]:
-        seen = trend(facts.measured, head, descriptor, kind, direction)
-        return [within(facts.measured, "elor", (head,), lambda _, one=one: one) for one in seen]
-
-    return Look(what, Role.conditions, find)
-
-
-def _effect(head: str, intervention: str, sign: int, answer: str = HEADS, network: str = "elor") -> Look:
-    called = f"extremity of {head}" if answer == EXTREMITY else f"expected {head}"
-    what = f"{ALTERED[intervention][0]}: {TITLES[network]}'s {called} on real slices"
-    how = (network, head, intervention, sign, answer)
-    return Look(what, Role.decides, lambda facts: within(facts.measured, network, (head,), effect, *how))
-
-
-def _score(what: str, networks: Sequence[str], heads: Sequence[str], test: Callable[..., Seen], *how: object) -> Look:
-    """A comparison of scores, which counts as far as any of these networks has learned any of these heads."""
-    return Look(what, Role.decides, lambda facts: by_any(test(facts.scored, *how), facts.measured, networks, heads))
-
-
-def _beside(look: Look) -> Look:
-    """The same look, told beside the claim."""
-    return replace(look, role=Role.illustrates)
-
-
-def _maps(head: str) -> tuple[Look, ...]:
-    """r(map, input) of a head beside both its controls."""
-    pair, what = f"{head}~input", f"r of the guided {head} map and the input"
-    return tuple(_elor(what, Role.decides, (head,), look, GUIDED, pair) for look in (above_initial, above_heads))
-
-
-def _deletions(head: str) -> tuple[Look, ...]:
-    return tuple(
-        _elor(
-            f"loudest segments replaced by {mask} before any others: the {head} logit falls more",
-            Role.decides,
-            (head,),
-            loudest_first,
-            head,
-            mask,
-        )
-        for mask in DELETIONS
-    )
-
-
 def _amplitude(head: str, paper: float) -> Claim:
     return Claim(
         id=f"amplitude-{head}",
@@ -111,7 +50,7 @@ def _amplitude(head: str, paper: float) -> Claim:
         where="Data-driven visualizations",
         paper=paper,
         test="guided backpropagation against untrained networks, and against untrained heads on trained convolutions",
-        looks=_maps(head),
+        looks=beside_both_controls(head),
     )
 
 
@@ -125,7 +64,7 @@ def _prototype(
 def _ranking(id: str, claim: str, paper: str, head: str, pairs: Sequence[tuple[str, str]]) -> Claim:
     test = f"paired t tests over {UNITS} of pooled UAR (CCC of values), one per rival"
     looks = tuple(
-        _score(f"{TITLES[one]} against {TITLES[other]} on {head}", (one, other), (head,), better, (head,), one, other)
+        compares(f"{TITLES[one]} against {TITLES[other]} on {head}", (one, other), (head,), better, (head,), one, other)
         for one, other in pairs
     )
     return Claim(id, "scores", claim, "Performance comparison, Table 5", paper, test, looks, every=True)
@@ -147,7 +86,9 @@ SALIENCY = (
         test="for both heads: the map against its controls, gain on real slices, deletion of loud segments (silence or "
         "noise in their place)",
         looks=tuple(
-            look for head in DIMENSIONS for look in (*_maps(head), _effect(head, "gain", 0), *_deletions(head))
+            look
+            for head in DIMENSIONS
+            for look in (*beside_both_controls(head), alters(head, "gain", 0), *deletions(head))
         ),
         every=True,
     ),
@@ -159,9 +100,9 @@ SALIENCY = (
         paper=0.96,
         test="maps of both heads against untrained networks and class swap within a head; overlap of occlusion maps",
         looks=(
-            _elor("r of both heads' guided maps", Role.decides, DIMENSIONS, above_initial, GUIDED, BOTH),
-            _elor("r of both heads' guided maps", Role.conditions, DIMENSIONS, no_less_than_class_swap, GUIDED, BOTH),
-            _elor("overlap of the tenths most sensitive to occlusion", Role.decides, DIMENSIONS, overlapping),
+            in_elor("r of both heads' guided maps", Role.decides, DIMENSIONS, above_initial, GUIDED, BOTH),
+            in_elor("r of both heads' guided maps", Role.conditions, DIMENSIONS, no_less_than_class_swap, GUIDED, BOTH),
+            in_elor("overlap of the tenths most sensitive to occlusion", Role.decides, DIMENSIONS, overlapping),
         ),
     ),
     Claim(
@@ -172,7 +113,7 @@ SALIENCY = (
         paper="mainly on the same parts of the learned representations",
         test="both heads' gradients at the flattened layer, against untrained networks and class swap within a head",
         looks=(
-            _elor(
+            in_elor(
                 "r of both heads' gradients at the flattened layer",
                 Role.decides,
                 DIMENSIONS,
@@ -180,7 +121,7 @@ SALIENCY = (
                 "gradient",
                 FLATTENED,
             ),
-            _elor(
+            in_elor(
                 "r of both heads' gradients at the flattened layer",
                 Role.conditions,
                 DIMENSIONS,
@@ -203,7 +144,7 @@ SALIENCY = (
                 Role.conditions,
                 lambda facts: moved(facts.measured, "lom", "mfcc", "gain"),
             ),
-            *(_beside(_effect(head, "gain", 0, network="lom")) for head in DIMENSIONS),
+            *(beside(alters(head, "gain", 0, network="lom")) for head in DIMENSIONS),
         ),
         untested=MEASURED,
         nulled=False,
@@ -216,31 +157,31 @@ PROTOTYPES = (
         "more arousal goes with higher frequencies",
         "high frequencies",
         f"{TREND}: spectral centroid; {ON_SPEECH}: high shelf",
-        _trend("arousal", "centroid_hz", "monotone", "up"),
-        _effect("arousal", "high_shelf", 1),
+        trends("arousal", "centroid_hz", "monotone", "up"),
+        alters("arousal", "high_shelf", 1),
     ),
     _prototype(
         "arousal-interruptions",
         "more arousal goes with more interruptions",
         "many interruptions",
         f"{TREND}: number of pauses; {ON_SPEECH}: pauses put in",
-        _trend("arousal", "pauses", "monotone", "up"),
-        _effect("arousal", "pause_insertion", 1),
+        trends("arousal", "pauses", "monotone", "up"),
+        alters("arousal", "pause_insertion", 1),
     ),
     _prototype(
         "arousal-peaks",
         "more arousal goes with higher peaks",
         "higher peaks of the amplitude",
         f"{TREND}: highest peak; {ON_SPEECH}: peaks held down at equal RMS",
-        _trend("arousal", "peak", "monotone", "up"),
-        _effect("arousal", "peak_limiting", -1),
+        trends("arousal", "peak", "monotone", "up"),
+        alters("arousal", "peak_limiting", -1),
     ),
     _prototype(
         "arousal-periodic",
         "more arousal goes with longer periodic parts",
         "periodic frequencies for a longer period of time",
         f"{TREND}: longest periodic run",
-        _trend("arousal", "longest_periodic_s", "monotone", "up"),
+        trends("arousal", "longest_periodic_s", "monotone", "up"),
         untested=EXPLORATORY,
     ),
     _prototype(
@@ -249,7 +190,7 @@ PROTOTYPES = (
         "no influence on the prediction of arousal",
         "gain of up to 12 dB on real slices changes the expected label by less than a quarter of a class, and by less "
         "than half its standard deviation over slices (equivalence)",
-        _elor(
+        in_elor(
             "amplification: ELoR's expected arousal on real slices, at the dose that moves it most",
             Role.decides,
             ("arousal",),
@@ -264,23 +205,23 @@ PROTOTYPES = (
         "more arousal goes with a faster speaking rate",
         "a faster-speaking rate",
         f"{ON_SPEECH}: time-stretch",
-        _effect("arousal", "time_stretch", 1),
+        alters("arousal", "time_stretch", 1),
     ),
     _prototype(
         "valence-extremes-frequencies",
         "extreme valence goes with high frequencies",
         "an extreme value ... if the signal contains high frequencies",
         f"{TREND}: spectral centroid against |label - 2|; {ON_SPEECH}: high shelf, on the expected |label - 2|",
-        _trend("valence", "centroid_hz", "extreme", "up"),
-        _effect("valence", "high_shelf", 1, EXTREMITY),
-        _beside(_effect("valence", "high_shelf", 0)),  # a push to one side only raises the extremity too
+        trends("valence", "centroid_hz", "extreme", "up"),
+        alters("valence", "high_shelf", 1, EXTREMITY),
+        beside(alters("valence", "high_shelf", 0)),  # a push to one side only raises the extremity too
     ),
     _prototype(
         "valence-extremes-periodic",
         "extreme valence goes with longer periodic parts",
         "an extreme value if the signal contains periodic frequencies for a longer period of time",
         f"{TREND}: longest periodic run against |label - 2|",
-        _trend("valence", "longest_periodic_s", "extreme", "up"),
+        trends("valence", "longest_periodic_s", "extreme", "up"),
         untested=EXPLORATORY,
     ),
     _prototype(
@@ -288,25 +229,25 @@ PROTOTYPES = (
         "low valence goes with clear and constant pauses",
         "clear and constant pauses in frequency and duration",
         f"{TREND}: irregularity of pauses, low against high labels; {ON_SPEECH}: pauses put in",
-        _trend("valence", "pause_irregularity", "low_high", "up"),
-        _effect("valence", "pause_insertion", -1),
+        trends("valence", "pause_irregularity", "low_high", "up"),
+        alters("valence", "pause_insertion", -1),
     ),
     _prototype(
         "valence-high-pauses",
         "high valence goes with rarer and longer pauses",
         "pauses that decrease in frequency and increase in duration",
         f"{TREND}: number and mean length of pauses, low against high labels; {ON_SPEECH}: longer pauses",
-        _trend("valence", "pauses", "low_high", "down"),
-        _trend("valence", "pause_mean_s", "low_high", "up"),
-        _effect("valence", "pause_lengthening", 1),
+        trends("valence", "pauses", "low_high", "down"),
+        trends("valence", "pause_mean_s", "low_high", "up"),
+        alters("valence", "pause_lengthening", 1),
     ),
     _prototype(
         "valence-low-louder",
         "low valence goes with louder speech",
         "a lower value if the signal is louder ... a more quiet speech seems to indicate a more negative ... state",
         f"the direction only: {ON_SPEECH}: gain; {TREND}: level, low against high labels",
-        _effect("valence", "gain", -1),
-        _trend("valence", "rms_dbfs", "low_high", "down"),
+        alters("valence", "gain", -1),
+        trends("valence", "rms_dbfs", "low_high", "down"),
         undecidable="the paper says both that it is louder and that it is quieter, so only the direction is reported",
     ),
 )
@@ -341,7 +282,7 @@ SCORES = (
         paper="generally higher",
         test=f"paired t test over {UNITS} of mean UAR (CCC of values) over networks",
         looks=(
-            _score("arousal against valence, mean over networks", NETWORKS, DIMENSIONS, easier, "arousal", "valence"),
+            compares("arousal against valence, mean over networks", NETWORKS, DIMENSIONS, easier, "arousal", "valence"),
         ),
     ),
     Claim(
@@ -352,7 +293,7 @@ SCORES = (
         paper="on average higher",
         test=f"paired t test over {UNITS} of the mean over networks and dimensions",
         looks=(
-            _score(
+            compares(
                 "WAR against UAR, mean over networks and dimensions", NETWORKS, DIMENSIONS, weighted_above, DIMENSIONS
             ),
         ),
@@ -365,7 +306,7 @@ SCORES = (
         paper="learned representations perform better",
         test=f"paired t test over {UNITS} of ELoR against FTR, mean over both dimensions",
         looks=(
-            _score(
+            compares(
                 "ELoR against FTR, mean over both dimensions",
                 ("elor", "ftr"),
                 DIMENSIONS,
