@@ -21,6 +21,8 @@ from elor.features.slices import plan_slices
 FEWEST_SPEAKERS = 3
 """Fewer cannot be split into training, validation and test."""
 
+FEW = f"give a corpus of at least {FEWEST_SPEAKERS} speakers: fewer cannot be split"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -55,8 +57,7 @@ def contents(tables: Tables) -> Iterator[Finding]:
         f"{report['utterances']:,} utterances, {report['minutes'] / 60:.2f} h, {report['ratings']:,} ratings",
     )
     speakers = report["speakers"]
-    few = f"give a corpus of at least {FEWEST_SPEAKERS} speakers: fewer cannot be split"
-    yield Finding("speakers", f"{speakers:,}", remedy=few if speakers < FEWEST_SPEAKERS else "")
+    yield Finding("speakers", f"{speakers:,}", remedy=FEW if speakers < FEWEST_SPEAKERS else "")
     deviations = report["deviations"]
     found = f"{len(deviations)}" if deviations else "none"
     text = "; ".join(deviations[:8]) + (f"; and {len(deviations) - 8} more" if len(deviations) > 8 else "")
@@ -107,4 +108,10 @@ def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:
     others = not_learned(labelled.report["labels"].get("other_emotions", {}))
     note = f"{others[:1].upper()}{others[1:]}." if others else ""
     yield Finding("labels", f"{len(chosen):,} utterances have {wanted.target}{by}", note)
-    yield Finding("six-second slices", f"{len(slices):,}")
+    speakers = slices["speaker"].nunique()
+    few = (
+        f"{speakers} of the speakers have labels; {FEW}"
+        if speakers < min(FEWEST_SPEAKERS, tables.report["speakers"])
+        else ""
+    )
+    yield Finding("six-second slices", f"{len(slices):,}", "", few)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -40,7 +41,7 @@ ALIKE = 0.9
 SAME = 0.75
 """Correlation of two waveforms from which on they are one recording; without what is above 4 kHz it is about 0.95."""
 
-MOST = 20_000
+MOST = 5_000
 """Pairs of prints that are compared by their waveforms at most."""
 
 _EDGES = np.geomspace(150, 3_500, BANDS + 1)
@@ -105,12 +106,15 @@ def copies(utterances: pd.DataFrame, heard: Heard, root: Path, stereo: Stereo = 
         A row per pair, in the order of `utterances`: `COLUMNS`; `likeness` is the correlation of the waveforms.
     """
     turns = list(utterances.itertuples())
+
+    @lru_cache(64)
+    def part(row: int) -> NDArray[np.float64]:
+        return sounding(_signal(turns[row], root, stereo))
+
     found = dict.fromkeys(_overlapping(utterances), 1.0)
     for pair in _alike(utterances, heard):
-        if pair not in found:
-            one, other = (sounding(_signal(turns[row], root, stereo)) for row in pair)
-            if (likeness := correlation(one, other)) >= SAME:
-                found[pair] = likeness
+        if pair not in found and (likeness := correlation(*map(part, pair))) >= SAME:
+            found[pair] = likeness
     rows = [
         (turns[a].utterance, turns[a].speaker, turns[b].utterance, turns[b].speaker, round(likeness, 3))
         for (a, b), likeness in sorted(found.items())

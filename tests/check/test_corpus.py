@@ -57,3 +57,10 @@ def test_a_release_that_counts_otherwise_must_be_compared(tmp_path: Path, monkey
     assert many.state == "fix"
     assert "dialogues of Ses01, where the release has 28" in many.remedy
     assert pd.Series(release.DIALOGUES).sum() == 151
+
+
+def test_speakers_without_labels_do_not_count(tmp_path: Path) -> None:
+    path = table(tmp_path, "xyz")
+    path.write_text(path.read_text().replace("2.wav,z,4,2", "2.wav,z,,2"))
+    (slices,) = [finding for finding in corpus(path, Wanted()) if finding.what == "six-second slices"]
+    assert slices.remedy == "2 of the speakers have labels; give a corpus of at least 3 speakers: fewer cannot be split"
