@@ -92,6 +92,22 @@ class Cut(strange.Plain):
         return super().forward(audio) + 9 * super().forward(audio.detach())
 
 
+class Levelled(strange.Plain):
+    """Sets the level, and hides that from the way back."""
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        return 300 * super().forward(audio / audio.detach().square().mean(-1, keepdim=True).sqrt())
+
+
+class Normed(strange.Plain):
+    """A root over channels, steep in silence: its gradient is large, and right."""
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        values = self.one(audio)
+        normed = values * torch.rsqrt(values.square().mean(1, keepdim=True) + 1e-6)
+        return super().forward(audio) + self.out(normed.mean(-1))
+
+
 class Stepped(torch.autograd.Function):
     @staticmethod
     def forward(ctx, values):
@@ -119,6 +135,11 @@ class Trims(strange.Plain):
 
 def test_gradients_that_are_not_the_answers_own_are_refused_or_said() -> None:
     window = sound()[0, 0].numpy()
+    found = explain(foreign.Subject("levelled", made(Levelled), None), window, SAMPLES, QUICK)
+    assert "along the sound" in found.summary["methods"]["segments"]["refused"]
+    padded = np.append(window[:3_000], np.zeros(1_000))
+    found = explain(foreign.Subject("normed", made(Normed), None), padded, 3_000, QUICK)
+    assert not found.summary["methods"]["gradient"]["refused"]
     found = explain(foreign.Subject("cut", made(Cut), None), window, SAMPLES, QUICK)
     for method in ("guided", "gradient", "segments", "integrated", "frequency", "stft"):
         assert "is not how its answer changes" in found.summary["methods"][method]["refused"]

@@ -28,7 +28,7 @@ from elor.explain.maps import SAMPLES, TITLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
 from elor.explain.occlusion import WINDOW
 from elor.explain.operators import OPAQUE, opaque
-from elor.explain.recording.foreign import Subject, probabilities
+from elor.explain.recording.foreign import Subject, deciding, probabilities
 from elor.explain.windows import Found, Windows
 
 COMPARED = tuple(method for method in TITLES if method != "stft")
@@ -87,7 +87,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     """
     audio = torch.from_numpy(np.ascontiguousarray(sound, dtype=np.float32))[None, None]
     logits, answers = asked(subject.model, audio), probabilities(subject.model, audio)
-    targets, second = targets_of(answers, None), runner_up(answers)
+    decisive = deciding(subject.model, logits, answers)
+    targets, second = targets_of(decisive, None), runner_up(decisive)
     others = {} if other is None else {0: (np.asarray(other, dtype=np.float32), len(other))}
     windows, found = Windows([0], audio, [support], others), Found()
     steps = Steps(effort.steps, effort.most)
@@ -110,7 +111,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         remarks.append(f"Deletion and insertion fail in this network: {type(error).__name__}: {error}"[:300])
     rows = _Rows(found.correlations, own, swapped, subject)
     summary: dict[str, Any] = {
-        "prediction": {head: _answer(value, answers[head]) for head, value in logits.items()},
+        "prediction": {head: _answer(value, answers[head], targets[head]) for head, value in logits.items()},
         "scores": {head: asdict(score) for head, score in subject.scores.items()},
         "methods": {method: _method(method, rows, list(logits)) for method in TITLES},
         "integrated": _completeness(own),
@@ -162,26 +163,27 @@ def _no_derivative(model: nn.Module, audio: Tensor, targets: Heads, own: Maps) -
     """Why the gradient is not how the answer changes: a path may be detached, or have a backward pass that differs.
 
     The logit is asked a little ahead and a little behind, along the gradient and along the sound itself. Steps of
-    several lengths are tried, since a rectifier may turn between two of them.
+    several lengths are tried, from the shortest that rounding allows, since a rectifier may turn between two of them.
     """
     for head, gradients in own.values.get("gradient", {}).items():
         gradient, label = gradients[0].to(audio), int(targets[head][0])
-        slope = float(gradient.norm())
+        slope, level = float(gradient.norm()), float(audio.norm())
+        largest = float(predict(model, audio)[head].abs().max())
+        shortest = 3e-5 * largest / max(slope, 1e-30)
+        if not slope > 0 or shortest > 0.01 * level:  # too flat for the precision of its logits
+            continue
         for name, way in (("along itself", gradient), ("along the sound", audio[0, 0])):
-            if not slope > 0 or not float(way.norm()) > 0:
-                continue
-            step, found = way / way.norm() * audio.norm(), []
-            for length in (1e-4, 1e-3, 1e-2, 1e-1):
-                both = torch.stack([audio[0] + length * step, audio[0] - length * step])
+            way = way / way.norm()
+            said, found = float((gradient * way).sum()), []
+            for length in shortest * np.array([1.0, 10.0, 100.0, 1_000.0]):
+                both = torch.stack([audio[0] + length * way, audio[0] - length * way])
                 ahead, behind = predict(model, both)[head][:, label].double().tolist()
-                rounding = 1e-6 * max(abs(ahead), abs(behind)) / (length * float(audio.norm()))
-                found.append(((ahead - behind) / (2 * length * float(audio.norm())), rounding))
-            said = float((gradient * way).sum() / way.norm())
-            if all(abs(value - said) > 0.25 * slope + rounding for value, rounding in found):
-                nearest = min((value for value, _ in found), key=lambda value: abs(value - said))
+                found.append((ahead - behind) / (2 * length))
+            if all(abs(value - said) > 0.25 * abs(said) + 0.05 * slope for value in found):
+                nearest = min(found, key=lambda value: abs(value - said))
                 return (
                     f"The gradient of head {head} is not how its answer changes: {name} it says {said:.2g}, and the "
-                    f"logit changes by {nearest:.2g} (a path that is detached, or a backward pass that is no "
+                    f"logit changes by {nearest:.2g} (a jump, a detached path, or a backward pass that is no "
                     "derivative); use occlusion."
                 )
     return None
@@ -291,11 +293,11 @@ def _completeness(own: Maps) -> dict[str, Any]:
     return {"baseline": own.baseline, "error": {head: float(value[0]) for head, value in own.path.error().items()}}
 
 
-def _answer(logits: Tensor, answer: Tensor) -> dict[str, Any]:
+def _answer(logits: Tensor, answer: Tensor, label: Tensor) -> dict[str, Any]:
     """A head's answer: the class and its probabilities, or a value."""
     single = answer.shape[1] == 1
     return {
-        "label": None if single else int(answer[0].argmax()),
+        "label": None if single else int(label[0]),
         "logits": logits[0].double().tolist(),
         "probabilities": None if single else answer[0].double().tolist(),
     }

@@ -174,6 +174,12 @@ def probabilities(model: nn.Module, audio: Tensor) -> Heads:
     return {head: value if value.shape[1] == 1 else value.softmax(1) for head, value in logits.items()}
 
 
+def deciding(model: nn.Module, logits: Heads, answers: Heads) -> Heads:
+    """By what the predicted class is the first: a committee's probabilities, which its mean logits need not rank alike;
+    else the logits, since probabilities may be too close for a float."""
+    return answers if isinstance(model, Committee) else logits
+
+
 def committee(name: str, networks: Sequence[TwoHeadNetwork], scores: Mapping[str, Score] | None = None) -> Subject:
     """The trained networks of a run as one subject; its twins are as many untrained ones, or have untrained heads.
 

@@ -20,7 +20,7 @@ from elor.explain.interventions.versions import versions
 from elor.explain.model import Heads, predict
 from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
-from elor.explain.recording.foreign import Subject, probabilities
+from elor.explain.recording.foreign import Subject, deciding, probabilities
 
 BATCH = 8
 MOST_TARGETS = 12
@@ -44,7 +44,8 @@ def interventions(model: nn.Module, sound: NDArray, support: int, seed: int = 0)
     own = np.asarray(sound[:support], dtype=np.float64)
     asked = list(versions(own, [seed], samples=len(sound)))
     sounds = np.stack([sound, *(version.sound for version in asked[1:])])  # the first is unaltered
-    logits, answers = _ask(predict, model, sounds), _ask(probabilities, model, sounds)
+    logits = _ask(predict, model, sounds)
+    answers = deciding(model, logits, _ask(probabilities, model, sounds))
     found: dict[str, Any] = {}
     for index, version in enumerate(asked[1:], start=1):
         alteration = ALTERATIONS[version.intervention]
