@@ -486,10 +486,11 @@ def _check_announced(path: Path) -> None:
     Raises:
         UserError: then.
     """
-    if not zipfile.is_zipfile(path):
-        return
     try:
-        announced = sum(entry.file_size for entry in zipfile.ZipFile(path).infolist())
+        if not zipfile.is_zipfile(path):
+            return
+        with zipfile.ZipFile(path) as archive:
+            announced = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise UserError(f"The weights {path} cannot be read: {_said(error)}.") from None
     if announced > (held := path.stat().st_size):
