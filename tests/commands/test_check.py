@@ -133,3 +133,11 @@ def test_every_sound_is_heard_to_its_end(tmp_path: Path, elor: Elor) -> None:
     assert "3 of 4 utterances heard to their end" in said
     assert "3.wav would be clipped: 100% of its samples" in said
     assert "the same recording stands under two speakers: 1 (x) and 2 (y)" in said
+
+
+def test_a_name_that_is_too_long_for_a_file_is_one_sentence(tmp_path: Path, elor: Elor) -> None:
+    result = elor("check", "x" * 5000)
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    long = elor("check", table(tmp_path, ["A" * 300, "y", "z"]))
+    assert "speakers' names are longer than 200 bytes" in " ".join(long.stdout.split())
