@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,21 @@ class Correlation:
         r: of the trained network; NaN where undefined.
         controls: mean r by control (untrained, class swap, other waveform, ..); empty where none was measured.
         basis: what the untrained mean is of: `5 networks, this slice`.
+        note: what else stands beside the map: the completeness error of integrated gradients.
     """
 
     r: float
     controls: dict[str, float] = field(default_factory=dict)
     basis: str = ""
+    note: str = ""
 
     def sentence(self) -> str:
         """`r = 0.39; untrained networks 0.29 (mean of 5, this slice)`, as a title holds it."""
         r = f"r = {self.r:.2f}" if np.isfinite(self.r) else "r is undefined"
+        note = f"; {self.note}" if self.note else ""
         if "untrained" not in self.controls:
-            return f"{r}; no untrained network was measured"
-        return f"{r}; untrained networks {self.controls['untrained']:.2f} ({self.basis})"
+            return f"{r}; no untrained network was measured{note}"
+        return f"{r}; untrained networks {self.controls['untrained']:.2f} ({self.basis}){note}"
 
 
 @dataclass(frozen=True)
@@ -217,10 +220,22 @@ def _shown(data: Path, heads: Sequence[str], saliency: Saliency, classes: bool) 
         for method, head in ((method, head) for method in METHODS if method in arrays for head in heads):
             values = arrays[method][list(heads).index(head)]
             r = _r(values, values if method == "occlusion" else None, signal, support)
-            measured[method, head] = _correlation(r, method, head, own, saliency)
+            known = _correlation(r, method, head, own, saliency)
+            measured[method, head] = (
+                replace(known, note=_completeness(saliency, head)) if method == "integrated" else known
+            )
         rated = {head: float(slices[head][row]) for head in heads if head in slices}
         found.append(Shown.of(path.stem, signal, support, heads, arrays, measured, rated, classes))
     return found
+
+
+def _completeness(saliency: Saliency, head: str) -> str:
+    """How far integrated gradients fall short of the change that they explain, over the sample of slices."""
+    known = saliency.integrated.get(head)
+    if known is None:
+        return ""
+    error = f"completeness error {100 * (known.median_error or 0):.1f} %"
+    return f"{error} (median of {known.maps} maps, {known.incomplete} of them incomplete)"
 
 
 def _correlation(r: float, method: str, head: str, own: pd.DataFrame, saliency: Saliency) -> Correlation:

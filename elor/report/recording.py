@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from elor.report import analysis, html
-from elor.report.explanation import blocks
+from elor.report.explanation import blocks, completeness
 from elor.report.findings import METHODS, Correlation, Shown
 from elor.report.page import footer, maps_data
 from elor.report.text import Block
@@ -55,8 +56,10 @@ def _shown(name: str, window: Mapping[str, Any], folder: Path) -> Shown:
     heads, sound = arrays["heads"].tolist(), arrays["sound"]
     answers = [window["prediction"][head]["label"] for head in heads]
     kept = {key: arrays[key] for key in (*METHODS, "stft") if key in arrays}
+    errors = (window.get("integrated") or {}).get("error", {})
+    notes = {head: f"completeness error {completeness(error)}" for head, error in errors.items()}
     measured = {
-        (method, head): _correlation(entry)
+        (method, head): replace(_correlation(entry), note=notes.get(head, "") if method == "integrated" else "")
         for method in METHODS
         for head, entry in window["methods"].get(method, {}).get("heads", {}).items()
     }
