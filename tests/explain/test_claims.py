@@ -19,7 +19,7 @@ from elor.evidence.names import FALSE_DISCOVERY, UNTRAINED, Case, Control, Role,
 from elor.explain.claims.answers import equivalence, no_effect
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.decide import Lean, Picture, lean, settle
-from elor.explain.claims.evidence import Measured, Missing, Seen, by_any, t_test
+from elor.explain.claims.evidence import Measured, Missing, any_learned, t_test
 from elor.explain.claims.needs import needed
 from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
@@ -290,13 +290,21 @@ def test_one_unlearned_head_voids_the_claims_about_it_and_no_other() -> None:
 
 
 def test_one_network_that_has_learned_lets_scores_be_compared() -> None:
-    found, scores = Seen(1.0, 1, p=0.01), {head: dict.fromkeys(NETWORKS, 0.5) for head in HEADS}
+    scores = {head: dict.fromkeys(NETWORKS, 0.5) for head in HEADS}
     scores["arousal"]["lom"] = 0.004
     some = Measured(scores=scores_of(scores))
-    assert by_any(found, some, NETWORKS, HEADS) == replace(found, learned_p=0.032)
-    assert by_any(found, some, ("elor", "ftr"), HEADS).learned_p == 1.0
+    assert any_learned(some, NETWORKS, HEADS) == 0.032
+    assert any_learned(some, ("elor", "ftr"), HEADS) == 1.0
     with pytest.raises(Missing, match="not asked for emotion"):
-        by_any(found, some, NETWORKS, ("emotion",))
+        any_learned(some, NETWORKS, ("emotion",))
+
+
+def test_a_head_that_has_not_learned_is_so_where_pieces_are_missing_too() -> None:
+    some = given(1, learned=0.3)
+    some.prototypes["trends"], some.interventions["networks"] = {}, {}
+    found = verdicts(replace(some.facts, scored=NO_SCORES))
+    nulled = {claim.id for claim in CLAIMS if claim.nulled} - {"valence-low-louder"}
+    assert {found[name] for name in nulled} == {UNLEARNED}
 
 
 def with_trend(way: str, head: str, descriptor: str, kind: str) -> Any:

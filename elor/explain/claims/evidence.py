@@ -4,7 +4,8 @@ Whatever a network does says something about emotion only if the network has lea
 network carries the p of that too (`within`): with labels drawn at random a network still answers to loudness or pitch
 somehow, in all folds alike, and no test over speakers would notice that this has no meaning. Nor do scores compare
 emotions where nobody has learned any: a network that always answers with the most frequent class has a WAR above its
-UAR. So each comparison of scores carries the p that at least one of those compared has learned something (`by_any`).
+UAR. So each comparison of scores carries the p that one at least of those compared has learned something
+(`any_learned`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,15 @@ TITLES = {"elor": "ELoR", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR"}
 
 
 class Missing(Exception):
-    """A piece of evidence is not to be had; the message says why."""
+    """A piece of evidence is not to be had; the message says why.
+
+    Attributes:
+        learned_p: of the heads that it would have presupposed, where that is known.
+    """
+
+    def __init__(self, reason: str, learned_p: float | None = None) -> None:
+        super().__init__(reason)
+        self.learned_p = learned_p
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,9 @@ def learned(measured: Measured, network: str, head: str) -> float:
     return defined(scores.utterance_permutation_p, f"utterance_permutation_p of metrics/{head}/{network}.json")
 
 
-def within(measured: Measured, network: str, heads: Sequence[str], look: Callable[..., Seen], *how: Any) -> Seen:
+def within(
+    measured: Measured, network: str, heads: Sequence[str], look: Callable[..., Sequence[Seen] | Seen], *how: Any
+) -> list[Seen]:
     """A look inside a network, which proves something only as far as the network has learned all these heads.
 
     Args:
@@ -94,15 +105,18 @@ def within(measured: Measured, network: str, heads: Sequence[str], look: Callabl
     Raises:
         Missing: as `learned` and `look`.
     """
-    learnt = [learned(measured, network, head) for head in heads]
-    return replace(look(measured, *how), learned_p=max(learnt))
+    learnt = max(learned(measured, network, head) for head in heads)
+    try:
+        found = look(measured, *how)
+    except Missing as reason:
+        raise Missing(str(reason), learnt) from None
+    return [replace(seen, learned_p=learnt) for seen in (found if isinstance(found, Sequence) else [found])]
 
 
-def by_any(found: Seen, measured: Measured, networks: Sequence[str], heads: Sequence[str]) -> Seen:
-    """A comparison of scores, which proves something only if any of those compared is better than permuted labels.
+def any_learned(measured: Measured, networks: Sequence[str], heads: Sequence[str]) -> float:
+    """p that any of the networks whose scores are compared is better than permuted labels in any of the heads.
 
     Args:
-        found: what the comparison found.
         measured: says what was learned.
         networks, heads: whose scores were compared; the p of all pairs counts at their smallest, times their number
             (Bonferroni).
@@ -111,7 +125,7 @@ def by_any(found: Seen, measured: Measured, networks: Sequence[str], heads: Sequ
         Missing: as `learned`.
     """
     learnt = [learned(measured, network, head) for network in networks for head in heads]
-    return replace(found, learned_p=min(1.0, len(learnt) * min(learnt)))
+    return min(1.0, len(learnt) * min(learnt))
 
 
 def of(tree: Mapping[str, Any], *path: str) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from elor.evidence.names import Role
 from elor.explain.claims.answers import ALTERED, DESCRIPTORS, EXTREMITY, HEADS, KINDS, effect, trend
 from elor.explain.claims.claim import Facts, Look
-from elor.explain.claims.evidence import TITLES, Seen, by_any, within
+from elor.explain.claims.evidence import TITLES, Missing, Seen, any_learned, within
 from elor.explain.claims.maps import DELETIONS, above_heads, above_initial, loudest_first
 
 GUIDED = "guided"
@@ -23,11 +24,8 @@ def trends(head: str, descriptor: str, kind: str, direction: str) -> Look:
     """A trend of ELoR's prototypes, in every parametrisation: conditions."""
     what = f"{DESCRIPTORS[descriptor][0]} of {head} prototypes, {KINDS[kind]}"
 
-    def find(facts: Facts) -> list[Seen]:
-        seen = trend(facts.measured, head, descriptor, kind, direction)
-        return [within(facts.measured, "elor", (head,), lambda _, one=one: one) for one in seen]
-
-    return Look(what, Role.conditions, find)
+    how = (head, descriptor, kind, direction)
+    return Look(what, Role.conditions, lambda facts: within(facts.measured, "elor", (head,), trend, *how))
 
 
 def alters(head: str, intervention: str, sign: int, answer: str = HEADS, network: str = "elor") -> Look:
@@ -40,7 +38,18 @@ def alters(head: str, intervention: str, sign: int, answer: str = HEADS, network
 
 def compares(what: str, networks: Sequence[str], heads: Sequence[str], test: Callable[..., Seen], *how: object) -> Look:
     """A comparison of scores, which counts as far as any of these networks has learned any of these heads."""
-    return Look(what, Role.decides, lambda facts: by_any(test(facts.scored, *how), facts.measured, networks, heads))
+
+    def find(facts: Facts) -> Seen:
+        learned_p = None
+        with suppress(Missing):  # then the comparison itself has a reason, too
+            learned_p = any_learned(facts.measured, networks, heads)
+        try:
+            found = test(facts.scored, *how)
+        except Missing as reason:
+            raise Missing(str(reason), learned_p) from None
+        return replace(found, learned_p=any_learned(facts.measured, networks, heads))
+
+    return Look(what, Role.decides, find)
 
 
 def beside(look: Look) -> Look:

@@ -56,7 +56,7 @@ def _pieces(look: Look, facts: Facts) -> list[Piece]:
     try:
         found = look.find(facts)
     except Missing as reason:
-        return [Piece(what=look.what, role=look.role, missing=str(reason))]
+        return [Piece(what=look.what, role=look.role, missing=str(reason), learned_p=reason.learned_p)]
     some = found if isinstance(found, Sequence) else [found]
     return [Piece.of(asdict(seen), what=look.what, role=look.role) for seen in some]
 
