@@ -12,6 +12,7 @@ Truth is never read from it. More columns do no harm. Names are text, as `elor.t
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -182,7 +183,20 @@ def _check_rows(names: pd.Series, known: pd.Series, key: str) -> None:
     )
     for fault, found in faults:
         if len(found):
-            raise UserError(f"Predictions: {len(found)} {key}s are {fault}: {some(found)}.")
+            why = _spelling(found, known) if fault.startswith("unknown") else ""
+            raise UserError(f"Predictions: {len(found)} {key}s are {fault}: {some(found)}{why}.")
+
+
+def _spelling(names: Sequence[str], known: pd.Series) -> str:
+    """Where an unknown name differs from a known one in nothing that can be seen."""
+
+    def seen(name: str) -> str:
+        return unicodedata.normalize("NFKC", name).strip().casefold()
+
+    alike = {seen(name): name for name in known}
+    if pair := next(((name, alike[seen(name)]) for name in names if seen(name) in alike), None):
+        return f" ({pair[0]!a} is there as {pair[1]!a})"
+    return ""
 
 
 def _check_head(filled: pd.DataFrame, names: pd.Series, head: Head) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from elor.corpora.faults import listed, plural
-from elor.corpora.lost import is_file
+from elor.corpora.lost import explained, is_file
 from elor.corpora.manifest import Manifest
 from elor.errors import UserError
 from elor.files import replacing
@@ -125,7 +125,8 @@ def _located(ratings: list[Rating], audio: Path, home: Path, partial: bool, note
         raise UserError(f"Several files below {audio} are called {names}; give the folder that holds each once.")
     if lost:
         gone = list(dict.fromkeys(lost))
-        text = f"{plural(len(gone), 'sound file')} missing below {audio} ({listed(gone)}){_elsewhere(gone, below)}"
+        names = listed(explained(audio, gone)) + _elsewhere(gone, below)
+        text = f"{plural(len(gone), 'sound file')} missing below {audio}: {names}"
         if not partial:
             raise UserError(f"{text}; restore them, or give --partial to go on without them.")
         notes.append(text)
@@ -146,7 +147,7 @@ def _elsewhere(gone: list[str], below: dict[str, list[Path]]) -> str:
     """Where there is a file of such a name, but in another folder than the table gives."""
     for file in gone:
         if other := below.get(_stem(file)):
-            return f"; {other[0]} has the name of {file}, but lies in another folder"
+            return f" ({other[0]} has the name of {file}, but lies in another folder)"
     return ""
 
 

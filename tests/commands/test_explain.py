@@ -118,3 +118,13 @@ def test_what_sounds_only_at_the_end_is_explained_too() -> None:
     assert (start, support, len(window)) == (96_000, 32_000, 96_000)
     assert [start for start, *_ in _windows(np.full(8 * 16_000, 0.1), 96_000)] == [0]
     assert [start for start, *_ in _windows(np.full(10 * 16_000, 0.1), 96_000)] == [0, 96_000]
+
+
+def test_channels_that_cancel_are_refused_and_one_of_them_taken(elor: Callable, voice: Path, tmp_path: Path) -> None:
+    sound, rate = soundfile.read(voice)
+    soundfile.write(tmp_path / "down.wav", np.stack([sound, -sound], 1), rate)
+    order = ("explain", tmp_path / "down.wav", "--model", f"{MODEL}:Outside", "--output", tmp_path / "out", *CHEAP)
+    refused = elor(*order)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "--stereo left" in refused.stderr
+    assert elor(*order, "--stereo", "left").exit_code == 0

@@ -145,3 +145,11 @@ def test_a_class_against_its_probabilities_is_refused(share: float) -> None:
     with pytest.raises(UserError, match=r"1 rows are with a `arousal` that is not the most probable class .*: a_0\."):
         check_predictions(table, slices, [Head("arousal", 5)])
     check_predictions(table.assign(arousal=[1, 4]), slices, [Head("arousal", 5)])
+
+
+@pytest.mark.parametrize("other", ["Zo\u00eb_0", "zoe\u0308_0", " Zoe\u0308_0"])
+def test_a_name_that_only_looks_the_same_is_named_with_the_cause(other: str) -> None:
+    slices = pd.DataFrame({"slice": ["Zoe\u0308_0", "b_0"], "speaker": ["s", "t"], "arousal": [1, 2]})
+    table = pd.DataFrame({"slice": [other, "b_0"], "arousal": [1, 2]})
+    with pytest.raises(UserError, match=r"1 slices are unknown .* is there as 'Zoe\\u0308_0'"):
+        check_predictions(table, slices, [Head("arousal", 5)])
