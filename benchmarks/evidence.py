@@ -47,7 +47,7 @@ HEAD = """# Every key of every file in `metrics/`
 This page is made from the models in `elor/evidence` (`python -m benchmarks.evidence`; a test says if it is current).
 Each file begins with its `schema`, a name and a version. A file of another version, or a damaged one, is refused in one
 sentence. What is undefined is `null`; a key that does not apply is absent. Numbers are rounded to four digits (six in
-`interventions.json`), p values to four that count. docs/scores.md has the formulas of the scores.
+`interventions.json` and `claims.json`), p values to four that count. docs/scores.md has the formulas of the scores.
 """
 
 

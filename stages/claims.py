@@ -28,7 +28,7 @@ def claims() -> None:
     """Write metrics/claims.json."""
     params = load()
     facts = Facts(measured(params), scored(params))
-    write(METRICS / "claims.json", decide(facts, shuffled=params.labels.shuffle))
+    write(METRICS / "claims.json", decide(facts, shuffled=params.labels.shuffle), digits=6)  # slopes are small
 
 
 def measured(params: Params) -> Measured:
