@@ -19,6 +19,7 @@ from elor.report.words import (
     corrected_of,
     interval_of,
     p_of,
+    piece_line,
     quantity,
     sentence,
 )
@@ -31,7 +32,7 @@ PIECES = ("claim", "piece of evidence", "role", "ours", "control", "", "differen
 
 
 def claims(found: Claims, against: Claims | None = None, name: str = "") -> list[Block]:
-    """The table, the comparison with another run's if there is one, every claim in words, and its pieces.
+    """The table, the comparison with another run's if there is one, every claim in words with its pieces.
 
     Args:
         found: metrics/claims.json.
@@ -41,7 +42,7 @@ def claims(found: Claims, against: Claims | None = None, name: str = "") -> list
     blocks: list[Block] = [overview(found)]
     if against is not None:
         blocks.append(comparison(found, against, name))
-    return [*blocks, in_words(found), evidence(found), reading(found)]
+    return [*blocks, *in_words(found), reading(found)]
 
 
 def overview(found: Claims) -> Table:
@@ -83,9 +84,18 @@ def comparison(found: Claims, against: Claims, name: str) -> Table:
     return Table(caption, header, _groups(rows, cells), labels=3)
 
 
-def in_words(found: Claims) -> Notes:
-    """A sentence per claim."""
-    return Notes("In words", tuple(sentence(row, found.family) for row in found.claims))
+def in_words(found: Claims) -> list[Notes]:
+    """Per claim a sentence, and below it every piece of evidence in a line."""
+    return [
+        Notes(
+            f"In words, {row.id}: {row.verdict}",
+            (
+                sentence(row, found.family),
+                *(f"{ROLES[piece.role]}: {piece_line(piece)}" for piece in row.evidence),
+            ),
+        )
+        for row in found.claims
+    ]
 
 
 def reading(found: Claims) -> Notes:
