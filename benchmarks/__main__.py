@@ -15,7 +15,20 @@ import typer
 from benchmarks.publish import RESULTS, command, publish, republish
 from elor.errors import UserError
 
-PARTS = ("steps", "folds", "maps", "prototypes", "selfcheck", "untrained", "scale", "svm", "fuzz", "learning", "search")
+PARTS = (
+    "steps",
+    "arithmetic",
+    "folds",
+    "maps",
+    "prototypes",
+    "selfcheck",
+    "untrained",
+    "scale",
+    "svm",
+    "fuzz",
+    "learning",
+    "search",
+)
 WHOLE = ("pipeline", "kills", "interruptions", "seeds")
 """Those that run the demonstration, once or again and again."""
 
