@@ -157,11 +157,9 @@ def steady(model: nn.Module, audio: Tensor, together: bool) -> None:
             other = logits_of(model, quiet)
         again = logits_of(model, one)
         _refuse_unsteady(first, again, other, "what it was asked before", "reset its state first")
-        if together:  # a louder one too: what is normalised over all of them may be by the loudest
-            beside = logits_of(model, torch.cat([one, quiet, 4 * one.flip(-1)]))
-            for row, alone, another in ((0, first, other), (1, other, first)):
-                here = {name: value[row : row + 1] for name, value in beside.items()}
-                _refuse_unsteady(alone, here, another, "the signals beside it", "ask about one signal at a time")
+        for beside in (quiet, 4 * one.flip(-1)) if together else ():  # some normalise by the loudest of all
+            both = {name: value[:1] for name, value in logits_of(model, torch.cat([one, beside])).items()}
+            _refuse_unsteady(first, both, other, "the signals beside it", "ask about one signal at a time")
 
 
 def predict(model: nn.Module, audio: Tensor) -> Heads:

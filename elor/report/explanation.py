@@ -88,7 +88,7 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
             continue
         yield (
             f"{head} rests most on {where['start_s']:.2f}-{where['end_s']:.2f} s: without it the logit falls by "
-            f"{where['drop']:.3f}."
+            f"{where['drop']:.3g}."
         )
     for head, orders in window["erasure"].items():
         if "occlusion" in orders:

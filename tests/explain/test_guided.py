@@ -227,7 +227,7 @@ def test_what_is_neither_linear_nor_a_known_relu_is_refused_by_name(layer: Calla
     model = with_layer(layer)
     for _ in range(3):  # scripted code is run by the dispatcher at first, and by itself later
         with pytest.raises(UserError, match=name):
-            guided_backprop(model, audio().float())
+            guided_backprop(model, audio(1).float())
 
 
 def test_scripted_functions_are_right_or_refused_at_every_call() -> None:
