@@ -36,6 +36,9 @@ from benchmarks.measure import ROOT, alternated, machine, ratio
 from benchmarks.plainstep import PlainStep
 from elor.errors import UserError
 from elor.evaluation.tables import check_predictions
+from elor.evidence.model import write
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
 from elor.explain import controls
 from elor.explain.correlation import pearson
 from elor.explain.guided import guided_backprop
@@ -168,8 +171,8 @@ def test_untrained_networks_are_set_beside_what_was_said_of_them(
     tone[60_000:] = 0
     for folder in ("data", "metrics"):
         (tmp_path / folder).mkdir()
-    for name in ("saliency", "prototypes"):
-        (tmp_path / "metrics" / f"{name}.json").write_text("{}")
+    write(tmp_path / "metrics" / "saliency.json", Saliency())
+    write(tmp_path / "metrics" / "prototypes.json", Prototypes(speaker="F"))
     np.save(tmp_path / "data" / "slices.npy", (8_000 * np.stack([tone, tone[::-1], tone])).astype(np.int16))
     table = "slice,speaker,samples\na,F,60000\nb,G,96000\nc,G,60000\n"
     (tmp_path / "data" / "slices.csv").write_text(table)
