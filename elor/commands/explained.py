@@ -23,7 +23,7 @@ from elor.explain.interventions.resynthesis import fitted
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.recording import foreign
 from elor.explain.recording.analysis import CannotRun, Effort, asked, explain
-from elor.explain.recording.foreign import Score, Subject, steadied
+from elor.explain.recording.subjects import Score, Subject, committee, steadied
 from elor.explain.recording.trials import interventions, seek
 from elor.files import replacing, write_json
 from elor.inference import load_networks
@@ -82,7 +82,7 @@ def own_networks(models: Path = Path("data/models"), fold: str | None = None) ->
     heads = [head.name for head in networks[0].architecture.heads]
     metrics = models.resolve().parents[1] / "metrics"
     scores = {head: score for head in heads if (score := _score(metrics / head / "elor.json"))}
-    return Explained(foreign.committee(name, networks, scores), SIX_SECONDS)
+    return Explained(committee(name, networks, scores), SIX_SECONDS)
 
 
 def _score(path: Path) -> Score | None:

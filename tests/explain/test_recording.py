@@ -18,7 +18,7 @@ from elor.explain.maps import TITLES
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.recording import foreign
 from elor.explain.recording.analysis import NO_CONTROL, Effort, asked, explain
-from elor.explain.recording.foreign import Resampled, Subject, committee, probabilities
+from elor.explain.recording.subjects import Resampled, Subject, committee, probabilities
 from elor.explain.recording.trials import interventions, seek
 from tests.explain.foreign_networks import Functional, Outside, faint
 from tests.explain.models import elor

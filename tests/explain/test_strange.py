@@ -15,7 +15,7 @@ from elor.explain.model import predict
 from elor.explain.occlusion import occlusion
 from elor.explain.recording import foreign
 from elor.explain.recording.analysis import Effort, explain
-from elor.explain.recording.foreign import Score, committee, probabilities, steadied
+from elor.explain.recording.subjects import Alone, Score, Subject, committee, probabilities, steadied
 from elor.report.explanation import blocks
 from elor.report.text import Notes
 from tests.explain import strange
@@ -41,7 +41,7 @@ def loud(net: strange.Plain) -> strange.Plain:
     return net
 
 
-def load(name: str) -> foreign.Subject:
+def load(name: str) -> Subject:
     return foreign.load(f"tests.explain.strange:{name}", samples=SAMPLES)
 
 
@@ -75,7 +75,7 @@ def test_memory_and_company_are_noticed(method) -> None:
 @pytest.mark.parametrize("kind", [strange.Crowd, strange.One])
 def test_what_minds_company_is_asked_alone(kind: type[strange.Plain]) -> None:
     audio, net = sound(), made(kind)
-    subject, remark = steadied(foreign.Subject("net", net, None), audio)
+    subject, remark = steadied(Subject("net", net, None), audio)
     assert "one signal at a time" in remark
     drops = occlusion(subject.model, audio)["output"][0]
     label = int(net(audio).argmax())
@@ -135,25 +135,25 @@ class Trims(strange.Plain):
 
 def test_gradients_that_are_not_the_answers_own_are_refused_or_said() -> None:
     window = sound()[0, 0].numpy()
-    found = explain(foreign.Subject("levelled", made(Levelled), None), window, SAMPLES, QUICK)
+    found = explain(Subject("levelled", made(Levelled), None), window, SAMPLES, QUICK)
     assert "along the sound" in found.summary["methods"]["segments"]["refused"]
     padded = np.append(window[:3_000], np.zeros(1_000))
-    found = explain(foreign.Subject("normed", made(Normed), None), padded, 3_000, QUICK)
+    found = explain(Subject("normed", made(Normed), None), padded, 3_000, QUICK)
     assert not found.summary["methods"]["gradient"]["refused"]
-    found = explain(foreign.Subject("cut", made(Cut), None), window, SAMPLES, QUICK)
+    found = explain(Subject("cut", made(Cut), None), window, SAMPLES, QUICK)
     for method in ("guided", "gradient", "segments", "integrated", "frequency", "stft"):
         assert "is not how its answer changes" in found.summary["methods"][method]["refused"]
         assert method not in found.maps
     assert np.isfinite(found.maps["occlusion"]).all()
-    found = explain(foreign.Subject("steps", made(Steps), None), window, SAMPLES, QUICK)
+    found = explain(Subject("steps", made(Steps), None), window, SAMPLES, QUICK)
     assert "a function with a backward pass of its own (Stepped)" in found.summary["remarks"][0]
-    found = explain(foreign.Subject("plain", made(strange.Plain), None), window, SAMPLES, QUICK)
+    found = explain(Subject("plain", made(strange.Plain), None), window, SAMPLES, QUICK)
     assert not found.summary["remarks"]
     assert "gradient" in found.maps
 
 
 def test_a_network_that_fails_in_silence_is_explained_as_far_as_it_goes() -> None:
-    subject, _ = steadied(foreign.Subject("trims", foreign.Alone(made(Trims)), None), sound())
+    subject, _ = steadied(Subject("trims", Alone(made(Trims)), None), sound())
     found = explain(subject, sound()[0, 0].numpy(), SAMPLES, QUICK)
     assert "gradient" in found.maps
     assert "Deletion and insertion fail in this network: IndexError" in found.summary["remarks"][0]
@@ -164,7 +164,7 @@ def test_a_network_that_normalises_by_the_loudest_is_asked_alone() -> None:
         def forward(self, audio: torch.Tensor) -> torch.Tensor:
             return super().forward(audio / audio.detach().abs().max())
 
-    assert "one signal at a time" in steadied(foreign.Subject("loudest", made(Loudest), None), sound())[1]
+    assert "one signal at a time" in steadied(Subject("loudest", made(Loudest), None), sound())[1]
 
 
 def test_complex_weights_are_told_apart() -> None:
@@ -226,7 +226,7 @@ def test_gradients_that_are_no_numbers_are_refused_and_counted() -> None:
     net.one.bias.data.zero_()
     with pytest.raises(UserError, match=r"not a number at \d+ of 4000 samples"):
         gradient(net, audio)
-    found = explain(foreign.Subject("root", net, None), audio[0, 0].numpy(), SAMPLES - 800, QUICK).summary
+    found = explain(Subject("root", net, None), audio[0, 0].numpy(), SAMPLES - 800, QUICK).summary
     assert "not a number" in found["methods"]["gradient"]["refused"]
     assert found["integrated"]["baseline"] == "noise at -60 dBFS"
     assert found["integrated"]["error"]["output"] < 0.05

@@ -28,7 +28,7 @@ from elor.explain.maps import SAMPLES, TITLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
 from elor.explain.occlusion import WINDOW
 from elor.explain.operators import OPAQUE, opaque
-from elor.explain.recording.foreign import Subject, deciding, probabilities
+from elor.explain.recording.subjects import Subject, deciding, probabilities
 from elor.explain.windows import Found, Windows
 
 COMPARED = tuple(method for method in TITLES if method != "stft")

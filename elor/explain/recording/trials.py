@@ -20,7 +20,7 @@ from elor.explain.interventions.versions import versions
 from elor.explain.model import Heads, predict
 from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
-from elor.explain.recording.foreign import Subject, deciding, probabilities
+from elor.explain.recording.subjects import Subject, deciding, probabilities
 
 BATCH = 8
 MOST_TARGETS = 12
