@@ -106,7 +106,8 @@ def _occlusion(model: nn.Module, audio: Tensor) -> Heads:
 
 def _filled(model: nn.Module, audio: Tensor) -> Heads:
     """Windows are filled with noise at the signal's own level: silence cannot be found by silencing it."""
-    level = audio.square().mean(-1, keepdim=True).sqrt()
+    power = audio.square().mean(-1, keepdim=True)
+    level = power.clamp(min=torch.finfo(power.dtype).tiny).rsqrt().reciprocal()  # torch's root differs by processor
     mask = level * noise_like(audio, rms=1.0)
     return {name: _segments(value) for name, value in occlusion(model, audio, mask=mask).items()}
 
