@@ -99,7 +99,7 @@ def test_a_path_in_a_workspace_asks_for_the_identity_and_not_for_the_cache(tmp_p
 def test_what_the_run_takes_the_check_takes(tmp_path: Path, elor: Elor) -> None:
     rng = np.random.default_rng(6)
     rows = ["file,speaker,rater,valence,arousal,emotion"]
-    for who, emotion in zip("xyz", ("happy", "joy", "sad"), strict=True):
+    for who, emotion in zip("wxyz", ("happy", "joy", "sad", "angry"), strict=True):
         soundfile.write(tmp_path / f"{who}.wav", 0.1 * rng.standard_normal((16_000, 2)), 16_000)
         rows += [f"{who}.wav,{who},{rater},2,3,{emotion}" for rater in ("r1", "r2")]
     path = tmp_path / "stereo.csv"
@@ -108,16 +108,16 @@ def test_what_the_run_takes_the_check_takes(tmp_path: Path, elor: Elor) -> None:
     assert "say which channel counts: corpus.stereo, or --stereo, is mean, left or right" in refused
     unrated = elor("check", path, "--stereo", "left")
     assert unrated.exit_code == 1
-    assert "choose r1 (3 utterances), r2 (3 utterances) or mean, by labels.rater or --rater" in " ".join(
+    assert "choose r1 (4 utterances), r2 (4 utterances) or mean, by labels.rater or --rater" in " ".join(
         unrated.stdout.split()
     )
     for options in (("--rater", "r2"), ("--rater", "mean")):
         result = elor("check", path, "--stereo", "mean", *options)
         assert result.exit_code == 0, result.stdout
-        assert f"3 utterances have classes by {options[1]}" in result.stdout
+        assert f"4 utterances have classes by {options[1]}" in result.stdout
     emotions = elor("check", path, "--stereo", "right", "--rater", "r1", "--emotion")
     assert emotions.exit_code == 0, emotions.stdout
-    assert "2 utterances have emotion" in emotions.stdout
+    assert "3 utterances have emotion" in emotions.stdout
     assert "left out: joy (1; or happy?)." in " ".join(emotions.stdout.split())
 
 
