@@ -157,9 +157,27 @@ def steady(model: nn.Module, audio: Tensor, together: bool) -> None:
             other = logits_of(model, quiet)
         again = logits_of(model, one)
         _refuse_unsteady(first, again, other, "what it was asked before", "reset its state first")
+        if all(torch.equal(first[name], other[name]) for name in first):
+            _fresh(model, one, quiet, other)
         for beside in (quiet, 4 * one.flip(-1)) if together else ():  # some normalise by the loudest of all
             both = {name: value[:1] for name, value in logits_of(model, torch.cat([one, beside])).items()}
             _refuse_unsteady(first, both, other, "the signals beside it", "ask about one signal at a time")
+
+
+def _fresh(model: nn.Module, one: Tensor, quiet: Tensor, remembered: Heads) -> None:
+    """Tell a model that answers the same to everything from one that keeps its first answer to signals of one shape.
+
+    Raises:
+        UserError: if the answer to `quiet`, asked in a batch of another shape, is not the one `remembered`.
+    """
+    try:
+        three = logits_of(model, torch.cat([quiet, one, one]))
+    except UserError:
+        raise
+    except Exception:  # it takes no such batch: nothing can be told
+        return
+    now, beyond = ({name: value[row : row + 1] for name, value in three.items()} for row in (0, 1))
+    _refuse_unsteady(remembered, now, beyond, "what it was asked before", "let it keep no answers")
 
 
 def predict(model: nn.Module, audio: Tensor) -> Heads:

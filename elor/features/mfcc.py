@@ -50,7 +50,8 @@ def mfcc(slices: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"expected slices of shape (batch, {SLICE_SAMPLES}), got {tuple(slices.shape)}")
     if not len(slices):
         return torch.empty(0, COEFFICIENTS, FRAMES)
-    return torch.stack([_cepstrum(signal) for signal in slices.float()])
+    with _one_thread():
+        return torch.stack([_cepstrum(signal) for signal in slices.float()])
 
 
 def write_mfcc(slices: Path, out: Path) -> None:
@@ -64,7 +65,6 @@ def write_mfcc(slices: Path, out: Path) -> None:
     with (
         packed(out, (count, COEFFICIENTS, FRAMES), "float32") as array,
         Progress("MFCC", total=count, unit="slice") as progress,
-        _one_thread(),
     ):
         for row in range(count):
             array[row] = mfcc(torch.from_numpy(signals[row : row + 1].copy()))[0].numpy()
@@ -73,7 +73,7 @@ def write_mfcc(slices: Path, out: Path) -> None:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: steps of a few milliseconds gain little from more, and lose much on a busy machine."""
+    """Keep torch to one thread: products are split among threads, which changes their last digits, for little gain."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

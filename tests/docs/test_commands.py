@@ -213,6 +213,8 @@ def test_every_page_answers_one_question_and_is_short() -> None:
     assert names >= {"use-my-iemocap", "use-my-corpus", "explain-my-network", "run-on-slurm", "read-the-report"}
     assert names >= {"add-a-network", "add-a-corpus"}
     for page in DOCS:
+        if page.stem == "evidence":  # written by benchmarks.evidence from the models, to be looked up
+            continue
         written = re.sub(r"<!-- bench:(\S+) -->.*?<!-- /bench:\1 -->", "", page.read_text(), flags=re.DOTALL)
         assert written.startswith("# ")
         assert len(written.splitlines()) < 120

@@ -63,6 +63,26 @@ class Remembers(Plain):
         return (found + last) / 2
 
 
+class Keeps(Plain):
+    """Answers to signals of one shape what it said to the first of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[torch.Size, Tensor] = {}
+
+    def forward(self, audio: Tensor) -> Tensor:
+        if audio.shape not in self.known:
+            self.known[audio.shape] = super().forward(audio)
+        return self.known[audio.shape]
+
+
+class Same(Plain):
+    """Answers the same to everything."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio) * 0 + self.out.bias
+
+
 class Crowd(Plain):
     """Normalises over the batch, in evaluation too."""
 

@@ -34,7 +34,7 @@ def test_windows_in_the_padding_are_zero_and_not_computed() -> None:
     model, x = net(), audio(1)
     found = occlusion(model, x, window=8, hop=8, supports=[20])["output"][0]
     whole = occlusion(model, x, window=8, hop=8)["output"][0]
-    assert torch.equal(found[:3], whole[:3])
+    torch.testing.assert_close(found[:3], whole[:3], rtol=0, atol=1e-12)  # products of other sizes round otherwise
     assert found[3:].abs().max() == 0 < whole[3:].abs().max()
 
 

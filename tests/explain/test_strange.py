@@ -72,6 +72,15 @@ def test_memory_and_company_are_noticed(method) -> None:
         method(made(strange.Crowd), sound(count=2))
 
 
+@pytest.mark.parametrize("method", [gradient, occlusion, integrated_gradients])
+def test_answers_that_are_kept_are_told_from_answers_that_are_the_same(method) -> None:
+    with pytest.raises(UserError, match="depends on what it was asked before"):
+        method(made(strange.Keeps), sound())
+    found = method(made(strange.Same), sound())
+    found = found if isinstance(found, dict) else found.time()
+    assert not found["output"].any()
+
+
 @pytest.mark.parametrize("kind", [strange.Crowd, strange.One])
 def test_what_minds_company_is_asked_alone(kind: type[strange.Plain]) -> None:
     audio, net = sound(), made(kind)
