@@ -2,10 +2,19 @@
 
 import os
 
+import pytest
+
 import elor  # noqa: F401  # before numpy and torch, so that their arithmetic is the portable one
+from elor import arithmetic
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side: threads in each would only wait for each other's
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test notes of its process, an invented GPU for instance, says nothing to the next one."""
+    monkeypatch.setattr(arithmetic, "_noted", {})
 
 
 def pytest_collection_modifyitems(items: list) -> None:

@@ -125,11 +125,11 @@ def test_claims_can_be_filtered_by_verdict(opened: Browser) -> None:
     shown = (
         "[...document.querySelectorAll('tr[data-verdict]')].filter(row => !row.hidden).map(row => row.dataset.verdict)"
     )
-    assert len(opened.run(shown)) == 4
+    assert len(opened.run(shown)) == 6
     click(opened, "[data-verdict-filter=contradicted]")
     assert opened.run(shown) == ["contradicted"]
     click(opened, "[data-verdict-filter=contradicted]")
-    assert len(opened.run(shown)) == 4
+    assert len(opened.run(shown)) == 6
 
 
 def test_every_player_decodes_and_is_as_loud_as_the_others(opened: Browser) -> None:

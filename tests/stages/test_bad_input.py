@@ -164,8 +164,8 @@ PARAMETERS: Mapping[str, tuple[dict, tuple[str, ...]]] = {
     ),
     "an unknown network": ({"networks__lstm": {}}, ("networks.lstm",)),
     "a comparison of nothing": (
-        {"evaluate__comparisons": [["valence", "elor", "svm"]]},
-        ("evaluate: the comparison valence: elor against svm names an unknown head or network.",),
+        {"evaluate__comparisons": [["valence", "elor", "tree"]]},
+        ("evaluate: the comparison valence: elor against tree names an unknown head or network.",),
     ),
     "a GPU that is not there": ({"engine__device": "cuda:77"}, ("engine.device is cuda:77",)),
     "a range upside down": ({"corpus__low": 9}, ("corpus: low (9.0) must lie below high (5.0)",)),
