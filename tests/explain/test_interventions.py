@@ -125,7 +125,7 @@ def level(signals: Tensor) -> Tensor:
 
 
 def brightness(signals: Tensor) -> Tensor:
-    """The energy above 2 kHz, in tenths of a per cent of all: a scale on which untrained guesses (-1 to 1) are small."""
+    """The energy above 2 kHz in tenths of a per cent of all: beside it untrained guesses (-1 to 1) are small."""
     power = torch.fft.rfft(signals).abs().square()
     return 1_000 * power[:, 12_000:].sum(1) / power.sum(1)
 
@@ -392,9 +392,8 @@ def test_every_number_stands_in_the_summary_and_no_slice_is_named(summary, corpu
 
 
 def test_networks_asked_one_by_one_are_gathered_into_the_same_summary(found, summary, corpus) -> None:
-    features = {
-        net: {"mfcc": {"gain": {"moved_sd": [float(number)]}}} for number, net in enumerate(("elor", "lom"), start=1)
-    }
+    numbers = {"elor": 1.0, "lom": 2.0}
+    features = {network: {"mfcc": {"gain": {"moved_sd": [number]}}} for network, number in numbers.items()}
     alone = [
         summarise(found[found["network"] == network], corpus[1], features={network: moved})
         for network, moved in features.items()
