@@ -23,8 +23,9 @@ from tests.pipeline.project import MODELS, NETWORKS, ROOT, Project
 pytestmark = pytest.mark.pipeline
 
 CHANGED = "03/take-04.wav"
-PUBLIC = ("data/demo.yaml", "data/env.txt", "data/is10_names.txt", "data/models/", "data/tuning/")
-"""What of data/ git or a remote may carry: weights and searched values, in which no speech and no rating stands."""
+EFFECTS = tuple(f"data/effects/{network}.json" for network in ("elor", "lom"))
+PUBLIC = ("data/demo.yaml", "data/env.txt", "data/is10_names.txt", "data/models/", "data/tuning/", *EFFECTS)
+"""What of data/ git or a remote may carry: weights, searched values and means, in which no speech and no rating stands."""
 
 
 class Outside:

@@ -83,7 +83,7 @@ def check_metrics(workspace: Workspace, target: str, heads: set[str]) -> None:
     for head in {"arousal", "valence", "emotion"} - heads:
         files = {path.name for path in (workspace.folder / "metrics" / head).iterdir()}
         assert files == {f"{network}.json" for network in MODELS}
-        assert all(list(workspace.json(f"metrics/{head}/{name}")) == ["why"] for name in files)
+        assert all(list(workspace.json(f"metrics/{head}/{name}")) == ["schema", "why"] for name in files)
     declared = workspace.json("metrics/comparisons.json")["comparisons"]
     assert {test["dimension"] for test in declared} == heads
     assert {"kappa", "ratings"} <= set(workspace.json("metrics/agreement.json")["valence"]["others"])
