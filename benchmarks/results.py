@@ -21,7 +21,7 @@ from elor.report import claims, reading, results, words
 from elor.report.text import Block, Format, Table, render
 from elor.runs.run import MADE, Folder
 
-FIVE = ("amplitude-arousal", "same-parts", "arousal-frequencies", "arousal-rate", "elor-best-arousal")
+FIVE = ("amplitude-arousal", "arousal-loudness", "arousal-frequencies", "arousal-rate", "elor-best-arousal")
 """The claims that the README shows: chosen for what they are about, whatever became of them."""
 
 
