@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -240,7 +241,9 @@ def _explain_window(
     heads = list(explained.summary["prediction"])
     players = {"": sound[:support]}
     if (drops := explained.maps.get("occlusion")) is not None:
-        players |= {f"-{head}": weighted(sound, drop)[:support] for head, drop in zip(heads, drops, strict=True)}
+        players |= {
+            f"-{_file_name(head)}": weighted(sound, drop)[:support] for head, drop in zip(heads, drops, strict=True)
+        }
     for suffix, signal in players.items():
         with replacing(stem.with_name(f"{stem.name}{suffix}.wav")) as part:
             part.write_bytes(wav(playable(signal)))
@@ -267,7 +270,7 @@ def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Pa
     sought = seek(subject, outputs, predicted, samples, how)
     (output / "prototypes").mkdir(parents=True, exist_ok=True)
     for name, signal in sought.signals.items():
-        with replacing(output / "prototypes" / f"{name}.wav") as part:
+        with replacing(output / "prototypes" / f"{_file_name(name)}.wav") as part:
             part.write_bytes(wav(playable(signal)))
     return sought.summary
 
@@ -280,3 +283,8 @@ def _names(paths: list[str]) -> dict[str, str]:
         taken = list(names.values()).count(stem) + sum(name.startswith(f"{stem}-") for name in names.values())
         names[path] = f"{stem}-{taken + 1}" if taken else stem
     return names
+
+
+def _file_name(head: str) -> str:
+    """What stands for a head in the name of a file: its own name is the user's, and may hold a slash."""
+    return re.sub(r"[^\w.-]", "_", head)

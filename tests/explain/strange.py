@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -74,6 +76,17 @@ class Keeps(Plain):
         if audio.shape not in self.known:
             self.known[audio.shape] = super().forward(audio)
         return self.known[audio.shape]
+
+
+class Answers(Plain):
+    """Ends with something else than logits, under a name that no file can have."""
+
+    def __init__(self, ends: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.ends = ends
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        return {"emo/tion": self.ends(super().forward(audio))}
 
 
 class Same(Plain):
@@ -173,3 +186,8 @@ class Kept(Plain):
 
 
 an_object = old_weight_norm()
+
+
+def softmaxed() -> nn.Module:
+    torch.manual_seed(3)
+    return Answers(lambda logits: logits.softmax(1)).eval()

@@ -6,8 +6,10 @@ import warnings
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from elor.commands.explained import explain_files, foreign_network
 from elor.errors import UserError
 from elor.explain.attribution import gradient
 from elor.explain.integrated import integrated_gradients
@@ -15,7 +17,7 @@ from elor.explain.model import predict
 from elor.explain.occlusion import occlusion
 from elor.explain.recording import foreign
 from elor.explain.recording.analysis import Effort, explain
-from elor.explain.recording.subjects import Alone, Score, Subject, committee, probabilities, steadied
+from elor.explain.recording.subjects import Alone, Score, Subject, committee, no_logits, probabilities, steadied
 from elor.report.explanation import blocks
 from elor.report.text import Notes
 from tests.explain import strange
@@ -79,6 +81,33 @@ def test_answers_that_are_kept_are_told_from_answers_that_are_the_same(method) -
     found = method(made(strange.Same), sound())
     found = found if isinstance(found, dict) else found.time()
     assert not found["output"].any()
+
+
+@pytest.mark.parametrize(
+    ("ends", "means", "said"),
+    [
+        (lambda z: z.softmax(1), lambda z: z, "answers with probabilities"),
+        (lambda z: z.log_softmax(1), torch.exp, "answers with logarithms of probabilities"),
+        (torch.sigmoid, lambda z: z.softmax(1), "lie between 0 and 1"),
+        (lambda z: 9 * z, lambda z: z.softmax(1), ""),
+    ],
+)
+def test_outputs_that_are_no_logits_are_said(ends, means, said: str) -> None:
+    net = made(strange.Answers, ends)
+    outputs = predict(net, sound())
+    torch.testing.assert_close(probabilities(net, sound())["emo/tion"], means(outputs["emo/tion"]))
+    remarks = list(no_logits(outputs))
+    assert len(remarks) == bool(said)
+    assert all(said in remark and "emo/tion" in remark for remark in remarks)
+
+
+def test_a_heads_name_may_be_no_files(tmp_path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, SAMPLES), 16_000)
+    made = foreign_network("tests.explain.strange:softmaxed", samples=SAMPLES)
+    found = explain_files([path], made, output=tmp_path / "out", effort=QUICK)
+    assert (tmp_path / "out" / "a" / "window-00-emo_tion.wav").is_file()
+    assert any("answers with probabilities" in one for one in found["recordings"]["a"]["windows"][0]["remarks"])
 
 
 @pytest.mark.parametrize("kind", [strange.Crowd, strange.One])

@@ -28,7 +28,7 @@ from elor.explain.maps import SAMPLES, TITLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
 from elor.explain.occlusion import WINDOW
 from elor.explain.operators import OPAQUE, opaque
-from elor.explain.recording.subjects import Subject, deciding, probabilities
+from elor.explain.recording.subjects import Subject, deciding, no_logits, probabilities
 from elor.explain.windows import Found, Windows
 
 COMPARED = tuple(method for method in TITLES if method != "stft")
@@ -104,7 +104,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
             examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
-    remarks = list(_own_backward(subject.model, audio))
+    remarks = [*no_logits(logits), *_own_backward(subject.model, audio)]
     try:
         erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
     except Exception as error:  # the user's code may refuse silence

@@ -17,6 +17,9 @@ from elor.explain.model import Heads, Unsteady, logits_of, predict, prepared, st
 from elor.explain.recording.twins import said
 from elor.networks import TwoHeadNetwork
 
+SAME = 1e-3
+"""How far sums of probabilities may lie from 1: half precision rounds to this."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -143,12 +146,39 @@ class Committee(nn.Module):
 def probabilities(model: nn.Module, audio: Tensor) -> Heads:
     """What a network answers, (batch, classes) per head: probabilities that sum to 1, or the value of a single output.
 
-    The class that is predicted is the likeliest one. In evaluation mode, without a graph.
+    The class that is predicted is the likeliest one. Outputs that are probabilities already stay as they are. In
+    evaluation mode, without a graph.
     """
     if isinstance(model, Committee):
         return model.probabilities(audio)
     logits = predict(model, audio)
-    return {head: value if value.shape[1] == 1 else value.softmax(1) for head, value in logits.items()}
+    kept = {head for head, value in logits.items() if value.shape[1] == 1 or _sum_to_one(value)}
+    return {head: value if head in kept else value.softmax(1) for head, value in logits.items()}
+
+
+def no_logits(logits: Heads) -> Iterator[str]:
+    """A sentence for every head whose outputs look like something else than logits.
+
+    Args:
+        logits: what the network says of some sounds, (batch, classes) each.
+    """
+    for head, value in logits.items():
+        if value.shape[1] == 1:
+            continue
+        if _sum_to_one(value):
+            yield f"Head {head} answers with probabilities: they stand as they are, also where a logit is spoken of."
+        elif (value.logsumexp(1).abs() < SAME).all() and (value <= 0).all():
+            yield f"Head {head} answers with logarithms of probabilities: they stand where a logit is spoken of."
+        elif ((value >= 0) & (value <= 1)).all():
+            yield (
+                f"All outputs of head {head} lie between 0 and 1: if each is a probability of its own (a sigmoid), "
+                "p here is not theirs, since it takes them for logits; give the values before the sigmoid."
+            )
+
+
+def _sum_to_one(value: Tensor) -> bool:
+    """Whether these outputs, (batch, classes), are distributions."""
+    return bool((value >= 0).all() and ((value.sum(1) - 1).abs() < SAME).all())
 
 
 def deciding(model: nn.Module, logits: Heads, answers: Heads) -> Heads:
