@@ -22,7 +22,7 @@ from benchmarks.measure import ROOT
 from benchmarks.toy import Case, operations, our_step, prediction, toy_job
 from elor.device import settle
 from elor.fastconv import ConvBlock, batched, choice
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.params import NETWORKS, Params, Settings
 from elor.training import losses
 from elor.training.job import Job
@@ -169,7 +169,7 @@ def equality(setup: Setup) -> dict[str, Any]:
     target = {name: torch.from_numpy(values)[rows] for name, values in job.targets.items()}
 
     def step(device: str, fast: bool, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
-        network = TwoHeadNetwork(job.architecture, fast).train()
+        network = MultiHeadNetwork(job.architecture, fast).train()
         network.load_state_dict(state)
         network.to(device, dtype)
         output = network(*(value.to(device, dtype) for value in batch))

@@ -25,7 +25,7 @@ from elor.explain.guided import guided_backprop
 from elor.explain.integrated import STEPS, integrated_gradients
 from elor.explain.model import predict
 from elor.explain.occlusion import band_occlusion, occlusion
-from elor.networks import SHAPES, TwoHeadNetwork
+from elor.networks import SHAPES, MultiHeadNetwork
 from elor.params import Params, load
 from elor.progress import clock
 from elor.report.text import Block, Table, number
@@ -83,11 +83,11 @@ def measure(rounds: int = 5, heavy_rounds: int = 1, steps: int = MOST_STEPS, onl
     return result
 
 
-def network_of(params: Params, size: str) -> TwoHeadNetwork:
+def network_of(params: Params, size: str) -> MultiHeadNetwork:
     """ELoR with the default values of a profile, untrained, for two dimensions."""
     settings = params.scales[size].networks["elor"].defaults
     shape = architecture("elor", heads("classes", params.labels.classes), settings, standardize=True)
-    return untrained(lambda: TwoHeadNetwork(shape), seed=0)
+    return untrained(lambda: MultiHeadNetwork(shape), seed=0)
 
 
 def noise(slices: int) -> Tensor:
@@ -95,7 +95,7 @@ def noise(slices: int) -> Tensor:
     return 0.05 * torch.randn(slices, *SHAPES["audio"], generator=torch.Generator().manual_seed(0))
 
 
-def seconds_per_map(network: TwoHeadNetwork, batch: int, rounds: int) -> dict[str, float]:
+def seconds_per_map(network: MultiHeadNetwork, batch: int, rounds: int) -> dict[str, float]:
     """Median seconds of one map of one head, by method."""
     calls = methods(network, batch)
     times = dict(zip(calls, alternated(list(calls.values()), rounds), strict=True))
@@ -105,7 +105,7 @@ def seconds_per_map(network: TwoHeadNetwork, batch: int, rounds: int) -> dict[st
     return {name: statistics.median(times[name]) / maps[name] for name in calls}
 
 
-def methods(network: TwoHeadNetwork, batch: int) -> dict[str, Callable[[], object]]:
+def methods(network: MultiHeadNetwork, batch: int) -> dict[str, Callable[[], object]]:
     """What is timed: every method on noise, those of many passes on one slice."""
     whole, one = noise(batch), noise(1)
     return {
@@ -119,14 +119,14 @@ def methods(network: TwoHeadNetwork, batch: int) -> dict[str, Callable[[], objec
     }
 
 
-def _erase(network: TwoHeadNetwork, audio: Tensor) -> object:
+def _erase(network: MultiHeadNetwork, audio: Tensor) -> object:
     """Deletion and insertion of one head, loudest first."""
     head, logits = next(iter(predict(network, audio).items()))
     orders = {"loudest": segment_sums(audio[0, 0].square())}
     return erasure(network, audio[0, 0], head, int(logits.argmax()), orders, audio.shape[-1])
 
 
-def peak_memory(network: TwoHeadNetwork, steps: int) -> float:
+def peak_memory(network: MultiHeadNetwork, steps: int) -> float:
     """MiB of private memory at the peak of integrated gradients of `MEMORY_BATCH` slices."""
     watch = Watch()
     watch.start()

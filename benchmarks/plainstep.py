@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.training.loop import Trainer
 
 
@@ -43,7 +43,7 @@ class PlainStep:
     def __init__(self, trainer: Trainer) -> None:
         job = trainer.job
         self.options, self.device = job.options, trainer.device
-        self.network = TwoHeadNetwork(job.architecture, fast=False).to(self.device)
+        self.network = MultiHeadNetwork(job.architecture, fast=False).to(self.device)
         self.network.load_state_dict(trainer.network.state_dict())
         self.network.train()
         self.optimiser = torch.optim.SGD(

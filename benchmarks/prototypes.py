@@ -26,7 +26,7 @@ from elor.audio import SAMPLE_RATE
 from elor.explain.controls import untrained
 from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
 from elor.features.slices import SLICE_SAMPLES
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.params import load
 from elor.progress import clock
 from elor.report.text import Block, Table, number
@@ -74,11 +74,11 @@ def measure(steps: int = 300, restarts: int = 10, rounds: int = 5) -> dict[str, 
     }
 
 
-def network(fast: bool = True) -> TwoHeadNetwork:
+def network(fast: bool = True) -> MultiHeadNetwork:
     """A network of the demo's default shape, with random weights."""
     settings = load(ROOT / "params.yaml").scales["demo"].networks["elor"].defaults
     shape = architecture("elor", heads("classes"), settings, standardize=True)
-    return untrained(lambda: TwoHeadNetwork(shape, fast), seed=0)
+    return untrained(lambda: MultiHeadNetwork(shape, fast), seed=0)
 
 
 def sought(how: Parametrisation, targets: list[Target], steps: int, restarts: int) -> None:
@@ -105,7 +105,7 @@ def timed(targets: list[Target], rounds: int) -> dict[str, dict[str, float]]:
     return {name: {how: per * statistics.median(seconds[name, how]) for how in PARAMETRISATIONS} for name in VARIANTS}
 
 
-def _search(model: TwoHeadNetwork, quick: bool, how: Parametrisation, targets: list[Target]) -> None:
+def _search(model: MultiHeadNetwork, quick: bool, how: Parametrisation, targets: list[Target]) -> None:
     with nullcontext() if quick else _torch_backward():
         prototypes(model, targets, ascent(how, TIMED_STEPS, 1), SLICE_SAMPLES)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from elor.networks import INPUTS, SHAPES, Architecture, TwoHeadNetwork
+from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.targets import heads
 from elor.training.job import Job, Options
@@ -86,7 +86,7 @@ def prediction(trainer: Trainer) -> Callable[[], object]:
 def operations(shape: Architecture) -> float:
     """Floating-point operations of a step per slice, both passes, done directly: counted on tensors without content."""
     with torch.device("meta"):
-        network = TwoHeadNetwork(shape, fast=False)
+        network = MultiHeadNetwork(shape, fast=False)
         slices = [torch.empty(2, *SHAPES[name]) for name in shape.inputs]
     with FlopCounterMode(display=False) as counter:
         for head in shape.heads:

@@ -24,7 +24,7 @@ from elor.explain.controls import untrained
 from elor.explain.correlation import View
 from elor.explain.guided import guided_and_plain
 from elor.explain.model import targets_of
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.params import load
 from elor.progress import Progress
 from elor.report.text import Block, Table, number
@@ -73,7 +73,7 @@ def measure(workspace: Path = Path(), seeds: int = SEEDS) -> dict[str, Any]:
         for name, shape in shapes.items():
             rows: Rows = {method: {} for method in METHODS}
             for seed in range(seeds):
-                network = untrained(lambda shape=shape: TwoHeadNetwork(shape), seed)
+                network = untrained(lambda shape=shape: MultiHeadNetwork(shape), seed)
                 _explain(network, audio, supports, rows)
                 progress.advance(1)
             found[name] = {method: {key: float(np.nanmean(v)) for key, v in by.items()} for method, by in rows.items()}
@@ -92,7 +92,7 @@ def _shapes() -> dict[str, Any]:
     return {f"demo, {width} filters": demo} | named | {f"paper's, {paper.filters[0]} filters": paper}
 
 
-def _explain(network: TwoHeadNetwork, audio: torch.Tensor, supports: list[int], rows: Rows) -> None:
+def _explain(network: MultiHeadNetwork, audio: torch.Tensor, supports: list[int], rows: Rows) -> None:
     """Append every slice's numbers."""
     for signal, support in zip(audio, supports, strict=True):
         _, maps = guided_and_plain(network, signal[None], lambda logits: [targets_of(logits, None)])

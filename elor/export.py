@@ -12,11 +12,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.training import checkpoint
 
 
-def write_weights(networks: Mapping[str, TwoHeadNetwork], path: Path) -> None:
+def write_weights(networks: Mapping[str, MultiHeadNetwork], path: Path) -> None:
     """Write networks, by fold, to one safetensors file, atomically.
 
     Raises:

@@ -26,7 +26,7 @@ from elor.audio import SAMPLE_RATE, Stereo
 from elor.device import exact, local
 from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
-from elor.networks import INPUTS, TwoHeadNetwork
+from elor.networks import INPUTS, MultiHeadNetwork
 from elor.recording import Recording, Window
 from elor.targets import EMOTIONS, Head
 from elor.training import checkpoint, losses
@@ -224,7 +224,7 @@ def predict(
     return load(model, network, fold).predict(audio, rate, hop_s, stereo)
 
 
-def load_networks(path: Path, network: str | None = None, fold: str | None = None) -> dict[str, TwoHeadNetwork]:
+def load_networks(path: Path, network: str | None = None, fold: str | None = None) -> dict[str, MultiHeadNetwork]:
     """The networks themselves, by fold, on the CPU; arguments and errors as in `load`."""
     files = _files(path, network)
     networks = {name: found for file in files for name, found in _read(file)}
@@ -262,7 +262,7 @@ def hop_samples(hop_s: float) -> int:
 class _Torch:
     """The networks of an ensemble on one device."""
 
-    def __init__(self, networks: dict[str, TwoHeadNetwork], device: torch.device) -> None:
+    def __init__(self, networks: dict[str, MultiHeadNetwork], device: torch.device) -> None:
         self.device, self.networks = device, nn.ModuleList(networks.values()).eval().to(device)
 
     @exact()
@@ -292,7 +292,7 @@ def _files(path: Path, network: str | None) -> list[Path]:
     return files
 
 
-def _read(path: Path) -> Iterator[tuple[str, TwoHeadNetwork]]:
+def _read(path: Path) -> Iterator[tuple[str, MultiHeadNetwork]]:
     """The networks of a file by fold: one, as training writes it, or several, as `elor.export.write_weights` does."""
     tensors, notes = checkpoint.load(path)
     if "folds" not in notes:

@@ -1,4 +1,4 @@
-"""The four networks of the paper: one CNN, two heads, four ways to feed them.
+"""The four networks of the paper: one CNN, one MLP per head, four ways to feed them.
 
     elor      raw audio            -> CNN ------------\\
     lom       26 MFCCs as channels -> CNN -------------> one MLP per head -> logits
@@ -107,7 +107,7 @@ class Dropout(nn.Dropout):
         return values * self.kept / (1 - self.p)
 
 
-class TwoHeadNetwork(nn.Module):
+class MultiHeadNetwork(nn.Module):
     """A CNN (if any) and one MLP per head.
 
     Args:

@@ -24,7 +24,7 @@ from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
 from elor.inference import FEATURES, Ensemble, Logits, check_choice
-from elor.networks import INPUTS, SHAPES, TwoHeadNetwork
+from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.targets import Head
 from elor.training.checkpoint import heads_of
 
@@ -51,7 +51,7 @@ def need(packages: Sequence[str] = ("onnx", "onnxruntime", "onnxscript")) -> Non
         raise UserError(f"ONNX files need the package {lacking[0]}; install it: python -m pip install 'elor[onnx]'.")
 
 
-def write_onnx(networks: Mapping[str, TwoHeadNetwork], path: Path) -> Written:
+def write_onnx(networks: Mapping[str, MultiHeadNetwork], path: Path) -> Written:
     """Write networks, by fold, to one ONNX file, and compare it with torch on sound.
 
     Shape:
@@ -137,7 +137,7 @@ def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tup
 class _Folds(nn.Module):
     """Networks side by side; logits of every head, (batch, folds, outputs), in the heads' order."""
 
-    def __init__(self, networks: Sequence[TwoHeadNetwork]) -> None:
+    def __init__(self, networks: Sequence[MultiHeadNetwork]) -> None:
         super().__init__()
         self.networks, self.architecture = nn.ModuleList(networks), networks[0].architecture
         self.eval()
@@ -160,9 +160,9 @@ class _Onnx:
         return {name: values[:, self.chosen] for name, values in zip(self.outputs, found, strict=True)}
 
 
-def _plain(network: TwoHeadNetwork) -> TwoHeadNetwork:
+def _plain(network: MultiHeadNetwork) -> MultiHeadNetwork:
     """The same network of PyTorch's own layers, which ONNX knows."""
-    twin = TwoHeadNetwork(network.architecture, fast=False)
+    twin = MultiHeadNetwork(network.architecture, fast=False)
     twin.load_state_dict(network.state_dict())
     return twin
 

@@ -43,7 +43,7 @@ from elor.explain import controls
 from elor.explain.correlation import pearson
 from elor.explain.guided import guided_backprop
 from elor.files import write_json
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.params import NETWORKS, Settings, load
 from elor.report.text import Format, Table, render
 from elor.runs.run import Folder
@@ -180,7 +180,7 @@ def test_untrained_networks_are_set_beside_what_was_said_of_them(
     monkeypatch.setattr(untrained, "_shapes", lambda: {"small": small})
     found = untrained.measure(tmp_path, seeds=1)
     assert found["slices"] == 2  # one of each speaker
-    network = controls.untrained(lambda: TwoHeadNetwork(small), 0)
+    network = controls.untrained(lambda: MultiHeadNetwork(small), 0)
     audio = torch.from_numpy(np.load(tmp_path / "data" / "slices.npy")[:2] / np.float32(32_768))[:, None]
     values = guided_backprop(network, audio)
     r = [pearson(a.numpy(), b.numpy()) for a, b in zip(values["arousal"], values["valence"], strict=True)]
@@ -398,7 +398,7 @@ def workspace(folder: Path) -> pd.DataFrame:
 
 def test_every_method_of_maps_is_timed_and_told() -> None:
     shape = architecture("elor", HEADS, SMALL, standardize=True)
-    seconds = maps.seconds_per_map(TwoHeadNetwork(shape).eval(), batch=2, rounds=1)
+    seconds = maps.seconds_per_map(MultiHeadNetwork(shape).eval(), batch=2, rounds=1)
     assert set(seconds) == set(maps.TITLES)
     assert seconds["guided"] < seconds["integrated"]  # 64 steps
     measured = {"seconds": {"demo": seconds}, "cores": 2, "peak_mb": {"64": 500.0, "1024": 501.2}, "release_s": 301.0}
@@ -408,6 +408,6 @@ def test_every_method_of_maps_is_timed_and_told() -> None:
 
 
 def test_the_memory_of_integrated_gradients_does_not_grow_with_their_steps() -> None:
-    network = TwoHeadNetwork(architecture("elor", HEADS, SMALL, standardize=True)).eval()
+    network = MultiHeadNetwork(architecture("elor", HEADS, SMALL, standardize=True)).eval()
     few, many = (maps.peak_memory(network, steps) for steps in (4, 64))
     assert many < few + 40  # MiB; expanded, 60 more steps of four slices of float32 would be 88 for the signals alone

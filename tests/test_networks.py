@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F
 
 from elor.errors import UserError
-from elor.networks import INPUTS, SHAPES, TwoHeadNetwork
+from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import NETWORKS, load
 from elor.targets import Head, heads
 from elor.training.jobs import architecture
 from tests.training import world
 
 
-def build(network: str, fast: bool = False, **changes: object) -> TwoHeadNetwork:
+def build(network: str, fast: bool = False, **changes: object) -> MultiHeadNetwork:
     torch.manual_seed(0)
-    return TwoHeadNetwork(architecture(network, world.HEADS, world.settings(network, **changes), True), fast)
+    return MultiHeadNetwork(architecture(network, world.HEADS, world.settings(network, **changes), True), fast)
 
 
 def batch(network: str, size: int = 2) -> tuple[torch.Tensor, ...]:
@@ -29,7 +29,7 @@ def batch(network: str, size: int = 2) -> tuple[torch.Tensor, ...]:
 )
 def test_paper_profile_has_the_known_sizes(network: str, millions: float, width: int) -> None:
     defaults = load().scales["paper"].networks[network].defaults
-    made = TwoHeadNetwork(architecture(network, heads("classes"), defaults, True))
+    made = MultiHeadNetwork(architecture(network, heads("classes"), defaults, True))
     count = sum(parameter.numel() for parameter in made.parameters())
     assert round(count / 1e6, 2) == millions
     assert made.heads["valence"][0].in_features == made.heads["arousal"][0].in_features == width
@@ -66,7 +66,7 @@ def test_heads_are_two_sigmoid_layers_on_the_same_features() -> None:
 def test_initial_weights_have_the_variance_of_glorot_and_he(network: str) -> None:
     defaults = load().scales["paper"].networks[network].defaults
     torch.manual_seed(0)
-    made = TwoHeadNetwork(architecture(network, heads("classes"), defaults, True))
+    made = MultiHeadNetwork(architecture(network, heads("classes"), defaults, True))
     for module in made.modules():
         if isinstance(module, torch.nn.Conv1d):
             fans = (module.in_channels + module.out_channels) * module.kernel_size[0]
@@ -104,7 +104,7 @@ def test_pools_that_leave_nothing_are_refused() -> None:
 
 def test_a_value_has_one_output_and_a_class_count_many() -> None:
     shape = architecture("ftr", (Head("valence", None), Head("arousal", 7)), world.settings("ftr"), True)
-    outputs = TwoHeadNetwork(shape)(*batch("ftr"))
+    outputs = MultiHeadNetwork(shape)(*batch("ftr"))
     assert outputs["valence"].shape == (2, 1)
     assert outputs["arousal"].shape == (2, 7)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from elor.networks import Architecture, TwoHeadNetwork
+from elor.networks import Architecture, MultiHeadNetwork
 from elor.targets import heads
 from elor.training import checkpoint
 
 FOLDS = ("Ses01F", "Ses01M", "Ses02F")
 
 
-def small(network: str, target: str = "classes", seed: int = 0) -> TwoHeadNetwork:
+def small(network: str, target: str = "classes", seed: int = 0) -> MultiHeadNetwork:
     """A small network with random weights and statistics, ready to predict."""
     convolutional = network != "ftr"
     shape = Architecture(
@@ -31,7 +31,7 @@ def small(network: str, target: str = "classes", seed: int = 0) -> TwoHeadNetwor
         standardize=True,
     )
     torch.manual_seed(seed)
-    made = TwoHeadNetwork(shape)
+    made = MultiHeadNetwork(shape)
     for module in made.modules():
         if isinstance(module, nn.BatchNorm1d):
             module.running_mean.normal_(std=0.1)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from elor.check import Finding, size
-from elor.networks import INPUTS, SHAPES, TwoHeadNetwork
+from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.progress import clock
 from elor.targets import Head, heads
@@ -97,7 +97,7 @@ def space(params: Params, jobs: Mapping[str, Job], folds: int, slices: int) -> I
     found = f"{size(each[largest] + PROCESS[kind])} for each of {at_once} jobs of {largest}"
     yield Finding("memory", found, "Fewer run at a time where not all of them fit.")
     arrays = sum(slices * int(np.prod(shape)) * BYTES[name] for name, shape in SHAPES.items())
-    weights = sum(4 * sum(p.numel() for p in TwoHeadNetwork(job.architecture).parameters()) for job in jobs.values())
+    weights = sum(4 * sum(p.numel() for p in MultiHeadNetwork(job.architecture).parameters()) for job in jobs.values())
     yield Finding("disk", f"{size(2 * (arrays + folds * weights))}, a copy in DVC's cache included")
 
 

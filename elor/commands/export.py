@@ -12,7 +12,7 @@ import typer
 from elor.params import Network, Params, load
 
 if TYPE_CHECKING:
-    from elor.networks import TwoHeadNetwork
+    from elor.networks import MultiHeadNetwork
     from elor.report.card import File
     from elor.report.results import Results
 
@@ -84,7 +84,7 @@ def _file(path: Path, holds: str) -> File:
     return File(path.name, path.stat().st_size, file_digest(path), holds)
 
 
-def _size(networks: dict[str, TwoHeadNetwork]) -> str:
+def _size(networks: dict[str, MultiHeadNetwork]) -> str:
     """How many numbers the networks have learnt, in all."""
     return f"{sum(value.numel() for network in networks.values() for value in network.parameters()):,}"
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from elor.errors import UserError
 from elor.files import replacing
-from elor.networks import INPUTS, Architecture, TwoHeadNetwork
+from elor.networks import INPUTS, Architecture, MultiHeadNetwork
 from elor.targets import HEADS, Head
 
 CHECKSUM = "sha256"
@@ -74,7 +74,7 @@ def _checksum(tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
-def load_network(path: Path) -> TwoHeadNetwork:
+def load_network(path: Path) -> MultiHeadNetwork:
     """Read a trained network, ready to predict.
 
     Raises:
@@ -84,7 +84,7 @@ def load_network(path: Path) -> TwoHeadNetwork:
     return network_of(tensors, notes, path)
 
 
-def network_of(tensors: dict[str, Tensor], notes: Any, path: Path) -> TwoHeadNetwork:
+def network_of(tensors: dict[str, Tensor], notes: Any, path: Path) -> MultiHeadNetwork:
     """Make a network of its weights and of its notes, which bear its architecture.
 
     Nothing is allocated for what the notes announce before the weights are seen to be of that size.
@@ -107,7 +107,7 @@ def network_of(tensors: dict[str, Tensor], notes: Any, path: Path) -> TwoHeadNet
         ) from None
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise UserError(f"{path} is damaged: some of its weights are not numbers; make it again.")
-    network = TwoHeadNetwork(shape)
+    network = MultiHeadNetwork(shape)
     network.load_state_dict(tensors)
     return network.eval()
 
@@ -158,7 +158,7 @@ def _fit(shape: Architecture, tensors: Mapping[str, Tensor]) -> None:
     if len(shape.filters) + len(shape.hidden) > len(tensors):
         raise ValueError("fewer tensors than layers")
     with torch.device("meta"):
-        expected = {name: tuple(value.shape) for name, value in TwoHeadNetwork(shape).state_dict().items()}
+        expected = {name: tuple(value.shape) for name, value in MultiHeadNetwork(shape).state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if other := sorted(name for name in expected | found if expected.get(name) != found.get(name)):
         name = other[0]

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from elor.device import configure
 from elor.errors import UserError
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.targets import Head
 from elor.training import losses
 from elor.training.data import Inputs
@@ -84,7 +84,7 @@ class Trainer:
             for head in self.heads
         }
         fast = job.options.fast and not job.options.compile  # the compiler breaks their hand-written gradients
-        self.network = TwoHeadNetwork(job.architecture, fast).to(self.device)
+        self.network = MultiHeadNetwork(job.architecture, fast).to(self.device)
         if job.options.compile:
             self.network.compile_parts()
         for name, module in self.network.standardize.items():

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from elor.errors import UserError
-from elor.networks import SHAPES, Architecture, ImpossibleShape, TwoHeadNetwork
+from elor.networks import SHAPES, Architecture, ImpossibleShape, MultiHeadNetwork
 from elor.training.engine import Engine
 from elor.training.job import Job
 
@@ -73,7 +73,7 @@ def needed(architecture: Architecture, batch: int, fast: bool = True) -> int:
 
 def _counted(architecture: Architecture, batch: int, fast: bool) -> int:
     with _Peak() as peak, torch.device("meta"):
-        network = TwoHeadNetwork(replace(architecture, dropout=0.0), fast).train()
+        network = MultiHeadNetwork(replace(architecture, dropout=0.0), fast).train()
         inputs = [torch.empty(batch, *SHAPES[name]) for name in architecture.inputs]
         head = architecture.heads[0].name
         optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True)

@@ -22,7 +22,7 @@ from elor.explain.integrated import integrated_gradients
 from elor.explain.occlusion import occlusion
 from elor.explain.prototypes.ascent import Ascent, Target, prototypes
 from elor.inference import _Torch
-from elor.networks import SHAPES, Architecture, TwoHeadNetwork
+from elor.networks import SHAPES, Architecture, MultiHeadNetwork
 from elor.params import NETWORKS
 from elor.targets import Head, heads
 from elor.training import loop, resume, together
@@ -112,7 +112,7 @@ def test_the_memory_of_a_shape_is_known_beforehand(batch: int, device: str) -> N
     if not device.startswith("cuda"):
         pytest.skip("a CPU's memory is looked at in tests/training/test_memory.py")
     shape = Architecture("elor", world.HEADS, (40, 40, 40), (80, 40, 400), (2, 10, 32), 1, (256, 256), 0.5, True)
-    network, audio = TwoHeadNetwork(shape).to(device).train(), torch.randn(batch, *SHAPES["audio"], device=device)
+    network, audio = MultiHeadNetwork(shape).to(device).train(), torch.randn(batch, *SHAPES["audio"], device=device)
     torch.cuda.reset_peak_memory_stats()
     network.head("arousal", audio).sum().backward()
     assert 0.7 < needed(shape, batch) / torch.cuda.max_memory_allocated() < 1.5

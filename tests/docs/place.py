@@ -14,7 +14,7 @@ import torch
 
 from elor.evidence.model import write
 from elor.explain.claims.rows import claims
-from elor.networks import Architecture, TwoHeadNetwork
+from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
 from elor.targets import heads
 from elor.training.checkpoint import save
@@ -94,7 +94,7 @@ def models(folder: Path) -> None:
         )
         for fold in read_table(folder / "data/folds.csv")["fold"].unique():
             notes = {"fold": fold, "architecture": asdict(shape), "epoch": 1}
-            save(folder / f"data/models/{network}/{fold}.safetensors", TwoHeadNetwork(shape).state_dict(), notes)
+            save(folder / f"data/models/{network}/{fold}.safetensors", MultiHeadNetwork(shape).state_dict(), notes)
 
 
 def run(folder: Path, *command: str) -> None:

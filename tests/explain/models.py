@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elor.networks import Architecture, TwoHeadNetwork
+from elor.networks import Architecture, MultiHeadNetwork
 from elor.targets import heads
 
 SAMPLES = 64
@@ -61,4 +61,4 @@ def elor(filters=(4, 4, 4), lengths=(96, 12, 8), pools=(12, 8, 26), stride: int 
     """The paper's network in a given shape, untrained."""
     torch.manual_seed(seed)
     shape = Architecture("elor", heads("classes", 5), filters, lengths, pools, stride, (8,), 0.5, True)
-    return TwoHeadNetwork(shape, fast=fast).eval()
+    return MultiHeadNetwork(shape, fast=fast).eval()

@@ -34,7 +34,7 @@ from elor.explain.interventions.gather import curves, gather
 from elor.explain.pauses import pauses
 from elor.features.mfcc import mfcc
 from elor.files import plain
-from elor.networks import Architecture, TwoHeadNetwork
+from elor.networks import Architecture, MultiHeadNetwork
 from elor.targets import Head, heads
 from elor.training import checkpoint
 from elor.training.engine import Engine
@@ -63,10 +63,10 @@ def corpus(tmp_path_factory):
     return root, slices, folds
 
 
-def lom(seed: int) -> TwoHeadNetwork:
+def lom(seed: int) -> MultiHeadNetwork:
     torch.manual_seed(seed)
     shape = Architecture("lom", heads("classes", 5), (4, 4, 4), (4, 4, 4), (6, 6, 6), 1, (8,), 0.5, True)
-    return TwoHeadNetwork(shape).eval()
+    return MultiHeadNetwork(shape).eval()
 
 
 def jobs_of(corpus, networks=("elor",)) -> list[analysis.Job]:
@@ -461,7 +461,7 @@ def test_untrained_networks_are_fitted_on_the_device_of_the_job(corpus, monkeypa
     devices = []
     real = analysis.normalised
 
-    def spied(fresh: TwoHeadNetwork, trained: TwoHeadNetwork, inputs: dict) -> TwoHeadNetwork:
+    def spied(fresh: MultiHeadNetwork, trained: MultiHeadNetwork, inputs: dict) -> MultiHeadNetwork:
         devices.append({value.device.type for value in [*fresh.state_dict().values(), *inputs.values()]})
         return real(fresh, trained, inputs)
 

@@ -24,7 +24,7 @@ from elor.explain.saliency.measure import measure
 from elor.explain.saliency.sample import overlap
 from elor.explain.saliency.summary import summarise
 from elor.files import plain
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.targets import heads
 from elor.training import checkpoint
 from elor.training.checkpoint import load_network
@@ -56,11 +56,11 @@ def r_of(method, network, audio) -> tuple[np.ndarray, np.ndarray]:
     return np.array(with_input), np.array([a.r(v)["signed"] for a, v in zip(*maps.values(), strict=True)])
 
 
-def paper_shape(seed: int) -> TwoHeadNetwork:
+def paper_shape(seed: int) -> MultiHeadNetwork:
     """The paper's network, untrained: 40 filters per layer, and heads of 256 and 256 units."""
     shape = replace(elor((40, 40, 40), (80, 40, 400), (2, 10, 32), stride=1).architecture, hidden=(256, 256))
     torch.manual_seed(seed)
-    return TwoHeadNetwork(shape).eval()
+    return MultiHeadNetwork(shape).eval()
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -74,7 +74,7 @@ def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers(seed:
     assert np.abs(between).max() < 0.1
 
 
-def demo_shape(seed: int) -> TwoHeadNetwork:
+def demo_shape(seed: int) -> MultiHeadNetwork:
     return elor((8, 8, 8), seed=seed)
 
 
@@ -371,7 +371,7 @@ def test_networks_of_values_or_of_one_head_are_explained_too(jobs, corpus, targe
     root, slices, _ = corpus
     path = root / f"{target}.safetensors"
     shape = replace(elor().architecture, heads=heads(target, 5))
-    checkpoint.save(path, TwoHeadNetwork(shape).state_dict(), {"architecture": asdict(shape)})
+    checkpoint.save(path, MultiHeadNetwork(shape).state_dict(), {"architecture": asdict(shape)})
     some = [replace(job, networks=dict.fromkeys(job.networks, path), seeds=job.seeds[:1]) for job in jobs[:2]]
     result = summarise(some, [measure(job) for job in some], slices).tree()
     json.dumps(plain(result), allow_nan=False)

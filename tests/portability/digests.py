@@ -38,7 +38,7 @@ from elor.explain.prototypes.ascent import Ascent, Target, prototypes
 from elor.fastconv.pooled import pooled_convolution
 from elor.features import is10, mfcc
 from elor.features.slices import SLICE_SAMPLES
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.params import NETWORKS
 from elor.training import loop, together
 from elor.training.engine import Engine
@@ -194,9 +194,9 @@ def _left(outcome: Outcome) -> list[object]:
     return [*outcome.tensors.values(), *outcome.predictions.values(), outcome.history, outcome.audit, outcome.best]
 
 
-def _network(jobs: dict[str, list[Job]], trained: dict[str, Outcome]) -> TwoHeadNetwork:
+def _network(jobs: dict[str, list[Job]], trained: dict[str, Outcome]) -> MultiHeadNetwork:
     """The trained network that hears sound."""
-    network = TwoHeadNetwork(jobs["elor"][0].architecture)
+    network = MultiHeadNetwork(jobs["elor"][0].architecture)
     network.load_state_dict(trained["elor"].tensors)
     return network.eval()
 

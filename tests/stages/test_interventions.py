@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from elor.networks import Architecture, TwoHeadNetwork
+from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
 from elor.targets import heads
 from elor.training import checkpoint
@@ -40,7 +40,7 @@ def prepare(workspace: Workspace, target: str) -> None:
         path = data / "models" / "elor" / f"{fold}.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)
         notes = {"architecture": asdict(shape), "fold": fold}
-        checkpoint.save(path, TwoHeadNetwork(shape).state_dict(), notes)
+        checkpoint.save(path, MultiHeadNetwork(shape).state_dict(), notes)
     workspace.set_params(labels__target=target, explain__interventions={"networks": ["elor"]})
 
 

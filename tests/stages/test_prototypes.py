@@ -14,7 +14,7 @@ import torch
 from elor.explain.prototypes.descriptors import UNITS, describe
 from elor.explain.prototypes.gallery import KEPT, percentile
 from elor.explain.prototypes.spectra import spectra as levels
-from elor.networks import Architecture, TwoHeadNetwork
+from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
 from elor.targets import EMOTIONS, heads
 from elor.training import checkpoint
@@ -50,7 +50,7 @@ def prepare(workspace: Workspace, target: str) -> None:
         notes = {"architecture": asdict(shape), "fold": fold}
         path = data / "models" / "elor" / f"{fold}.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(path, TwoHeadNetwork(shape).state_dict(), notes)
+        checkpoint.save(path, MultiHeadNetwork(shape).state_dict(), notes)
     workspace.set_params(labels__target=target, explain__speaker="G")
 
 

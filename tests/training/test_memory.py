@@ -23,16 +23,16 @@ BATCH = 16
 REAL = """
 import re, torch
 from elor.fastconv import choice
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from tests.training.test_memory import BATCH, LARGE
 choice.whole_batch = lambda device: True
-small = TwoHeadNetwork(LARGE)
+small = MultiHeadNetwork(LARGE)
 small.head("arousal", torch.randn(1, 1, 96_000)).sum().backward()
 def peak():  # and not ru_maxrss, which a process inherits from the one that started it
     with open("/proc/self/status") as status:
         return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", status.read())[1])
 before = peak()
-network = TwoHeadNetwork(LARGE)
+network = MultiHeadNetwork(LARGE)
 network.head("arousal", torch.randn(BATCH, 1, 96_000)).sum().backward()
 print(peak() - before)
 """

@@ -34,7 +34,7 @@ from elor.explain.controls import untrained
 from elor.explain.interventions.alterations import ALTERATIONS, fitted
 from elor.explain.interventions.versions import versions
 from elor.features.slices import SLICE_SAMPLES
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.targets import EMOTIONS, Head
 from elor.training.checkpoint import load_network
 from elor.training.engine import Engine
@@ -247,7 +247,7 @@ def _sounds(job: Job) -> dict[int, NDArray]:
     return {row: array[row, :support] / FULL_SCALE for row, support in rows}
 
 
-Models = dict[tuple[str, int], TwoHeadNetwork]
+Models = dict[tuple[str, int], MultiHeadNetwork]
 """Networks by name and number, -1 for the trained one."""
 
 
@@ -265,11 +265,11 @@ def _models(job: Job, sounds: NDArray, device: torch.device) -> Models:
     return models
 
 
-def _factory(network: TwoHeadNetwork) -> Callable[[], TwoHeadNetwork]:
-    return lambda: TwoHeadNetwork(network.architecture)
+def _factory(network: MultiHeadNetwork) -> Callable[[], MultiHeadNetwork]:
+    return lambda: MultiHeadNetwork(network.architecture)
 
 
-def normalised(fresh: TwoHeadNetwork, trained: TwoHeadNetwork, inputs: Inputs) -> TwoHeadNetwork:
+def normalised(fresh: MultiHeadNetwork, trained: MultiHeadNetwork, inputs: Inputs) -> MultiHeadNetwork:
     """Fit an untrained network's normalisations to the data: they are no knowledge of the labels.
 
     The standardisation of MFCCs and IS10 is the trained one's; batch normalisations get the statistics of `inputs`.

@@ -33,7 +33,7 @@ from elor.explain.prototypes.ascent import Ascent, Mode, Parametrisation, Target
 from elor.explain.prototypes.descriptors import describe
 from elor.explain.prototypes.spectra import spectra
 from elor.features.slices import SLICE_SAMPLES
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.targets import EMOTIONS, Head
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
@@ -216,7 +216,7 @@ def seek(job: Job) -> Found:
     network = load_network(job.path).to(inputs.device)
     if job.random is not None:
         network = fitted_normalisation(
-            untrained(lambda: TwoHeadNetwork(network.architecture), job.random).to(inputs.device), inputs, job.fitted
+            untrained(lambda: MultiHeadNetwork(network.architecture), job.random).to(inputs.device), inputs, job.fitted
         )
     heads = network.architecture.heads
     targets = targets_of_heads({head.name: head.outputs for head in heads})
@@ -247,7 +247,7 @@ def percentile(logit: float, natural: NDArray) -> float:
     return 100 * float(np.mean(natural < logit)) if len(natural) else float("nan")
 
 
-def fitted_normalisation(network: TwoHeadNetwork, inputs: Inputs, rows: NDArray) -> TwoHeadNetwork:
+def fitted_normalisation(network: MultiHeadNetwork, inputs: Inputs, rows: NDArray) -> MultiHeadNetwork:
     """Give batch normalisations the statistics of some slices, as one step of training without learning would."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d):

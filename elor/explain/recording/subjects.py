@@ -15,7 +15,7 @@ from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
 from elor.explain.model import Heads, Unsteady, logits_of, predict, prepared, steady
 from elor.explain.recording.twins import said
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 
 SAME = 1e-3
 """How far sums of probabilities may lie from 1: half precision rounds to this."""
@@ -187,7 +187,7 @@ def deciding(model: nn.Module, logits: Heads, answers: Heads) -> Heads:
     return answers if isinstance(model, Committee) else logits
 
 
-def committee(name: str, networks: Sequence[TwoHeadNetwork], scores: Mapping[str, Score] | None = None) -> Subject:
+def committee(name: str, networks: Sequence[MultiHeadNetwork], scores: Mapping[str, Score] | None = None) -> Subject:
     """The trained networks of a run as one subject; its twins are as many untrained ones, or have untrained heads.
 
     Args:
@@ -202,9 +202,9 @@ def committee(name: str, networks: Sequence[TwoHeadNetwork], scores: Mapping[str
     if shape.inputs != ("audio",):
         raise UserError(f"{shape.network} takes {', '.join(shape.inputs)}; elor explain needs a network on raw audio.")
 
-    def fresh(seed: int) -> Iterator[TwoHeadNetwork]:
+    def fresh(seed: int) -> Iterator[MultiHeadNetwork]:
         count = len(networks)
-        return (untrained(lambda: TwoHeadNetwork(shape), seed * count + number) for number in range(count))
+        return (untrained(lambda: MultiHeadNetwork(shape), seed * count + number) for number in range(count))
 
     def twin(seed: int) -> nn.Module:
         return Committee(fresh(seed)).eval()

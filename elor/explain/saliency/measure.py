@@ -24,7 +24,7 @@ from elor.explain.saliency.job import Job, batches
 from elor.explain.saliency.models import TRAINED, models
 from elor.explain.saliency.sample import sample, show
 from elor.explain.windows import Found, Tag, Windows, arrays
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
 
@@ -64,7 +64,7 @@ def measure(job: Job) -> Found:
     return found
 
 
-def _explain(whole: list[Windows], name: str, model: TwoHeadNetwork, found: Found) -> None:
+def _explain(whole: list[Windows], name: str, model: MultiHeadNetwork, found: Found) -> None:
     """All that is measured on one model."""
     trained = name == TRAINED
     for windows in whole:
@@ -73,7 +73,7 @@ def _explain(whole: list[Windows], name: str, model: TwoHeadNetwork, found: Foun
         examine(model, windows, scope, {"model": name}, found, choose)
 
 
-def _compare_flattened(tags: list[Tag], windows: Windows, model: TwoHeadNetwork, swap: bool, found: Found) -> None:
+def _compare_flattened(tags: list[Tag], windows: Windows, model: MultiHeadNetwork, swap: bool, found: Found) -> None:
     """r of two heads' gradients at the flattened layer; and of one head's gradients of two classes, mean of both heads.
 
     Nothing is padded there, so the paper's reading is the signed one. Networks of one head have no such pair.
@@ -90,7 +90,7 @@ def _compare_flattened(tags: list[Tag], windows: Windows, model: TwoHeadNetwork,
             found.correlations.append(tag | {"pair": FLATTENED, "label": -1, "padded": r, "signed": r} | more)
 
 
-def _at_flattened(model: TwoHeadNetwork, audio: Tensor, choose: Callable[[Heads], list[Heads]]) -> list[dict]:
+def _at_flattened(model: MultiHeadNetwork, audio: Tensor, choose: Callable[[Heads], list[Heads]]) -> list[dict]:
     """Per set of classes and head the gradient at the heads' common input, (batch, width)."""
     with prepared(model):
         with torch.no_grad():

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from elor.explain.controls import cascade, partly_untrained, untrained
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 
 TRAINED = "trained"
 
 
 def models(
-    network: TwoHeadNetwork, seeds: tuple[int, ...], deepest: int | None = None
-) -> Iterator[tuple[str, TwoHeadNetwork]]:
+    network: MultiHeadNetwork, seeds: tuple[int, ...], deepest: int | None = None
+) -> Iterator[tuple[str, MultiHeadNetwork]]:
     """The trained network; the cascade from the top, ending before the first layer; and untrained ones.
 
     Args:
@@ -21,8 +21,8 @@ def models(
         deepest: how many steps of the cascade; 1 for the heads alone.
     """
 
-    def fresh(seed: int) -> TwoHeadNetwork:
-        return untrained(lambda: TwoHeadNetwork(network.architecture), seed)
+    def fresh(seed: int) -> MultiHeadNetwork:
+        return untrained(lambda: MultiHeadNetwork(network.architecture), seed)
 
     yield TRAINED, network
     blocks = [f"cnn.{index}" for index in reversed(range(len(network.architecture.filters)))]

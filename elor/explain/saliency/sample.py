@@ -18,7 +18,7 @@ from elor.explain.occlusion import occlusion
 from elor.explain.saliency.job import OWN, Job, batches
 from elor.explain.saliency.models import TRAINED, models
 from elor.explain.windows import Found, Windows, arrays
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
 
@@ -42,7 +42,7 @@ def sample(job: Job, inputs: Inputs, found: Found) -> None:
             _explain_slowly(job, batch, name, model.to(inputs.device), found)
 
 
-def _explain_slowly(job: Job, windows: Windows, name: str, model: TwoHeadNetwork, found: Found) -> None:
+def _explain_slowly(job: Job, windows: Windows, name: str, model: MultiHeadNetwork, found: Found) -> None:
     """Integrated gradients, occlusion, and erasure; of a control only what is loudest, and what is drawn at random."""
     trained, steps, tag = name == TRAINED, Steps(job.steps, job.most), {"role": OWN, "model": name}
     scope = replace(ON_TRAINED, steps=steps) if trained else replace(ON_CONTROLS, steps=steps.of_controls)
@@ -67,7 +67,7 @@ def _note_completeness(tag: dict, windows: Windows, own: Maps, found: Found) -> 
             found.integrals.append(each | {"head": head, "steps": steps, "error": value})
 
 
-def _mask(job: Job, windows: Windows, model: TwoHeadNetwork, own: Maps, found: Found) -> None:
+def _mask(job: Job, windows: Windows, model: MultiHeadNetwork, own: Maps, found: Found) -> None:
     """How alike the maps are where noise at -60 dBFS stands in the place of silence."""
     mask = noise_like(windows.audio, seed=job.seed, supports=windows.supports)
     path = integrated_gradients(model, windows.audio, baseline=mask, steps=job.steps, most=job.steps)

@@ -28,7 +28,7 @@ from elor.explain.interventions.resynthesis import fitted
 from elor.explain.model import predict
 from elor.explain.selfcheck.analysis import METHODS
 from elor.features.slices import SLICE_SAMPLES
-from elor.networks import TwoHeadNetwork
+from elor.networks import MultiHeadNetwork
 from elor.training.checkpoint import load_network
 
 TWINS: dict[str, tuple[str, float, float]] = {
@@ -186,13 +186,13 @@ def _altered(name: str, sound: NDArray, dose: float, seed: int) -> NDArray:
     return sound if dose == alteration.none else alteration.apply(sound, dose, np.random.default_rng(seed))
 
 
-def _ask(network: TwoHeadNetwork, sounds: NDArray) -> dict[str, NDArray]:
+def _ask(network: MultiHeadNetwork, sounds: NDArray) -> dict[str, NDArray]:
     """Expected labels (or values), (batch,) per head."""
     logits = predict(network, torch.from_numpy(sounds).float()[:, None])
     return answers(network.architecture.heads, logits)
 
 
-def _in_pauses(network: TwoHeadNetwork, sound: NDArray, spans: Sequence[tuple[int, int]], support: int) -> list[dict]:
+def _in_pauses(network: MultiHeadNetwork, sound: NDArray, spans: Sequence[tuple[int, int]], support: int) -> list[dict]:
     """For every method and head: the share of a map's mass in whole segments of pause, less their share of the time."""
     audio = torch.from_numpy(sound).float()[None, None]
     count = support // SEGMENT
