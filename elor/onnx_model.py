@@ -6,9 +6,11 @@ writes them. Who wrote the file, for which folds and heads, stands in its metada
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +31,8 @@ from elor.targets import Head
 from elor.training.checkpoint import heads_of
 
 KEY = "elor"
+BLANK = "0" * 64
+"""Stands where the checksum will be (of SHA-256, in hexadecimal digits) while it is taken of the whole file."""
 TOLERANCE = 1e-4
 """Largest difference of a logit between torch and onnxruntime, relative where logits exceed 1."""
 
@@ -77,10 +81,11 @@ def write_onnx(networks: Mapping[str, MultiHeadNetwork], path: Path) -> Written:
             verbose=False,
         )
     heads = [asdict(head) for head in module.architecture.heads]
-    notes = {"network": module.architecture.network, "folds": list(networks), "heads": heads}
+    notes = {"network": module.architecture.network, "folds": list(networks), "heads": heads, "sha256": BLANK}
     program.model.metadata_props[KEY] = json.dumps(notes)
     with replacing(path) as part:
         program.save(part)
+        part.write_bytes(_sealed(part.read_bytes()))
         written = Written(program.model.opset_imports[""], _difference(module, samples, part))
         if not written.difference <= TOLERANCE:
             raise UserError(
@@ -102,6 +107,9 @@ def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -
     if text is None:
         raise UserError(f"{path} holds no network of this project; give a file that elor export wrote.")
     held, folds, heads = _described(text, session, path)
+    content = path.read_bytes()
+    if b'"sha256"' not in content or content != _sealed(content):
+        raise UserError(f"{path} is damaged (its checksum is another); export it again.")
     check_choice(path, held, folds, network, fold)
     chosen = [index for index, name in enumerate(folds) if fold in (None, name)]
     return Ensemble(held, tuple(folds[k] for k in chosen), heads, _Onnx(session, chosen))
@@ -132,6 +140,12 @@ def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tup
             f"{path} is damaged: its metadata are not those of its graph ({reason}); export it again."
         ) from None
     return network, folds, heads
+
+
+def _sealed(content: bytes) -> bytes:
+    """The file with its checksum in place; a flipped bit in a weight would change answers without a word."""
+    blank = re.sub(rb'("sha256": ")[0-9a-f]{64}"', rb"\g<1>" + BLANK.encode() + b'"', content)
+    return blank.replace(BLANK.encode(), hashlib.sha256(blank).hexdigest().encode())
 
 
 class _Folds(nn.Module):

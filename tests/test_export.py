@@ -138,6 +138,14 @@ def test_what_is_no_graph_of_ours(tmp_path: Path, graphs: dict[str, Path]) -> No
             load(*arguments)
 
 
+def test_a_flipped_bit_anywhere_is_damage(tmp_path: Path, graphs: dict[str, Path]) -> None:
+    good, path = graphs["lom"].read_bytes(), tmp_path / "flipped.onnx"
+    for place in np.linspace(0, len(good) - 1, 60).astype(int):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+        with pytest.raises(UserError, match=r"flipped.onnx is damaged|holds no network of this project"):
+            load(path)
+
+
 def test_without_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = onnx_model.importlib.util.find_spec
     monkeypatch.setattr(
