@@ -29,7 +29,7 @@ from elor.fastconv import ConvBlock, same_padding
 from elor.networks import SHAPES, Architecture
 from elor.report.text import Block, Table, number
 from elor.targets import heads
-from elor.training.job import Job, Options
+from elor.training.job import Options, TrainingJob
 from elor.training.loop import Trainer, train
 from elor.training.together import train_together
 
@@ -68,7 +68,7 @@ class Plain(Trainer):
         return self.mean_losses(sums)
 
 
-def make_jobs(folder: Path, size: str, epochs: int) -> list[Job]:
+def make_jobs(folder: Path, size: str, epochs: int) -> list[TrainingJob]:
     """Ten folds of `ftr` on noise."""
     random = np.random.default_rng(0)
     files = {"is10": folder / "is10.npy"}
@@ -83,17 +83,17 @@ def make_jobs(folder: Path, size: str, epochs: int) -> list[Job]:
         tested = TESTED + fold - FOLDS // 2  # speakers differ in how much they say
         validated = tested + (SLICES - tested) // 5
         parts = (rows[validated:], rows[tested:validated], rows[:tested])
-        jobs.append(Job(architecture, options, str(fold), 1, files, *parts, truth, truth, folder / str(fold)))
+        jobs.append(TrainingJob(architecture, options, str(fold), 1, files, *parts, truth, truth, folder / str(fold)))
     return jobs
 
 
-def plain(jobs: Sequence[Job]) -> None:
+def plain(jobs: Sequence[TrainingJob]) -> None:
     """Ten separate trainings, plain."""
     for job in jobs:
         Plain(job).run()
 
 
-def separately(jobs: Sequence[Job]) -> None:
+def separately(jobs: Sequence[TrainingJob]) -> None:
     """Ten separate trainings by `elor.training.loop`."""
     for job in jobs:
         train(job)
@@ -145,7 +145,7 @@ def measure_ftr(repetitions: int, epochs: int) -> list[dict[str, Any]]:
             jobs = make_jobs(Path(name), size, epochs)
             ways = {"plain": plain, "loop": separately, "together": train_together}
 
-            def forget(jobs: Sequence[Job] = jobs) -> None:
+            def forget(jobs: Sequence[TrainingJob] = jobs) -> None:
                 for job in jobs:
                     shutil.rmtree(job.scratch, ignore_errors=True)
 

@@ -25,7 +25,7 @@ from elor.fastconv import ConvBlock, batched, choice
 from elor.networks import MultiHeadNetwork
 from elor.params import NETWORKS, Params, Settings
 from elor.training import losses
-from elor.training.job import Job
+from elor.training.job import TrainingJob
 from elor.training.loop import Trainer
 
 WAYS = ("plain", "direct", "spectral", "rows")
@@ -58,7 +58,7 @@ class Setup:
             update=toy | {"batch": 4} | ({"stride": 1, "pools": [4, 4, 4]} if network == "lom" else {})
         )
 
-    def job(self, network: str, settings: Settings | None = None, slices: int = 64, **how: object) -> Job:
+    def job(self, network: str, settings: Settings | None = None, slices: int = 64, **how: object) -> TrainingJob:
         """A training on noise on the device, in a folder of its own."""
         folder = self.folder / f"{network}-{time.monotonic_ns()}"
         folder.mkdir()

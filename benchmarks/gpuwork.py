@@ -19,7 +19,7 @@ from benchmarks.toy import our_step
 from elor.device import settle
 from elor.networks import INPUTS
 from elor.params import NETWORKS, Settings
-from elor.training.job import Job
+from elor.training.job import TrainingJob
 from elor.training.loop import Trainer, train
 from elor.training.resume import epochs_done
 
@@ -75,7 +75,7 @@ def drawn(setup: Setup) -> dict[str, Any]:
     """The step of shapes that the paper profile's search really draws, beside the default's."""
     from hyperopt.pyll.stochastic import sample
 
-    from elor.training.search import dimensions, settings_at
+    from elor.training.tpe import dimensions, settings_at
 
     scale, found = setup.params.scales["paper"], {}
     for network in ("ftr",) if setup.small else ("elor", "lom", "ftr"):
@@ -113,15 +113,14 @@ def resume(setup: Setup) -> dict[str, Any]:
     return {"killed": alive, "epochs_before": done, "same": digests[0] == digests[1]}
 
 
-def _train_alone(job: Job) -> None:
+def _train_alone(job: TrainingJob) -> None:
     torch.set_num_threads(1)
     train(job)
 
 
 def saliency(setup: Setup) -> dict[str, Any]:
     """The whole saliency analysis of a few slices of a fold, by a paper-size network with random weights."""
-    from elor.explain.saliency.job import EXEMPLARY, OWN
-    from elor.explain.saliency.job import Job as Explained
+    from elor.explain.saliency.job import EXEMPLARY, OWN, SaliencyJob
     from elor.explain.saliency.measure import measure
     from elor.training import checkpoint
 
@@ -130,7 +129,7 @@ def saliency(setup: Setup) -> dict[str, Any]:
     notes = {"fold": "a", "architecture": asdict(job.architecture), "epoch": 1}
     checkpoint.save(path, {name: value.cpu() for name, value in trainer.network.state_dict().items()}, notes)
     rows = np.arange(2 if setup.small else 8)
-    asked = Explained(
+    asked = SaliencyJob(
         fold="a", networks={OWN: path, EXEMPLARY: path}, files=job.files, rows=rows,
         supports=np.full(len(rows), 96_000), others=rows[::-1].copy(), sample=rows[:1], shown=rows[:0],
         seeds=(0,), steps=8 if setup.small else 64, most=8 if setup.small else 64, seed=0, device=setup.device,

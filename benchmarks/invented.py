@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from elor.corpora.tables import DIMENSIONS
+from elor.corpora.schema import DIMENSIONS
 from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import read_table, write_table
 from elor.training.tuned import Tuning

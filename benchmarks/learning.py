@@ -23,16 +23,16 @@ from ruamel.yaml import YAML
 
 from benchmarks.measure import ROOT, run_stage
 from benchmarks.publish import RESULTS, command, publish
+from elor.engine import Engine
 from elor.evaluation.recall import uar
 from elor.params import Params, Settings, load
 from elor.progress import Progress
 from elor.report.text import Block, Table, number
 from elor.tables import read_table
 from elor.targets import Head, heads
-from elor.training.engine import Engine
 from elor.training.job import Outcome
-from elor.training.jobs import Task, input_files, place, run
-from elor.training.tuning import merge
+from elor.training.task import Task, input_files, place, run
+from elor.training.tune import merge
 
 STAGES = ("env", "sources", "corpus", "labels", "slices", "folds")
 FEATURES = {"elor": (), "lom": ("mfcc",), "ftr": ("is10",), "elor_ftr": ("is10",)}

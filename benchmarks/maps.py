@@ -30,7 +30,7 @@ from elor.params import Params, load
 from elor.progress import clock
 from elor.report.text import Block, Table, number
 from elor.targets import heads
-from elor.training.jobs import architecture
+from elor.training.task import architecture
 from elor.workers import available_cores
 from stages.cost import MIB, Watch
 

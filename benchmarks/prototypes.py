@@ -23,6 +23,7 @@ import typer
 from benchmarks.measure import ROOT, alternated
 from benchmarks.publish import command, publish
 from elor.audio import SAMPLE_RATE
+from elor.engine import Engine, available_cores
 from elor.explain.controls import untrained
 from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
 from elor.features.slices import SLICE_SAMPLES
@@ -31,8 +32,7 @@ from elor.params import load
 from elor.progress import clock
 from elor.report.text import Block, Table, number
 from elor.targets import heads
-from elor.training.engine import Engine, available_cores
-from elor.training.jobs import architecture
+from elor.training.task import architecture
 from stages.cost import MIB, Watch
 
 LEVEL = 0.05

@@ -15,14 +15,14 @@ import numpy as np
 import typer
 
 from benchmarks.publish import command, publish
+from elor.engine import Engine
 from elor.params import NETWORKS, Params, Settings, load
 from elor.progress import Progress
 from elor.report.text import Block, Table, number
-from elor.training import search
-from elor.training.engine import Engine
-from elor.training.jobs import Task, place, spread
+from elor.training import tpe
+from elor.training.task import Task, place, spread
 from elor.training.trials import Trial, evaluate
-from elor.training.tuning import merge
+from elor.training.tune import merge
 from stages.task import task_of
 
 WAYS = {"tpe": "TPE", "random": "random draws"}
@@ -65,11 +65,11 @@ def _best_so_far(task: Task, params: Params, seed: int, startup: int | None) -> 
     """One search; with as many random trials as there are trials it never proposes."""
     scale, pinned = params.scale.networks[task.network], params.networks[task.network]
     base = merge(scale.defaults, pinned)
-    dimensions = search.dimensions(scale.defaults, pinned, params.scale.space | scale.space)
+    dimensions = tpe.dimensions(scale.defaults, pinned, params.scale.space | scale.space)
     seeded = Task(**vars(task) | {"seed": seed})
     run = _runner(seeded, Engine("cpu", params.engine.workers))
     size = params.search.round or params.scale.round
-    trials = search.search(base, dimensions, scale.evaluations, size, seed, run, startup=startup).trials
+    trials = tpe.search(base, dimensions, scale.evaluations, size, seed, run, startup=startup).trials
     return np.fmax.accumulate(trials["score"]).tolist()
 
 

@@ -12,17 +12,17 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.publish import command, publish
+from elor.engine import Engine
 from elor.errors import UserError
+from elor.evaluation.evaluate import Settings, compare
 from elor.evaluation.intervals import jackknife
+from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge
 from elor.evaluation.recall import uar, war
-from elor.evaluation.score import Settings, compare
-from elor.evaluation.tables import Judged, check_predictions, fold_per_slice, judge
 from elor.params import Params, load
 from elor.report.text import Block, Table, interval, p_value
 from elor.tables import read_table
 from elor.targets import heads
 from elor.training import baseline
-from elor.training.engine import Engine
 
 CHOICES = {
     "svm": baseline.CHOICES,

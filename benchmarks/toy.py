@@ -14,9 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.targets import heads
-from elor.training.job import Job, Options
-from elor.training.jobs import architecture
+from elor.training.job import Options, TrainingJob
 from elor.training.loop import Trainer
+from elor.training.task import architecture
 
 SLICES = 64
 """Random slices that batches are drawn from."""
@@ -32,7 +32,7 @@ class Case:
     plain: bool = True
 
 
-def toy_job(case: Case, params: Params, folder: Path, device: str = "cpu", slices: int = SLICES) -> Job:
+def toy_job(case: Case, params: Params, folder: Path, device: str = "cpu", slices: int = SLICES) -> TrainingJob:
     """A training on random slices and labels, with the case's values and the train section of params.yaml."""
     asked = heads(params.labels.target, params.labels.classes)
     random = np.random.default_rng(0)
@@ -40,7 +40,7 @@ def toy_job(case: Case, params: Params, folder: Path, device: str = "cpu", slice
     labels = {head.name: random.integers(0, head.outputs, count) for head in asked}
     own = case.settings.model_dump(include={"batch", "learning_rate", "momentum", "alpha"})
     how = params.train.over(params.scale.train).model_dump(exclude={"standardize"})
-    return Job(
+    return TrainingJob(
         architecture=architecture(case.network, asked, case.settings, params.train.standardize),
         options=Options(**how, **own, epochs=1, patience=1),
         fold="none",

@@ -30,7 +30,7 @@ from elor.progress import Progress
 from elor.report.text import Block, Table, number
 from elor.tables import read_table
 from elor.targets import heads
-from elor.training.jobs import architecture
+from elor.training.task import architecture
 
 SEEDS = 3
 WIDTHS = (8, 16)

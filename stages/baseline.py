@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from elor.engine import Engine
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.targets import heads
 from elor.training.baseline import cross_validated
-from elor.training.engine import Engine
 from stages import main
 
 DATA = Path("data")

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from elor.corpora.labels import choose_rater, evaluations
-from elor.corpora.tables import DIMENSIONS, read_ratings
+from elor.corpora.schema import DIMENSIONS, read_ratings
 from elor.evaluation.agreement import as_classes
-from elor.evaluation.tables import check_predictions, fold_per_slice, judge
+from elor.evaluation.predictions import check_predictions, fold_per_slice, judge
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read, read_if_there, write
 from elor.evidence.prototypes import Prototypes

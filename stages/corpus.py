@@ -6,7 +6,7 @@ from elor.corpora.demo import generate, load_recipe
 from elor.corpora.index import index, read_index, write_index
 from elor.params import load
 from stages import main
-from stages.source import CORPUS, is_demo, source_of
+from stages.reader import CORPUS, corpus_reader, is_demo
 
 
 def corpus() -> None:
@@ -15,7 +15,7 @@ def corpus() -> None:
     if is_demo(params.corpus):
         recipe = load_recipe(Path(params.corpus.path))
         generate(recipe, params.scale.utterances, params.corpus.seed, CORPUS)
-        table = index(source_of(params.corpus))
+        table = index(corpus_reader(params.corpus))
     else:
         table = read_index(Path("data/sources.csv"))
     write_index(table, CORPUS / "index.csv")

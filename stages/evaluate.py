@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from elor.corpora.labels import choose_rater
-from elor.corpora.tables import read_ratings, read_utterances
-from elor.evaluation.score import Settings
-from elor.evaluation.score import evaluate as evaluate_predictions
+from elor.corpora.schema import read_ratings, read_utterances
+from elor.evaluation.evaluate import Settings
+from elor.evaluation.evaluate import evaluate as evaluate_predictions
 from elor.evidence.agreement import Agreement
 from elor.evidence.comparisons import Comparisons
 from elor.evidence.model import write

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from elor.engine import ANALYSIS, Engine
 from elor.evidence.model import read_if_there, write
 from elor.evidence.scores import Scores
-from elor.explain.interventions.analysis import moved_mfcc, plan, run
 from elor.explain.interventions.changes import changes_by_speaker
-from elor.explain.interventions.effects import head_of, summarise
+from elor.explain.interventions.run import moved_mfcc, plan, run
+from elor.explain.interventions.summary import head_of, summarise
 from elor.params import load
 from elor.tables import read_table, write_table
-from elor.training.engine import ANALYSIS, Engine
 from stages import main
 
 DATA = Path("data")

@@ -9,14 +9,14 @@ from elor.evidence.model import write
 from elor.params import load
 from elor.tables import write_table
 from stages import main
-from stages.source import source_at_rest
+from stages.reader import reader_at_rest
 
 
 def labels() -> None:
     """Write data/utterances.csv, data/ratings.csv, data/copies.csv and metrics/corpus.json."""
     params = load()
     how, corpus = params.labels, params.corpus
-    with source_at_rest(corpus) as source:
+    with reader_at_rest(corpus) as source:
         read = source.read()
         pairs = find_copies(read.utterances, source.root, corpus.stereo)
     tables = label(read, how.rater, how.classes, corpus.low, corpus.high, how.target)

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
+from elor.engine import ANALYSIS, Engine
 from elor.evidence.model import write
 from elor.explain.choice import exemplary_speaker
-from elor.explain.prototypes.gallery import Amount, Search, plan, run
-from elor.explain.prototypes.table6 import exemplars, summarise, table_of, write_signals
-from elor.explain.prototypes.units import seek_units, unit_jobs, write_units
+from elor.explain.prototypes.filters import filter_jobs, seek_filters, write_filters
+from elor.explain.prototypes.run import Amount, Search, plan, run
+from elor.explain.prototypes.summary import exemplars, summarise, table_of, write_signals
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.targets import heads
-from elor.training.engine import ANALYSIS, Engine
 from stages import main
 
 DATA = Path("data")
@@ -35,9 +35,9 @@ def prototypes() -> None:
         devices=engine.devices(),
     )
     found = run(jobs, engine)
-    units = engine.run(seek_units, [(job,) for job in unit_jobs(jobs[0].path, jobs[0].how, engine.devices())])
+    filters = engine.run(seek_filters, [(job,) for job in filter_jobs(jobs[0].path, jobs[0].how, engine.devices())])
     write_signals(FOLDER, found)
-    write_table(write_units(FOLDER, units), FOLDER / "units.csv", "%.6g")
+    write_table(write_filters(FOLDER, filters), FOLDER / "units.csv", "%.6g")
     natural = exemplars(found, slices)
     write_table(natural, FOLDER / "exemplars.csv", "%.5g")
     write_table(table_of(found), FOLDER / "descriptors.csv", "%.6g")

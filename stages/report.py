@@ -8,7 +8,7 @@ from elor.report.page import Making
 from elor.report.page import report as page
 from stages import main
 from stages.findings import findings
-from stages.source import is_demo
+from stages.reader import is_demo
 
 DATA = Path("data")
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from elor.engine import ANALYSIS, Engine
 from elor.evidence.model import write
 from elor.explain.choice import exemplary_speaker
-from elor.explain.saliency.analysis import Amount, plan, run, table_of, write_maps
+from elor.explain.saliency.run import Amount, plan, run, table_of, write_maps
 from elor.explain.saliency.summary import summarise
 from elor.params import load
 from elor.tables import read_table, write_table
-from elor.training.engine import ANALYSIS, Engine
 from stages import main
 
 DATA = Path("data")

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from elor.corpora.labels import targets
-from elor.corpora.tables import read_ratings, read_utterances
+from elor.corpora.schema import read_ratings, read_utterances
 from elor.features.slices import plan_slices, shuffled, write_slices
 from elor.params import load
 from elor.tables import write_table
 from stages import main
-from stages.source import source_at_rest
+from stages.reader import reader_at_rest
 
 
 def slices() -> None:
@@ -20,7 +20,7 @@ def slices() -> None:
     if how.shuffle:
         wanted = shuffled(wanted, utterances, params.seed)
     plan = plan_slices(utterances, wanted, params.slices.minimum_s)
-    with source_at_rest(corpus) as source:
+    with reader_at_rest(corpus) as source:
         write_slices(plan, utterances, source.root, Path("data/slices.npy"), corpus.stereo)
     write_table(plan, Path("data/slices.csv"))
 

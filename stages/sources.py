@@ -12,7 +12,7 @@ from elor.corpora.index import index, write_index
 from elor.files import file_digest
 from elor.params import load
 from stages import main
-from stages.source import is_demo, source_of
+from stages.reader import corpus_reader, is_demo
 
 
 def sources() -> None:
@@ -23,7 +23,7 @@ def sources() -> None:
         row = {"path": corpus.path, "size": recipe.stat().st_size, "digest": file_digest(recipe)}
         table = pd.DataFrame([row])
     else:
-        table = index(source_of(corpus))
+        table = index(corpus_reader(corpus))
     write_index(table, Path("data/sources.csv"))
 
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from elor.engine import LARGE, SMALL, Engine
 from elor.networks import INPUTS
 from elor.params import Params
 from elor.tables import read_table
 from elor.targets import heads
-from elor.training.engine import LARGE, SMALL, Engine
-from elor.training.jobs import Task, input_files
+from elor.training.task import Task, input_files
 
 DATA = Path("data")
 

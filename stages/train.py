@@ -7,8 +7,8 @@ from pathlib import Path
 from elor.files import discard
 from elor.params import load
 from elor.training import budget
-from elor.training.jobs import place, run
-from elor.training.results import write_results
+from elor.training.outputs import write_results
+from elor.training.task import place, run
 from elor.training.tuned import Tuning
 from stages import main
 from stages.task import DATA, engine_of, task_of

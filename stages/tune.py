@@ -2,8 +2,9 @@
 
 from elor.params import load
 from elor.tables import write_table
-from elor.training import budget, tuning
-from elor.training.search import by_value
+from elor.training import budget
+from elor.training import tune as search
+from elor.training.tpe import by_value
 from elor.training.tuned import Tuning
 from stages import main
 from stages.task import DATA, engine_of, task_of
@@ -19,15 +20,15 @@ def tune(network: str) -> None:
     space = params.scale.space | scale.space
     if network == "elor_ftr":
         parents = [Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
-        found, trials = tuning.combine(task, pinned, *parents)
+        found, trials = search.combine(task, pinned, *parents)
     else:
         engine = engine_of(network, params)
         how = params.search.model_copy(update={"round": params.search.round or params.scale.round})
         searches = len(task.fold_names()) if how.scope == "nested" else 1
-        example = task.job(task.fold_names()[0], tuning.merge(scale.defaults, pinned), testing=False)
+        example = task.job(task.fold_names()[0], search.merge(scale.defaults, pinned), testing=False)
         beside = searches * budget.rounds(scale.evaluations, how.round)
         budget.check(example, beside, engine, params.engine.max_hours, "the search")
-        found, trials = tuning.tune(task, scale, pinned, space, how, engine)
+        found, trials = search.tune(task, scale, pinned, space, how, engine)
     found.write(FOLDER / f"{network}.yaml")
     write_table(trials, FOLDER / f"{network}_trials.csv")
     write_table(by_value(trials, space), FOLDER / f"{network}_search.csv")

@@ -70,7 +70,7 @@ def test_a_stage_and_a_command_take_the_choice_of_params_yaml(tmp_path: Path, ch
 
 
 def test_workers_of_the_engine_have_the_arithmetic_of_their_master() -> None:
-    code = "from elor.training.engine import Engine; from tests.test_arithmetic import told\n"
+    code = "from elor.engine import Engine; from tests.test_arithmetic import told\n"
     code += "if __name__ == '__main__': print(Engine('cpu', 2).run(told, [(), ()]))"
     assert run(code).stdout == "['AVX2 1', 'AVX2 1']\n"
 

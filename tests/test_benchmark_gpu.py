@@ -29,7 +29,7 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}")
 sys.meta_path.insert(0, Absent())
 from benchmarks import gpu
-import tests.cuda.test_cuda, elor.explain.saliency.measure, elor.training.search
+import tests.cuda.test_cuda, elor.explain.saliency.measure, elor.training.tpe
 gpu.main(["--small", "--device", "cpu", "--out", sys.argv[1], "--only", "ceilings"])
 """
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import prototypes as benchmark
+from elor.engine import Engine
 from elor.report.text import Format, render
-from elor.training.engine import Engine
 
 
 def test_a_small_run_fills_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ from benchmarks.invented import invent
 from benchmarks.measure import ROOT, alternated, machine, ratio
 from benchmarks.plainstep import PlainStep
 from elor.errors import UserError
-from elor.evaluation.tables import check_predictions
+from elor.evaluation.predictions import check_predictions
 from elor.evidence.model import write
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
@@ -50,8 +50,8 @@ from elor.runs.run import Folder
 from elor.tables import read_table
 from elor.targets import Head, heads
 from elor.training.folds import make_folds
-from elor.training.jobs import architecture
 from elor.training.loop import Trainer
+from elor.training.task import architecture
 from tests.explain.models import elor
 
 SMALL = Settings(
@@ -367,7 +367,7 @@ def test_tables_say_how_far_the_aims_were_met() -> None:
     assert rows[1][:2] == ("is10, projected from 64 slices of 0.090 s and core", "6 min 40 s")
 
 
-def small_job(folder: Path, network: str) -> toy.Job:
+def small_job(folder: Path, network: str) -> toy.TrainingJob:
     """A training on four random slices, without dropout and without doubt about the order."""
     settings = SMALL if network != "lom" else SMALL.model_copy(update={"stride": 1, "lengths": [5, 3], "pools": [6, 9]})
     if network == "ftr":

@@ -9,8 +9,7 @@ import torch
 from elor import device, inference
 from elor.errors import UserError
 from elor.explain import controls
-from elor.explain.interventions import analysis as interventions
-from elor.explain.prototypes import gallery, units
+from elor.explain.interventions import run as interventions
 from elor.explain.saliency import measure
 from tests.trained import small
 
@@ -102,8 +101,8 @@ def test_exact_computing_sets_every_flag_and_puts_it_back_even_after_an_error(ca
     ("module", "function", "first"),
     [
         (measure, "measure", "local"),
-        (gallery, "seek", "local"),
-        (units, "seek_units", "load_network"),
+        (prototypes, "seek", "local"),
+        (filters, "seek_filters", "load_network"),
         (interventions, "intervene", "_sounds"),
     ],
 )

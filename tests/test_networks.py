@@ -9,7 +9,7 @@ from elor.errors import UserError
 from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import NETWORKS, load
 from elor.targets import Head, heads
-from elor.training.jobs import architecture
+from elor.training.task import architecture
 from tests.training import world
 
 

@@ -13,8 +13,8 @@ from elor.check import Finding
 from elor.corpora.copies import copies, listen, named
 from elor.corpora.faults import listed
 from elor.corpora.labels import evaluations, label, not_learned, targets
-from elor.corpora.source import open_source
-from elor.corpora.tables import Tables
+from elor.corpora.reader import open_corpus
+from elor.corpora.schema import Tables
 from elor.errors import UserError
 from elor.features.slices import plan_slices
 
@@ -42,7 +42,7 @@ def corpus(path: Path, wanted: Wanted) -> list[Finding]:
     """Look at a corpus: every annotation is read, and every sound heard."""
     where = Finding("path", str(path))
     try:
-        source = open_source(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
+        source = open_corpus(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
         tables = source.read()
     except UserError as error:
         return [where, Finding("contents", "cannot be read", remedy=str(error))]
@@ -89,7 +89,7 @@ def planned(path: Path, wanted: Wanted) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises:
         UserError: if the corpus, or its labels, are not to be had.
     """
-    source = open_source(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
+    source = open_corpus(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
     labelled = label(source.read(), wanted.rater, wanted.classes, wanted.low, wanted.high, wanted.target)
     chosen = targets(labelled.utterances, labelled.ratings, wanted.target, wanted.classes, wanted.low, wanted.high)
     return plan_slices(labelled.utterances, chosen, wanted.minimum_s), evaluations(labelled.ratings)

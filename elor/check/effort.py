@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 
 from elor.check import Finding, size
+from elor.engine import LARGE, SMALL, Engine
 from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.progress import clock
 from elor.targets import Head, heads
 from elor.training import budget
-from elor.training.engine import LARGE, SMALL, Engine
 from elor.training.folds import make_folds
-from elor.training.job import Job
-from elor.training.jobs import Task
+from elor.training.job import TrainingJob
 from elor.training.memory import PROCESS, needed
+from elor.training.task import Task
 
 BYTES = {"audio": 2, "mfcc": 4, "is10": 4}
 """Of a value of each input on disk."""
@@ -68,7 +68,7 @@ def noise(folder: Path, count: int) -> dict[str, Path]:
     return files
 
 
-def hours(params: Params, jobs: Mapping[str, Job], folds: int) -> Iterator[Finding]:
+def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterator[Finding]:
     """Hours of the features, of every search and of every network's folds, at most, and of all of them."""
     total, limit = 0.0, params.engine.max_hours
     searches = folds if params.search.scope == "nested" else 1
@@ -88,7 +88,7 @@ def hours(params: Params, jobs: Mapping[str, Job], folds: int) -> Iterator[Findi
     yield Finding("all of it", f"up to {clock(3600 * total + features)}", note)
 
 
-def space(params: Params, jobs: Mapping[str, Job], folds: int, slices: int) -> Iterator[Finding]:
+def space(params: Params, jobs: Mapping[str, TrainingJob], folds: int, slices: int) -> Iterator[Finding]:
     """Memory of the largest training at its default shape, and the disk that arrays and networks take."""
     each = {name: needed(job.architecture, job.options.batch) for name, job in jobs.items()}
     largest = max(each, key=each.__getitem__)
@@ -121,7 +121,7 @@ def decidable(params: Params, corpus: Corpus) -> Iterator[Finding]:
         yield Finding("claims on both heads", "none", "Claims that set arousal against valence need both as targets.")
 
 
-def _first(task: Task, settings: Settings) -> Job:
+def _first(task: Task, settings: Settings) -> TrainingJob:
     """The first fold's training; as many slices as it has, but counted from the first of the noise."""
     job = task.job(task.fold_names()[0], settings)
     return replace(job, train=np.arange(len(job.train)))

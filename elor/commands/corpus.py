@@ -12,7 +12,7 @@ from elor.commands.printing import setting
 from elor.errors import UserError
 
 if TYPE_CHECKING:
-    from elor.foreign.labels import Labels
+    from elor.labelfiles.labels import Labels
 
 corpus = typer.Typer(
     name="corpus",
@@ -112,7 +112,7 @@ def import_(
         elor corpus import mine.csv --kind csv --column arousal=activation \\
             --reverse arousal --low 1 --high 9
     """
-    from elor.foreign.importing import import_labels
+    from elor.labelfiles.convert import import_labels
 
     found, written = import_labels(
         labels,
@@ -154,7 +154,7 @@ def rename(
         elor corpus rename my/table.csv --output my/nameless.csv
         dvc exp run -S corpus.path=my/nameless.csv
     """
-    from elor.foreign.pseudonyms import rename as write
+    from elor.labelfiles.pseudonyms import rename as write
 
     made = write(table, output)
     typer.echo(

@@ -65,9 +65,9 @@ def explain(
         elor explain *.wav --model mynet:build --weights best.safetensors
         elor explain a.wav --model mynet:build --rate 8000 --samples 32000
     """
-    from elor.commands.explained import explain_files, foreign_network, own_networks
+    from elor.api.explain import explain_files, foreign_network, own_networks
+    from elor.explain.any_network.window import Effort
     from elor.explain.prototypes.ascent import Ascent
-    from elor.explain.recording.analysis import Effort
     from elor.files import write_text
     from elor.report.explanation import blocks
     from elor.report.recording import recordings

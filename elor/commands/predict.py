@@ -68,7 +68,7 @@ def predict(
     from elor.inference import load
     from elor.report import predictions
     from elor.tables import write_table
-    from elor.training.results import PROBABILITY_DIGITS
+    from elor.training.outputs import PROBABILITY_DIGITS
 
     _check_plot(files, plot)
     ensemble = load(model, network, fold, device)

@@ -78,9 +78,9 @@ def score(
         elor score mine.csv --corpus IEMOCAP_full_release --head arousal
         elor score data/predictions/ftr.csv --corpus data --folds data/folds.csv
     """
-    from elor.commands.outside import rater_of
-    from elor.commands.outside import score as scored
-    from elor.evaluation.score import Settings
+    from elor.api.score import rater_of
+    from elor.api.score import score as scored
+    from elor.evaluation.evaluate import Settings
     from elor.files import write_json
     from elor.report.blocks import results as blocks
 

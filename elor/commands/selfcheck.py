@@ -38,11 +38,11 @@ def selfcheck(
         elor selfcheck --quick
         elor selfcheck --json selfcheck.json --format markdown
     """
-    from elor.explain.selfcheck.analysis import Amount
+    from elor.engine import Engine
+    from elor.explain.selfcheck.methods import Amount
     from elor.explain.selfcheck.suite import selfcheck as measured
     from elor.files import write_json
     from elor.report.selfcheck import blocks
-    from elor.training.engine import Engine
 
     amount = Amount(networks=3) if quick else Amount()
     found = measured(amount, None if quick else data, seed, Engine("cpu", workers))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from elor.corpora.tables import Source
+from elor.corpora.schema import Reader
 from elor.errors import UserError
 from elor.files import Stamp, digest, file_digest, read_sealed, scratch_folder, stamp, write_sealed
 from elor.progress import track
@@ -29,7 +29,7 @@ change twice and keep its times (FAT's ticks, the coarsest, last two seconds).""
 THREADS = 4  # hashing releases the interpreter; a disk or a network share is faster with some requests under way
 
 
-def index(source: Source) -> pd.DataFrame:
+def index(source: Reader) -> pd.DataFrame:
     """List the files of a source with their digests.
 
     Returns:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from elor.corpora.tables import DIMENSIONS, Tables
+from elor.corpora.schema import DIMENSIONS, Tables
 from elor.errors import UserError
 from elor.targets import EMOTIONS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from elor.corpora.demo import generate, load_recipe
-from elor.corpora.source import open_source
+from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 
 RECIPE = Path("data/demo.yaml")
@@ -35,4 +35,4 @@ def make_corpus(
     if (folder / "release").exists() and not force:
         raise UserError(f"{folder / 'release'} exists; choose another folder, or give --force to replace it.")
     generate(plan, utterances, seed, folder)
-    return open_source(folder).read().report
+    return open_corpus(folder).read().report

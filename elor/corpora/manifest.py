@@ -26,8 +26,8 @@ from elor.audio import AudioInfo, samples_at_16k
 from elor.corpora.faults import listed, plural
 from elor.corpora.labels import GOLD, MEAN
 from elor.corpora.lost import explained, is_file
+from elor.corpora.schema import DIMENSIONS, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.corpora.sound import channels_fault, inspect, notes
-from elor.corpora.tables import DIMENSIONS, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.errors import UserError
 
 REQUIRED = ("file", "speaker", "valence", "arousal")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, triu
 
 from elor.corpora.labels import MEAN, scaled, to_class
-from elor.corpora.tables import DIMENSIONS
+from elor.corpora.schema import DIMENSIONS
 from elor.evaluation.caution import caution, without_spread
 from elor.evaluation.continuous import CONCORDANCE, ccc, moments, rmse
 from elor.evaluation.intervals import jackknife, printed

@@ -14,8 +14,8 @@ from elor.evaluation.agreement import as_classes
 from elor.evaluation.caution import without_spread
 from elor.evaluation.continuous import CONCORDANCE, ccc, rmse
 from elor.evaluation.intervals import jackknife, printed
+from elor.evaluation.predictions import Judged
 from elor.evaluation.recall import RECALL, uar, war
-from elor.evaluation.tables import Judged
 
 LENGTHS_S = (1.0, 2.0, 3.0, 4.5, 6.0)
 """Upper limits of the groups by seconds of speech in a slice; a slice holds 6 s at most."""

@@ -23,9 +23,9 @@ from elor.evaluation.intervals import (
     speaker_interval,
 )
 from elor.evaluation.permutation import ccc_null, p_value, uar_null
+from elor.evaluation.predictions import Judged, over_utterances
 from elor.evaluation.recall import RECALL, kappa, macro_f1, mean_over_folds, recalls, uar, war
 from elor.evaluation.settings import Settings
-from elor.evaluation.tables import Judged, over_utterances
 
 UNORDERED_STATISTICS: dict[str, Statistic] = {"uar": uar, "war": war, "macro_f1": macro_f1}
 CLASS_STATISTICS: dict[str, Statistic] = {**UNORDERED_STATISTICS, "kappa": kappa}

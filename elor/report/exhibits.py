@@ -42,7 +42,7 @@ class Exemplar:
     """A slice to which the shown network gives one of a label's highest logits.
 
     Attributes:
-        head, label, rank, logit: see `elor.explain.prototypes.table6.exemplars`; the first rank is 1.
+        head, label, rank, logit: see `elor.explain.prototypes.summary.exemplars`; the first rank is 1.
         name: of the slice.
         rated: the class, or the value, that people gave it.
         signal: (samples,) without the padding; only that of the first rank is kept.

@@ -101,7 +101,7 @@ class Shown:
         rated: Mapping[str, float] | None = None,
         classes: bool = True,
     ) -> Shown:
-        """Take the arrays as `elor.explain.saliency.analysis.write_maps` keeps them, heads first.
+        """Take the arrays as `elor.explain.saliency.run.write_maps` keeps them, heads first.
 
         Args:
             name, signal, support, rated, classes: as above.

@@ -27,7 +27,7 @@ from elor.files import plain
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
 
 if TYPE_CHECKING:  # the evaluation brings pandas and scipy, which reading metrics does not need
-    from elor.evaluation.score import Evaluation
+    from elor.evaluation.evaluate import Evaluation
 
 Scores = dict[str, Any]
 

@@ -21,10 +21,10 @@ from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
+from elor.engine import Engine
 from elor.evaluation.continuous import ccc, moments
 from elor.evaluation.recall import confusion, uar
 from elor.targets import Head
-from elor.training.engine import Engine
 
 COSTS = {"linear": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "rbf": (0.1, 1.0, 10.0, 100.0)}
 """The values of C that are tried, by kernel; rbf's gamma is scikit-learn's `scale`."""

@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 
 from elor.device import settle
+from elor.engine import LARGE, Engine
 from elor.errors import UserError
 from elor.progress import clock
 from elor.training.data import Inputs
-from elor.training.engine import LARGE, Engine
-from elor.training.job import Job
+from elor.training.job import TrainingJob
 from elor.training.loop import Trainer
 
 SAMPLE = 4
@@ -31,7 +31,7 @@ WARM_UP, STEPS = 2, 3
 """Steps before the clock starts (libraries load, kernels are chosen), and steps of which the median counts."""
 
 
-def seconds_per_slice(job: Job, device: str) -> float:
+def seconds_per_slice(job: TrainingJob, device: str) -> float:
     """Measure a training step on a device, with one thread, as in a worker."""
     shape = replace(job.architecture, standardize=False)  # fitting the scale reads the whole corpus
     threads = torch.get_num_threads()
@@ -67,7 +67,7 @@ def turns(beside: Sequence[int], engine: Engine) -> int:
     return sum(math.ceil(count / at_once) for count in beside)
 
 
-def hours(job: Job, beside: Sequence[int], engine: Engine) -> float:
+def hours(job: TrainingJob, beside: Sequence[int], engine: Engine) -> float:
     """Hours that trainings like this one take if none stops early, by a measured step.
 
     Validation adds a little, early stopping takes off more: it is an upper bound in practice.
@@ -81,7 +81,7 @@ def hours(job: Job, beside: Sequence[int], engine: Engine) -> float:
     return turns(beside, engine) * job.options.epochs * len(job.train) * seconds_per_slice(job, device) / 3600
 
 
-def check(job: Job, beside: Sequence[int], engine: Engine, most: float, what: str) -> None:
+def check(job: TrainingJob, beside: Sequence[int], engine: Engine, most: float, what: str) -> None:
     """Refuse work that would take longer than the user has allowed.
 
     Args:

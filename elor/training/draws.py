@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elor.training.job import Job
+from elor.training.job import TrainingJob
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Draws:
     kept: Tensor
 
 
-def draw(job: Job, epoch: int, device: torch.device) -> Draws:
+def draw(job: TrainingJob, epoch: int, device: torch.device) -> Draws:
     """Draw one epoch, always on the CPU, so that it is the same for every device; then it goes there in one piece."""
     seed = seed_of(job, epoch)
     random = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def draw(job: Job, epoch: int, device: torch.device) -> Draws:
     return Draws(torch.from_numpy(order).to(device), np.array(turns), kept.to(device))
 
 
-def seed_of(job: Job, epoch: int) -> int:
+def seed_of(job: TrainingJob, epoch: int) -> int:
     """The seed of one epoch (-1: the initial weights), the same wherever and whenever it runs."""
     name = zlib.crc32(f"{job.architecture.network}/{job.fold}".encode())
     return int(np.random.SeedSequence([job.seed, name, epoch + 1]).generate_state(1)[0])

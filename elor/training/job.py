@@ -58,7 +58,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """One training: a pure function of these values and of the files they name.
 
     Attributes:

@@ -25,14 +25,14 @@ from elor.targets import Head
 from elor.training import losses
 from elor.training.data import Inputs
 from elor.training.draws import draw, seed_of
-from elor.training.job import Diverged, Job, Outcome
+from elor.training.job import Diverged, Outcome, TrainingJob
 from elor.training.resume import keep, resume
 
 PREDICT_BATCH = 32
 """Slices per forward pass without gradients."""
 
 
-def train(job: Job) -> Outcome:
+def train(job: TrainingJob) -> Outcome:
     """Train one fold to its end, from its checkpoint if there is one.
 
     Raises:
@@ -48,7 +48,7 @@ NO_MEMORY = re.compile(r"ALLOC_FAILED|out of memory|can't allocate memory", re.I
 
 
 @contextmanager
-def memory_advice(job: Job) -> Iterator[None]:
+def memory_advice(job: TrainingJob) -> Iterator[None]:
     """Turn a device's lack of memory into a UserError that says what to make smaller."""
     try:
         yield
@@ -69,7 +69,7 @@ class Trainer:
         inputs: the arrays of `job.files` on the job's device, if somebody has opened them already.
     """
 
-    def __init__(self, job: Job, inputs: Inputs | None = None) -> None:
+    def __init__(self, job: TrainingJob, inputs: Inputs | None = None) -> None:
         configure(job.options.deterministic, job.options.tf32)
         torch.manual_seed(seed_of(job, epoch=-1))
         self.job, self.options = job, job.options

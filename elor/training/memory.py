@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from elor.engine import Engine
 from elor.errors import UserError
 from elor.networks import SHAPES, Architecture, ImpossibleShape, MultiHeadNetwork
-from elor.training.engine import Engine
-from elor.training.job import Job
+from elor.training.job import TrainingJob
 
 PROCESS = {"cpu": 350 * 2**20, "cuda": 700 * 2**20}
 """Bytes of a worker before it trains: Python with PyTorch's libraries; on a GPU its context and its libraries."""
@@ -84,7 +84,7 @@ def _counted(architecture: Architecture, batch: int, fast: bool) -> int:
     return peak.peak
 
 
-def fitting(engine: Engine, jobs: Sequence[Job]) -> Engine:
+def fitting(engine: Engine, jobs: Sequence[TrainingJob]) -> Engine:
     """The engine with as many workers as the largest of some jobs leaves room for; says so if they are fewer.
 
     Raises:

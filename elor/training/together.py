@@ -32,14 +32,14 @@ from elor.targets import Head
 from elor.training import losses
 from elor.training.data import Inputs
 from elor.training.draws import Draws, draw
-from elor.training.job import Job, Outcome
+from elor.training.job import Outcome, TrainingJob
 from elor.training.loop import Trainer, memory_advice
 
 KEEP_SHARE = 0.05
 """Share of the time that may go into checkpoints: the writing of ten states can take longer than an epoch."""
 
 
-def stackable(job: Job) -> bool:
+def stackable(job: TrainingJob) -> bool:
     """Whether a job can be trained in a stack: no convolutions, one kind of answer, plain float32."""
     architecture = job.architecture
     kinds = {(head.classes, head.soft) for head in architecture.heads}
@@ -47,13 +47,13 @@ def stackable(job: Job) -> bool:
     return flat and len(kinds) == 1 and job.options.precision == "float32"
 
 
-def alike(job: Job) -> Hashable:
+def alike(job: TrainingJob) -> Hashable:
     """What jobs of one stack share: everything but their data, and what each model may have for itself."""
     own = {"learning_rate": 0.0, "momentum": 0.0, "alpha": 0.0}
     return replace(job.architecture, dropout=0.0), replace(job.options, **own), job.device
 
 
-def train_together(jobs: Sequence[Job]) -> list[Outcome]:
+def train_together(jobs: Sequence[TrainingJob]) -> list[Outcome]:
     """Train jobs of one `stackable` network that are `alike`, each from its checkpoint.
 
     Returns:

@@ -1,6 +1,6 @@
 """Trials of a search, as workers run them: what is trained, and what is kept of it.
 
-It stands apart from `elor.training.search`, so that no worker loads the searching library.
+It stands apart from `elor.training.tpe`, so that no worker loads the searching library.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from elor.files import read_sealed, write_sealed
 from elor.networks import ImpossibleShape
-from elor.training.job import Diverged, Job, Outcome
-from elor.training.jobs import train_all_here
+from elor.training.job import Diverged, Outcome, TrainingJob
 from elor.training.resume import STATE
+from elor.training.task import train_all_here
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Trial:
     reason: str = ""
 
 
-def evaluate(jobs: Sequence[Job]) -> list[Trial]:
-    """Train trials that `elor.training.jobs.deal` put together, and keep each result beside its checkpoint.
+def evaluate(jobs: Sequence[TrainingJob]) -> list[Trial]:
+    """Train trials that `elor.training.task.deal` put together, and keep each result beside its checkpoint.
 
     A trial that has ended is only read.
     """
@@ -48,7 +48,7 @@ def evaluate(jobs: Sequence[Job]) -> list[Trial]:
     return [trial or next(fresh) for trial in ended]
 
 
-def _train(jobs: Sequence[Job]) -> list[Trial]:
+def _train(jobs: Sequence[TrainingJob]) -> list[Trial]:
     """Train trials, together if there are several; if one of them fails, each alone, so that only that one does."""
     try:
         trials = [_of(outcome) for outcome in train_all_here(jobs)] if jobs else []
@@ -67,7 +67,7 @@ def _of(outcome: Outcome) -> Trial:
     return Trial("stopped" if outcome.stopped else "ok", outcome.score, outcome.best, scores)
 
 
-def _path(job: Job) -> Path:
+def _path(job: TrainingJob) -> Path:
     return job.scratch / "trial.json"
 
 

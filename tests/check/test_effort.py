@@ -13,7 +13,7 @@ from elor.errors import UserError
 from elor.params import Params, load
 from elor.progress import clock
 from elor.training import budget
-from elor.training.job import Job
+from elor.training.job import TrainingJob
 
 ROOT = Path(__file__).parents[2]
 SPEAKERS, EACH = 10, 20
@@ -39,14 +39,14 @@ def corpus(speakers: int = SPEAKERS, evaluators: int = 3) -> Corpus:
 
 
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[TrainingJob]:
     """Every step takes a second per slice."""
-    jobs: list[Job] = []
+    jobs: list[TrainingJob] = []
     monkeypatch.setattr(budget, "seconds_per_slice", lambda job, device: jobs.append(job) or 1.0)
     return jobs
 
 
-def test_hours_are_steps_times_trainings(params: Params, measured: list[Job]) -> None:
+def test_hours_are_steps_times_trainings(params: Params, measured: list[TrainingJob]) -> None:
     found = {finding.what: finding.found for finding in effort.effort(params, corpus())}
     train = round(SPEAKERS * EACH * 0.9 * (1 - params.folds.validation))
     assert {len(job.train) for job in measured} == {train}
@@ -63,14 +63,14 @@ def test_steps_are_measured_on_noise(params: Params) -> None:
     assert all("up to" in one.found for one in found if one.what.startswith(("search", "folds", "all")))
 
 
-def test_what_the_guard_would_refuse_is_said_beforehand(params: Params, measured: list[Job]) -> None:
+def test_what_the_guard_would_refuse_is_said_beforehand(params: Params, measured: list[TrainingJob]) -> None:
     short = params.model_copy(update={"engine": params.engine.model_copy(update={"max_hours": 1.0})})
     notes = {finding.what: finding.note for finding in effort.effort(short, corpus())}
     assert notes["search of lom"].startswith("The search of lom is refused without -S engine.max_hours=")
     assert not [finding for finding in effort.effort(params, corpus()) if "refused" in finding.note]
 
 
-def test_the_disk_holds_every_array_and_network_twice(params: Params, measured: list[Job]) -> None:
+def test_the_disk_holds_every_array_and_network_twice(params: Params, measured: list[TrainingJob]) -> None:
     found = {finding.what: finding.found for finding in effort.effort(params, corpus())}
     arrays = SPEAKERS * EACH * (96_000 * 2 + 26 * 599 * 4 + 1_582 * 4)
     amount, unit = found["disk"].split(",")[0].split()

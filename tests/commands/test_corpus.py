@@ -10,11 +10,11 @@ from typer.testing import Result
 
 from elor.commands.printing import setting
 from elor.corpora.labels import label
-from elor.corpora.source import open_source
+from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.files import file_digest
 from tests.corpora.release import write_sound
-from tests.foreign import files
+from tests.labelfiles import files
 
 Elor = Callable[..., Result]
 RECIPE = Path(__file__).parents[2] / "data/demo.yaml"
@@ -39,7 +39,7 @@ def test_a_made_corpus_is_read_back_and_repeats_itself(tmp_path: Path, elor: Elo
         result = elor("corpus", "make", tmp_path / name, "--utterances", 70, "--seed", 3, "--recipe", RECIPE)
         assert result.exit_code == 0, result.output
     assert f"Use it: dvc exp run -S corpus.path={tmp_path / 'b'}" in result.stdout
-    tables = open_source(tmp_path / "a").read()
+    tables = open_corpus(tmp_path / "a").read()
     assert f"{len(tables.utterances)} utterances by 10 speakers" in result.stdout
     assert file_digest(tmp_path / "a/truth.csv") == file_digest(tmp_path / "b/truth.csv")
     again = elor("corpus", "make", tmp_path / "a", "--recipe", RECIPE)
@@ -53,7 +53,7 @@ def test_msp_improv_becomes_a_corpus(tmp_path: Path, elor: Elor) -> None:
     assert "5 ratings of 3 segments by 3 speakers, on 1 .. 5" in text
     assert "activation, released from 1 (active) to 5 (calm), was turned round" in text
     assert text.endswith(f"dvc exp run -S corpus.path={output} -S labels.rater=mean\n")
-    tables = open_source(output).read()
+    tables = open_corpus(output).read()
     ratings = tables.ratings.set_index(["utterance", "rater"]).arousal
     assert ratings.to_dict() == files.AROUSAL
     assert set(tables.utterances.speaker) == {"F01", "M01", "M03"}
@@ -70,13 +70,13 @@ def test_msp_podcast_on_its_own_range(tmp_path: Path, elor: Elor) -> None:
     text = imported(elor, labels / "labels_consensus.csv", *where)
     assert "1 rating of unknown speakers left out (MSP-PODCAST_0003_0001.wav)" in text
     assert "-S corpus.low=1 -S corpus.high=7\n" in text
-    tables = open_source(output, low=1, high=7).read()
+    tables = open_corpus(output, low=1, high=7).read()
     assert list(tables.utterances.gender) == ["M", "M", "F"]
     labelled = label(tables, "E-2", 5, 1, 7).utterances  # classes: bins of 1.5
     assert list(labelled.arousal) == [3, 2, 0]
     assert list(labelled.valence) == [1, 2, 4]
     imported(elor, labels / "packed.csv", *where)
-    assert set(open_source(output, low=1, high=7).read().ratings.rater) == {"WORKER1", "WORKER2"}
+    assert set(open_corpus(output, low=1, high=7).read().ratings.rater) == {"WORKER1", "WORKER2"}
 
 
 def test_unknown_speakers_and_partitions_as_asked(tmp_path: Path, elor: Elor) -> None:
@@ -105,7 +105,7 @@ def test_missing_and_ambiguous_sounds_are_named_and_nothing_is_written(tmp_path:
     assert "MSP-IMPROV-S05H-M03-T-MF01" in error
     assert not output.exists()
     assert "1 sound file missing" in imported(elor, *where, "--partial")
-    assert len(open_source(output).read().utterances) == 2
+    assert len(open_corpus(output).read().utterances) == 2
     assert "is no folder" in refused(elor, *where, "--audio", tmp_path / "nowhere")
 
 
@@ -118,7 +118,7 @@ def test_any_table(tmp_path: Path, elor: Elor) -> None:
     options = [word for name in names for word in ("--column", name)]
     where = (table, "--kind", "csv", *options, "--low", 1, "--high", 9, "--reverse", "arousal", "--output", output)
     imported(elor, *where)
-    tables = open_source(output, low=1, high=9).read()
+    tables = open_corpus(output, low=1, high=9).read()
     assert list(tables.ratings.arousal) == [9.0, 1.0]
     assert list(tables.utterances.samples) == [8000, 16_000]
     assert "--column x is no pair" in refused(elor, table, "--kind", "csv", "--column", "x")
@@ -164,8 +164,8 @@ def test_a_relative_path_in_a_temporary_experiment_is_explained(
     with pytest.raises(
         UserError, match=r"dvc exp run --temp and --queue work; set corpus.path to the absolute"
     ) as error:
-        open_source(Path("my/table.csv"))
+        open_corpus(Path("my/table.csv"))
     assert str(error.value).endswith(f"path, {tmp_path / 'project/my/table.csv'}.")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"does not exist; set corpus\.path to an IEMOCAP root"):
-        open_source(Path("my/table.csv"))
+        open_corpus(Path("my/table.csv"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from elor.commands.explained import _windows
+from elor.api.explain import _windows
 from elor.explain.selfcheck.scoring import FINDS, MISSES, SOUND
 from elor.explain.selfcheck.suite import EXPECTED, failures
 

@@ -14,8 +14,8 @@ import soundfile
 from sklearn import metrics
 from typer.testing import Result
 
-from elor.commands.outside import rater_of
-from elor.corpora.source import open_source
+from elor.api.score import rater_of
+from elor.corpora.reader import open_corpus
 from elor.features.slices import slice_count
 from tests.corpora.release import build
 
@@ -124,7 +124,7 @@ def test_a_manifest_with_its_own_scale(manifest: Path, tmp_path: Path, elor: Elo
 
 def test_an_iemocap_release(tmp_path: Path, elor: Elor) -> None:
     root = build(tmp_path / "release")
-    ratings = open_source(root).read().ratings
+    ratings = open_corpus(root).read().ratings
     mine = ratings[(ratings["rater"] == "E-2")].dropna(subset=["valence", "arousal"])
     mine = mine[["utterance"]].assign(valence=mine["valence"] - 1, arousal=mine["arousal"] - 1)
     mine.to_csv(tmp_path / "mine.csv", index=False)

@@ -10,7 +10,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from elor.corpora.labels import label, targets
-from elor.corpora.tables import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, counts, typed
+from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, counts, typed
 from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
 from elor.params import MODELS, NETWORKS, Settings

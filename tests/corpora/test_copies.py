@@ -12,7 +12,7 @@ import soxr
 from scipy.signal import lfilter
 
 from elor.corpora.copies import copies, correlation, find_copies, listen, named
-from elor.corpora.source import open_source
+from elor.corpora.reader import open_corpus
 from tests.features.speech import pseudo_speech
 
 RATE = 16_000
@@ -36,7 +36,7 @@ def disguises(sound: np.ndarray) -> dict[str, tuple[np.ndarray, int, str]]:
 def corpus(folder: Path, rows: list[tuple[str, str]]) -> pd.DataFrame:
     table = folder / "table.csv"
     table.write_text("file,speaker,valence,arousal\n" + "".join(f"{file},{who},3,3\n" for file, who in rows))
-    return open_source(table).read().utterances
+    return open_corpus(table).read().utterances
 
 
 def test_every_disguise_is_seen_through_and_nothing_else(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_segments_of_one_file_that_overlap(tmp_path: Path) -> None:
         "file,start,end,speaker,valence,arousal\n"
         "long.wav,0,6,anna,1,1\nlong.wav,2,7,bert,1,1\nlong.wav,6.5,12,anna,1,1\nlong.wav,12,,bert,1,1\n"
     )
-    found = find_copies(open_source(tmp_path / "table.csv").read().utterances, tmp_path)
+    found = find_copies(open_corpus(tmp_path / "table.csv").read().utterances, tmp_path)
     assert named(found) == ["long@0-6 (anna) and long@2-7 (bert)"]
 
 

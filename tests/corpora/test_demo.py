@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from elor.corpora.demo import generate, load_recipe, plan_utterance, release, score
+from elor.corpora.demo import contours, generate, load_recipe, plan_utterance, release
 from elor.corpora.demo.casting import cast
 from elor.corpora.demo.cues import planted
 from elor.corpora.demo.ratings import annotate
@@ -251,7 +251,9 @@ class TestDistributions:
     def test_lengths(self, recipe: Recipe) -> None:
         seconds = np.array(
             [
-                score.total_samples(score.lay_out(plan_utterance(recipe, t.speaker, t.valence, t.arousal, t.name, 1)))
+                contours.total_samples(
+                    contours.lay_out(plan_utterance(recipe, t.speaker, t.valence, t.arousal, t.name, 1))
+                )
                 / RATE
                 for t in cast(recipe, 420, 1)
             ]

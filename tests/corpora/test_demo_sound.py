@@ -10,7 +10,7 @@ import parselmouth
 import pytest
 import scipy.signal
 
-from elor.corpora.demo import Plan, Speech, load_recipe, plan_utterance, score, synthesise, voice
+from elor.corpora.demo import Plan, Speech, contours, load_recipe, plan_utterance, synthesise, voice
 from elor.corpora.demo.recipe import Recipe
 from elor.corpora.demo.sounds import BANDWIDTHS
 
@@ -148,7 +148,7 @@ class TestCounterfactuals:
 
     def test_rate_says_the_same_in_less_time(self, plan: Plan) -> None:
         faster = plan.with_cue(rate=1.25 * plan.cues.rate, run_s=0.8 * plan.cues.run_s)
-        before, after = score.lay_out(plan), score.lay_out(faster)
+        before, after = contours.lay_out(plan), contours.lay_out(faster)
         np.testing.assert_array_equal(before.vowel, after.vowel)
         np.testing.assert_array_equal(before.run, after.run)
         assert after.length.sum() == pytest.approx(before.length.sum() / 1.25)

@@ -12,7 +12,7 @@ import pytest
 
 from elor.corpora import iemocap, labels, release
 from elor.corpora.iemocap import Iemocap, parse
-from elor.corpora.source import open_source
+from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 
 from .release import (
@@ -45,7 +45,7 @@ def message(error: pytest.ExceptionInfo[UserError]) -> str:
 
 
 def test_labels_by_e2_are_what_the_annotations_say(root: Path) -> None:
-    utterances = labels.label(open_source(root).read(), "E-2", 5, 1, 5).utterances
+    utterances = labels.label(open_corpus(root).read(), "E-2", 5, 1, 5).utterances
     rated = utterances[utterances.valence.notna()]
     found = {row.utterance: (row.valence, row.arousal) for row in rated.itertuples()}
     assert found == E2_LABELS
@@ -53,7 +53,7 @@ def test_labels_by_e2_are_what_the_annotations_say(root: Path) -> None:
 
 
 def test_speaker_is_the_letter_of_the_turn_not_of_the_dialogue(root: Path) -> None:
-    utterances = open_source(root).read().utterances.set_index("utterance")
+    utterances = open_corpus(root).read().utterances.set_index("utterance")
     assert utterances.speaker["Ses03M_impro05a_F000"] == "Ses03F"
     assert utterances.speaker["Ses02F_script01_1_M001"] == "Ses02M"
     assert utterances.gender["Ses03M_impro05a_F000"] == "F"
@@ -61,7 +61,7 @@ def test_speaker_is_the_letter_of_the_turn_not_of_the_dialogue(root: Path) -> No
 
 
 def test_utterances_carry_what_the_release_says(root: Path) -> None:
-    row = open_source(root).read().utterances.set_index("utterance").loc["Ses05M_script01_1b_M001"]
+    row = open_corpus(root).read().utterances.set_index("utterance").loc["Ses05M_script01_1b_M001"]
     assert row.file == "Session5/sentences/wav/Ses05M_script01_1b/Ses05M_script01_1b_M001.wav"
     assert (row.session, row.dialogue, row.scenario) == ("Ses05", "Ses05M_script01_1b", "scripted")
     assert (row.samples, row.emotion) == (20_000, "ang")
@@ -70,7 +70,7 @@ def test_utterances_carry_what_the_release_says(root: Path) -> None:
 
 
 def test_every_rating_is_kept_as_released_and_placeholders_are_missing(root: Path) -> None:
-    ratings = open_source(root).read().ratings.set_index(["utterance", "rater"])
+    ratings = open_corpus(root).read().ratings.set_index(["utterance", "rater"])
     assert ratings.kind["Ses03M_impro05a_F000", "F-2"] == "self"
     assert ratings.valence["Ses03M_impro05a_F000", "E-2"] == 5  # not the actress' 1, not Attribute's reversed 1
     assert ratings.loc[("Ses03M_impro05a_F001", "E-1"), ["valence", "arousal", "dominance"]].isna().all()
@@ -81,7 +81,7 @@ def test_every_rating_is_kept_as_released_and_placeholders_are_missing(root: Pat
 
 
 def test_the_files_are_the_annotations_and_their_sounds_and_nothing_else(root: Path) -> None:
-    files = open_source(root).files()
+    files = open_corpus(root).files()
     assert files == sorted(files)
     assert len(files) == 5 + 12
     assert not [name for name in files if "/." in name or "dialog/wav" in name or "Attribute" in name or "avi" in name]
@@ -147,7 +147,7 @@ def test_a_line_that_fits_no_pattern_is_named(root: Path, good: str, bad: str) -
     pairs = zip(before.split("\n"), after.split("\n"), strict=False)
     line = next(number for number, (old, new) in enumerate(pairs, start=1) if old != new)
     with pytest.raises(UserError) as error:
-        open_source(root).read()
+        open_corpus(root).read()
     found = message(error)
     assert WHERE in found
     if good.startswith("\n"):  # the lines that follow a lost header: the first rating has no turn
@@ -158,7 +158,7 @@ def test_a_line_that_fits_no_pattern_is_named(root: Path, good: str, bad: str) -
 def test_an_annotation_of_another_session_is_refused(root: Path) -> None:
     shutil.move(annotation_of(root, "Ses03M_impro05a"), root / "Session4/dialog/EmoEvaluation")
     with pytest.raises(UserError, match="not named after a dialogue of Session4"):
-        open_source(root).files()
+        open_corpus(root).files()
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_usual_roots_are_found(tmp_path: Path, inner: str) -> None:
     given = tmp_path / "given"
     build(given / inner)
     (given / ".hidden").mkdir()
-    source = open_source(given)
+    source = open_corpus(given)
     assert source.root == given / inner
     assert source.kind == "iemocap"
     assert len(source.read().utterances) == 12
@@ -178,17 +178,17 @@ def test_the_usual_roots_are_found(tmp_path: Path, inner: str) -> None:
 def test_a_hidden_copy_is_no_root(tmp_path: Path) -> None:
     build(tmp_path / ".release.part")
     with pytest.raises(UserError, match="no folders Session1"):
-        open_source(tmp_path)
+        open_corpus(tmp_path)
 
 
 def test_below_a_hidden_folder_a_root_is_found(tmp_path: Path) -> None:
     build(tmp_path / ".cache/IEMOCAP/IEMOCAP_full_release")
-    assert open_source(tmp_path / ".cache").root.name == "IEMOCAP_full_release"
+    assert open_corpus(tmp_path / ".cache").root.name == "IEMOCAP_full_release"
 
 
 def test_a_session_in_place_of_the_root_is_said_so(root: Path) -> None:
     with pytest.raises(UserError) as error:
-        open_source(root / "Session3")
+        open_corpus(root / "Session3")
     assert "one session" in message(error)
     assert str(root) in message(error)
 
@@ -198,19 +198,19 @@ def test_what_is_no_corpus_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=name) as error:
-        open_source(tmp_path / name)
+        open_corpus(tmp_path / name)
     assert "IEMOCAP root or a manifest" in message(error)
 
 
 def test_a_folder_with_a_manifest_hints_at_it(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("file\n")
     with pytest.raises(UserError, match=r"did you mean .*manifest\.csv"):
-        open_source(tmp_path)
+        open_corpus(tmp_path)
 
 
 def test_another_range_than_the_releases_is_refused(root: Path) -> None:
     with pytest.raises(UserError, match=r"1\.\.7 is not IEMOCAP's"):
-        open_source(root, high=7.0)
+        open_corpus(root, high=7.0)
 
 
 def test_everything_that_is_missing_is_listed_in_one_error(root: Path) -> None:
@@ -229,7 +229,7 @@ def test_everything_that_is_missing_is_listed_in_one_error(root: Path) -> None:
     )
     for step in ("files", "read"):
         with pytest.raises(UserError) as error:
-            getattr(open_source(root), step)()
+            getattr(open_corpus(root), step)()
         assert f"missing are {expected};" in message(error)
 
 
@@ -239,7 +239,7 @@ def test_a_long_list_of_missing_sounds_is_kept_whole_in_a_file(root: Path, scrat
     for turn in turns[:30]:
         sound_of(root, turn.name).unlink()
     with pytest.raises(UserError, match="and 10 more") as error:
-        open_source(root).files()
+        open_corpus(root).files()
     (file,) = (scratch / "lists").glob("*.txt")  # beside the mark that elor made the folder
     assert str(file) in message(error)
     assert [line.rsplit("/", 1)[1] for line in file.read_text().split()] == [f"{turn.name}.wav" for turn in turns[:30]]
@@ -248,18 +248,18 @@ def test_a_long_list_of_missing_sounds_is_kept_whole_in_a_file(root: Path, scrat
 def test_a_partial_copy_is_read_when_asked_for_and_reported(root: Path) -> None:
     shutil.rmtree(root / "Session1")
     sound_of(root, "Ses03M_impro05a_F000").unlink()
-    tables = open_source(root, partial=True).read()
+    tables = open_corpus(root, partial=True).read()
     assert len(tables.utterances) == 12 - 2 - 1
     assert "Ses03M_impro05a_F000" not in set(tables.ratings.utterance)
     assert tables.report["left_out"] == {"turns_without_sound": 1}
     (missing,) = tables.report["deviations"]
     assert "Session1" in missing
     assert "Ses03M_impro05a_F000.wav" in missing
-    assert len(open_source(root, partial=True).files()) == 4 + 9
+    assert len(open_corpus(root, partial=True).files()) == 4 + 9
 
 
 def test_a_sound_copy_has_no_deviations(root: Path) -> None:
-    report = open_source(root).read().report
+    report = open_corpus(root).read().report
     assert report["deviations"] == []
     assert (report["utterances"], report["dialogues"], report["speakers"]) == (12, 5, 10)
     assert report["by_evaluator"] == {"E-1": 7, "E-2": 9, "E-3": 3, "E-4": 2, "E-5": 2, "E-6": 2}
@@ -270,7 +270,7 @@ def test_odd_lengths_and_stray_sounds_are_reported(root: Path) -> None:
     write_sound(sound_of(root, "Ses03M_impro05a_F000"), 144_000 - 2)  # within the tolerance
     write_sound(sound_of(root, "Ses03M_impro05a_F001"), 40_000 + 3)
     write_sound(sound_of(root, "Ses03M_impro05a_F099"), 16_000)
-    stray, length = open_source(root).read().report["deviations"]
+    stray, length = open_corpus(root).read().report["deviations"]
     assert stray.startswith("1 sound of no annotated turn")
     assert length.startswith("1 sound of another length")
 
@@ -285,7 +285,7 @@ def test_all_unusable_sounds_are_listed_in_one_error(root: Path) -> None:
     text.write_text("no sound")
     write_sound(wide, 8_000, width=4)
     with pytest.raises(UserError) as error:
-        open_source(root).read()
+        open_corpus(root).read()
     found = message(error)
     assert found.startswith("6 of 12 sound files")
     assert f"{stereo} has 2 channels" in found
@@ -303,7 +303,7 @@ def test_dialogues_that_vanished_whole_are_noticed_in_a_large_copy(root: Path) -
             dialogue = f"{session}F_impro{n + 10}"
             write_dialogue(root, dialogue, plain(dialogue)[:1])
     with pytest.raises(UserError, match="missing are 24 dialogues of Session3;"):
-        open_source(root).files()
+        open_corpus(root).files()
     report = Iemocap(root, partial=True).read().report
     assert any("8 dialogues of Ses03, where the release has 32" in line for line in report["deviations"])
 

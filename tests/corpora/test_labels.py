@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from elor.corpora import labels
-from elor.corpora.tables import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, typed
+from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, typed
 from elor.errors import UserError
 
 

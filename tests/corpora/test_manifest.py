@@ -15,8 +15,8 @@ from elor.audio import read_int16
 from elor.corpora import labels
 from elor.corpora.index import index
 from elor.corpora.manifest import Manifest
-from elor.corpora.source import open_source
-from elor.corpora.tables import Tables, read_utterances
+from elor.corpora.reader import open_corpus
+from elor.corpora.schema import Tables, read_utterances
 from elor.errors import UserError
 from elor.tables import write_table
 
@@ -40,7 +40,7 @@ def write(folder: Path, *lines: str, encoding: str = "utf-8", newline: str = "\n
 
 
 def read(folder: Path, *lines: str, **options: object) -> Tables:
-    return open_source(write(folder, *lines), **options).read()  # type: ignore[arg-type]
+    return open_corpus(write(folder, *lines), **options).read()  # type: ignore[arg-type]
 
 
 def refused(folder: Path, *lines: str, **options: object) -> str:
@@ -173,7 +173,7 @@ def test_line_ends_byte_order_mark_and_blank_lines_change_nothing(folder: Path) 
     lines = (PLAIN, "wav/a.wav,s,1,2", "", "wav/b.wav,t,3,4")
     expected = read(folder, *lines)
     for options in ({"newline": "\r\n"}, {"encoding": "utf-8-sig"}):
-        found = open_source(write(folder, *lines, **options)).read()
+        found = open_corpus(write(folder, *lines, **options)).read()
         pd.testing.assert_frame_equal(found.utterances, expected.utterances)
         pd.testing.assert_frame_equal(found.ratings, expected.ratings)
 
@@ -216,7 +216,7 @@ def test_emotions_need_no_ratings(folder: Path) -> None:
 
 def test_the_files_are_the_table_and_its_sounds_once(folder: Path) -> None:
     rows = ["wav/long.wav,1,2,s,1,1", "wav/long.wav,2,3,s,1,1", "wav/a.wav,,,s,1,1"]
-    source = open_source(write(folder, "file,start,end,speaker,valence,arousal", *rows))
+    source = open_corpus(write(folder, "file,start,end,speaker,valence,arousal", *rows))
     assert source.files() == ["table.csv", "wav/a.wav", "wav/long.wav"]
     assert source.root == folder
     assert index(source).path.tolist() == source.files()
@@ -264,7 +264,7 @@ def test_a_table_that_is_no_text_is_refused(folder: Path) -> None:
     path = folder / "table.csv"
     path.write_bytes(b"\xff\xfe" + f"{PLAIN}\n".encode("utf-16-le"))
     with pytest.raises(UserError, match="UTF-8"):
-        open_source(path).files()
+        open_corpus(path).files()
 
 
 def test_all_absent_files_are_listed_in_one_error(folder: Path) -> None:
@@ -272,7 +272,7 @@ def test_all_absent_files_are_listed_in_one_error(folder: Path) -> None:
     assert "2 sound files of" in refused(folder, *lines)
     assert "cannot be found: wav/x.wav, wav/y.wav;" in refused(folder, *lines)
     with pytest.raises(UserError, match=r"wav/x\.wav, wav/y\.wav"):
-        open_source(write(folder, *lines)).files()
+        open_corpus(write(folder, *lines)).files()
 
 
 def test_absent_files_are_left_out_when_asked_for(folder: Path) -> None:
@@ -282,7 +282,7 @@ def test_absent_files_are_left_out_when_asked_for(folder: Path) -> None:
     assert tables.ratings.utterance.tolist() == ["a"]
     assert tables.report["left_out"] == {"rows_without_sound": 1}
     assert "1 sound file absent" in tables.report["deviations"]
-    assert open_source(folder / "table.csv", partial=True).files() == ["table.csv", "wav/a.wav"]
+    assert open_corpus(folder / "table.csv", partial=True).files() == ["table.csv", "wav/a.wav"]
     assert "No sound file" in refused(folder, PLAIN, "wav/x.wav,s,1,1", partial=True)
 
 
@@ -334,7 +334,7 @@ def test_a_table_drawn_at_random_is_read_back(folder: Path, seed: int) -> None:
 
 @pytest.mark.skipif(not EMODB.exists(), reason="EmoDB lies beside the project only where it was put")
 def test_emodb_is_read() -> None:
-    source = open_source(EMODB)
+    source = open_corpus(EMODB)
     assert isinstance(source, Manifest)
     utterances = labels.label(source.read(), "E-2", 5, 1, 5).utterances
     assert len(utterances) == 535

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elor.corpora.tables import (
+from elor.corpora.schema import (
     RATING_COLUMNS,
     UTTERANCE_COLUMNS,
     Tables,

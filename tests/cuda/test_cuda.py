@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from elor.engine import SMALL, Engine
 from elor.explain.attribution import gradient
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients
@@ -27,10 +28,9 @@ from elor.params import NETWORKS
 from elor.targets import Head, heads
 from elor.training import loop, resume, together
 from elor.training.draws import draw
-from elor.training.engine import SMALL, Engine
-from elor.training.job import Job, Outcome
-from elor.training.jobs import run
+from elor.training.job import Outcome, TrainingJob
 from elor.training.memory import needed
+from elor.training.task import run
 from tests.trained import small
 from tests.training import world
 from tests.training.test_loop import same
@@ -44,13 +44,13 @@ TARGETS = {
 NEAR = 1e-3
 """Relative difference of a loss after some epochs: roundings of float32 grow on the way."""
 
-Make = Callable[..., Job]
+Make = Callable[..., TrainingJob]
 
 
 @pytest.fixture
 def job(files: dict[str, Path], slices: pd.DataFrame, tmp_path: Path) -> Make:
     """A toy training, on any device; every call has a scratch folder of its own."""
-    made: list[Job] = []
+    made: list[TrainingJob] = []
 
     def make(network: str, device: str, target: str = "classes", epochs: int = 3, fold: str = "S00", **how: object):
         values = world.TRAIN.model_copy(update={"fast": True} | how)

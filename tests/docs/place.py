@@ -22,7 +22,7 @@ from tests.check.test_corpus import table
 from tests.commands.workspace import make_workspace
 from tests.corpora.release import build, write_sound
 from tests.explain.claimed import facts
-from tests.foreign import files
+from tests.labelfiles import files
 
 ROOT = Path(__file__).parents[2]
 

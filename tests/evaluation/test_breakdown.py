@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics
 
 from elor.evaluation.breakdown import breakdown, factors, length_groups, rater_spread
-from elor.evaluation.tables import check_predictions, judge
+from elor.evaluation.predictions import check_predictions, judge
 from elor.targets import Head
 
 

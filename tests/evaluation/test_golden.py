@@ -14,10 +14,10 @@ import pytest
 from scipy import stats
 
 from elor.evaluation.continuous import ccc
+from elor.evaluation.evaluate import Evaluation, Settings, evaluate
 from elor.evaluation.intervals import bootstrap
+from elor.evaluation.predictions import Judged
 from elor.evaluation.recall import uar
-from elor.evaluation.score import Evaluation, Settings, evaluate
-from elor.evaluation.tables import Judged
 
 from . import oracle
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from elor.corpora.tables import RATING_COLUMNS, UTTERANCE_COLUMNS, read_ratings, read_utterances, typed
-from elor.evaluation.score import Settings, evaluate
+from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, read_ratings, read_utterances, typed
+from elor.evaluation.evaluate import Settings, evaluate
 from elor.tables import read_table, write_table
 from elor.training.folds import make_folds
 

@@ -11,8 +11,8 @@ from scipy import stats
 from sklearn import metrics
 
 from elor.errors import UserError
-from elor.evaluation.score import Settings, compare, evaluate, fold_per_slice, judge
-from elor.evaluation.tables import check_predictions
+from elor.evaluation.evaluate import Settings, compare, evaluate, fold_per_slice, judge
+from elor.evaluation.predictions import check_predictions
 from elor.files import plain
 from elor.targets import Head
 from elor.training.folds import make_folds

@@ -6,7 +6,7 @@ import pytest
 
 from elor.corpora.faults import some
 from elor.errors import UserError
-from elor.evaluation.tables import check_predictions, fold_per_slice, judge, over_utterances
+from elor.evaluation.predictions import check_predictions, fold_per_slice, judge, over_utterances
 from elor.targets import Head, heads
 
 VALENCE = (Head("valence", 5),)

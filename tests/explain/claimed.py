@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from elor.evaluation.tables import Judged
+from elor.evaluation.predictions import Judged
 from elor.evidence.interventions import Interventions
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency

@@ -11,7 +11,7 @@ import pytest
 
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
-from elor.evaluation.tables import Judged
+from elor.evaluation.predictions import Judged
 from elor.evidence.names import Case, Verdict
 from elor.evidence.scores import Scores
 from elor.explain.claims.claim import Facts

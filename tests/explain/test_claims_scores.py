@@ -12,8 +12,8 @@ import pytest
 from scipy.stats import entropy, spearmanr, ttest_1samp
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
+from elor.evaluation.predictions import Judged
 from elor.evaluation.recall import war
-from elor.evaluation.tables import Judged
 from elor.explain.claims.evidence import Missing, Seen
 from elor.explain.claims.scores import (
     Scored,

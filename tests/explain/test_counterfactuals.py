@@ -13,7 +13,17 @@ from torch import nn
 from elor.corpora.demo import load_recipe, plan_utterance, synthesise
 from elor.corpora.demo.recipe import CUES
 from elor.explain.selfcheck import counterfactuals
-from elor.explain.selfcheck.counterfactuals import LOWERS, NOTHING, RAISES, ROOM, TWINS, Job, measure, plan, summarise
+from elor.explain.selfcheck.counterfactuals import (
+    LOWERS,
+    NOTHING,
+    RAISES,
+    ROOM,
+    TWINS,
+    CounterfactualJob,
+    measure,
+    plan,
+    summarise,
+)
 from elor.targets import Head
 
 RECIPE = load_recipe(Path(__file__).parents[2] / "data" / "demo.yaml")
@@ -107,5 +117,5 @@ def test_verdicts_are_those_of_the_intervals_over_speakers(corpus: tuple) -> Non
 
 
 def test_a_job_is_a_value() -> None:
-    one, two = (Job("s", Path("x"), (), (), (), 1) for _ in range(2))
+    one, two = (CounterfactualJob("s", Path("x"), (), (), (), 1) for _ in range(2))
     assert one == two

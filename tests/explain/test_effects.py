@@ -9,7 +9,7 @@ from scipy.stats import t as student
 
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.changes import changes_by_speaker
-from elor.explain.interventions.effects import Units, overlapping_t, reach, summarise, verdict
+from elor.explain.interventions.summary import Units, overlapping_t, reach, summarise, verdict
 
 
 def test_units_are_speakers_or_with_grouped_folds_folds() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from elor.errors import UserError
-from elor.explain.recording import foreign
+from elor.explain.any_network import factory
 from tests.fuzzing.readers import tiny
 
 SPEC = "tests.fuzzing.readers:tiny"
@@ -27,18 +27,18 @@ SPEC = "tests.fuzzing.readers:tiny"
 def test_weights_that_are_none_are_refused(tmp_path: Path, change: dict, sentence: str) -> None:
     torch.save(tiny().state_dict() | change, tmp_path / "weights.pt")
     with pytest.raises(UserError, match=sentence):
-        foreign.load(SPEC, weights=tmp_path / "weights.pt")
+        factory.load(SPEC, weights=tmp_path / "weights.pt")
 
 
 def test_an_archive_that_announces_more_than_it_holds_is_not_opened(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "weights.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(50_000_000))
     with pytest.raises(UserError, match=r"announce 50,000,000 bytes in a file of \d"):
-        foreign.load(SPEC, weights=tmp_path / "weights.pt")
+        factory.load(SPEC, weights=tmp_path / "weights.pt")
 
 
 def test_good_weights_are_taken(tmp_path: Path) -> None:
     state = tiny().state_dict()
     torch.save({"state_dict": state}, tmp_path / "weights.pt")
-    found = foreign.load(SPEC, weights=tmp_path / "weights.pt").model.state_dict()
+    found = factory.load(SPEC, weights=tmp_path / "weights.pt").model.state_dict()
     assert all(torch.equal(found[name], value) for name, value in state.items())

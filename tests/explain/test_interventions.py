@@ -14,10 +14,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from elor.engine import Engine
 from elor.evidence.interventions import Interventions
-from elor.explain.interventions import analysis
+from elor.explain.interventions import run as running
 from elor.explain.interventions.alterations import ALTERATIONS
-from elor.explain.interventions.analysis import (
+from elor.explain.interventions.changes import changes_by_speaker
+from elor.explain.interventions.gather import curves, gather
+from elor.explain.interventions.run import (
     answers,
     extremities,
     inputs_of,
@@ -28,16 +31,13 @@ from elor.explain.interventions.analysis import (
     run,
     versions,
 )
-from elor.explain.interventions.changes import changes_by_speaker
-from elor.explain.interventions.effects import summarise
-from elor.explain.interventions.gather import curves, gather
+from elor.explain.interventions.summary import summarise
 from elor.explain.pauses import pauses
 from elor.features.mfcc import mfcc
 from elor.files import plain
 from elor.networks import Architecture, MultiHeadNetwork
 from elor.targets import Head, heads
 from elor.training import checkpoint
-from elor.training.engine import Engine
 from tests.explain.models import elor
 from tests.explain.sounds import speech
 
@@ -69,7 +69,7 @@ def lom(seed: int) -> MultiHeadNetwork:
     return MultiHeadNetwork(shape).eval()
 
 
-def jobs_of(corpus, networks=("elor",)) -> list[analysis.Job]:
+def jobs_of(corpus, networks=("elor",)) -> list[running.InterventionJob]:
     root, slices, folds = corpus
     return plan(slices, folds, root, networks, root / "slices.npy", 6, 2, seed=1, devices=["cpu"])
 
@@ -166,7 +166,7 @@ def planted(corpus, scratch) -> dict[str, dict]:
     cues = (level, brightness, interruptions, crest, linear, padding, tempo)
     models = {(cue.__name__, -1): Planted(cue) for cue in cues} | {(cue.__name__, 0): Planted(guess) for cue in cues}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis, "_models", lambda job, sounds, device: models)
+        patch.setattr(running, "_models", lambda job, sounds, device: models)
         summary = summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1]).tree()
     return {
         cue: {name: entry["heads"]["arousal"] for name, entry in entries.items()}
@@ -267,7 +267,7 @@ def polarised(corpus, scratch) -> dict[str, dict]:
     """By intervention what it does to a network whose extremity answers to brightness."""
     models = {("elor", -1): Polarised(brightness), ("elor", 0): Polarised(guess)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis, "_models", lambda job, sounds, device: models)
+        patch.setattr(running, "_models", lambda job, sounds, device: models)
         return summarise(run(jobs_of(corpus), Engine("cpu")), corpus[1]).tree()["networks"]["elor"]
 
 
@@ -459,12 +459,12 @@ def test_gain_moves_the_first_of_the_mfccs_and_no_other(corpus, scratch) -> None
 
 def test_untrained_networks_are_fitted_on_the_device_of_the_job(corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     devices = []
-    real = analysis.normalised
+    real = running.normalised
 
     def spied(fresh: MultiHeadNetwork, trained: MultiHeadNetwork, inputs: dict) -> MultiHeadNetwork:
         devices.append({value.device.type for value in [*fresh.state_dict().values(), *inputs.values()]})
         return real(fresh, trained, inputs)
 
-    monkeypatch.setattr(analysis, "normalised", spied)
-    analysis._models(jobs_of(corpus, ("elor", "lom"))[0], np.zeros((2, 96_000), np.float32), torch.device("meta"))
+    monkeypatch.setattr(running, "normalised", spied)
+    running._models(jobs_of(corpus, ("elor", "lom"))[0], np.zeros((2, 96_000), np.float32), torch.device("meta"))
     assert devices == [{"meta"}] * 4

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from elor.explain.model import predict
 from elor.explain.occlusion import band_edges
-from elor.explain.selfcheck.analysis import train
+from elor.explain.selfcheck.methods import train
 from elor.explain.selfcheck.planted import (
     CUE,
     DISTRACTOR,

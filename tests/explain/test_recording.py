@@ -11,15 +11,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from elor.errors import UserError
+from elor.explain.any_network import factory
+from elor.explain.any_network.subjects import Resampled, Subject, committee, probabilities
+from elor.explain.any_network.trials import interventions, seek
+from elor.explain.any_network.window import NO_CONTROL, Effort, asked, explain
 from elor.explain.controls import shifted_range
 from elor.explain.correlation import INDISTINCT, pearson
 from elor.explain.erasure import MEASURES
 from elor.explain.maps import TITLES
 from elor.explain.prototypes.ascent import Ascent
-from elor.explain.recording import foreign
-from elor.explain.recording.analysis import NO_CONTROL, Effort, asked, explain
-from elor.explain.recording.subjects import Resampled, Subject, committee, probabilities
-from elor.explain.recording.trials import interventions, seek
 from tests.explain.foreign_networks import Functional, Outside, faint
 from tests.explain.models import elor
 
@@ -49,7 +49,7 @@ def voice(seconds: float = 1.0, seed: int = 0) -> np.ndarray:
 )
 def test_what_is_no_network_is_said_in_one_sentence(spec: str, says: str) -> None:
     with pytest.raises(UserError, match=says) as raised:
-        foreign.load(spec)
+        factory.load(spec)
     assert "\n" not in str(raised.value)
 
 
@@ -58,24 +58,24 @@ def test_weights_are_loaded_and_those_of_another_network_refused(tmp_path: Path)
     save_file(state, tmp_path / "own.safetensors")
     torch.save({"state_dict": state}, tmp_path / "own.pt")
     for name in ("own.safetensors", "own.pt"):
-        subject = foreign.load(f"{HERE}:Functional", tmp_path / name)
+        subject = factory.load(f"{HERE}:Functional", tmp_path / name)
         assert torch.equal(subject.model.first.weight, state["first.weight"])
     save_file(nn.Linear(2, 2).state_dict(), tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="do not fit the network: Missing key"):
-        foreign.load(f"{HERE}:Functional", tmp_path / "other.safetensors")
+        factory.load(f"{HERE}:Functional", tmp_path / "other.safetensors")
     torch.save(Functional(), tmp_path / "whole.pt")
     with pytest.raises(UserError, match=r"whole.pt .*could run code"):
-        foreign.load(f"{HERE}:Functional", tmp_path / "whole.pt")
+        factory.load(f"{HERE}:Functional", tmp_path / "whole.pt")
     (tmp_path / "damaged.safetensors").write_bytes(b"nothing")
     with pytest.raises(UserError, match="cannot be read"):
-        foreign.load(f"{HERE}:Functional", tmp_path / "damaged.safetensors")
+        factory.load(f"{HERE}:Functional", tmp_path / "damaged.safetensors")
     with pytest.raises(UserError, match="do not exist"):
-        foreign.load(f"{HERE}:Functional", tmp_path / "absent.pt")
+        factory.load(f"{HERE}:Functional", tmp_path / "absent.pt")
 
 
 def test_twins_are_untrained_even_where_the_factory_loads_weights() -> None:
     for name in ("Functional", "pretrained", "transformer"):
-        subject = foreign.load(f"{HERE}:{name}")
+        subject = factory.load(f"{HERE}:{name}")
         assert subject.twin is not None, subject.reason
         twin, again, other = subject.twin(1), subject.twin(1), subject.twin(2)
         for own, a, b, c in zip(*(m.parameters() for m in (subject.model, twin, again, other)), strict=True):
@@ -86,9 +86,9 @@ def test_twins_are_untrained_even_where_the_factory_loads_weights() -> None:
 
 
 def test_where_no_twin_can_be_made_it_is_said() -> None:
-    assert "Scaled has parameters but no reset_parameters" in foreign.load(f"{HERE}:pretrained_scaled").reason
-    assert foreign.load(f"{HERE}:Outside").reason == "the network has no parameters in torch that could be drawn anew"
-    found = explain(foreign.load(f"{HERE}:pretrained_scaled"), voice(), 16_000, QUICK).summary
+    assert "Scaled has parameters but no reset_parameters" in factory.load(f"{HERE}:pretrained_scaled").reason
+    assert factory.load(f"{HERE}:Outside").reason == "the network has no parameters in torch that could be drawn anew"
+    found = explain(factory.load(f"{HERE}:pretrained_scaled"), voice(), 16_000, QUICK).summary
     verdict = found["methods"]["gradient"]["heads"]["output"]["verdict"]
     assert verdict.startswith(NO_CONTROL)
     assert "Scaled" in verdict
@@ -108,7 +108,7 @@ def test_a_network_of_another_rate_hears_the_same_sound() -> None:
 
 def test_a_functional_network_is_explained_by_every_method() -> None:
     sound = voice()
-    found = explain(foreign.load(f"{HERE}:Functional"), sound, len(sound), QUICK, voice(seed=1))
+    found = explain(factory.load(f"{HERE}:Functional"), sound, len(sound), QUICK, voice(seed=1))
     methods = found.summary["methods"]
     assert not [name for name, method in methods.items() if method["refused"]]
     assert set(found.maps) == set(TITLES)
@@ -131,15 +131,15 @@ def test_a_functional_network_is_explained_by_every_method() -> None:
 
 def test_padding_does_not_count() -> None:
     sound = np.concatenate([voice(), np.zeros(16_000)])
-    found = explain(foreign.load(f"{HERE}:Functional"), sound, 16_000, QUICK).summary
-    whole = explain(foreign.load(f"{HERE}:Functional"), voice(), 16_000, QUICK).summary
+    found = explain(factory.load(f"{HERE}:Functional"), sound, 16_000, QUICK).summary
+    whole = explain(factory.load(f"{HERE}:Functional"), voice(), 16_000, QUICK).summary
     pair = [each["methods"]["gradient"]["heads"]["0"]["r"] for each in (found, whole)]
     assert pair[0] == pytest.approx(pair[1], abs=1e-3)
     assert found["strongest"]["0"]["end_s"] <= 1.0
 
 
 def test_a_transformer_refuses_guided_backprop_and_nothing_else() -> None:
-    found = explain(foreign.load(f"{HERE}:transformer"), voice(0.5), 8_000, Effort(twins=2, steps=8, most=8)).summary
+    found = explain(factory.load(f"{HERE}:transformer"), voice(0.5), 8_000, Effort(twins=2, steps=8, most=8)).summary
     refused = {name: method["refused"] for name, method in found["methods"].items() if method["refused"]}
     assert set(refused) == {"guided"}
     assert "GELU" in refused["guided"]
@@ -149,7 +149,7 @@ def test_a_transformer_refuses_guided_backprop_and_nothing_else() -> None:
 def test_a_classifier_outside_torch_is_explained_by_occlusion() -> None:
     rng = np.random.default_rng(0)
     sound = 0.3 * rng.standard_normal(16_000)
-    subject = foreign.load(f"{HERE}:Outside")
+    subject = factory.load(f"{HERE}:Outside")
     found = explain(subject, sound, 16_000, QUICK)
     methods = found.summary["methods"]
     assert {name for name, method in methods.items() if not method["refused"]} == {"occlusion", "bands"}
@@ -164,7 +164,7 @@ def test_a_classifier_outside_torch_is_explained_by_occlusion() -> None:
 
 
 def test_a_classifier_on_is10_is_explained_by_occlusion() -> None:
-    found = explain(foreign.load(f"{HERE}:OnIs10"), faint(101, burst=0.4), 16_000, QUICK)
+    found = explain(factory.load(f"{HERE}:OnIs10"), faint(101, burst=0.4), 16_000, QUICK)
     assert {name for name, one in found.summary["methods"].items() if not one["refused"]} == {"occlusion", "bands"}
     assert found.summary["prediction"]["output"]["label"] == 1
     strongest = found.summary["strongest"]["output"]
@@ -200,7 +200,7 @@ def test_interventions_ask_the_network_itself() -> None:
 
 
 def test_prototypes_of_a_foreign_network_beat_those_of_its_start() -> None:
-    subject = foreign.load(f"{HERE}:Functional")
+    subject = factory.load(f"{HERE}:Functional")
     found = seek(subject, {"0": 3, "1": 1}, {"0": 0, "1": 0}, 4_000, Ascent(steps=12, restarts=2))
     assert found.summary["refused"] is None
     assert set(found.signals) == {
@@ -226,7 +226,7 @@ def test_a_committee_is_the_mean_of_its_members() -> None:
 
 def test_a_network_that_fails_or_answers_nonsense_is_said_in_one_sentence() -> None:
     with pytest.raises(UserError, match=r"cannot be run on .*8000 samples"):
-        explain(foreign.load(f"{HERE}:Fixed"), voice(), 16_000, QUICK)
+        explain(factory.load(f"{HERE}:Fixed"), voice(), 16_000, QUICK)
 
     class Nothing(Outside):
         def forward(self, audio: torch.Tensor) -> torch.Tensor:

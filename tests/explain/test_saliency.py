@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy.stats import pearsonr
 
+from elor.engine import Engine
 from elor.evaluation.intervals import percentile_coverage
 from elor.explain.attribution import gradient
 from elor.explain.choice import exemplary_speaker, stratified
@@ -18,17 +19,16 @@ from elor.explain.correlation import INDISTINCT, View, contrast
 from elor.explain.erasure import MEASURES
 from elor.explain.guided import guided_backprop
 from elor.explain.occlusion import band_occlusion
-from elor.explain.saliency import analysis
-from elor.explain.saliency.analysis import PART, Amount, plan, run, table_of, write_maps
+from elor.explain.saliency import run as running
 from elor.explain.saliency.measure import measure
-from elor.explain.saliency.sample import overlap
+from elor.explain.saliency.run import PART, Amount, plan, run, table_of, write_maps
+from elor.explain.saliency.slow import overlap
 from elor.explain.saliency.summary import summarise
 from elor.files import plain
 from elor.networks import MultiHeadNetwork
 from elor.targets import heads
 from elor.training import checkpoint
 from elor.training.checkpoint import load_network
-from elor.training.engine import Engine
 from tests.explain.models import elor
 
 SPEAKERS = ("F", "G", "M")
@@ -239,7 +239,7 @@ def test_a_foreign_waveform_is_of_another_utterance(jobs, corpus) -> None:
     for job in jobs:
         for row, other in zip(job.rows, job.others, strict=True):
             assert utterances[row] != utterances[other]
-    assert analysis._others(np.array(["a", "a"])).tolist() == [0, 1]  # there is none
+    assert running._others(np.array(["a", "a"])).tolist() == [0, 1]  # there is none
 
 
 def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus) -> None:

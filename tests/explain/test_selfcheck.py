@@ -18,14 +18,14 @@ from elor.commands import app
 from elor.corpora.demo import load_recipe, plan_utterance, synthesise
 from elor.corpora.demo.casting import cast
 from elor.corpora.demo.recipe import CUES
+from elor.engine import Engine
 from elor.errors import UserError
 from elor.explain.selfcheck import suite
-from elor.explain.selfcheck.analysis import METHODS, Amount, Found
+from elor.explain.selfcheck.methods import METHODS, Amount, Found
 from elor.explain.selfcheck.planted import SETS
 from elor.explain.selfcheck.scoring import MISSES, SOUND
 from elor.files import plain
 from elor.params import load
-from elor.training.engine import Engine
 from tests.trained import write_run
 
 ROOT = Path(__file__).parents[2]

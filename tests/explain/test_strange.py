@@ -9,15 +9,15 @@ import pytest
 import soundfile
 import torch
 
-from elor.commands.explained import explain_files, foreign_network
+from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
+from elor.explain.any_network import factory
+from elor.explain.any_network.subjects import Alone, Score, Subject, committee, no_logits, probabilities, steadied
+from elor.explain.any_network.window import Effort, explain
 from elor.explain.attribution import gradient
 from elor.explain.integrated import integrated_gradients
 from elor.explain.model import predict
 from elor.explain.occlusion import occlusion
-from elor.explain.recording import foreign
-from elor.explain.recording.analysis import Effort, explain
-from elor.explain.recording.subjects import Alone, Score, Subject, committee, no_logits, probabilities, steadied
 from elor.report.explanation import blocks
 from elor.report.text import Notes
 from tests.explain import strange
@@ -44,7 +44,7 @@ def loud(net: strange.Plain) -> strange.Plain:
 
 
 def load(name: str) -> Subject:
-    return foreign.load(f"tests.explain.strange:{name}", samples=SAMPLES)
+    return factory.load(f"tests.explain.strange:{name}", samples=SAMPLES)
 
 
 def test_a_network_may_change_its_input_and_nothing_comes_of_it() -> None:

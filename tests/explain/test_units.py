@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from elor.explain.prototypes.ascent import Ascent
-from elor.explain.prototypes.units import Filters, receptive_field, response, seek_units, unit_jobs, write_units
+from elor.explain.prototypes.filters import Filters, filter_jobs, receptive_field, response, seek_filters, write_filters
 from elor.training import checkpoint
 from tests.explain.models import elor
 
@@ -51,17 +51,17 @@ def test_the_receptive_field_is_where_the_gradient_is() -> None:
 
 
 def test_a_first_layers_filters_hear_what_they_were_made_for(path: Path) -> None:
-    found = seek_units(unit_jobs(path, Ascent(steps=60, level=0.05), ["cpu"])[-1])
+    found = seek_filters(filter_jobs(path, Ascent(steps=60, level=0.05), ["cpu"])[-1])
     assert found.table["peak_hz"].to_numpy() == pytest.approx(HERTZ, rel=0.1)
     assert found.signals.shape == (3, 1_024)
     assert np.sqrt(np.square(found.signals).mean(1)) == pytest.approx(0.05, rel=1e-4)
 
 
 def test_every_layer_is_looked_at_and_written(path: Path, tmp_path: Path) -> None:
-    jobs = unit_jobs(path, Ascent(steps=6, level=0.05), ["cpu"])
+    jobs = filter_jobs(path, Ascent(steps=6, level=0.05), ["cpu"])
     assert [job.layer for job in jobs] == [2, 1, 0]
-    found = [seek_units(job) for job in jobs]
-    table = write_units(tmp_path, found)
+    found = [seek_filters(job) for job in jobs]
+    table = write_filters(tmp_path, found)
     assert table["layer"].tolist() == [0] * 3 + [1] * 4 + [2] * 2
     arrays = np.load(tmp_path / "units.npz")
     assert arrays["1.signals"].shape[0] == arrays["1.responses"].shape[0] == 4

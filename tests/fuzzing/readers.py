@@ -22,19 +22,19 @@ from safetensors.torch import save
 from torch import nn
 
 from elor import onnx_model
+from elor.api.score import read_truth, score_files
 from elor.check.corpus import Wanted, corpus
 from elor.commands.claims import claims
-from elor.commands.outside import read_truth, score_files
 from elor.commands.results import results
 from elor.corpora.demo import load_recipe
-from elor.corpora.source import open_source
+from elor.corpora.reader import open_corpus
 from elor.errors import UserError
-from elor.evaluation.score import Settings
-from elor.explain.recording import foreign
+from elor.evaluation.evaluate import Settings
+from elor.explain.any_network import factory
 from elor.features.store import VectorStore, content_key
 from elor.files import read_sealed, write_sealed
-from elor.foreign.importing import import_labels
 from elor.inference import load_networks
+from elor.labelfiles.convert import import_labels
 from elor.networks import INPUTS, SHAPES
 from elor.params import load
 from elor.report.text import Format
@@ -42,9 +42,9 @@ from elor.training import checkpoint
 from elor.training.tuned import Tuning
 from tests.check.test_corpus import table
 from tests.corpora import release
-from tests.foreign import files
 from tests.fuzzing.judge import Attempt, Wrong
 from tests.fuzzing.mutate import NAMES, odd, spoil_bytes, spoil_value
+from tests.labelfiles import files
 from tests.report.world import World
 from tests.trained import small
 
@@ -131,7 +131,7 @@ def weights(folder: Path) -> Attempt:
         path.write_bytes(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            subject = foreign.load("tests.fuzzing.readers:tiny", weights=path)
+            subject = factory.load("tests.fuzzing.readers:tiny", weights=path)
         if not all(each.isfinite().all() for each in subject.model.state_dict().values()):
             raise Wrong("weights that are not numbers were taken")
 
@@ -252,7 +252,7 @@ def manifest(folder: Path) -> Attempt:
 
     def attempt(draw: Generator) -> None:
         path.write_bytes(spoil_bytes(good, draw) if draw.random() < 0.5 else _spoiled_cells(good, draw))
-        open_source(path).read()
+        open_corpus(path).read()
         corpus(path, Wanted())
 
     return attempt
@@ -304,7 +304,7 @@ def annotations(folder: Path) -> Attempt:
         whole = path.read_bytes()
         path.write_bytes(spoil_bytes(whole, draw))
         try:
-            open_source(root, partial=bool(draw.random() < 0.5)).read()
+            open_corpus(root, partial=bool(draw.random() < 0.5)).read()
         finally:
             path.write_bytes(whole)
 

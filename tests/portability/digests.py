@@ -33,6 +33,7 @@ from elor.audio import AudioInfo, to_int16
 from elor.corpora.demo.cues import plan_utterance
 from elor.corpora.demo.recipe import load_recipe
 from elor.corpora.demo.voice import synthesise
+from elor.engine import Engine
 from elor.explain.attribution import gradient
 from elor.explain.prototypes.ascent import Ascent, Target, prototypes
 from elor.fastconv.pooled import pooled_convolution
@@ -41,9 +42,8 @@ from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.params import NETWORKS
 from elor.training import loop, together
-from elor.training.engine import Engine
-from elor.training.job import Job, Outcome
-from elor.training.jobs import place
+from elor.training.job import Outcome, TrainingJob
+from elor.training.task import place
 from tests.training import world
 
 KEPT = Path(__file__).with_name("digests.json")
@@ -176,7 +176,7 @@ def _foreign() -> AudioInfo:
     return AudioInfo(frames=20_000, rate=22_050, channels=1, subtype="PCM_16")
 
 
-def _jobs(network: str, folder: Path) -> list[Job]:
+def _jobs(network: str, folder: Path) -> list[TrainingJob]:
     """The folds of a small experiment."""
     os.environ["ELOR_SCRATCH"] = str(folder / "scratch")
     (folder / "inputs").mkdir(parents=True, exist_ok=True)
@@ -194,7 +194,7 @@ def _left(outcome: Outcome) -> list[object]:
     return [*outcome.tensors.values(), *outcome.predictions.values(), outcome.history, outcome.audit, outcome.best]
 
 
-def _network(jobs: dict[str, list[Job]], trained: dict[str, Outcome]) -> MultiHeadNetwork:
+def _network(jobs: dict[str, list[TrainingJob]], trained: dict[str, Outcome]) -> MultiHeadNetwork:
     """The trained network that hears sound."""
     network = MultiHeadNetwork(jobs["elor"][0].architecture)
     network.load_state_dict(trained["elor"].tensors)

@@ -16,7 +16,7 @@ from elor.corpora.index import index, write_index
 from elor.errors import UserError
 from elor.params import Corpus
 from stages.inputs import unchanged
-from stages.source import source_at_rest, source_of
+from stages.reader import corpus_reader, reader_at_rest
 from tests.check.test_corpus import table
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +136,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     path = str(table(tmp_path, "xyz"))
     made = Corpus(path=path, seed=1, partial=False, low=1.0, high=5.0, stereo="error", shareable=False)
-    write_index(index(source_of(made)), Path("data/corpus/index.csv"))
+    write_index(index(corpus_reader(made)), Path("data/corpus/index.csv"))
     return made
 
 
@@ -145,9 +145,9 @@ def sound_of(corpus: Corpus) -> Path:
 
 
 def test_a_sound_that_changes_to_and_fro_is_noticed(corpus: Corpus) -> None:
-    with pytest.raises(UserError, match=f"^{sound_of(corpus).name} changed while this stage"), source_at_rest(corpus):
+    with pytest.raises(UserError, match=f"^{sound_of(corpus).name} changed while this stage"), reader_at_rest(corpus):
         to_and_fro(sound_of(corpus))
-    with source_at_rest(corpus) as source:  # and afterwards all is well again
+    with reader_at_rest(corpus) as source:  # and afterwards all is well again
         assert len(source.read().utterances) == 3
 
 
@@ -155,8 +155,8 @@ def test_a_sound_that_changed_since_the_corpus_was_looked_at_is_noticed(corpus: 
     path = sound_of(corpus)
     whole = path.read_bytes()
     path.write_bytes(whole[:-2] + b"zz")
-    with pytest.raises(UserError, match=f"^{path.name} changed since this run began"), source_at_rest(corpus):
+    with pytest.raises(UserError, match=f"^{path.name} changed since this run began"), reader_at_rest(corpus):
         pytest.fail("nothing of it may be read")
     path.write_bytes(whole)
-    with source_at_rest(corpus):
+    with reader_at_rest(corpus):
         pass

@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from elor.explain.prototypes.descriptors import UNITS, describe
-from elor.explain.prototypes.gallery import KEPT, percentile
+from elor.explain.prototypes.run import KEPT, percentile
 from elor.explain.prototypes.spectra import spectra as levels
 from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from elor.engine import Engine
 from elor.files import file_digest
-from elor.training.engine import Engine
 from tests.pipeline.project import NETWORKS, ROOT, shrink
 
 CORPUS = (("env",), ("sources",), ("corpus",))

@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
+from elor.engine import Engine
 from elor.targets import Head
 from elor.training.baseline import CHOICES, Choice, Fold, cross_validated, predict
-from elor.training.engine import Engine
 from elor.training.folds import make_folds
 from tests.training import world
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from elor.engine import LARGE, SMALL, Engine
 from elor.errors import UserError
 from elor.training import budget
-from elor.training.engine import LARGE, SMALL, Engine
 from elor.training.loop import Trainer
 from tests.training import world
 
@@ -55,7 +55,7 @@ def test_the_clock_runs_on_warm_steps_between_two_waits(files, slices, monkeypat
 def test_large_networks_that_share_a_gpu_are_not_counted_as_faster(files, slices, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(budget, "seconds_per_slice", lambda job, device: 1.0)
-    monkeypatch.setattr("elor.training.engine.available_cores", lambda: 16)
+    monkeypatch.setattr("elor.engine.available_cores", lambda: 16)
     job = world.task("lom", files, slices, epochs=1).job("S00", world.settings("lom"))
     one = len(job.train) / 3600
     assert budget.hours(job, [8], Engine("cuda", per_gpu=LARGE)) == pytest.approx(8 * one)

@@ -14,9 +14,8 @@ import psutil
 import pytest
 import torch
 
+from elor.engine import ANALYSIS, LARGE, SMALL, Engine
 from elor.errors import UserError
-from elor.training import jobs
-from elor.training.engine import ANALYSIS, LARGE, SMALL, Engine
 from elor.workers import available_cores
 from tests.training import world
 from tests.training.test_loop import same
@@ -131,7 +130,7 @@ def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch, files, slic
         Engine("cuda:77").devices()
     assert Engine("cuda:1").devices() == ["cuda:1"]
     task = world.task("ftr", files, slices)
-    placed = jobs.place([task.job(fold, world.settings("ftr")) for fold in task.fold_names()], Engine("auto"))
+    placed = task.place([task.job(fold, world.settings("ftr")) for fold in task.fold_names()], Engine("auto"))
     assert [job.device for job in placed] == ["cuda:0", "cuda:1", "cuda:0"]
 
 
@@ -139,7 +138,7 @@ def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch, files, slic
 def test_small_jobs_share_a_gpu_as_far_as_each_has_a_core(
     cores: int, found: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elor.training.engine.available_cores", lambda: cores)
+    monkeypatch.setattr("elor.engine.available_cores", lambda: cores)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert tuple(Engine("cuda", per_gpu=kind).count() for kind in (LARGE, SMALL, ANALYSIS)) == found
     assert Engine("cuda", workers=3, per_gpu=SMALL).count() == 3
@@ -200,9 +199,9 @@ def test_dask_with_a_killed_worker_gives_the_same_bytes(
 
     def trained(engine: Engine, folder: str, watch=None) -> list:
         monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / folder))
-        made = jobs.place([task.job(fold, settings) for fold in task.fold_names()], Engine("cpu"))
+        made = task.place([task.job(fold, settings) for fold in task.fold_names()], Engine("cpu"))
         work = [(job,) for job in made]
-        return engine.run(jobs.train_here, work, watch or (lambda: None), told.append), made
+        return engine.run(task.train_here, work, watch or (lambda: None), told.append), made
 
     local, _ = trained(Engine("cpu", 2), "local")
     killed = []

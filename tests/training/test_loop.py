@@ -11,18 +11,18 @@ import torch.nn.functional as F
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_sample_weight
 
+from elor.engine import Engine
 from elor.params import NETWORKS
 from elor.targets import Head
 from elor.training import loop, resume
-from elor.training.engine import Engine
-from elor.training.job import Diverged, Job, Outcome
-from elor.training.jobs import place
+from elor.training.job import Diverged, Outcome, TrainingJob
+from elor.training.task import place
 from tests.training import world
 
 
 @pytest.fixture
 def job(files: dict[str, Path], slices: pd.DataFrame):
-    def make(network: str = "ftr", fold: str = "S00", testing: bool = True, **changes: object) -> Job:
+    def make(network: str = "ftr", fold: str = "S00", testing: bool = True, **changes: object) -> TrainingJob:
         task = world.task(
             network, files, slices, **{k: changes.pop(k) for k in ("epochs", "patience", "how") if k in changes}
         )
@@ -241,7 +241,7 @@ def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, sl
     places = {job().scratch, job(alpha=0.5).scratch, job(fold="S01").scratch, job(epochs=7).scratch}
     task = world.task("ftr", files, slices, seed=2)
     places.add(place([task.job("S00", world.settings("ftr"))], Engine("cpu"))[0].scratch)
-    monkeypatch.setattr("elor.training.jobs.code_digest", lambda: "other code")
+    monkeypatch.setattr("elor.training.task.code_digest", lambda: "other code")
     places.add(job().scratch)
     values = np.load(files["is10"])
     np.save(files["is10"], values + 1)

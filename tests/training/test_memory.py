@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from elor.engine import Engine
 from elor.errors import UserError
 from elor.networks import Architecture
 from elor.params import load
 from elor.training import memory
-from elor.training.engine import Engine
-from elor.training.jobs import architecture
+from elor.training.task import architecture
 from tests.training import world
 
 LARGE = Architecture("elor", world.HEADS, (24, 16, 16), (40, 20, 30), (4, 10, 20), 1, (64,), 0.5, True)

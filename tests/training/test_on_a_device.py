@@ -9,7 +9,7 @@ import torch
 from elor.params import NETWORKS
 from elor.training import data, draws, loop, resume, together
 from elor.training.data import Inputs
-from elor.training.job import Job
+from elor.training.job import TrainingJob
 from tests.training import world
 from tests.training.test_loop import same
 from tests.watch import Watch
@@ -19,7 +19,7 @@ META = torch.device("meta")
 
 @pytest.fixture
 def job(files, slices, tmp_path):
-    def make(network: str, **changes: object) -> Job:
+    def make(network: str, **changes: object) -> TrainingJob:
         task = world.task(network, files, slices, how=world.TRAIN.model_copy(update={"fast": True} | changes))
         return replace(task.job("S00", world.settings(network)), scratch=tmp_path)
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from elor.engine import Engine
 from elor.errors import UserError
 from elor.params import read_yaml
 from elor.tables import read_table
-from elor.training import checkpoint, results
-from elor.training.engine import Engine
-from elor.training.jobs import place, run
+from elor.training import checkpoint, outputs
+from elor.training.task import place, run
 from tests.training import world
 
 
@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory):
         patch.setenv("ELOR_SCRATCH", str(folder / "scratch"))
         jobs = place([task.job(fold, world.settings("elor_ftr")) for fold in task.fold_names()], Engine("cpu"))
         outcomes = run(jobs, Engine("cpu", 2), "toy")
-        results.write_results(folder / "data", folder / "curves", task, jobs, outcomes)
+        outputs.write_results(folder / "data", folder / "curves", task, jobs, outcomes)
     return folder, task, jobs, outcomes
 
 
@@ -84,7 +84,7 @@ def test_files_that_are_no_network_are_refused(tmp_path: Path) -> None:
 def test_folds_of_different_shapes_are_described_one_by_one(trained, tmp_path: Path) -> None:
     _, task, jobs, outcomes = trained
     other = task.job("S01", world.settings("elor_ftr", hidden=[7, 7]))
-    results.write_models(tmp_path, [jobs[0], other], outcomes[:2])
+    outputs.write_models(tmp_path, [jobs[0], other], outcomes[:2])
     value = read_yaml(tmp_path / "network.yaml")
     assert value["folds"]["S01"]["hidden"] == [7, 7]
     assert value["folds"]["S00"]["hidden"] == [6, 5]
@@ -97,6 +97,6 @@ def test_values_have_a_column_of_their_own(tmp_path: Path, monkeypatch: pytest.M
     slices = world.tables()
     task = world.task("ftr", world.write_inputs(tmp_path, slices), slices, heads=(Head("valence", None),))
     jobs = place([task.job("S00", world.settings("ftr"))], Engine("cpu"))
-    table = results.predictions_of(task, jobs, run(jobs, Engine("cpu", 1), "toy"))
+    table = outputs.predictions_of(task, jobs, run(jobs, Engine("cpu", 1), "toy"))
     assert list(table.columns) == ["slice", "utterance", "fold", "speaker", "valence_value"]
     assert isinstance(table, pd.DataFrame)

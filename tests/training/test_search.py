@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 import torch
 
+from elor.engine import Engine
 from elor.errors import UserError
 from elor.files import read_sealed
 from elor.networks import ImpossibleShape
 from elor.params import NetworkScale, Range, Search, Settings, load
-from elor.training import search, tuning
+from elor.training import tpe, tune
 from elor.training import trials as trained
-from elor.training.engine import Engine
-from elor.training.job import Job
-from elor.training.jobs import deal, place
+from elor.training.job import TrainingJob
+from elor.training.task import deal, place
 from elor.training.trials import Trial
 from elor.training.tuned import Tuning
 from tests.training import world
@@ -39,14 +39,14 @@ def quadratic(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial
     return [Trial("ok", score, 0, [score]) for score in scores]
 
 
-def evaluate(job: Job) -> Trial:
+def evaluate(job: TrainingJob) -> Trial:
     """One trial alone."""
     return trained.evaluate([job])[0]
 
 
-def run(evaluations: int, seed: int = 1, function=quadratic, **options) -> search.Result:
-    dimensions = search.dimensions(BASE, Settings(), SPACE)
-    return search.search(BASE, dimensions, evaluations, options.pop("round", 4), seed, function, **options)
+def run(evaluations: int, seed: int = 1, function=quadratic, **options) -> tpe.Result:
+    dimensions = tpe.dimensions(BASE, Settings(), SPACE)
+    return tpe.search(BASE, dimensions, evaluations, options.pop("round", 4), seed, function, **options)
 
 
 def test_the_first_trial_is_the_default_and_values_stay_in_their_ranges() -> None:
@@ -86,7 +86,7 @@ def test_a_failed_trial_is_recorded_and_does_not_end_the_search() -> None:
 
 def test_pinned_values_leave_the_search() -> None:
     pinned = Settings(hidden=[8, 8], dropout=0.3)
-    assert [d.label for d in search.dimensions(BASE, pinned, SPACE)] == ["learning_rate"]
+    assert [d.label for d in tpe.dimensions(BASE, pinned, SPACE)] == ["learning_rate"]
 
 
 @pytest.mark.parametrize("profile", ["demo", "lab", "paper"])
@@ -107,7 +107,7 @@ def test_ranges_belong_to_the_network_whose_layers_they_shape(profile: str) -> N
 def test_the_paper_draws_elor_uniformly_around_trigeorgis() -> None:
     scale = load().scales["paper"]
     own = scale.networks["elor"]
-    found = search.dimensions(own.defaults, Settings(), scale.space | own.space)
+    found = tpe.dimensions(own.defaults, Settings(), scale.space | own.space)
     labels = [dimension.label for dimension in found]
     assert labels[:3] == ["filters_0", "filters_1", "filters_2"]
     lengths = own.space["lengths"]
@@ -118,7 +118,7 @@ def test_the_paper_draws_elor_uniformly_around_trigeorgis() -> None:
 
 def test_the_floor_is_the_median_of_the_forerunners_by_epoch() -> None:
     curves = ([0.1, 0.5], [0.2, 0.1], [0.6, 0.6, 0.9])
-    floors = search._floor([Trial("ok", 1, scores=list(curve)) for curve in curves])
+    floors = tpe._floor([Trial("ok", 1, scores=list(curve)) for curve in curves])
     assert floors == (0.2, 0.5)  # medians of .1 .2 .6 and of the best so far .5 .2 .6; one trial alone makes no floor
 
 
@@ -145,7 +145,7 @@ def scale(evaluations: int) -> NetworkScale:
 
 
 def test_a_search_on_folds_resumes_and_does_not_depend_on_the_workers(task, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, trials = tuning.tune(task, scale(4), Settings(), SPACE, HOW, Engine("cpu", 2))
+    found, trials = tune.tune(task, scale(4), Settings(), SPACE, HOW, Engine("cpu", 2))
     assert found.scope == "shared"
     assert found.fold == "S00"
     assert "have seen test speakers" in found.seen
@@ -165,11 +165,11 @@ def test_a_search_on_folds_resumes_and_does_not_depend_on_the_workers(task, monk
 def test_provenance_says_default_where_the_default_won(task, winner: int, monkeypatch: pytest.MonkeyPatch) -> None:
     number = itertools.count()
 
-    def scored(jobs: list[Job]) -> list[Trial]:
+    def scored(jobs: list[TrainingJob]) -> list[Trial]:
         return [Trial("ok", float(next(number) == winner), 0, [0.0]) for _ in jobs]
 
-    monkeypatch.setattr(tuning, "spread", lambda function, jobs, engine, watch: scored(jobs))
-    found, _ = tuning.tune(task, scale(4), Settings(alpha=0.5), SPACE, HOW, Engine("cpu"))
+    monkeypatch.setattr(tune, "spread", lambda function, jobs, engine, watch: scored(jobs))
+    found, _ = tune.tune(task, scale(4), Settings(alpha=0.5), SPACE, HOW, Engine("cpu"))
     says = "search" if winner else "default"
     assert {name: found.provenance[name] for name in SPACE} == dict.fromkeys(SPACE, says)
     assert found.provenance["alpha"] == "pinned"
@@ -192,13 +192,13 @@ def test_workers_do_not_change_the_trials(task, tmp_path: Path, monkeypatch: pyt
     tables = []
     for workers in (1, 3):
         monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / str(workers)))
-        tables.append(tuning.tune(task, scale(5), Settings(), SPACE, HOW, Engine("cpu", workers))[1])
+        tables.append(tune.tune(task, scale(5), Settings(), SPACE, HOW, Engine("cpu", workers))[1])
     pd.testing.assert_frame_equal(*tables)
 
 
 def test_a_nested_search_never_shows_a_fold_its_test_speaker(task, tmp_path: Path) -> None:
     how = HOW.model_copy(update={"scope": "nested"})
-    found, trials = tuning.tune(task, scale(3), Settings(), SPACE, how, Engine("cpu", 2))
+    found, trials = tune.tune(task, scale(3), Settings(), SPACE, how, Engine("cpu", 2))
     assert sorted(trials["fold"].unique()) == task.fold_names()
     assert "no value has seen its fold's test speaker" in found.seen
     found.write(tmp_path / "ftr.yaml")
@@ -210,7 +210,7 @@ def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_pa
     names = both.fold_names()
     elor = Tuning("elor", "shared", "S01", dict.fromkeys(names, world.settings("elor", alpha=0.5)), {})
     ftr = Tuning("ftr", "none", None, dict.fromkeys(names, world.settings("ftr", dropout=0.6, hidden=[9, 9])), {})
-    found, trials = tuning.combine(both, Settings(batch=3), elor, ftr)
+    found, trials = tune.combine(both, Settings(batch=3), elor, ftr)
     values = found.values["S02"]
     assert (values.filters, values.alpha) == ([2, 3], 0.5)
     assert (values.hidden, values.dropout, values.batch) == ([9, 9], 0.6, 3)

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 import torch
 
+from elor.engine import Engine
 from elor.targets import Head
 from elor.training import loop, resume, together
-from elor.training.engine import Engine
-from elor.training.job import Diverged, Job, Outcome
-from elor.training.jobs import deal, place, run
+from elor.training.job import Diverged, Outcome, TrainingJob
+from elor.training.task import deal, place, run
 from tests.training import world
 
 FOLDS = ("S00", "S01", "S02")
@@ -35,7 +35,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def jobs(files: dict[str, Path], slices: pd.DataFrame):
-    def make(network: str = "ftr", **changes: object) -> list[Job]:
+    def make(network: str = "ftr", **changes: object) -> list[TrainingJob]:
         own = {name: changes.pop(name) for name in ("epochs", "patience", "how", "heads", "slices") if name in changes}
         task = world.task(network, files, own.pop("slices", slices), **own)
         made = place([task.job(fold, world.settings(network, **changes)) for fold in FOLDS], Engine("cpu"))
@@ -45,17 +45,17 @@ def jobs(files: dict[str, Path], slices: pd.DataFrame):
     return make
 
 
-def forget(jobs: Sequence[Job]) -> None:
+def forget(jobs: Sequence[TrainingJob]) -> None:
     for job in jobs:
         shutil.rmtree(job.scratch, ignore_errors=True)
 
 
-def afresh(train, jobs: Sequence[Job]) -> list[Outcome]:
+def afresh(train, jobs: Sequence[TrainingJob]) -> list[Outcome]:
     forget(jobs)
     return train(jobs)
 
 
-def alone(jobs: Sequence[Job]) -> list[Outcome]:
+def alone(jobs: Sequence[TrainingJob]) -> list[Outcome]:
     return [loop.train(job) for job in jobs]
 
 

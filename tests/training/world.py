@@ -11,7 +11,7 @@ from elor.networks import INPUTS, SHAPES
 from elor.params import Settings, Train
 from elor.targets import Head
 from elor.training.folds import make_folds
-from elor.training.jobs import Task
+from elor.training.task import Task
 
 HEADS = (Head("arousal", 3), Head("valence", 3))
 TRAIN = Train(

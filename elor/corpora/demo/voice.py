@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from elor.audio import SAMPLE_RATE
-from elor.corpora.demo import score
+from elor.corpora.demo import contours
+from elor.corpora.demo.contours import Segment, Syllables
 from elor.corpora.demo.cues import Cues, Plan
-from elor.corpora.demo.score import Segment, Syllables
 from elor.corpora.demo.sounds import BANDWIDTHS, CONSONANTS
 
 HOP = 160
@@ -53,11 +53,11 @@ class Speech:
 
 def synthesise(plan: Plan) -> Speech:
     """Speak a plan; the same plan always gives the same samples."""
-    cues, syllables = plan.cues, score.lay_out(plan)
-    length, segments = score.total_samples(syllables), score.segments(syllables)
+    cues, syllables = plan.cues, contours.lay_out(plan)
+    length, segments = contours.total_samples(syllables), contours.segments(syllables)
     time = np.arange(length) / SAMPLE_RATE
-    voice = score.voice_amplitude(syllables, cues.peakiness, time)
-    f0 = plan.speaker.f0_hz * 2.0 ** (score.melody(syllables, cues, time, voice) / 12)
+    voice = contours.voice_amplitude(syllables, cues.peakiness, time)
+    f0 = plan.speaker.f0_hz * 2.0 ** (contours.melody(syllables, cues, time, voice) / 12)
     source = _voiced(plan, syllables, f0, voice, time) + _friction(plan, syllables, time)
     spoken = np.concatenate([np.arange(s.start, s.end) for s in segments if s.kind == "speech"])
     level = cues.level_db - _decibels(source[spoken])
@@ -66,7 +66,7 @@ def synthesise(plan: Plan) -> Speech:
     floor = 10 ** (FLOOR_DBFS / 20) * plan.chance("floor").standard_normal(length)
     samples = np.round(np.clip(signal + floor, -1, 1) * 32767).astype(np.int16)
     centres = slice(HOP // 2, None, HOP)
-    truth = np.where(voice[centres] > score.VOICED_ABOVE, f0[centres], 0.0)
+    truth = np.where(voice[centres] > contours.VOICED_ABOVE, f0[centres], 0.0)
     return Speech(samples, segments, truth, _decibels(signal[spoken]))
 
 
@@ -78,11 +78,11 @@ def _decibels(signal: np.ndarray) -> float:
 def _voiced(plan: Plan, syllables: Syllables, f0: np.ndarray, amplitude: np.ndarray, time: np.ndarray) -> np.ndarray:
     """Pulses and breath through the vocal tract. Shape: (samples,)."""
     cues = plan.cues
-    pulses, phase = glottal_pulses(plan, f0, score.creakiness(syllables, time))
+    pulses, phase = glottal_pulses(plan, f0, contours.creakiness(syllables, time))
     breath = plan.chance("breath").standard_normal(len(time)) * np.where(phase < OPEN_QUOTIENT, 1.0, 0.4)
     loudness = 10 ** (cues.aspiration_db / 20) * np.sqrt(np.mean(pulses**2) / np.mean(breath**2))
     frames = _frames(len(time))
-    tract = all_pole(score.formants(syllables, plan.speaker.formant_scale * cues.formant_scale, frames), BANDWIDTHS)
+    tract = all_pole(contours.formants(syllables, plan.speaker.formant_scale * cues.formant_scale, frames), BANDWIDTHS)
     tract *= _colour(cues)
     return _filtered(amplitude * (pulses + loudness * breath), tract, np.arange(len(frames)))
 
@@ -109,7 +109,7 @@ def _step_residual(phase: np.ndarray, step: np.ndarray) -> np.ndarray:
 
 def _friction(plan: Plan, syllables: Syllables, time: np.ndarray) -> np.ndarray:
     """The consonants' noise, each with a spectrum of one resonance. Shape: (samples,)."""
-    noise = plan.chance("friction").standard_normal(len(time)) * score.noise_amplitude(syllables, time)
+    noise = plan.chance("friction").standard_normal(len(time)) * contours.noise_amplitude(syllables, time)
     resonances = all_pole(np.array([[c.centre_hz] for c in CONSONANTS]), np.array([[c.width_hz] for c in CONSONANTS]))
     resonances *= _colour(plan.cues) / np.abs(resonances).max(axis=1, keepdims=True)
     current = np.searchsorted(syllables.start, _frames(len(time)), side="right") - 1

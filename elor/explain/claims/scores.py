@@ -24,8 +24,8 @@ from scipy.stats import rankdata
 from elor.evaluation.comparisons import difference_interval, exchange, sign_flip
 from elor.evaluation.continuous import ccc
 from elor.evaluation.intervals import Statistic, jackknife, speaker_interval
+from elor.evaluation.predictions import Judged
 from elor.evaluation.recall import Array, ratio, uar, war
-from elor.evaluation.tables import Judged
 from elor.evidence.names import Reference
 from elor.explain.claims.evidence import TITLES, Missing, Seen, t_test
 from elor.explain.correlation import fisher, pearson

@@ -33,7 +33,7 @@ def changes_by_speaker(found: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFram
     """What every mean over speakers is made of.
 
     Args:
-        found: the rows of `elor.explain.interventions.analysis.run`.
+        found: the rows of `elor.explain.interventions.run.run`.
         slices: slices.csv.
 
     Returns:

@@ -13,7 +13,7 @@ def gather(summaries: Sequence[Interventions]) -> Interventions:
     """Put the summaries of single networks together.
 
     Args:
-        summaries: one at least, of the same slices: what `elor.explain.interventions.effects.summarise` says.
+        summaries: one at least, of the same slices: what `elor.explain.interventions.summary.summarise` says.
 
     Returns:
         `networks`, `spread` and `features` of all of them; `settings` are those of the first, which all share.

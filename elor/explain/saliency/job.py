@@ -19,7 +19,7 @@ OWN, EXEMPLARY = "own", "exemplary"
 
 
 @dataclass(frozen=True)
-class Job:
+class SaliencyJob:
     """What is measured on some of the test slices of one fold.
 
     Attributes:
@@ -52,7 +52,7 @@ class Job:
     device: str
 
 
-def batches(job: Job, inputs: Inputs, rows: NDArray, others: Sounds | None = None) -> Iterator[Windows]:
+def batches(job: SaliencyJob, inputs: Inputs, rows: NDArray, others: Sounds | None = None) -> Iterator[Windows]:
     """Some of a job's slices, `BATCH` at a time, with the sounds of other utterances, if they are wanted."""
     supports = dict(zip(job.rows.tolist(), job.supports.tolist(), strict=True))
     for first in range(0, len(rows), BATCH):

@@ -20,9 +20,9 @@ from elor.explain.correlation import View, pearson
 from elor.explain.examination import Scope, examine
 from elor.explain.maps import both, predicted
 from elor.explain.model import Heads, at, prepared
-from elor.explain.saliency.job import Job, batches
+from elor.explain.saliency.job import SaliencyJob, batches
 from elor.explain.saliency.models import TRAINED, models
-from elor.explain.saliency.sample import sample, show
+from elor.explain.saliency.slow import sample, show
 from elor.explain.windows import Found, Tag, Windows, arrays
 from elor.networks import MultiHeadNetwork
 from elor.training.checkpoint import load_network
@@ -37,7 +37,7 @@ FLATTENED = "flattened"
 
 
 @exact()
-def measure(job: Job) -> Found:
+def measure(job: SaliencyJob) -> Found:
     """Explain every network of a job, and its controls, on the job's slices."""
     inputs = Inputs(job.files, local(job.device))
     found, whole = Found(), list(batches(job, inputs, job.rows))

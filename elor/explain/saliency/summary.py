@@ -19,10 +19,10 @@ import pandas as pd
 from elor.evaluation.intervals import bootstrap, percentile_coverage
 from elor.evidence.saliency import Saliency
 from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, over_units, tested
-from elor.explain.saliency import sampled
-from elor.explain.saliency.analysis import table_of
-from elor.explain.saliency.job import EXEMPLARY, OWN, Job
+from elor.explain.saliency import slow_summary
+from elor.explain.saliency.job import EXEMPLARY, OWN, SaliencyJob
 from elor.explain.saliency.measure import FLATTENED
+from elor.explain.saliency.run import table_of
 from elor.explain.windows import Found
 
 PAPER = {"arousal~input": 0.50, "valence~input": 0.53, "arousal~valence": 0.96}
@@ -40,7 +40,9 @@ Series = dict[tuple[str, str, str], pd.DataFrame]
 """Rows of one role and method by pair, model and control."""
 
 
-def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame, confidence: float = 0.95) -> Saliency:
+def summarise(
+    jobs: Sequence[SaliencyJob], found: Sequence[Found], slices: pd.DataFrame, confidence: float = 0.95
+) -> Saliency:
     """Every correlation beside its controls, with intervals, p, and a verdict in words.
 
     Args:
@@ -68,11 +70,11 @@ def summarise(jobs: Sequence[Job], found: Sequence[Found], slices: pd.DataFrame,
     return Saliency.of(
         result,
         model_free={name: _estimates(rows, confidence) for name, rows in free},
-        integrated=sampled.integrals(tables["integrals"]),
-        masks=sampled.masks(tables["masks"], confidence),
-        bands=sampled.bands(tables["bands"], confidence),
-        overlap=sampled.overlaps(tables["overlaps"], confidence),
-        erasure=sampled.erasures(tables["erasures"], confidence),
+        integrated=slow_summary.integrals(tables["integrals"]),
+        masks=slow_summary.masks(tables["masks"], confidence),
+        bands=slow_summary.bands(tables["bands"], confidence),
+        overlap=slow_summary.overlaps(tables["overlaps"], confidence),
+        erasure=slow_summary.erasures(tables["erasures"], confidence),
         exploratory=EXPLORATORY,
     )
 

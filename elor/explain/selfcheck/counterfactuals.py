@@ -23,10 +23,10 @@ from elor.corpora.demo.recipe import CUES
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.attribution import SEGMENT
 from elor.explain.interventions.alterations import ALTERATIONS
-from elor.explain.interventions.analysis import answers
 from elor.explain.interventions.resynthesis import fitted
+from elor.explain.interventions.run import answers
 from elor.explain.model import predict
-from elor.explain.selfcheck.analysis import METHODS
+from elor.explain.selfcheck.methods import METHODS
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.training.checkpoint import load_network
@@ -48,7 +48,7 @@ ROOM = SLICE_SAMPLES - SAMPLE_RATE // 2
 
 
 @dataclass(frozen=True)
-class Job:
+class CounterfactualJob:
     """Utterances of one speaker, and the network that never heard him or her.
 
     Attributes:
@@ -74,7 +74,7 @@ def plan(
     networks: Mapping[str, Path],
     each: int,
     seed: int,
-) -> list[Job]:
+) -> list[CounterfactualJob]:
     """One job per speaker.
 
     Args:
@@ -93,11 +93,11 @@ def plan(
     for speaker, rows in fitting[fitting["speaker"].isin(list(networks))].groupby("speaker"):
         some = tuple(rows.sample(min(each, len(rows)), random_state=seed)["plan"])
         less, more = (tuple(_moved(recipe, one, side * spread) for one in some) for side in (-1, 1))
-        jobs.append(Job(str(speaker), networks[str(speaker)], some, less, more, seed))
+        jobs.append(CounterfactualJob(str(speaker), networks[str(speaker)], some, less, more, seed))
     return jobs
 
 
-def measure(job: Job) -> pd.DataFrame:
+def measure(job: CounterfactualJob) -> pd.DataFrame:
     """Speak, alter and ask.
 
     Returns:
@@ -207,5 +207,5 @@ def _in_pauses(network: MultiHeadNetwork, sound: NDArray, spans: Sequence[tuple[
     return rows
 
 
-def _who(one: Plan, job: Job) -> dict[str, str]:
+def _who(one: Plan, job: CounterfactualJob) -> dict[str, str]:
     return {"utterance": one.name, "speaker": job.speaker}

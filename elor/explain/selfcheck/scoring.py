@@ -92,7 +92,7 @@ def summarise(scores: pd.DataFrame, confidence: float = 0.95) -> dict[str, dict[
     """Means over networks, their t-intervals, and a verdict for every method.
 
     Args:
-        scores: rows of `elor.explain.selfcheck.analysis.check`, of all networks.
+        scores: rows of `elor.explain.selfcheck.methods.check`, of all networks.
         confidence: of the intervals.
 
     Returns:

@@ -10,14 +10,14 @@ import pandas as pd
 
 from elor.corpora.demo import load_recipe, plan_utterance
 from elor.corpora.demo.casting import cast
+from elor.engine import Engine
 from elor.errors import UserError
 from elor.explain.selfcheck import counterfactuals
-from elor.explain.selfcheck.analysis import Amount, check
+from elor.explain.selfcheck.methods import Amount, check
 from elor.explain.selfcheck.planted import SETS
 from elor.explain.selfcheck.scoring import ALSO_LOUD, FINDS, WIDE, summarise
 from elor.params import load
 from elor.tables import read_table
-from elor.training.engine import Engine
 
 EXPECTED = {
     ("disjoint", "occlusion"),

@@ -1,0 +1,290 @@
+"""Recordings explained into a folder: numbers as JSON, maps as arrays, players as WAV.
+
+`elor.explain_files` is what `elor explain` calls.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elor.audio import FULL_SCALE, Stereo
+from elor.commands.printing import tell
+from elor.errors import UserError
+from elor.explain.any_network import factory
+from elor.explain.any_network.subjects import Score, Subject, committee, steadied
+from elor.explain.any_network.trials import interventions, seek
+from elor.explain.any_network.window import CannotRun, Effort, asked, explain
+from elor.explain.interventions.resynthesis import fitted
+from elor.explain.prototypes.ascent import Ascent
+from elor.files import replacing, write_json
+from elor.inference import load_networks
+from elor.progress import Progress, clock
+from elor.recording import SILENCE, Recording
+from elor.report.audio import playable, wav, weighted
+
+SIX_SECONDS = 96_000
+
+HINT = "If it takes one length only, give that by --samples."
+
+LEARNED = 0.05
+"""p against permuted labels below which a head is said to have learned."""
+
+LONGEST_S = 60.0
+"""Longest recording that is taken without being asked for, s."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A network, and how long a sound it takes: `samples` at 16 kHz, None for any length."""
+
+    subject: Subject
+    samples: int | None
+
+
+def foreign_network(
+    model: str, weights: Path | None = None, rate: int = 16_000, samples: int | None = None
+) -> Explained:
+    """Anybody's network.
+
+    Args:
+        model: `package.module:factory`.
+        weights: .safetensors, or .pt with a state dict.
+        rate: sampling rate of its input, Hz.
+        samples: fixed length of its input, at that rate; None: any.
+
+    Raises:
+        UserError: if there is no such factory, it makes no network, or the weights are another one's.
+    """
+    return Explained(
+        factory.load(model, weights, rate, samples), None if samples is None else round(samples * 16_000 / rate)
+    )
+
+
+def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Explained:
+    """The trained networks of a workspace: that of a fold, or the mean of all, with the scores that stand beside them.
+
+    The scores are those of all folds together, from `metrics/` beside `data/`; without that folder they are unknown.
+
+    Raises:
+        UserError: if there are none.
+    """
+    networks = list(load_networks(models, "elor" if models.is_dir() else None, fold).values())
+    name = f"ELoR, fold {fold}" if fold else f"ELoR, mean of {len(networks)} folds"
+    heads = [head.name for head in networks[0].architecture.heads]
+    metrics = models.resolve().parents[1] / "metrics"
+    scores = {head: score for head in heads if (score := _score(metrics / head / "elor.json"))}
+    return Explained(committee(name, networks, scores), SIX_SECONDS)
+
+
+def _score(path: Path) -> Score | None:
+    """How well a head of the workspace's networks answers, as the stage `evaluate` wrote it; None if it did not."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    p = found.get("utterance_permutation_p")
+    if p is None:
+        return None
+    return Score(found.get("utterance_uar"), found.get("utterance_ccc"), p, p < LEARNED)
+
+
+def explain_files(
+    files: Sequence[Path],
+    network: Explained,
+    output: Path,
+    effort: Effort = Effort(),  # noqa: B008  # frozen
+    most: float = LONGEST_S,
+    prototypes: Ascent | None = None,
+    stereo: Stereo = "mean",
+) -> dict[str, Any]:
+    """Explain what a network says of recordings; what cannot be read is named in the result.
+
+    Args:
+        files: sound files of any rate and number of channels.
+        network: from `own_networks` or `foreign_network`.
+        output: folder for explain.json, maps and players; nothing is written if no file could be explained.
+        effort: untrained twins, steps, seed.
+        most: longest recording that is taken, s.
+        prototypes: how the signals are sought that the network would answer most strongly; None: not at all.
+        stereo: what several channels become.
+
+    Returns:
+        What explain.json holds: `model`, `settings`, `recordings` by name, `failed` (reasons by path), and if asked
+        for `prototypes`. See `elor.explain.any_network.window.explain` for the numbers of a window.
+
+    Raises:
+        UserError: if the disk is full.
+    """
+    subject = network.subject
+    found, failed = _explain_all(files, subject, network.samples, effort, (most, stereo), output)
+    result: dict[str, Any] = {
+        "model": {"name": subject.name, "twin": subject.twin is not None, "reason": subject.reason}
+        | {"scores": {head: asdict(score) for head, score in subject.scores.items()}},
+        "settings": asdict(effort) | {"samples": network.samples},
+        "recordings": found,
+        "failed": failed,
+    }
+    if found and prototypes:
+        result["prototypes"] = _prototypes(subject, found, prototypes, output)
+    if found:
+        write_json(output / "explain.json", result)
+    return result
+
+
+def _explain_all(
+    files: Sequence[Path],
+    subject: Subject,
+    fixed: int | None,
+    effort: Effort,
+    reading: tuple[float, Stereo],
+    output: Path,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Every recording that can be explained, by a name of its own; and the reasons of the others, by path."""
+    sounds: dict[str, NDArray] = {}
+    found: dict[str, Any] = {}
+    failed: dict[str, str] = {}
+    for file in files:
+        try:
+            sounds[str(file)] = _read(file, *reading)
+        except UserError as error:
+            failed[str(file)] = str(error)
+    names, paths = _names(list(sounds)), list(sounds)
+    with Progress("Explain", len(sounds), unit="recording") as progress:
+        for index, (path, sound) in enumerate(sounds.items()):
+            other = sounds[paths[index - 1]] if len(sounds) > 1 else None
+            try:
+                windows = _explain_one(subject, sound, fixed, effort, other, output / names[path])
+                found[names[path]] = {"file": path, "seconds": len(sound) / 16_000, "windows": windows}
+            except UserError as error:
+                failed[path] = f"{path}: {error}"
+            progress.advance(note=names[path])
+    return found, failed
+
+
+def _read(path: Path, most: float, stereo: Stereo) -> NDArray:
+    """A recording in [-1, 1], (samples,) at 16 kHz.
+
+    Raises:
+        UserError: if it cannot be read, is longer than `most` seconds, or silent.
+    """
+    recording = Recording(path, stereo=stereo)
+    if recording.seconds > most:
+        raise UserError(
+            f"{path} lasts {clock(recording.seconds)}, and elor explain takes up to {clock(most)}; cut out what is to "
+            "be explained, or raise --most."
+        )
+    tell("explain", path, recording.header.note)
+    samples = np.concatenate(list(recording.blocks()))
+    if int(np.abs(samples.astype(np.int32)).max()) <= SILENCE:
+        raise UserError(f"{path} is silent; there is nothing to explain.")
+    return samples / FULL_SCALE
+
+
+def _explain_one(
+    subject: Subject, sound: NDArray, fixed: int | None, effort: Effort, other: NDArray | None, folder: Path
+) -> list[dict[str, Any]]:
+    """All windows of a recording; the whole of it is one where the network has no length of its own."""
+    if fixed is None:
+        try:
+            asked(subject.model, torch.from_numpy(sound).float()[None, None])
+        except CannotRun as error:
+            if len(sound) == SIX_SECONDS:
+                raise UserError(f"{error} {HINT}") from None
+            print(f"elor explain: {error} Trying windows of six seconds.", file=sys.stderr)
+            fixed = SIX_SECONDS
+            try:
+                asked(subject.model, torch.from_numpy(fitted(sound, fixed)).float()[None, None])
+            except CannotRun as again:
+                raise UserError(f"{again} {HINT}") from None
+    return [
+        _explain_window(subject, part, start, support, effort, other, folder / f"window-{number:02d}")
+        for number, (start, support, part) in enumerate(_windows(sound, fixed))
+    ]
+
+
+def _windows(sound: NDArray, length: int | None) -> list[tuple[int, int, NDArray]]:
+    """First sample, samples before the padding, and the window; silent ones are left out, and so is a last one of up to
+    half a length, unless nothing else sounds."""
+    if length is None:
+        return [(0, len(sound), sound)]
+    parts = [(start, sound[start : start + length]) for start in range(0, len(sound), length)]
+    sounding = [(start, part) for start, part in parts if np.abs(part).max() > 0]
+    kept = [(start, part) for start, part in sounding if start == 0 or len(part) > length // 2]
+    return [(start, len(part), np.pad(part, (0, length - len(part)))) for start, part in kept or sounding]
+
+
+def _explain_window(
+    subject: Subject,
+    sound: NDArray,
+    start: int,
+    support: int,
+    effort: Effort,
+    other: NDArray | None,
+    stem: Path,
+) -> dict[str, Any]:
+    """One window's numbers; its maps and players are written beside `stem`."""
+    waveform = None if other is None else fitted(other, len(sound))
+    asked(subject.model, torch.from_numpy(sound).float()[None, None])
+    subject, remark = steadied(subject, torch.from_numpy(sound).float()[None, None])
+    explained = explain(subject, sound, support, effort, waveform)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    heads = list(explained.summary["prediction"])
+    players = {"": sound[:support]}
+    if (drops := explained.maps.get("occlusion")) is not None:
+        players |= {
+            f"-{_file_name(head)}": weighted(sound, drop)[:support] for head, drop in zip(heads, drops, strict=True)
+        }
+    for suffix, signal in players.items():
+        with replacing(stem.with_name(f"{stem.name}{suffix}.wav")) as part:
+            part.write_bytes(wav(playable(signal)))
+    with replacing(stem.with_suffix(".npz")) as part, part.open("wb") as stream:
+        arrays = {"heads": np.array(heads), "sound": sound.astype(np.float32)} | explained.maps
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
+    times = {"start_s": start / 16_000, "end_s": (start + support) / 16_000, "samples": len(sound), "files": stem.name}
+    try:
+        altered = interventions(subject.model, sound, support, effort.seed)
+    except Exception as error:  # the user's code: some sounds may be too quiet for it, say
+        altered = {}
+        explained.summary["remarks"].append(f"It fails on altered sounds: {type(error).__name__}: {error}"[:300])
+    explained.summary["remarks"][:0] = [remark] if remark else []
+    return times | explained.summary | {"interventions": altered}
+
+
+def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Path) -> dict[str, Any]:
+    """The prototypes of a network, as long as its windows (at most six seconds), written as players."""
+    window = next(iter(found.values()))["windows"][0]
+    outputs = {head: len(answer["logits"]) for head, answer in window["prediction"].items()}
+    predicted = {head: answer["label"] or 0 for head, answer in window["prediction"].items()}
+    samples = window["samples"]
+    subject, _ = steadied(subject, torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0)))
+    sought = seek(subject, outputs, predicted, samples, how)
+    (output / "prototypes").mkdir(parents=True, exist_ok=True)
+    for name, signal in sought.signals.items():
+        with replacing(output / "prototypes" / f"{_file_name(name)}.wav") as part:
+            part.write_bytes(wav(playable(signal)))
+    return sought.summary
+
+
+def _names(paths: list[str]) -> dict[str, str]:
+    """A folder's name for each path: its stem, with a number where two are alike."""
+    names: dict[str, str] = {}
+    for path in paths:
+        stem = Path(path).stem
+        taken = list(names.values()).count(stem) + sum(name.startswith(f"{stem}-") for name in names.values())
+        names[path] = f"{stem}-{taken + 1}" if taken else stem
+    return names
+
+
+def _file_name(head: str) -> str:
+    """What stands for a head in the name of a file: its own name is the user's, and may hold a slash."""
+    return re.sub(r"[^\w.-]", "_", head)

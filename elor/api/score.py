@@ -1,0 +1,193 @@
+"""Predictions from elsewhere, scored against any corpus: reads tables alone, no sound but the headers.
+
+The slices are planned by the very functions of the stages `labels` and `slices`, and scored by that of `evaluate`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from elor.corpora.faults import some
+from elor.corpora.labels import label, targets
+from elor.corpora.reader import open_corpus
+from elor.corpora.schema import Tables, counts, read_ratings, read_utterances
+from elor.errors import UserError
+from elor.evaluation.evaluate import Evaluation, Settings, evaluate
+from elor.evaluation.predictions import check_predictions
+from elor.features.slices import plan_slices
+from elor.report.results import ALL_PAIRS, Results
+from elor.tables import read_rows, read_table
+from elor.targets import Head, heads
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What predictions are scored against.
+
+    Attributes:
+        slices: slices.csv, with the target's columns.
+        utterances: utterances.csv, labelled by the chosen rater.
+        ratings: ratings.csv.
+        report: what metrics/corpus.json holds.
+    """
+
+    slices: pd.DataFrame
+    utterances: pd.DataFrame
+    ratings: pd.DataFrame
+    report: dict[str, Any]
+
+
+def score(
+    files: Mapping[str, Path],
+    corpus: Path,
+    folds: Path | None = None,
+    minimum_s: float = 0.0,
+    partial: bool = False,
+    settings: Settings | None = None,
+    only: Sequence[str] = (),
+) -> Results:
+    """Score files of predictions against a corpus and compare every two; `elor score --help` says what they hold.
+
+    Args:
+        files: by name.
+        corpus, minimum_s, partial: as in `read_truth`.
+        folds: as in `score_files`.
+        settings: rater, target, classes, scale and protocol; its comparisons are replaced.
+        only: names of the heads to score; all of the target's if empty.
+
+    Raises:
+        UserError: as `read_truth` and `score_files` do, and for a head that the target has not.
+    """
+    settings = settings or Settings()
+    known = [head.name for head in heads(settings.target, settings.classes)]
+    if unknown := [name for name in only if name not in known]:
+        raise UserError(f"Target {settings.target} has no head {', '.join(unknown)}; choose {' or '.join(known)}.")
+    settings = replace(settings, only=tuple(only))
+    asked = [head.name for head in settings.asked]
+    settings = replace(settings, comparisons=tuple((name, a, b) for name in asked for a, b in combinations(files, 2)))
+    truth = read_truth(corpus, settings, minimum_s, partial)
+    found = score_files(files, folds, truth, settings)
+    left_out = [name for name in known if name not in asked]
+    found = replace(
+        found,
+        comparisons=found.comparisons | {"family": ALL_PAIRS},
+        protocol=found.protocol | ({"heads_left_out": left_out} if left_out else {}),
+    )
+    return Results.of(found, truth.report, settings.confidence)
+
+
+def rater_of(corpus: Path) -> str | None:
+    """The rater whose ratings are the labels of a workspace's `data/`; None if it is no such folder, or none says."""
+    metrics = corpus / "../metrics/corpus.json"
+    try:
+        return str(json.loads(metrics.read_text(encoding="utf-8"))["labels"]["rater"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: bool = False) -> Truth:
+    """Read a corpus, label it and plan its slices.
+
+    Args:
+        path: an IEMOCAP root, a manifest CSV, or a workspace's folder `data/`, whose slices are taken as they are.
+        settings: rater, target, classes and scale.
+        minimum_s: shorter utterances are left out.
+        partial: go on without sound files that are missing.
+
+    Raises:
+        UserError: if it is none of these, the rater or target is not to be had, or a `data/` folder was made for
+            another rater, target or scale.
+    """
+    folder = (path / "slices.csv").is_file()
+    low, high = settings.scale
+    if folder:
+        tables = _read_tables(path)
+    else:  # lengths alone count: two channels are no obstacle
+        tables = open_corpus(path, partial=partial, low=low, high=high, stereo="mean").read()
+    tables = label(tables, settings.rater, settings.classes, low, high, settings.target)
+    wanted = targets(tables.utterances, tables.ratings, settings.target, settings.classes, low, high)
+    if folder:
+        slices = read_table(path / "slices.csv")
+        _check_targets(slices, wanted, path)
+    else:
+        slices = plan_slices(tables.utterances, wanted, minimum_s)
+    return Truth(slices, tables.utterances, tables.ratings, tables.report)
+
+
+def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings) -> Evaluation:
+    """Score files of predictions, in the format of `elor.evaluation.predictions`.
+
+    Args:
+        files: by name.
+        folds: folds.csv (fold, slice, role); None: each speaker is a fold, all others its training part.
+        truth: what they are scored against.
+        settings: see `Settings`.
+
+    Raises:
+        UserError: if a file is absent, no table, incomplete or overlapping; it and the rows are named.
+    """
+    roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
+    predictions = {name: _read_predictions(path, truth.slices, settings.asked) for name, path in files.items()}
+    return evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
+
+
+def _read_tables(folder: Path) -> Tables:
+    """The tables of a workspace's `data/`."""
+    utterances, ratings = read_utterances(folder / "utterances.csv"), read_ratings(folder / "ratings.csv")
+    return Tables(utterances, ratings, counts(utterances, ratings))
+
+
+def _check_targets(slices: pd.DataFrame, wanted: pd.DataFrame, folder: Path) -> None:
+    """A workspace's slices must bear the targets that the options ask for."""
+    expected = wanted.set_index("utterance").reindex(slices["utterance"])
+    for name in expected:
+        held = slices[name].to_numpy(dtype=float) if name in slices else np.full(len(slices), np.nan)
+        if not np.allclose(held, expected[name].to_numpy(dtype=float), rtol=0, atol=1e-9):
+            raise UserError(
+                f"{folder / 'slices.csv'} has other values of `{name}` than these options ask for; give --rater, "
+                "--target, --classes, --low and --high as in the params.yaml that made it. With labels.shuffle: true "
+                "it holds shuffled labels, which are no truth: its scores stand in its own metrics/ alone."
+            )
+
+
+def _read_predictions(path: Path, slices: pd.DataFrame, wanted: Sequence[Head]) -> pd.DataFrame:
+    """Read and check one file; checked here, since only here its name is known."""
+    table = _read(path, ())
+    absent = [head.name for head in wanted if not {head.name, f"{head.name}_p0", f"{head.name}_value"} & set(table)]
+    if absent and len(absent) < len(wanted):
+        there = [head.name for head in wanted if head.name not in absent]
+        raise UserError(
+            f"{path}: beside {some(table)} it has nothing on {', '.join(absent)}; add it, or score "
+            f"{', '.join(there)} alone by {' '.join(f'--head {name}' for name in there)}."
+        )
+    try:
+        check_predictions(table, slices, wanted)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return table
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; `elor score --help` says what it should hold.")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            for _ in read_rows(stream, path):  # pandas fills up short rows, renames columns, and shifts long ones
+                pass
+        table = read_table(path)
+    except (UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise UserError(f"{path} is no CSV table in UTF-8: {' '.join(str(error).split())}") from None
+    if missing := [name for name in columns if name not in table]:
+        raise UserError(
+            f"{path} lacks the columns {', '.join(missing)}; found were {some(table)}; `elor score --help` says what "
+            "it should hold."
+        )
+    return table

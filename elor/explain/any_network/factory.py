@@ -1,0 +1,191 @@
+"""Anybody's network: made by a factory that is named on the command line, with an untrained twin as its control.
+
+A factory is a function (or a class) without arguments that returns a torch module from (batch, 1, samples) to logits.
+Called again under another seed it gives the twin. A factory that loads weights itself gives the same network twice;
+then the twin is a copy in which every module draws its parameters anew (`reset_parameters`), and where a module cannot
+do that there is no such control, which is said and not glossed over. A twin that shares a weight with the network
+would be partly the trained one, so it is no control either.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from elor.audio import SAMPLE_RATE
+from elor.corpora.faults import some
+from elor.device import seeded
+from elor.errors import UserError
+from elor.explain.any_network.subjects import Cast, Resampled, Subject
+from elor.explain.any_network.twins import different, said, twin_of
+
+Factory = Callable[[], nn.Module]
+
+
+def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE, samples: int | None = None) -> Subject:
+    """Make a network by its factory.
+
+    Args:
+        spec: `package.module:factory`, or a module that is there; the current folder is searched too.
+        weights: `.safetensors`, or `.pt` and `.pth` (a state dict, alone or under `state_dict`; read without running
+            any code in it).
+        rate: samples per second of the network's input.
+        samples: length of its input, at that rate; decides the shape of what is made lazily. None: six seconds.
+
+    Raises:
+        UserError: if there is no such module or factory, it fails or gives no torch module, or the weights do not fit.
+    """
+    factory, length = _factory(spec), samples or 6 * rate
+
+    def made(seed: int) -> nn.Module:
+        return _made(factory, spec, seed, length)
+
+    model = made(0)
+    twin, reason = twin_of(made, model)
+    if weights is not None:
+        _fill(model, weights)
+    if twin is not None:
+        twin, reason = different(model, twin)
+
+    def adapted(network: nn.Module) -> nn.Module:
+        kinds = {value.dtype for value in network.parameters() if value.is_floating_point()}
+        if len(kinds) == 1 and kinds != {torch.float32}:
+            network = Cast(network, kinds.pop())
+        return (network if rate == SAMPLE_RATE else Resampled(network, rate)).eval()
+
+    fresh = None if twin is None else (lambda seed: adapted(twin(seed)))
+    return Subject(spec, adapted(model), fresh, reason)
+
+
+def _factory(spec: str) -> Factory:
+    """What `package.module:name` stands for."""
+    module_name, colon, name = spec.partition(":")
+    if not (module_name and colon and name):
+        raise UserError(f"--model {spec} names no factory; write it as package.module:factory.")
+    with _searching_here():
+        try:
+            found: Any = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+                raise UserError(
+                    f"There is no module {module_name} here or among the installed packages; run in the folder that "
+                    "holds it, or install it."
+                ) from None
+            raise UserError(f"{module_name} needs {error.name}, which is not installed.") from None
+        except Exception as error:  # it is the user's code: anything may come out of it
+            raise UserError(f"{module_name} cannot be imported: {said(error)}.") from None
+    for part in name.split("."):
+        if not hasattr(found, part):
+            there = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
+            raise UserError(f"{module_name} has no {name}; it has {', '.join(sorted(there)[:8]) or 'no functions'}.")
+        found = getattr(found, part)
+    if isinstance(found, nn.Module):
+        return lambda: found
+    if not callable(found):
+        raise UserError(f"{spec} is {_kind(found)} and cannot be called; name a function that returns the network.")
+    return found
+
+
+@contextmanager
+def _searching_here():
+    """The current folder among the folders of modules, as in `python -m`."""
+    sys.path.insert(0, "")
+    try:
+        yield
+    finally:
+        sys.path.remove("")
+
+
+def _made(factory: Factory, spec: str, seed: int, samples: int) -> nn.Module:
+    """Call the factory under a seed of its own; what is made lazily is made now, for signals of that length."""
+    with seeded(seed):
+        try:
+            model: Any = factory()
+        except UserError:
+            raise
+        except Exception as error:  # the user's code again
+            raise UserError(f"{spec} fails when it is called without arguments: {said(error)}.") from None
+        if not isinstance(model, nn.Module):
+            raise UserError(f"{spec} returns {_kind(model)}; it must return a torch module (torch.nn.Module).")
+        if any(nn.parameter.is_lazy(value) for value in (*model.parameters(), *model.buffers())):
+            try:
+                with torch.no_grad():
+                    model.eval()(torch.zeros(1, 1, samples))
+            except Exception as error:
+                raise UserError(
+                    f"{spec} has lazy parameters, and cannot be run on {samples} samples to make them: "
+                    f"{said(error)}; give the length that it takes by --samples."
+                ) from None
+    return model
+
+
+def _fill(model: nn.Module, path: Path) -> None:
+    """Load weights into a model.
+
+    Raises:
+        UserError: if they cannot be read, or are not the model's.
+    """
+    state = _state(path)
+    try:
+        model.load_state_dict(state)
+    except Exception as error:  # RuntimeError for other names and shapes; tensors without storage, sparse ones: others
+        lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
+        raise UserError(f"The weights in {path} do not fit the network: {(lines or [str(error)])[0][:300]}") from None
+    if odd := [name for name, value in model.state_dict().items() if not value.isfinite().all()]:
+        raise UserError(f"The weights in {path} are no numbers (NaN or infinite) in {some(odd, 3)}; save others.")
+
+
+def _state(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of a file by name."""
+    if not path.is_file():
+        raise UserError(f"The weights {path} do not exist; check the path.")
+    _check_announced(path)
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise UserError(
+            f"{path} holds more than tensors and is not read, since that could run code; save the state_dict alone."
+        ) from None
+    except Exception as error:  # damaged in whichever way
+        raise UserError(f"The weights {path} cannot be read: {said(error)}.") from None
+    found = found.get("state_dict", found) if isinstance(found, Mapping) else found
+    tensors = isinstance(found, Mapping) and all(isinstance(value, Tensor) for value in found.values())
+    if not tensors or not all(isinstance(name, str) for name in found):
+        raise UserError(f"{path} holds no state dict (tensors by name); save model.state_dict().")
+    return found
+
+
+def _check_announced(path: Path) -> None:
+    """What torch saves is not compressed: an archive that announces more than its file holds is not opened.
+
+    Raises:
+        UserError: then.
+    """
+    try:
+        if not zipfile.is_zipfile(path):
+            return
+        with zipfile.ZipFile(path) as archive:
+            announced = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise UserError(f"The weights {path} cannot be read: {said(error)}.") from None
+    if announced > (held := path.stat().st_size):
+        raise UserError(
+            f"The weights {path} announce {announced:,} bytes in a file of {held:,}; save them by torch.save."
+        )
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"

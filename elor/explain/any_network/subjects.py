@@ -1,0 +1,257 @@
+"""What is explained: a network with what it takes to be asked, its controls, and what is known of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from elor.audio import SAMPLE_RATE
+from elor.errors import UserError
+from elor.explain.any_network.twins import said
+from elor.explain.controls import partly_untrained, untrained
+from elor.explain.model import Heads, Unsteady, logits_of, predict, prepared, steady
+from elor.networks import MultiHeadNetwork
+
+SAME = 1e-3
+"""How far sums of probabilities may lie from 1: half precision rounds to this."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a head answers on its corpus: what an explanation of it is worth.
+
+    Attributes:
+        uar: its unweighted average recall on speakers that it has not heard; None for a value, whose `ccc` counts.
+        ccc: the concordance with the labels; None where it is not defined.
+        p: of the score against permuted labels.
+        learned: whether it is better than those.
+    """
+
+    uar: float | None
+    ccc: float | None
+    p: float
+    learned: bool
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to be explained.
+
+    Attributes:
+        name: what it is called.
+        model: in evaluation mode, from (batch, 1, samples) at 16 kHz to logits.
+        twin: makes an untrained network of the same kind from a seed; None where that is impossible.
+        reason: why there is no twin.
+        headless: makes the same network with untrained heads from a seed; None where no heads are known.
+        scores: by head, where they are known.
+    """
+
+    name: str
+    model: nn.Module
+    twin: Callable[[int], nn.Module] | None
+    reason: str = ""
+    headless: Callable[[int], nn.Module] | None = None
+    scores: Mapping[str, Score] = field(default_factory=dict)
+
+
+class Resampled(nn.Module):
+    """A network of another sampling rate, seen at 16 kHz: what it is given is resampled first.
+
+    So all windows, bands and alterations keep their meaning in seconds and Hz. Of a rate above 16 kHz nothing beyond
+    8 kHz is heard.
+
+    Shape:
+        (batch, 1, samples at 16 kHz) -> logits
+    """
+
+    def __init__(self, model: nn.Module, rate: int) -> None:
+        super().__init__()
+        from torchaudio.transforms import Resample
+
+        self.resample, self.model = Resample(SAMPLE_RATE, rate), model
+
+    def forward(self, audio: Tensor) -> Any:
+        return self.model(self.resample(audio))
+
+
+class Cast(nn.Module):
+    """A network whose weights are in another precision than float32 (`model.half()`, `.double()`), fed in its own.
+
+    Some convert what they hear themselves, at a place of their own: those are fed as ever.
+
+    Shape:
+        (batch, 1, samples), float32 -> logits
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model, self.dtype, self.converts = model, dtype, True
+
+    def forward(self, audio: Tensor) -> Any:
+        if self.converts:
+            try:
+                return self.model(audio.clone())
+            except RuntimeError:  # float32 against weights of another kind
+                found = self.model(audio.to(self.dtype))
+            self.converts = False
+            return found
+        return self.model(audio.to(self.dtype))
+
+
+class Alone(nn.Module):
+    """A network that is asked about one signal at a time, since those beside it would change what it says of it.
+
+    Shape:
+        as the network
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, audio: Tensor) -> Heads:
+        found = [logits_of(self.model, one) for one in audio.split(1)]
+        return {head: torch.cat([each[head] for each in found]) for head in found[0]}
+
+
+class Committee(nn.Module):
+    """Several networks of one kind as one, by head: the mean of their logits, so that a fall of it is their mean fall.
+
+    What they answer together is another thing: the mean of their probabilities, as `elor predict` has it, see
+    `probabilities`. (Its logarithm is no logit: softmax squeezes it where the answer is sure, and ties its classes.)
+
+    Shape:
+        as each of them
+    """
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, audio: Tensor) -> Heads:
+        found = [logits_of(member, audio) for member in self.members]
+        return {head: torch.stack([each[head] for each in found]).mean(0) for head in found[0]}
+
+    def probabilities(self, audio: Tensor) -> Heads:
+        """The mean of the members' probabilities, of a single output the mean of the values."""
+        found = [probabilities(member, audio) for member in self.members]
+        return {head: torch.stack([each[head] for each in found]).mean(0) for head in found[0]}
+
+
+def probabilities(model: nn.Module, audio: Tensor) -> Heads:
+    """What a network answers, (batch, classes) per head: probabilities that sum to 1, or the value of a single output.
+
+    The class that is predicted is the likeliest one. Outputs that are probabilities already stay as they are. In
+    evaluation mode, without a graph.
+    """
+    if isinstance(model, Committee):
+        return model.probabilities(audio)
+    logits = predict(model, audio)
+    kept = {head for head, value in logits.items() if value.shape[1] == 1 or _sum_to_one(value)}
+    return {head: value if head in kept else value.softmax(1) for head, value in logits.items()}
+
+
+def no_logits(logits: Heads) -> Iterator[str]:
+    """A sentence for every head whose outputs look like something else than logits.
+
+    Args:
+        logits: what the network says of some sounds, (batch, classes) each.
+    """
+    for head, value in logits.items():
+        if value.shape[1] == 1:
+            continue
+        if _sum_to_one(value):
+            yield f"Head {head} answers with probabilities: they stand as they are, also where a logit is spoken of."
+        elif (value.logsumexp(1).abs() < SAME).all() and (value <= 0).all():
+            yield f"Head {head} answers with logarithms of probabilities: they stand where a logit is spoken of."
+        elif ((value >= 0) & (value <= 1)).all():
+            yield (
+                f"All outputs of head {head} lie between 0 and 1: if each is a probability of its own (a sigmoid), "
+                "p here is not theirs, since it takes them for logits; give the values before the sigmoid."
+            )
+
+
+def _sum_to_one(value: Tensor) -> bool:
+    """Whether these outputs, (batch, classes), are distributions."""
+    return bool((value >= 0).all() and ((value.sum(1) - 1).abs() < SAME).all())
+
+
+def deciding(model: nn.Module, logits: Heads, answers: Heads) -> Heads:
+    """By what the predicted class is the first: a committee's probabilities, which its mean logits need not rank alike;
+    else the logits, since probabilities may be too close for a float."""
+    return answers if isinstance(model, Committee) else logits
+
+
+def committee(name: str, networks: Sequence[MultiHeadNetwork], scores: Mapping[str, Score] | None = None) -> Subject:
+    """The trained networks of a run as one subject; its twins are as many untrained ones, or have untrained heads.
+
+    Args:
+        name: what it is called.
+        networks: of one shape.
+        scores: of their heads, where they are known.
+
+    Raises:
+        UserError: if they do not listen to raw audio.
+    """
+    shape = networks[0].architecture
+    if shape.inputs != ("audio",):
+        raise UserError(f"{shape.network} takes {', '.join(shape.inputs)}; elor explain needs a network on raw audio.")
+
+    def fresh(seed: int) -> Iterator[MultiHeadNetwork]:
+        count = len(networks)
+        return (untrained(lambda: MultiHeadNetwork(shape), seed * count + number) for number in range(count))
+
+    def twin(seed: int) -> nn.Module:
+        return Committee(fresh(seed)).eval()
+
+    def headless(seed: int) -> nn.Module:
+        both = zip(networks, fresh(seed), strict=True)
+        return Committee(partly_untrained(one, other, ["heads"]) for one, other in both).eval()
+
+    return Subject(name, Committee(networks).eval(), twin, headless=headless, scores=scores or {})
+
+
+def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
+    """A subject whose answer does not depend on the signals beside the one in question, and what had to be done for it.
+
+    Args:
+        audio: (1, 1, samples), a sound to ask about.
+
+    Raises:
+        UserError: if the answer depends on chance, or on what was asked before.
+    """
+    with prepared(subject.model), warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always")
+        try:
+            steady(subject.model, audio, together=False)
+        except UserError:
+            raise
+        except Exception as error:  # the user's code
+            raise UserError(f"The network cannot be run on a quieter sound: {said(error)}.") from None
+        own = [str(each.message) for each in noticed if issubclass(each.category, Unsteady)]
+        noted = " ".join([*_coarse(subject.model, audio), *dict.fromkeys(own)])
+        try:
+            steady(subject.model, audio, together=True)
+        except Exception as error:  # signals beside it change the answer, or it takes one at a time only
+            twin = subject.twin
+            apart = None if twin is None else lambda seed: Alone(twin(seed)).eval()
+            alone = replace(subject, model=Alone(subject.model).eval(), twin=apart)
+            why = str(error).split(";")[0] if isinstance(error, UserError) else f"of several it fails, {said(error)}"
+            return alone, f"{noted} It is asked about one signal at a time: {why}.".strip()
+    return subject, noted
+
+
+def _coarse(model: nn.Module, audio: Tensor) -> Iterator[str]:
+    """Answers in half precision move in steps, and what is smaller than one is lost."""
+    with torch.no_grad():
+        output = model(audio.clone())
+    for value in output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple) else [output]:
+        if isinstance(value, Tensor) and value.is_floating_point() and value.dtype.itemsize < 4:
+            step = float(value.abs().max()) * torch.finfo(value.dtype).eps
+            yield f"The network answers in {value.dtype}: its logits move in steps of up to {step:.2g}."
+            return

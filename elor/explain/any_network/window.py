@@ -1,0 +1,323 @@
+"""One recording, explained in full: maps by every method, each beside the controls that decide what it may say.
+
+A window of sound goes through the network, its untrained twins and the other class, through every method of
+attribution: the way of `elor.explain.examination`, which the slices of a corpus go too. A method that cannot be applied
+to this network is listed with its reason; the others go on. The results are plain dictionaries of numbers and text (see
+`explain`), and arrays of the maps, for a page to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from elor.errors import UserError
+from elor.explain.any_network.subjects import Subject, deciding, no_logits, probabilities
+from elor.explain.attribution import SEGMENT
+from elor.explain.controls import model_free, runner_up
+from elor.explain.correlation import READINGS, View, among_networks, pearson
+from elor.explain.erasure import MEASURES
+from elor.explain.examination import Scope, erase, examine, orders_of
+from elor.explain.maps import SAMPLES, TITLES, Maps, Steps, predicted
+from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
+from elor.explain.occlusion import WINDOW
+from elor.explain.operators import OPAQUE, opaque
+from elor.explain.windows import Found, Windows
+
+COMPARED = tuple(method for method in TITLES if method != "stft")
+AGAINST = (*SAMPLES, "segments", "occlusion")
+"""Methods whose maps are compared with the sound at all, and with another or a shifted one."""
+
+NO_CONTROL = "undecided: there is no untrained control"
+NOT_LEARNED = "not learned"
+
+
+class CannotRun(UserError):
+    """A network fails on signals of this shape."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much: untrained twins, steps of integrated gradients (at first; at most), and the seed of all that is drawn.
+
+    Twins take fewer steps: their maps need not be complete to be a control.
+    """
+
+    twins: int = 5
+    steps: int = 64
+    most: int = 256
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A window's results: `summary` as in `explain`, and the network's maps by method, (heads, ...) each."""
+
+    summary: dict[str, Any]
+    maps: dict[str, NDArray]
+
+
+def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, other: NDArray | None = None) -> Explained:
+    """Explain what a network says of one window of sound.
+
+    Args:
+        subject: the network, and its twin if there is one.
+        sound: (samples,) at 16 kHz in [-1, 1].
+        support: samples before the padding.
+        effort: how much.
+        other: the sound of another window, for the map of this one with the waveform of that one.
+
+    Returns:
+        As `summary`: `prediction`, by head `label`, `logits`, `probabilities` (None for a single value); `scores`, by
+        head how well the network answers (`elor.explain.any_network.factory.Score`), where that is known; `methods`, by
+        method `title`, `refused` (a reason or None), and by head and by pair of heads the correlation `r` beside
+        `untrained`, `heads` (trained convolutions, untrained heads), `contrast`, `class_swap`, `shifted`, `other`, with
+        `verdict` and `text`; `model_free`; `erasure`, by head, order and measure (`elor.explain.erasure.MEASURES`);
+        `strongest`, by head the window that says most for the answer (start and end in s, drop of the logit).
+
+    Raises:
+        UserError: if the network cannot be run on such a signal.
+    """
+    audio = torch.from_numpy(np.ascontiguousarray(sound, dtype=np.float32))[None, None]
+    logits, answers = asked(subject.model, audio), probabilities(subject.model, audio)
+    decisive = deciding(subject.model, logits, answers)
+    targets, second = targets_of(decisive, None), runner_up(decisive)
+    others = {} if other is None else {0: (np.asarray(other, dtype=np.float32), len(other))}
+    windows, found = Windows([0], audio, [support], others), Found()
+    steps = Steps(effort.steps, effort.most)
+    scope = Scope(tuple(TITLES), COMPARED, COMPARED, AGAINST, steps, lenient=True)
+    _, (own, swapped) = examine(subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second])
+    if why := _no_derivative(subject.model, audio, targets, own):
+        for method in ("guided", "gradient", "segments", "integrated", "frequency", "stft"):
+            own.values.pop(method, None)
+            own.refused.setdefault(method, why)
+        own.path = None
+    controls = Scope(COMPARED, COMPARED, steps=steps.of_controls, lenient=True)
+    for kind, make in (("untrained", subject.twin), ("heads", subject.headless)):
+        for number in range(effort.twins if make else 0):
+            model = make(effort.seed * 1_000 + number)
+            examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
+    remarks = [*no_logits(logits), *_own_backward(subject.model, audio)]
+    try:
+        erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
+    except Exception as error:  # the user's code may refuse silence
+        remarks.append(f"Deletion and insertion fail in this network: {type(error).__name__}: {error}"[:300])
+    rows = _Rows(found.correlations, own, swapped, subject)
+    summary: dict[str, Any] = {
+        "prediction": {head: _answer(value, answers[head], targets[head]) for head, value in logits.items()},
+        "scores": {head: asdict(score) for head, score in subject.scores.items()},
+        "methods": {method: _method(method, rows, list(logits)) for method in TITLES},
+        "integrated": _completeness(own),
+        "model_free": {
+            name: View(value, support).r(View(sound, support)) for name, value in model_free(np.asarray(sound)).items()
+        },
+        "erasure": _erasure(found),
+        "remarks": remarks,
+        "strongest": _strongest(own, support),
+        "support_s": support / 16_000,
+    }
+    maps = {
+        method: np.stack([value[0].cpu().numpy() for value in heads.values()]).astype(np.float32)
+        for method, heads in own.values.items()
+    }
+    return Explained(summary, maps)
+
+
+def asked(model: nn.Module, audio: Tensor) -> Heads:
+    """The logits of a foreign network; whatever goes wrong in it is said in one sentence.
+
+    Raises:
+        CannotRun: if it fails. UserError: if it returns something else than logits.
+    """
+    try:
+        logits = predict(model, audio)
+    except UserError:
+        raise
+    except Exception as error:  # the user's code: anything may come out of it
+        said = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
+        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {said}.") from None
+    if not all(torch.isfinite(value).all() for value in logits.values()):
+        raise UserError("The network answers with NaN or infinity; its weights or its scaling of the input are broken.")
+    return logits
+
+
+def _own_backward(model: nn.Module, audio: Tensor) -> Iterator[str]:
+    """Gradients through an `autograd.Function` are what its author says, which nobody can check in general."""
+    try:
+        with prepared(model):
+            logits = logits_of(model, audio.detach().clone().requires_grad_())
+    except Exception:  # no graph: the methods say so themselves
+        return
+    for what in sorted({what for value in logits.values() if (what := opaque(value))} - {OPAQUE}):
+        yield f"All gradients rest on {what}: whether it is the derivative is not known here."
+
+
+def _no_derivative(model: nn.Module, audio: Tensor, targets: Heads, own: Maps) -> str | None:
+    """Why the gradient is not how the answer changes: a path may be detached, or have a backward pass that differs.
+
+    The logit is asked a little ahead and a little behind, along the gradient and along the sound itself. Steps of
+    several lengths are tried, from the shortest that rounding allows, since a rectifier may turn between two of them.
+    """
+    for head, gradients in own.values.get("gradient", {}).items():
+        gradient, label = gradients[0].to(audio), int(targets[head][0])
+        slope, level = float(gradient.norm()), float(audio.norm())
+        largest = float(predict(model, audio)[head].abs().max())
+        shortest = 3e-5 * largest / max(slope, 1e-30)
+        if not slope > 0 or shortest > 0.01 * level:  # too flat for the precision of its logits
+            continue
+        for name, way in (("along itself", gradient), ("along the sound", audio[0, 0])):
+            way = way / way.norm()
+            said, found = float((gradient * way).sum()), []
+            for length in shortest * np.array([1.0, 10.0, 100.0, 1_000.0]):
+                both = torch.stack([audio[0] + length * way, audio[0] - length * way])
+                ahead, behind = predict(model, both)[head][:, label].double().tolist()
+                found.append((ahead - behind) / (2 * length))
+            if all(abs(value - said) > 0.25 * abs(said) + 0.05 * slope for value in found):
+                nearest = min(found, key=lambda value: abs(value - said))
+                return (
+                    f"The gradient of head {head} is not how its answer changes: {name} it says {said:.2g}, and the "
+                    f"logit changes by {nearest:.2g} (a jump, a detached path, or a backward pass that is no "
+                    "derivative); use occlusion."
+                )
+    return None
+
+
+class _Rows:
+    """The rows of one window, to be looked up."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], own: Maps, swapped: Maps, subject: Subject) -> None:
+        self.own, self.swapped, self.subject = own, swapped, subject
+        self._rows = {(r["method"], r["pair"], r["model"], r["control"]): r for r in rows}
+        self._models = list(dict.fromkeys(r["model"] for r in rows))
+
+    def row(self, method: str, pair: str, control: str = "", model: str = "trained") -> Mapping[str, Any] | None:
+        """What was measured, if it was."""
+        return self._rows.get((method, pair, model, control))
+
+    def r(self, method: str, pair: str, control: str = "", model: str = "trained") -> float | None:
+        """The correlation that belongs to the method; None if none was measured."""
+        found = self.row(method, pair, control, model)
+        return None if found is None else found["signed" if method in SAMPLES else "envelope"]
+
+    def of(self, kind: str, method: str, pair: str) -> list[float]:
+        """The same of all controls of a kind."""
+        found = (self.r(method, pair, model=name) for name in self._models if name.split()[0] == kind)
+        return [value for value in found if value is not None]
+
+    def swap(self, method: str, head: str) -> float | None:
+        """r of the maps of two classes of one head."""
+        other = self.swapped.values.get(method, {}).get(head)
+        return None if other is None else pearson(*(m[0].cpu().numpy() for m in (self.own.values[method][head], other)))
+
+
+def _method(method: str, rows: _Rows, heads: Sequence[str]) -> dict[str, Any]:
+    """One method's entry in the summary."""
+    refused = rows.own.refused.get(method)
+    entry: dict[str, Any] = {"title": TITLES[method], "refused": refused, "heads": {}, "between": {}}
+    if method in COMPARED and method in rows.own.values:
+        entry["heads"] = {head: _head(method, head, rows) for head in heads}
+        pairs = (pair for pair in combinations(heads, 2) if rows.row(method, "~".join(pair)))
+        entry["between"] = {"~".join(pair): _pair(method, pair, rows) for pair in pairs}
+    return entry
+
+
+def _head(method: str, head: str, rows: _Rows) -> dict[str, Any]:
+    """r of a head's map with the signal, and its controls."""
+    pair = f"{head}~input"
+    entry = _against(method, pair, (head,), rows)
+    if method in SAMPLES:
+        entry["readings"] = {reading: rows.row(method, pair)[reading] for reading in READINGS}
+    if (maps := rows.swap(method, head)) is not None:
+        entry["class_swap"] = {"r": rows.r(method, pair, "class swap"), "maps": maps}
+    if shifted := rows.row(method, pair, "shifted"):
+        entry["shifted"] = (shifted["low"], shifted["high"])
+    elif method in AGAINST:
+        entry["shifted"] = None
+    if (other := rows.r(method, pair, "other waveform")) is not None:
+        entry["other"] = other
+    return entry | {"text": _sentence(f"{TITLES[method]}: r of the {head} map and the signal", entry)}
+
+
+def _pair(method: str, heads: tuple[str, str], rows: _Rows) -> dict[str, Any]:
+    """r of two heads' maps, beside untrained twins and beside two classes of one head."""
+    entry = _against(method, "~".join(heads), heads, rows)
+    swaps = [value for head in heads if (value := rows.swap(method, head)) is not None]
+    entry["class_swap"] = float(np.mean(swaps)) if swaps else None
+    return entry | {"text": _sentence(f"{TITLES[method]}: r of the {heads[0]} and the {heads[1]} map", entry)}
+
+
+def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[str, Any]:
+    """r, the prediction interval of untrained twins, and the verdict that it allows; and with untrained heads only."""
+    r, subject = rows.r(method, pair), rows.subject
+    entry: dict[str, Any] = {"r": r, "untrained": rows.of("untrained", method, pair), "contrast": None}
+    if alone := rows.of("heads", method, pair):
+        entry["heads"] = alone
+    compared = among_networks([r], [[value] for value in entry["untrained"]], ["twin"]) if entry["untrained"] else None
+    if compared:
+        entry["contrast"] = asdict(compared)
+    ignorant = [head for head in heads if head in subject.scores and subject.scores[head].learned is False]
+    if ignorant:
+        entry["verdict"] = f"{NOT_LEARNED} ({', '.join(ignorant)})"
+    elif compared is None:
+        entry["verdict"] = f"{NO_CONTROL} ({subject.reason})" if subject.reason else NO_CONTROL
+    elif np.isnan(r):
+        entry["verdict"] = "undecided: r is undefined"
+    else:
+        entry["verdict"] = compared.verdict.replace("two speakers", "two twins")
+    return entry
+
+
+def _sentence(what: str, entry: Mapping[str, Any]) -> str:
+    beside = "".join(
+        f", {where} {min(values):.2f} to {max(values):.2f}"
+        for where, values in (
+            ("in untrained twins", entry["untrained"]),
+            ("with untrained heads", entry.get("heads", [])),
+        )
+        if values
+    )
+    return f"{what} is {entry['r']:.2f}{beside}: {entry['verdict']}."
+
+
+def _completeness(own: Maps) -> dict[str, Any]:
+    """By head the completeness error of integrated gradients, and from where; empty if there are none."""
+    if own.path is None:
+        return {}
+    return {"baseline": own.baseline, "error": {head: float(value[0]) for head, value in own.path.error().items()}}
+
+
+def _answer(logits: Tensor, answer: Tensor, label: Tensor) -> dict[str, Any]:
+    """A head's answer: the class and its probabilities, or a value."""
+    single = answer.shape[1] == 1
+    return {
+        "label": None if single else int(label[0]),
+        "logits": logits[0].double().tolist(),
+        "probabilities": None if single else answer[0].double().tolist(),
+    }
+
+
+def _erasure(found: Found) -> dict[str, dict[str, dict[str, float]]]:
+    """Deletion and insertion in the order of every map, at random, and loudest first; by head and order."""
+    entries: dict[str, dict[str, dict[str, float]]] = {}
+    for row in found.erasures:
+        entries.setdefault(row["head"], {})[row["order"]] = {name: row[name] for name in MEASURES}
+    return entries
+
+
+def _strongest(own: Maps, support: int) -> dict[str, dict[str, float]]:
+    """By head the occlusion window of the sound itself without which the answer loses most; none if none loses."""
+    found = {}
+    for head, values in own.values.get("occlusion", {}).items():
+        drops = values[0].cpu().numpy()[: -(-support // SEGMENT)]  # behind the sound there is only padding
+        if drops.max() > 0:
+            start = int(np.argmax(drops)) * SEGMENT
+            stop = min(start + WINDOW, support)
+            found[head] = {"start_s": start / 16_000, "end_s": stop / 16_000, "drop": float(drops.max())}
+    return found

@@ -1,0 +1,300 @@
+"""The causal test: real slices are altered, dose by dose, and the networks answer the altered slices.
+
+A correlation says where a network looks; an intervention says what a property does to its answer. The answer of a head
+is one number per slice:
+
+- classes and distributions over ordered labels: the expected label, sum_k k p_k, p the softmax of the logits;
+- regression: the value itself;
+- nominal classes (emotion): the probability of each class, as answers of their own named `emotion.<class>`. (That of
+  the predicted class alone could only fall, whatever is altered: predictions are chosen for being high.)
+
+Of ordered classes there is a second one, the extremity (`extremities`), as an answer named `<head>.extremity`.
+
+Untrained networks answer the same slices. Their normalisations are fitted to the unaltered slices of the job, as
+training would have done: else their activations, and what any alteration does to them, would be next to nothing, and
+the control too easily beaten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from elor.audio import FULL_SCALE
+from elor.device import exact, local
+from elor.engine import Engine
+from elor.explain.choice import stratified
+from elor.explain.controls import untrained
+from elor.explain.interventions.alterations import ALTERATIONS, fitted
+from elor.explain.interventions.versions import versions
+from elor.features.slices import SLICE_SAMPLES
+from elor.networks import MultiHeadNetwork
+from elor.targets import EMOTIONS, Head
+from elor.training.checkpoint import load_network
+
+BATCH = 16
+EXTREMITY = "extremity"
+"""What follows a head's name in that answer."""
+
+Inputs = dict[str, Tensor]
+"""What networks eat, by the input's name."""
+
+
+@dataclass(frozen=True)
+class InterventionJob:
+    """What is altered and asked in one fold.
+
+    Attributes:
+        fold: its name.
+        networks: file of the fold's own network, by the network's name.
+        audio: slices.npy.
+        rows: (n,) row numbers of the slices, of the fold's test part.
+        supports: (n,) samples of each before its padding.
+        seeds: of the untrained networks.
+        seed: of noise.
+        device: where to compute.
+    """
+
+    fold: str
+    networks: dict[str, Path]
+    audio: Path
+    rows: NDArray
+    supports: NDArray
+    seeds: tuple[int, ...]
+    seed: int
+    device: str
+
+
+def plan(
+    slices: pd.DataFrame,
+    folds: pd.DataFrame,
+    models: Path,
+    networks: Sequence[str],
+    audio: Path,
+    count: int,
+    untrained_networks: int,
+    seed: int,
+    devices: Sequence[str],
+) -> list[InterventionJob]:
+    """One job per fold: its own networks, on a sample of its test slices.
+
+    Args:
+        slices, folds: the tables of these names.
+        models: folder of `<network>/<fold>.safetensors`.
+        networks: which of them answer.
+        audio: slices.npy.
+        count: about how many slices in all, the same number of every speaker (two at least, for their spread).
+        untrained_networks: beside every trained one; every fold has its own, so that their luck is not everybody's.
+        seed: of the sample, of untrained networks and of noise.
+        devices: dealt out in turn.
+    """
+    sample = stratified(slices["speaker"].to_numpy(), count, np.random.default_rng(seed), least=2)
+    tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
+    jobs = []
+    for index, fold in enumerate(pd.unique(tested)):
+        rows = sample[tested[sample] == fold]
+        job = InterventionJob(
+            fold=fold,
+            networks={network: models / network / f"{fold}.safetensors" for network in networks},
+            audio=audio,
+            rows=rows,
+            supports=slices["samples"].to_numpy()[rows],
+            seeds=tuple(1_000 * seed + index * untrained_networks + number for number in range(untrained_networks)),
+            seed=seed,
+            device=devices[index % len(devices)],
+        )
+        jobs.append(job)
+    return jobs
+
+
+def run(jobs: Sequence[InterventionJob], engine: Engine) -> pd.DataFrame:
+    """Run all jobs, with progress in slices; see `intervene` for the columns, to which `fold` is added."""
+    sizes = [len(job.rows) for job in jobs]
+    tables = engine.track(intervene, [(job,) for job in jobs], "interventions", sizes, "slice")
+    return pd.concat([table.assign(fold=job.fold) for table, job in zip(tables, jobs, strict=True)], ignore_index=True)
+
+
+@exact()
+def intervene(job: InterventionJob) -> pd.DataFrame:
+    """Alter the slices of a job and ask every network, trained and untrained.
+
+    Returns:
+        One row per slice, version, network and answer: row, intervention, dose, length (whether a length control), over
+        (share of samples beyond full scale, which a 16-bit file would have clipped), network, model (-1 trained, else
+        the number of the untrained one), answer, value.
+    """
+    sounds, device = _sounds(job), local(job.device)
+    models = _models(job, np.stack([fitted(sound, SLICE_SAMPLES) for sound in sounds.values()]), device)
+    parts = []
+    for row, sound in sounds.items():
+        some = list(versions(sound, [job.seed, row]))
+        table = pd.DataFrame({name: [getattr(v, name) for v in some] for name in ("intervention", "dose", "length")})
+        table.insert(0, "row", row)
+        table["over"] = [float(np.mean(np.abs(v.sound) > 1)) for v in some]
+        for (network, model), values in _ask(models, np.stack([v.sound for v in some]), device):
+            parts += [
+                table.assign(network=network, model=model, answer=answer, value=value)
+                for answer, value in values.items()
+            ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def moved_mfcc(jobs: Sequence[InterventionJob], name: str = "gain") -> dict[str, dict]:
+    """How far an alteration moves the MFCCs themselves: what they do not show, a network on them cannot hear.
+
+    Args:
+        jobs: with the slices.
+        name: of an alteration that keeps the length.
+
+    Returns:
+        By network that reads MFCCs, and none else, `mfcc`, by the alteration's name `moved_sd`: (26,) mean |change|
+        from the lowest to the highest dose, in standard deviations of the coefficient in unaltered slices. Both are
+        over slices and those frames that lie in a slice's own samples: padding would add to the deviation only.
+    """
+    readers = [net for net, path in jobs[0].networks.items() if "mfcc" in load_network(path).architecture.inputs]
+    if not readers:
+        return {}
+    from elor.features.mfcc import SHIFT, WINDOW
+
+    alteration, plain, moved = ALTERATIONS[name], [], []
+    for job in jobs:
+        for row, sound in _sounds(job).items():
+            rng = np.random.default_rng([job.seed, row])
+            ends = [alteration.apply(sound, dose, rng) for dose in (alteration.doses[0], alteration.doses[-1])]
+            stack = np.stack([fitted(one, SLICE_SAMPLES) for one in (sound, *ends)])
+            frames = 1 + max(0, len(sound) - WINDOW) // SHIFT
+            own, low, high = inputs_of(stack, {"mfcc"})["mfcc"][..., :frames].double().numpy()
+            plain.append(own)
+            moved.append(np.abs(high - low))
+    in_sd = np.concatenate(moved, axis=1).mean(1) / np.concatenate(plain, axis=1).std(1)
+    return {network: {"mfcc": {name: {"moved_sd": in_sd.tolist()}}} for network in readers}
+
+
+def answers(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:
+    """One number per slice and answer, (batch,) each; the module's docstring says which.
+
+    Args:
+        heads: of the network.
+        logits: (batch, outputs) by the head's name.
+    """
+    found = {}
+    for head in heads:
+        output = logits[head.name].double()
+        if head.classes is None:
+            found[head.name] = output[:, 0]
+        elif head.name == "emotion":
+            found |= {f"emotion.{name}": p for name, p in zip(EMOTIONS, output.softmax(1).T, strict=True)}
+        else:
+            found[head.name] = output.softmax(1) @ torch.arange(head.classes).to(output)
+    return {name: value.cpu().numpy() for name, value in found.items()}
+
+
+def extremities(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:
+    """The label's expected distance from the middle, sum_k p_k |k - (K - 1) / 2|: `<head>.extremity`, (batch,) each.
+
+    The paper says of valence that either extreme label goes with the same sounds. If it does, such sounds raise the
+    probability of both at once, and the expected label stays where it is: its own distance from the middle would take
+    undecided between 0 and 4 for a 2. It would also grow with whatever moves a middling answer, no matter where to,
+    while this one is linear in the probabilities. It has limits of its own. Of five labels, all equally likely, it is
+    1.2, as if somewhat extreme, so that it rises where a network that was sure of the middle becomes unsure; what
+    unsettles at both ends of the doses alike does not show in a slope. And where answers lie on one side of the middle,
+    a mere push to that side raises it too: read it beside the expected label.
+
+    Args:
+        heads: of the network; of values, of emotions, and of two classes there is no extremity.
+        logits: (batch, outputs) by the head's name.
+    """
+    found = {}
+    for head in heads:
+        if head.classes is None or head.classes < 3 or head.name == "emotion":
+            continue
+        probability = logits[head.name].double().softmax(1)
+        distance = (torch.arange(head.classes).to(probability) - (head.classes - 1) / 2).abs()
+        found[f"{head.name}.{EXTREMITY}"] = (probability @ distance).cpu().numpy()
+    return found
+
+
+def inputs_of(sounds: NDArray, wanted: set[str]) -> Inputs:
+    """Compute what networks eat of slices.
+
+    Args:
+        sounds: (batch, 96000), in [-1, 1] or beyond.
+        wanted: of `audio`, `mfcc`, `is10`.
+    """
+    found = {"audio": torch.from_numpy(sounds).float()[:, None]}
+    if "mfcc" in wanted:
+        from elor.features.mfcc import mfcc
+
+        found["mfcc"] = mfcc(torch.from_numpy(sounds) * FULL_SCALE)
+    if "is10" in wanted:
+        from elor.features.is10 import functionals
+
+        found["is10"] = torch.from_numpy(np.stack([functionals(sound * FULL_SCALE) for sound in sounds]))
+    return {name: found[name] for name in wanted}
+
+
+def _sounds(job: InterventionJob) -> dict[int, NDArray]:
+    """The job's slices by row, each (samples,) in [-1, 1] without its padding."""
+    array = np.load(job.audio, mmap_mode="r")
+    rows = zip(job.rows.tolist(), job.supports.tolist(), strict=True)
+    return {row: array[row, :support] / FULL_SCALE for row, support in rows}
+
+
+Models = dict[tuple[str, int], MultiHeadNetwork]
+"""Networks by name and number, -1 for the trained one."""
+
+
+def _models(job: InterventionJob, sounds: NDArray, device: torch.device) -> Models:
+    """The job's networks, each beside untrained ones of its shape, on their device."""
+    models: Models = {}
+    for name, path in job.networks.items():
+        network = load_network(path).to(device)
+        some = inputs_of(sounds[:BATCH], set(network.architecture.inputs))
+        eaten = {kind: value.to(device) for kind, value in some.items()}
+        models[name, -1] = network
+        for number, seed in enumerate(job.seeds):
+            fresh = untrained(_factory(network), seed).to(device)
+            models[name, number] = normalised(fresh, network, eaten)
+    return models
+
+
+def _factory(network: MultiHeadNetwork) -> Callable[[], MultiHeadNetwork]:
+    return lambda: MultiHeadNetwork(network.architecture)
+
+
+def normalised(fresh: MultiHeadNetwork, trained: MultiHeadNetwork, inputs: Inputs) -> MultiHeadNetwork:
+    """Fit an untrained network's normalisations to the data: they are no knowledge of the labels.
+
+    The standardisation of MFCCs and IS10 is the trained one's; batch normalisations get the statistics of `inputs`.
+    """
+    fresh.standardize.load_state_dict(trained.standardize.state_dict())
+    if fresh.cnn is not None:
+        for module in fresh.cnn.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.momentum = 1.0  # the running statistics become this batch's
+        fresh.cnn.train()
+        with torch.no_grad():
+            fresh.features(*(inputs[name] for name in fresh.architecture.inputs))
+    return fresh.eval()
+
+
+def _ask(models: Models, sounds: NDArray, device: torch.device) -> Iterator[tuple[tuple[str, int], dict[str, NDArray]]]:
+    """The answers of every model to a stack of sounds (n, 96000)."""
+    wanted = {name for model in models.values() for name in model.architecture.inputs}
+    eaten = {name: value.to(device) for name, value in inputs_of(sounds, wanted).items()}
+    for key, model in models.items():
+        batches = zip(*(eaten[name].split(BATCH) for name in model.architecture.inputs), strict=True)
+        with torch.inference_mode():
+            parts = [_answered(model.architecture.heads, model(*batch)) for batch in batches]
+        yield key, {answer: np.concatenate([part[answer] for part in parts]) for answer in parts[0]}
+
+
+def _answered(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:
+    return answers(heads, logits) | extremities(heads, logits)

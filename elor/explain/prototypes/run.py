@@ -1,0 +1,270 @@
+"""The prototypes of a whole experiment: of every fold's network, and of networks that learned nothing.
+
+One speaker's network is shown (the paper shows that of Ses03F): it gets all restarts, its signals are kept, and it also
+answers all slices, so that a prototype's logit can be compared with what recordings reach. The networks of the other
+folds and the untrained ones are there for the statistics of `elor.explain.prototypes.trends`, with fewer restarts and
+steps.
+
+Untrained networks have random weights and batch normalisations fitted to some slices: those hold no knowledge of the
+labels, and without them the activations, and all that a signal can change, would be next to nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from elor.audio import FULL_SCALE, SAMPLE_RATE
+from elor.device import exact, local
+from elor.engine import Engine
+from elor.errors import UserError
+from elor.explain.choice import fold_of
+from elor.explain.controls import untrained
+from elor.explain.model import predict
+from elor.explain.prototypes.ascent import Ascent, Mode, Parametrisation, Target, prototypes, targets_of_heads
+from elor.explain.prototypes.descriptors import describe
+from elor.explain.prototypes.spectra import spectra
+from elor.features.slices import SLICE_SAMPLES
+from elor.networks import MultiHeadNetwork
+from elor.targets import EMOTIONS, Head
+from elor.training.checkpoint import load_network
+from elor.training.data import Inputs
+
+SAMPLE, FITTED = 64, 16
+"""Slices that untrained networks answer, and those that their normalisations are fitted to."""
+
+KEPT = 5
+"""Restarts whose signals are kept, best first; the spectra of all are."""
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much: restarts and steps of the network that is shown, of all others, and how many are untrained."""
+
+    restarts: int
+    steps: int
+    other_restarts: int
+    other_steps: int
+    untrained: int
+
+    def of(self, shown: bool) -> tuple[int, int]:
+        """Restarts and steps of a network."""
+        return (self.restarts, self.steps) if shown else (self.other_restarts, self.other_steps)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is sought in every network.
+
+    Attributes:
+        modes, parametrisations: all pairs of them.
+        penalty: logits that lambda takes from a signal of the natural level; lambda itself follows from it.
+    """
+
+    modes: tuple[Mode, ...]
+    parametrisations: tuple[Parametrisation, ...]
+    penalty: float
+
+    def ascents(self, level: float, seed: int) -> list[Ascent]:
+        """The searches at a natural level (RMS); their steps and restarts are still to be set."""
+        penalty = self.penalty / (SLICE_SAMPLES * level**2)
+        start = Ascent(penalty=penalty, level=level, seed=seed, rate=SAMPLE_RATE)
+        every = product(self.modes, self.parametrisations)
+        return [replace(start, mode=mode, parametrisation=how) for mode, how in every]
+
+
+@dataclass(frozen=True)
+class PrototypeJob:
+    """One search in one network.
+
+    Attributes:
+        network: the fold's name, or `untrained <number>`.
+        path: file of the fold's network; of an untrained one the network whose shape it has.
+        random: seed of an untrained network's weights; None for a trained one.
+        how: the search.
+        audio: slices.npy.
+        fitted: rows that an untrained network's normalisations are fitted to.
+        natural: rows that the network answers.
+        shown: whether signals are kept.
+        device: where to compute.
+    """
+
+    network: str
+    path: Path
+    random: int | None
+    how: Ascent
+    audio: Path
+    fitted: NDArray
+    natural: NDArray
+    shown: bool
+    device: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search returns.
+
+    Attributes:
+        table: one row per target and restart: network, untrained, mode, parametrisation, head, label, restart,
+            place (by J, from 1 for the highest), converged, logit, percentile (of the natural logits of that label;
+            NaN without any), and the descriptors.
+        signals: of a shown network by `<mode>.<parametrisation>.<head>.<label>` (restarts, samples) float32, the best
+            `KEPT`, highest J first.
+        spectra: by the same names of all restarts, highest J first, (restarts, bins), see `spectra`.
+        natural: logits of the natural rows by (head, label), (rows,).
+    """
+
+    table: pd.DataFrame
+    signals: dict[str, NDArray]
+    spectra: dict[str, NDArray]
+    natural: dict[tuple[str, str], NDArray]
+
+
+def label_names(head: Head) -> list[str]:
+    """What a head's labels are called; a head of one value has two ends."""
+    if head.classes is None:
+        return ["low", "high"]
+    return list(EMOTIONS) if head.name == "emotion" else [str(label) for label in range(head.classes)]
+
+
+def plan(
+    slices: pd.DataFrame,
+    folds: pd.DataFrame,
+    models: Path,
+    audio: Path,
+    speaker: str,
+    search: Search,
+    amount: Amount,
+    seed: int,
+    devices: Sequence[str],
+) -> list[PrototypeJob]:
+    """One job per network and search, those of the shown network first: they are the longest.
+
+    Args:
+        slices, folds: the tables of these names.
+        models: folder of `<fold>.safetensors`.
+        audio: slices.npy.
+        speaker: whose fold's network is shown, see `elor.explain.choice`.
+        search, amount: what is sought, and how much.
+        seed: of the noise and of untrained networks.
+        devices: dealt out in turn.
+    """
+    names = list(dict.fromkeys(folds["fold"]))
+    shown = fold_of(speaker, slices, folds)
+    sample = np.unique(np.linspace(0, len(slices) - 1, SAMPLE).round().astype(int))
+    asked = search.ascents(level_of_training(slices, folds, shown, audio), seed)
+
+    def job(network: str, how: Ascent, number: int = -1) -> PrototypeJob:
+        trained, exhibit = number < 0, network == shown
+        restarts, steps = amount.of(exhibit)
+        return PrototypeJob(
+            network=network,
+            path=models / f"{network if trained else shown}.safetensors",
+            random=None if trained else 1_000 * seed + number,
+            # noise of its own for every network: with the same one its luck would be every fold's and every null's
+            how=replace(how, restarts=restarts, steps=steps, seed=zlib.crc32(f"{seed}/{network}".encode())),
+            audio=audio,
+            fitted=sample[:: max(1, len(sample) // FITTED)][:FITTED],
+            natural=np.arange(len(slices)) if exhibit else sample[: 0 if trained else None],
+            shown=exhibit,
+            device="",
+        )
+
+    jobs = [job(name, how) for name in sorted(names, key=lambda name: name != shown) for how in asked]
+    jobs += [job(f"untrained {number}", how, number) for number in range(amount.untrained) for how in asked]
+    return [replace(one, device=devices[index % len(devices)]) for index, one in enumerate(jobs)]
+
+
+def level_of_training(slices: pd.DataFrame, folds: pd.DataFrame, fold: str, audio: Path) -> float:
+    """Median over a fold's training slices of the RMS of their own samples, without the padding; full scale is 1.
+
+    Raises:
+        UserError: if most of them are silent.
+    """
+    training = set(folds["slice"][(folds["fold"] == fold) & (folds["role"] == "train")])
+    array, squares = np.load(audio, mmap_mode="r"), []
+    for row, (name, count) in enumerate(zip(slices["slice"], slices["samples"], strict=True)):
+        if name in training:
+            squares.append(np.square(array[row, :count].astype(np.float64)).mean())
+    level = float(np.sqrt(np.median(squares)) / FULL_SCALE)
+    if not level > 0:
+        raise UserError(f"Most training slices of fold {fold} are silent: prototypes have no level; mend the corpus.")
+    return level
+
+
+def run(jobs: Sequence[PrototypeJob], engine: Engine) -> list[Found]:
+    """Run all jobs; progress is counted in steps of a restart, since some searches are much longer than others."""
+    sizes = [job.how.restarts * job.how.steps for job in jobs]
+    return engine.track(seek, [(job,) for job in jobs], "prototypes", sizes, "step")
+
+
+@exact()
+def seek(job: PrototypeJob) -> Found:
+    """Search one network for the prototypes of all its labels, and describe them."""
+    inputs = Inputs({"audio": job.audio}, local(job.device))
+    network = load_network(job.path).to(inputs.device)
+    if job.random is not None:
+        network = fitted_normalisation(
+            untrained(lambda: MultiHeadNetwork(network.architecture), job.random).to(inputs.device), inputs, job.fitted
+        )
+    heads = network.architecture.heads
+    targets = targets_of_heads({head.name: head.outputs for head in heads})
+    names = [(head.name, label) for head in heads for label in label_names(head)]
+    natural = dict(zip(names, _natural(network, inputs, job.natural, targets), strict=True))
+    found = prototypes(network, targets, job.how, SLICE_SAMPLES)
+    rows, signals, levels = [], {}, {}
+    tag = {"network": job.network, "untrained": int(job.random is not None)}
+    tag |= {"mode": job.how.mode, "parametrisation": job.how.parametrisation}
+    for index, (head, label) in enumerate(names):
+        order = np.argsort(-found.history[index, :, -1], kind="stable")
+        places = 1 + np.argsort(order)
+        for restart, signal in enumerate(found.signals[index]):
+            logit = float(found.logits[index, restart])
+            row = tag | {"head": head, "label": label, "restart": restart, "place": places[restart]}
+            row |= {"converged": int(found.converged[index, restart]), "logit": logit}
+            row |= {"percentile": percentile(logit, natural[head, label])} | describe(signal, SAMPLE_RATE)
+            rows.append(row)
+        if job.shown:
+            name = f"{job.how.mode}.{job.how.parametrisation}.{head}.{label}"
+            signals[name] = found.signals[index, order[:KEPT]]
+            levels[name] = spectra(found.signals[index, order])
+    return Found(pd.DataFrame(rows), signals, levels, natural)
+
+
+def percentile(logit: float, natural: NDArray) -> float:
+    """Share of natural logits that lie below one, in percent; NaN without any."""
+    return 100 * float(np.mean(natural < logit)) if len(natural) else float("nan")
+
+
+def fitted_normalisation(network: MultiHeadNetwork, inputs: Inputs, rows: NDArray) -> MultiHeadNetwork:
+    """Give batch normalisations the statistics of some slices, as one step of training without learning would."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.momentum = 1.0
+    network.train()
+    with torch.no_grad():
+        network.features(*inputs.batch(rows))
+    return network.eval()
+
+
+def _natural(network: nn.Module, inputs: Inputs, rows: NDArray, targets: Sequence[Target]) -> list[NDArray]:
+    """What each target reads on real slices, (rows,) each."""
+    parts: list[list[NDArray]] = [[] for _ in targets]
+    for first in range(0, len(rows), BATCH):
+        logits = predict(network, inputs.batch(rows[first : first + BATCH])[0])
+        for part, (head, label) in zip(parts, targets, strict=True):
+            outputs = logits[head]
+            chosen = outputs[:, label] if outputs.shape[1] > 1 else outputs[:, 0] * (1 if label else -1)
+            part.append(chosen.cpu().numpy())
+    return [np.concatenate(part) if part else np.zeros(0) for part in parts]

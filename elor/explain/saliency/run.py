@@ -1,0 +1,136 @@
+"""The saliency analysis of a whole corpus: who is measured where, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from elor.engine import Engine
+from elor.explain.choice import stratified
+from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, SaliencyJob
+from elor.explain.saliency.measure import measure
+from elor.explain.windows import Found
+from elor.files import replacing
+
+PART = 4 * BATCH
+"""Slices of a job, at most: few enough that two cores end at the same time."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much of the slow work: how many slices for integrated gradients and occlusion, and their steps at most; how
+    many exemplary slices are kept; how many untrained networks."""
+
+    slices: int
+    steps: int
+    shown: int
+    untrained: int
+
+
+def plan(
+    slices: pd.DataFrame,
+    folds: pd.DataFrame,
+    models: Path,
+    audio: Path,
+    speaker: str,
+    amount: Amount,
+    seed: int,
+    devices: Sequence[str],
+    first_steps: int = 64,
+) -> list[SaliencyJob]:
+    """Some jobs per fold: its own network and that of the exemplary speaker, on its test slices.
+
+    Args:
+        slices, folds: the tables of these names.
+        models: folder of `<fold>.safetensors`.
+        audio: slices.npy.
+        speaker: whose network is the exemplary one, see `elor.explain.choice`.
+        amount: how much.
+        seed: of the untrained networks and all draws.
+        devices: dealt out in turn.
+        first_steps: of integrated gradients.
+    """
+    tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
+    exemplary = tested[(slices["speaker"] == speaker).to_numpy()]
+    rng = np.random.default_rng(seed)
+    sample = stratified(slices["speaker"].to_numpy(), amount.slices, rng)
+    jobs: list[SaliencyJob] = []
+    shown = _spread(np.flatnonzero(slices["speaker"] == speaker), amount.shown)
+    for index, fold, rows in _parts(tested):
+        job = SaliencyJob(
+            fold=fold,
+            networks={OWN: models / f"{fold}.safetensors", EXEMPLARY: models / f"{exemplary[0]}.safetensors"},
+            files={"audio": audio},
+            rows=rows,
+            supports=slices["samples"].to_numpy()[rows],
+            others=rows[_others(slices["utterance"].to_numpy()[rows])],
+            sample=np.intersect1d(rows, sample),
+            shown=np.intersect1d(rows, shown),
+            # untrained networks of the fold's own: with the same ones, their luck would be every fold's
+            seeds=tuple(1_000 * seed + index * amount.untrained + number for number in range(amount.untrained)),
+            steps=min(first_steps, amount.steps),
+            most=amount.steps,
+            seed=seed,
+            device=devices[len(jobs) % len(devices)],
+        )
+        jobs.append(job)
+    return jobs
+
+
+def _parts(tested: NDArray) -> Iterator[tuple[int, str, NDArray]]:
+    """The slices of one fold after the other, in parts of up to `PART`: the fold's number and name, and the rows."""
+    for index, fold in enumerate(pd.unique(tested)):
+        whole = np.flatnonzero(tested == fold)
+        for rows in np.array_split(whole, -(-len(whole) // PART)):
+            yield index, fold, rows
+
+
+def _others(utterances: NDArray) -> NDArray:
+    """For each slice the place of one of another utterance, half way round if possible; its own if all are of one."""
+    count = len(utterances)
+    places = np.arange(count)
+    for place in range(count):
+        ahead = (place + count // 2 + np.arange(count)) % count
+        foreign = ahead[utterances[ahead] != utterances[place]]
+        places[place] = foreign[0] if len(foreign) else place
+    return places
+
+
+def run(jobs: Sequence[SaliencyJob], engine: Engine) -> list[Found]:
+    """Run all jobs, with progress in slices; what they find is in their order."""
+    return engine.track(measure, [(job,) for job in jobs], "saliency", [len(job.rows) for job in jobs], "slice")
+
+
+def _spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """Up to `count` rows, spread evenly."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
+
+
+def table_of(jobs: Sequence[SaliencyJob], found: Sequence[Found], name: str, slices: pd.DataFrame) -> pd.DataFrame:
+    """One of the lists of all jobs as a table, with the slice's name, its speaker and its fold; rows are sorted."""
+    table = pd.concat(
+        [one.table(name).assign(fold=job.fold) for job, one in zip(jobs, found, strict=True)], ignore_index=True
+    )
+    if "row" not in table:  # a network of one head has no pairs of heads
+        return table
+    for place, column in enumerate(("slice", "speaker")):
+        table.insert(place, column, slices[column].to_numpy()[table["row"].to_numpy(int)])
+    table.insert(2, "fold", table.pop("fold"))
+    return table.sort_values("row", kind="stable").drop(columns="row").reset_index(drop=True)
+
+
+def write_maps(folder: Path, found: Sequence[Found], slices: pd.DataFrame) -> None:
+    """Write the maps of the exemplary slices, one `<slice>.npz` each, for figures and players.
+
+    Arrays, heads first and in the network's order: guided, gradient, integrated (heads, samples), stft (heads, frames,
+    bins), occlusion (heads, windows), float32; target (heads,), the class that each map explains.
+    """
+    for one in found:
+        for row, maps in one.maps.items():
+            with replacing(folder / f"{slices['slice'][row]}.npz") as part, part.open("wb") as stream:
+                np.savez(stream, **maps)

@@ -1,0 +1,58 @@
+"""From another corpus' label file to the one table that describes any corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from elor.labelfiles import columns, msp_improv, msp_podcast
+from elor.labelfiles.labels import Labels
+from elor.labelfiles.manifest import Unknown, Written, write
+
+Kind = Literal["msp-improv", "msp-podcast", "csv"]
+
+
+def import_labels(
+    labels: Path,
+    kind: Kind,
+    output: Path = Path("manifest.csv"),
+    audio: Path | None = None,
+    speakers: Path | None = None,
+    consensus: bool = False,
+    names: Mapping[str, str] | None = None,
+    scale: tuple[float, float] = (1.0, 5.0),
+    reverse: Sequence[str] = (),
+    partitions: Sequence[str] = (),
+    unknown_speakers: Unknown = "leave-out",
+    partial: bool = False,
+) -> tuple[Labels, Written]:
+    """Write a manifest from a label file; the sound files stay where they are.
+
+    Args:
+        labels: the label file.
+        kind: its format; `elor corpus import --help` describes them.
+        output: the manifest.
+        audio: folder below which the sound files lie; None: that of the label file.
+        speakers: msp-podcast: the consensus table that names them.
+        consensus: msp-improv: averages instead of raters.
+        names: csv: their columns' names by ours.
+        scale: csv: lowest and highest rating.
+        reverse: csv: dimensions whose low end means much.
+        partitions: keep only these; none: all.
+        unknown_speakers: whether segments whose speaker is not known are left out, or are one person's.
+        partial: go on without sound files that are missing.
+
+    Returns:
+        What was read, with its scale, and what was written, with notes on what was changed or left out.
+
+    Raises:
+        UserError: if the file is not of this kind, sound files are missing, or nothing is left.
+    """
+    if kind == "msp-improv":
+        found = msp_improv.read(labels, consensus)
+    elif kind == "msp-podcast":
+        found = msp_podcast.read(labels, speakers)
+    else:
+        found = columns.read(labels, dict(names or {}), *scale, list(reverse))
+    return found, write(found, audio or labels.parent, output, partitions, unknown_speakers, partial)

@@ -1,0 +1,106 @@
+"""Finding the values that a network is trained with.
+
+Precedence: the profile's default < the search < a value pinned in `networks.<net>`. `elor_ftr` combines the winners of
+`elor` and `ftr` (Wieser et al. 2020, "Hyperparameter optimization": empirically combined, never searched).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from elor.engine import Engine
+from elor.errors import UserError
+from elor.params import NetworkScale, Range, Search, Settings, check
+from elor.progress import Progress
+from elor.training import tpe
+from elor.training.resume import epochs_done
+from elor.training.task import Task, place, spread
+from elor.training.trials import Trial, evaluate
+from elor.training.tuned import Tuning
+
+FROM_FTR = ("hidden", "dropout")
+"""What `elor_ftr` inherits from `ftr`; its CNN and optimiser are `elor`'s (ours: the paper gives no rule)."""
+
+
+def tune(
+    task: Task, scale: NetworkScale, pinned: Settings, space: dict[str, Range], how: Search, engine: Engine
+) -> tuple[Tuning, pd.DataFrame]:
+    """Search a network's values.
+
+    Returns:
+        The values, and the table of all trials (empty without a search).
+
+    Raises:
+        UserError: if `how.fold` is no fold, or every trial of a search failed.
+    """
+    base = merge(scale.defaults, pinned)
+    searched = tpe.dimensions(scale.defaults, pinned, space)
+    names = task.fold_names()
+    if how.fold is not None and how.fold not in names:
+        raise UserError(f"search.fold is {how.fold!r}; choose one of {', '.join(names)}, or leave it empty.")
+    if not searched or scale.evaluations <= 1:
+        provenance = {name: "pinned" if name in pinned.given() else "default" for name in base.given()}
+        return Tuning(task.network, "none", None, dict.fromkeys(names, base), provenance), tpe.no_trials()
+    folds = names if how.scope == "nested" else [how.fold or names[0]]
+    results = {fold: _search_fold(task, scale.evaluations, fold, base, searched, how, engine) for fold in folds}
+    shared = results[folds[0]].best
+    values = {fold: results[fold].best if fold in results else shared for fold in names}
+    won = any(result.best != base for result in results.values())  # else it was the default, the first trial
+    found = {dimension.setting for dimension in searched if won}
+    provenance = {
+        name: "search" if name in found else "pinned" if name in pinned.given() else "default" for name in base.given()
+    }
+    trials = pd.concat([r.trials.assign(fold=fold) for fold, r in results.items()], ignore_index=True)
+    tuning = Tuning(task.network, how.scope, folds[0] if how.scope == "shared" else None, values, provenance)
+    return tuning, trials
+
+
+def _search_fold(
+    task: Task,
+    evaluations: int,
+    fold: str,
+    base: Settings,
+    searched: Sequence[tpe.Dimension],
+    how: Search,
+    engine: Engine,
+) -> tpe.Result:
+    """One search on one fold, which never touches that fold's test speaker."""
+    total = evaluations * task.epochs
+    with Progress(f"search {task.network} {fold}", total, unit="epoch") as progress:
+        before = 0
+
+        def run(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial]:
+            nonlocal before
+            jobs = place([task.job(fold, settings, testing=False, floor=floor) for settings in proposals], engine)
+
+            def watch() -> None:
+                progress.advance(before + sum(epochs_done(job.scratch) for job in jobs) - progress.done)
+
+            trials = spread(evaluate, jobs, engine, watch)
+            before += len(jobs) * task.epochs
+            progress.advance(before - progress.done, note=f"best {max((t.score for t in trials), default=0):.3f}")
+            return trials
+
+        return tpe.search(base, searched, evaluations, how.round, task.seed, run, how.stop_losers)
+
+
+def combine(task: Task, pinned: Settings, elor: Tuning, ftr: Tuning) -> tuple[Tuning, pd.DataFrame]:
+    """The values of `elor_ftr`: the CNN and the optimiser of `elor`'s winner, the MLP of `ftr`'s."""
+    values = {}
+    for fold in task.fold_names():
+        inherited = elor.values[fold].given() | {name: getattr(ftr.values[fold], name) for name in FROM_FTR}
+        values[fold] = merge(check(Settings, inherited, "elor_ftr"), pinned)
+    provenance = {
+        name: "pinned" if name in pinned.given() else "ftr" if name in FROM_FTR else "elor"
+        for name in values[task.fold_names()[0]].given()
+    }
+    scopes = {elor.scope, ftr.scope}
+    scope = "shared" if "shared" in scopes else "nested" if "nested" in scopes else "none"
+    return Tuning(task.network, scope, elor.fold or ftr.fold, values, provenance), tpe.no_trials()
+
+
+def merge(defaults: Settings, pinned: Settings) -> Settings:
+    """The defaults with the pinned values in their places."""
+    return check(Settings, defaults.given() | pinned.given(), "networks")

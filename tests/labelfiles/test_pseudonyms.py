@@ -1,0 +1,60 @@
+"""A manifest without names: the same corpus under pseudonyms, and a key that turns them back."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from elor.corpora.reader import open_corpus
+from elor.errors import UserError
+from elor.labelfiles.pseudonyms import rename
+from tests.corpora.release import write_sound
+
+TABLE = """\
+file,speaker,rater,valence,arousal
+wav/anna_1.wav,Anna,Zoe,4,2
+wav/anna_1.wav,Anna,Anna,5,1
+wav/bert_1.wav,Bert,Zoe,1,3
+wav/bert_2.wav,Bert,Yan,2,2
+wav/carl_1.wav,Carl,Yan,3,3
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    for name in ("anna_1", "bert_1", "bert_2", "carl_1"):
+        write_sound(tmp_path / f"names/wav/{name}.wav", 16_000)
+    (tmp_path / "names/table.csv").write_text(TABLE)
+    return tmp_path / "names/table.csv"
+
+
+def test_the_corpus_is_the_same_but_for_its_names(table: Path, tmp_path: Path) -> None:
+    made = rename(table, tmp_path / "public/nameless.csv")
+    assert (made.speakers, made.raters, made.utterances) == (3, 2, 4)
+    before, after = open_corpus(table).read(), open_corpus(tmp_path / "public/nameless.csv").read()
+    rows = pd.read_csv(made.key)
+    key = {kind: dict(zip(part["name"], part["pseudonym"], strict=True)) for kind, part in rows.groupby("kind")}
+    assert key["speaker"] == {"Anna": "S01", "Bert": "S02", "Carl": "S03"}
+    assert key["rater"] == {"Zoe": "R01", "Yan": "R02"}
+    assert list(after.utterances.speaker) == ["S01", "S02", "S02", "S03"]
+    assert list(after.utterances.samples) == list(before.utterances.samples)
+    own = after.ratings[after.ratings.kind == "self"]
+    assert (own.rater.tolist(), own.valence.tolist()) == (["S01"], [5.0])  # who rates herself is still herself
+    columns = ["kind", "valence", "arousal"]
+    held = [sorted(tables.ratings[columns].itertuples(index=False, name=None)) for tables in (before, after)]
+    assert held[0] == held[1]
+    carried = after.utterances.drop(columns="file").to_csv() + after.ratings.to_csv() + str(after.report["by_speaker"])
+    assert not [name for name in ("Anna", "Bert", "Carl", "Zoe", "Yan", "anna", "bert") if name in carried]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("", "no rows"), ("file,rater\na,b\n", "columns file and speaker"), ("file,speaker\na,b,c\n", "line 2, has more")],
+)
+def test_what_is_no_manifest_is_refused_and_nothing_written(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        rename(tmp_path / "table.csv", tmp_path / "new.csv")
+    with pytest.raises(UserError, match="does not exist"):
+        rename(tmp_path / "none.csv", tmp_path / "new.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
