@@ -10,6 +10,8 @@ from elor import device, inference
 from elor.errors import UserError
 from elor.explain import controls
 from elor.explain.interventions import run as interventions
+from elor.explain.prototypes import filters
+from elor.explain.prototypes import run as prototypes
 from elor.explain.saliency import measure
 from tests.trained import small
 

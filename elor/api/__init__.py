@@ -1,1 +1,1 @@
-"""What commands do, as functions: one module per verb, offered by `import elor`; verbs with a home elsewhere need none."""
+"""What commands do, as functions that `import elor` offers: one module per verb, of the command's own name."""

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 
 from elor.audio import FULL_SCALE, Stereo
-from elor.commands.printing import tell
 from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Score, Subject, committee, steadied
@@ -183,7 +182,8 @@ def _read(path: Path, most: float, stereo: Stereo) -> NDArray:
             f"{path} lasts {clock(recording.seconds)}, and elor explain takes up to {clock(most)}; cut out what is to "
             "be explained, or raise --most."
         )
-    tell("explain", path, recording.header.note)
+    if recording.header.note:
+        print(f"elor explain: {path}: {recording.header.note}.", file=sys.stderr)
     samples = np.concatenate(list(recording.blocks()))
     if int(np.abs(samples.astype(np.int32)).max()) <= SILENCE:
         raise UserError(f"{path} is silent; there is nothing to explain.")

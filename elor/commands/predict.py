@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from elor.commands.printing import echo, refuse, tell
+from elor.commands.printing import echo, refuse
 from elor.commands.results import How
 from elor.errors import UserError
 from elor.params import Network
@@ -100,7 +100,8 @@ def predict_all(
     for path in files:
         try:
             recordings[str(path)] = recording = _recording(path, stereo)
-            tell("predict", path, recording.header.note)
+            if recording.header.note:
+                print(f"elor predict: {path}: {recording.header.note}.", file=sys.stderr)
         except UserError as error:
             failed[str(path)] = str(error)
     total = sum(window_count(recording.samples, hop_samples(hop)) for recording in recordings.values())

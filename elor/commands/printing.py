@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -22,12 +21,6 @@ def echo(blocks: Sequence[Block], how: Format) -> None:
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns) if sys.stdout.isatty() else WIDTH
     typer.echo(render(blocks, how, partial(typer.style, bold=True), width), color=False if plain else None)
-
-
-def tell(verb: str, path: Path, note: str) -> None:
-    """Say what must be known of a recording that a verb takes, if there is anything."""
-    if note:
-        print(f"elor {verb}: {path}: {note}.", file=sys.stderr)
 
 
 def setting(key: str, value: object) -> str:
