@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from importlib.metadata import version
+from inspect import cleandoc
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,13 @@ from elor.params import load_start
 
 class Verbs(TyperGroup):
     """A group of commands in which a user's mistake ends in one sentence and exit status 1, without traceback."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        found = super().get_command(ctx, cmd_name)
+        for command in (found, *getattr(found, "commands", {}).values()):
+            if command is not None and command.help:
+                command.help = _flowing(command.help)
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -54,6 +62,12 @@ app = typer.Typer(
     help="Speech emotion networks on raw audio: what they reach, and what they hear.",
     epilog="Exit status: 0 done, 1 a mistake that one sentence names, 2 wrong usage. NO_COLOR=1 turns colours off.",
 )
+
+
+def _flowing(text: str) -> str:
+    """A docstring whose paragraphs fill the terminal; those that begin with a backspace keep their lines (Click)."""
+    parts = cleandoc(text).split("\n\n")
+    return "\n\n".join(part if "\b" in part else " ".join(part.split()) for part in parts)
 
 
 def _print_version(wanted: bool) -> None:

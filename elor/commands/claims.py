@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-from elor.commands.printing import echo
+from elor.commands.printing import AsJson, How, Output, answer, point_to_page
 from elor.evidence.claims import Claims
 from elor.evidence.model import check, read
 from elor.report.claims import claims as blocks
 from elor.report.text import Format
 from elor.runs.run import open_run
-
-How = Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")]
 
 
 def claims(
@@ -23,6 +21,8 @@ def claims(
         str | None, typer.Option(metavar="REVISION", help="A commit, branch, or DVC experiment to set beside.")
     ] = None,
     metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
+    as_json: AsJson = False,
+    output: Output = None,
 ) -> None:
     """Print what became of the paper's claims: verdict, its number, ours and its control; then every piece of evidence.
 
@@ -35,7 +35,11 @@ def claims(
         elor claims
         dvc exp run -S labels.shuffle=true --name shuffled
         elor claims --against shuffled
+        elor claims --json -o claims.json
     """
     file = metrics / "claims.json"
     other = None if against is None else check(Claims, open_run(against).json(file.as_posix()), f"{file} of {against}")
-    echo(blocks(read(Claims, file), other, against or ""), how)
+    found = read(Claims, file)
+    answer(found.tree(), blocks(found, other, against or ""), how, as_json, output)
+    if not as_json and output is None:
+        point_to_page(metrics, how)

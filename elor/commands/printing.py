@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,18 +10,43 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
+from elor.files import write_text
 from elor.report.text import WIDTH, Block, Format, render
+
+How = Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The numbers as JSON, in place of tables.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")]
+
+PAGE = Path("plots/report.html")
+"""The page of a workspace, beside its metrics."""
 
 
 def echo(blocks: Sequence[Block], how: Format) -> None:
     """Print blocks, as wide as the terminal; without escape codes on none, or if NO_COLOR is set (no-color.org)."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns) if sys.stdout.isatty() else WIDTH
+    width = shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
     typer.echo(render(blocks, how, partial(typer.style, bold=True), width), color=False if plain else None)
+
+
+def answer(tree: object, blocks: Sequence[Block], how: Format, as_json: bool, output: Path | None) -> None:
+    """Print blocks, or `tree` as JSON; or write that to a file."""
+    if output is not None:
+        write_text(output, f"{json.dumps(tree, indent=2) if as_json else render(blocks, how)}\n")
+    elif as_json:
+        typer.echo(json.dumps(tree, indent=2))
+    else:
+        echo(blocks, how)
+
+
+def point_to_page(metrics: Path, how: Format) -> None:
+    """Say where the page of these metrics is, below what a terminal shows."""
+    if how is Format.terminal and (page := metrics.parent / PAGE).is_file():
+        typer.echo(f"\nOpen {page}")
 
 
 def setting(key: str, value: object) -> str:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from elor.commands.printing import echo
+from elor.commands.printing import AsJson, How, Output, answer, point_to_page
 from elor.report import cost
 from elor.report.blocks import results as blocks
 from elor.report.results import Results, made_of
 from elor.report.text import Format
 
 Detail = Annotated[bool, typer.Option("--detail", help="Also other intervals, WAR, calibration, each rater.")]
-How = Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")]
 
 
 def results(
     how: How = Format.terminal,
     metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
     detail: Detail = False,
+    as_json: AsJson = False,
+    output: Output = None,
 ) -> None:
     """Print the results of this workspace: the paper's Table 5 for the corpus, beside guesses and people.
 
@@ -34,12 +36,16 @@ def results(
     \b
         elor results
         elor results --detail
-        elor results --format markdown >> notes.md
+        elor results --format markdown -o notes.md
+        elor results --json
         elor results --format latex --metrics ../other/metrics
     """
     with made_of(metrics):
-        printed = blocks(Results.read(metrics), detail)
+        found = Results.read(metrics)
+        printed = blocks(found, detail)
         if costs := cost.read(metrics):
             printed += [cost.table(costs)] if detail else []
             printed.append(cost.note(costs))
-        echo(printed, how)
+        answer(asdict(found), printed, how, as_json, output)
+    if not as_json and output is None:
+        point_to_page(metrics, how)

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-WIDTH = 100
-"""Columns of a terminal that notes are wrapped to where it has as many."""
+WIDTH = 80
+"""Columns where no terminal says how many it has."""
+
+WIDEST = 100
+"""Columns that sentences are wrapped to on a wider terminal."""
+
+MOST_PARTS = 2
+"""A table that is wider than the terminal is folded into this many, one below the other; more become cards."""
 
 MISSING = "-"
 """Stands for a number that is not defined."""
 
 NO_SPREAD = "no spread"
 """Stands for the limits of an interval without width, which would look like certainty."""
+
+KEEP = "\N{NO-BREAK SPACE}"
+"""Holds a name and its number together while lines are wrapped."""
 
 Row = tuple[str, ...]
 
@@ -63,7 +72,7 @@ def render(blocks: Sequence[Block], how: Format, emphasis: Callable[[str], str] 
         blocks: tables and notes in their order.
         how: the format. LaTeX needs the package booktabs.
         emphasis: what makes a caption stand out on a terminal.
-        width: columns that a terminal's captions and notes are wrapped to.
+        width: columns that a terminal has; sentences take `WIDEST` at most.
     """
     if how is Format.markdown:
         return "\n\n".join(_markdown(block) for block in blocks)
@@ -95,24 +104,61 @@ def p_value(value: float | None) -> str:
 
 
 def _terminal(block: Block, emphasis: Callable[[str], str], width: int) -> str:
-    caption = "\n".join(map(emphasis, textwrap.wrap(block.caption, width)))
+    narrow = min(width, WIDEST)
+    caption = "\n".join(map(emphasis, textwrap.wrap(block.caption, narrow)))
     if isinstance(block, Notes):
-        return "\n".join([caption, *(textwrap.fill(item, width, subsequent_indent="  ") for item in block.items)])
-    rows = [block.header, *(row for group in block.groups for row in group)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    lines = [caption, _aligned(block.header, widths, block.labels)]
-    for group in block.groups:
-        lines += [rule, *(_aligned(row, widths, block.labels) for row in group)]
+        return "\n".join([caption, *(textwrap.fill(item, narrow, subsequent_indent="  ") for item in block.items)])
+    parts = _folded(block, width)
+    if not parts:
+        return "\n".join([caption, *_cards(block, width)])
+    return "\n".join([caption, "\n\n".join(_columns(block, part) for part in parts)])
+
+
+def _widths(table: Table) -> list[int]:
+    rows = [table.header, *(row for group in table.groups for row in group)]
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _folded(table: Table, width: int) -> list[list[int]]:
+    """Places of the columns of each part, all of which begin with the labels; no part if they do not fit."""
+    widths, labels = _widths(table), list(range(table.labels))
+    numbers = range(table.labels, len(widths))
+    for count in range(1, MOST_PARTS + 1):
+        each = max(1, -(-len(numbers) // count))
+        parts = [labels + list(numbers[first : first + each]) for first in range(0, len(numbers), each)] or [labels]
+        if all(sum(widths[place] + 2 for place in part) - 2 <= width for part in parts):
+            return parts
+    return []
+
+
+def _columns(table: Table, places: Sequence[int]) -> str:
+    widths = _widths(table)
+    rule = "-" * (sum(widths[place] for place in places) + 2 * (len(places) - 1))
+
+    def aligned(row: Row) -> str:
+        cells = (
+            row[place].ljust(widths[place]) if place < table.labels else row[place].rjust(widths[place])
+            for place in places
+        )
+        return "  ".join(cells).rstrip()
+
+    lines = [aligned(table.header)]
+    for group in table.groups:
+        lines += [rule, *map(aligned, group)]
     return "\n".join(lines)
 
 
-def _aligned(row: Row, widths: Sequence[int], labels: int) -> str:
-    cells = [
-        cell.ljust(width) if place < labels else cell.rjust(width)
-        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ]
-    return "  ".join(cells).rstrip()
+def _cards(table: Table, width: int) -> Iterator[str]:
+    """A row as its labels, and below them its other cells, each after the name of its column."""
+    for group in table.groups:
+        yield "-" * width
+        for row in group:
+            yield textwrap.fill("  ".join(filter(None, row[: table.labels])), width, subsequent_indent="  ")
+            named = zip(table.header[table.labels :], row[table.labels :], strict=True)
+            cells = [f"{name} {cell}".strip().replace(" ", KEEP) for name, cell in named if cell not in ("", MISSING)]
+            if cells:
+                lines = textwrap.fill(", ".join(cells), width, initial_indent="  ", subsequent_indent="  ")
+                yield lines.replace(KEEP, " ")
 
 
 def _markdown(block: Block) -> str:

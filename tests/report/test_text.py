@@ -23,6 +23,39 @@ def test_terminal_aligns_names_left_and_numbers_right() -> None:
     ]
 
 
+WIDE = Table(
+    "Wide",
+    ("net", "WAR", "UAR", "p", "q"),
+    ((("elor", "0.1234567890", "-", "0.5", "-"), ("lom", "1", "2", "-", "0.1")),),
+)
+
+
+def test_a_table_wider_than_the_terminal_is_folded_after_its_names() -> None:
+    assert render([WIDE], Format.terminal, width=26).splitlines()[1:] == [
+        "net            WAR  UAR",
+        "-----------------------",
+        "elor  0.1234567890    -",
+        "lom              1    2",
+        "",
+        "net     p    q",
+        "--------------",
+        "elor  0.5    -",
+        "lom     -  0.1",
+    ]
+
+
+def test_a_table_that_two_parts_cannot_hold_becomes_cards_without_empty_cells() -> None:
+    assert render([WIDE], Format.terminal, width=19).splitlines()[1:] == [
+        "-" * 19,
+        "elor",
+        "  WAR 0.1234567890,",
+        "  p 0.5",
+        "lom",
+        "  WAR 1, UAR 2,",
+        "  q 0.1",
+    ]
+
+
 def test_terminal_wraps_notes_and_only_captions_stand_out() -> None:
     lines = render([NOTES], Format.terminal, str.upper).splitlines()
     assert lines[0] == "NOTES"
