@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from elor.commands.predict import Channels
-from elor.commands.printing import echo, refuse
-from elor.commands.results import How
+from elor.commands.printing import How, echo, refuse
 from elor.errors import UserError
 from elor.report.text import Format
 
@@ -17,14 +16,16 @@ from elor.report.text import Format
 def explain(
     files: Annotated[list[Path], typer.Argument(help="Sound files of any rate and number of channels.")],
     model: Annotated[
-        str | None, typer.Option(help="package.module:factory of a torch network; else this workspace's own.")
+        Path, typer.Option(help="Trained networks: a run's data/models, or a safetensors file of elor export.")
+    ] = Path("data/models"),
+    factory: Annotated[
+        str | None, typer.Option(help="package.module:function that makes a torch network; explained in their place.")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help=".safetensors, or .pt with a state dict.")] = None,
     rate: Annotated[int, typer.Option(min=1_000, help="Sampling rate of the network's input, Hz.")] = 16_000,
     samples: Annotated[
         int | None, typer.Option(min=1, help="Fixed length of its input, in its samples; else the whole recording.")
     ] = None,
-    models: Annotated[Path, typer.Option(help="Trained networks, without --model.")] = Path("data/models"),
     fold: Annotated[str | None, typer.Option(help="Only the network of this fold; else the mean of all.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for numbers, maps and players.")] = Path(
         "explained"
@@ -62,8 +63,8 @@ def explain(
     \b
         elor explain turn.wav
         elor explain turn.wav --fold Ses03F --restarts 0
-        elor explain *.wav --model mynet:build --weights best.safetensors
-        elor explain a.wav --model mynet:build --rate 8000 --samples 32000
+        elor explain *.wav --factory mynet:build --weights best.safetensors
+        elor explain a.wav --factory mynet:build --rate 8000 --samples 32000
     """
     from elor.api.explain import explain_files, foreign_network, own_networks
     from elor.explain.any_network.window import Effort
@@ -73,14 +74,16 @@ def explain(
     from elor.report.recording import recordings
     from elor.report.text import render
 
-    if model is not None:
-        explained = foreign_network(model, weights, rate, samples)
+    if ":" in model.name and not model.exists():
+        raise UserError(f"{model} is no file of trained networks; a network of your own is named by --factory.")
+    if factory is not None:
+        explained = foreign_network(factory, weights, rate, samples)
     elif weights is not None or samples is not None or rate != 16_000:
-        raise UserError("--weights, --samples and --rate belong to a network of your own; name it by --model.")
+        raise UserError("--weights, --samples and --rate belong to a network of your own; name it by --factory.")
     else:
-        explained = own_networks(models, fold)
+        explained = own_networks(model, fold)
     if restarts is None:  # the prototypes of a whole run are a stage of the pipeline
-        restarts = 0 if model is None and fold is None else 2
+        restarts = 0 if factory is None and fold is None else 2
     prototypes = Ascent(restarts=restarts, steps=ascents, seed=seed) if restarts else None
     result = explain_files(files, explained, output, Effort(twins, steps, 8 * steps, seed), most, prototypes, stereo)
     if result["recordings"]:

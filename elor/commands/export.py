@@ -25,9 +25,9 @@ def export(
     fold: Annotated[
         str | None, typer.Option(help="Only the network of this fold; without it all, in one file.", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data/export"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path("data/export"),
     onnx: Annotated[bool, typer.Option(help="Write ONNX as well.")] = True,
-    models: Annotated[Path, typer.Option(help="Trained networks.")] = Path("data/models"),
+    model: Annotated[Path, typer.Option(help="Trained networks: a run's data/models.")] = Path("data/models"),
     metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
     params: Annotated[Path, typer.Option(help="The parameters of the run.")] = Path("params.yaml"),
 ) -> None:
@@ -44,7 +44,7 @@ def export(
     \b
         elor export
         elor export ftr --no-onnx
-        elor export elor --fold Ses03F --out models
+        elor export elor --fold Ses03F -o models
     """
     from elor.export import write_weights
     from elor.files import write_text
@@ -55,10 +55,10 @@ def export(
 
     if onnx:
         need()
-    run, networks = load(params), load_networks(models, network, fold)
+    run, networks = load(params), load_networks(model, network, fold)
     results = results_of(Results.read(metrics), next(iter(networks.values())).architecture)
     name = network if fold is None else f"{network}-{fold}"
-    weights, graph, text = (out / f"{name}.{suffix}" for suffix in ("safetensors", "onnx", "md"))
+    weights, graph, text = (output / f"{name}.{suffix}" for suffix in ("safetensors", "onnx", "md"))
     write_weights(networks, weights)
     files = [_file(weights, f"weights, {_size(networks)} numbers")]
     if onnx:

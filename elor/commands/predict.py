@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from elor.commands.printing import echo, refuse
-from elor.commands.results import How
+from elor.commands.printing import How, echo, refuse
 from elor.errors import UserError
 from elor.params import Network
 from elor.report.text import Format

@@ -29,7 +29,7 @@ PAGE = Path("plots/report.html")
 def echo(blocks: Sequence[Block], how: Format) -> None:
     """Print blocks, as wide as the terminal; without escape codes on none, or if NO_COLOR is set (no-color.org)."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    width = shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
+    width = shutil.get_terminal_size((WIDTH, 0)).columns
     typer.echo(render(blocks, how, partial(typer.style, bold=True), width), color=False if plain else None)
 
 

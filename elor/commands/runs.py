@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from elor.commands.printing import echo
+from elor.commands.printing import How, echo
 from elor.errors import UserError
 from elor.report.results import made_of
 from elor.report.text import Block, Format, Notes, Table, number
@@ -23,7 +23,7 @@ LISTED = 20
 
 def runs(
     revisions: Annotated[list[str], typer.Argument(help="Folders, commits, branches, or names of DVC experiments.")],
-    how: Annotated[Format, typer.Option("--format", "-f", help="LaTeX needs the package booktabs.")] = Format.terminal,
+    how: How = Format.terminal,
     metrics: Annotated[Path | None, typer.Option(help="Summarise this file alone.", show_default=False)] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Say whether two runs have the same numbers.")] = False,
 ) -> None:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from elor.commands.printing import echo
-from elor.commands.results import How
+from elor.commands.printing import How, echo
 from elor.report.text import Format
 
 

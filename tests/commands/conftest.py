@@ -23,10 +23,10 @@ def workspace(workspace_of: Callable[[str], Path]) -> Path:
 
 @pytest.fixture
 def elor() -> Callable[..., Result]:
-    """Run `elor` with arguments; a bug keeps its traceback."""
+    """Run `elor` with arguments, on a terminal of so many columns; a bug keeps its traceback."""
 
-    def run(*arguments: object) -> Result:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    def run(*arguments: object, columns: int = 160) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": str(columns)})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_the_table_has_every_claim_with_its_numbers_and_its_sentence(elor, repos
         assert f"- {sentence(claim, family)}" in written.splitlines()
         for piece in claim.evidence:
             assert f"- {ROLES[piece.role]}: {piece_line(piece)}" in written.splitlines()
+
+
+def test_the_table_fits_80_columns_and_json_is_the_file(elor, repository: Path) -> None:
+    text = elor("claims", columns=80).output
+    assert max(map(len, text.splitlines())) <= 80
+    assert "  paper 0.50, ours 0.50, control 0.30, p <0.001, q <0.001, unit r" in text.splitlines()
+    assert Claims.model_validate(json.loads(elor("claims", "--json").output)) == read(
+        Claims, repository / "metrics/claims.json"
+    )
 
 
 def test_beside_the_shuffled_control(elor, repository: Path) -> None:

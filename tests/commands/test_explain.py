@@ -27,7 +27,7 @@ def voice(tmp_path: Path) -> Path:
 
 def test_a_foreign_network_is_explained_into_a_folder(elor: Callable, voice: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    result = elor("explain", voice, "--model", f"{MODEL}:Functional", "--output", out, *CHEAP)
+    result = elor("explain", voice, "--factory", f"{MODEL}:Functional", "--output", out, *CHEAP)
     assert result.exit_code == 0, result.stderr
     found = json.loads((out / "explain.json").read_text())
     (window,) = found["recordings"]["voice"]["windows"]
@@ -48,7 +48,7 @@ def test_a_foreign_network_is_explained_into_a_folder(elor: Callable, voice: Pat
 
 
 def test_a_fixed_length_is_kept_and_a_refused_one_replaced(elor: Callable, voice: Path, tmp_path: Path) -> None:
-    fixed = ("explain", voice, "--model", f"{MODEL}:Fixed", "--output", tmp_path / "out", *CHEAP)
+    fixed = ("explain", voice, "--factory", f"{MODEL}:Fixed", "--output", tmp_path / "out", *CHEAP)
     result = elor(*fixed, "--samples", 8_000)
     assert result.exit_code == 0, result.stderr
     windows = json.loads((tmp_path / "out" / "explain.json").read_text())["recordings"]["voice"]["windows"]
@@ -68,7 +68,7 @@ def test_bad_recordings_are_named_and_the_others_go_on(elor: Callable, voice: Pa
     (tmp_path / "text.wav").write_text("hello")
     bad = [tmp_path / f"{name}.wav" for name in ("empty", "silent", "nan", "hours", "text", "absent")]
     out = tmp_path / "out"
-    result = elor("explain", *bad, voice, "--model", f"{MODEL}:Outside", "--output", out, *CHEAP)
+    result = elor("explain", *bad, voice, "--factory", f"{MODEL}:Outside", "--output", out, *CHEAP)
     assert result.exit_code == 1
     for path, reason in zip(bad, ("no samples", "silent", "NaN", "1 h 01 min", "sound file", "not exist"), strict=True):
         (line,) = [line for line in result.stderr.splitlines() if path.name in line]
@@ -84,8 +84,10 @@ def test_bad_recordings_are_named_and_the_others_go_on(elor: Callable, voice: Pa
 def test_options_of_a_foreign_network_need_one(elor: Callable, voice: Path, tmp_path: Path) -> None:
     result = elor("explain", voice, "--rate", 8_000, "--output", tmp_path / "out")
     assert result.exit_code == 1
-    assert "name it by --model" in result.stderr
-    result = elor("explain", voice, "--models", tmp_path, "--output", tmp_path / "out")
+    assert "name it by --factory" in result.stderr
+    result = elor("explain", voice, "--model", "mynet:build", "--output", tmp_path / "out")
+    assert "mynet:build is no file of trained networks; a network of your own is named by --factory" in result.stderr
+    result = elor("explain", voice, "--model", tmp_path, "--output", tmp_path / "out")
     assert result.exit_code == 1
     assert "no trained network yet" in result.stderr
     assert not (tmp_path / "out").exists()
@@ -123,7 +125,7 @@ def test_what_sounds_only_at_the_end_is_explained_too() -> None:
 def test_channels_that_cancel_are_refused_and_one_of_them_taken(elor: Callable, voice: Path, tmp_path: Path) -> None:
     sound, rate = soundfile.read(voice)
     soundfile.write(tmp_path / "down.wav", np.stack([sound[:, 0], -sound[:, 0]], 1), rate)
-    order = ("explain", tmp_path / "down.wav", "--model", f"{MODEL}:Outside", "--output", tmp_path / "out", *CHEAP)
+    order = ("explain", tmp_path / "down.wav", "--factory", f"{MODEL}:Outside", "--output", tmp_path / "out", *CHEAP)
     refused = elor(*order)
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "--stereo left" in refused.stderr

@@ -23,7 +23,7 @@ Elor = Callable[..., Result]
 
 def options(workspace: Path, models: Path, out: Path) -> tuple[object, ...]:
     where = ("--metrics", workspace / "metrics", "--params", workspace / "params.yaml")
-    return ("--models", models, "--out", out, *where)
+    return ("--model", models, "--output", out, *where)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_whose_corpus_it_was(
     metrics = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
     corpus = json.loads((metrics / "corpus.json").read_text())
     write_json(metrics / "corpus.json", corpus | {"source": "iemocap"})
-    where = ("--models", models, "--out", tmp_path, "--metrics", metrics, "--params", tmp_path / "params.yaml")
+    where = ("--model", models, "--output", tmp_path, "--metrics", metrics, "--params", tmp_path / "params.yaml")
     assert elor("export", "ftr", "--no-onnx", "--fold", "Ses01M", *where).exit_code == 0
     card = " ".join((tmp_path / "ftr-Ses01M.md").read_text().split())
     for sentence in (*sentences, "The network of fold Ses01M", "of the networks of all folds, of which this is one"):
@@ -118,7 +118,7 @@ def test_what_cannot_be_exported(
     good = options(workspace, models, out)
     other = options(workspace_of("emotion"), models, out)
     for arguments, sentence in (
-        (("elor", "--no-onnx", *good, "--models", tmp_path), "holds no trained network yet"),
+        (("elor", "--no-onnx", *good, "--model", tmp_path), "holds no trained network yet"),
         (("lom", "--no-onnx", *good), "has no network lom; there is elor, ftr"),
         (("elor", "--no-onnx", *good, "--fold", "x"), "has no fold x"),
         (("elor", "--no-onnx", *good, "--metrics", tmp_path), "uar.json does not exist: run dvc repro"),

@@ -1,5 +1,6 @@
 """`elor results`: the numbers are the predictions' own, in every format and for every target."""
 
+import itertools
 import json
 import os
 import pty
@@ -106,8 +107,10 @@ def test_what_must_be_known_stands_below(workspace: Path, elor: Elor) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_fits_a_terminal(target: str, workspace_of: Callable[[str], Path], elor: Elor) -> None:
     folder = workspace_of(target) / "metrics"
-    text = elor("results", "--metrics", folder).stdout
-    assert max(map(len, text.splitlines())) <= 100
+    text = elor("results", "--metrics", folder, columns=80).stdout
+    assert max(map(len, text.splitlines())) <= 80
+    detailed = elor("results", "--metrics", folder, "--detail", columns=80).stdout
+    assert max(map(len, detailed.splitlines())) <= 80
     assert "\x1b" not in text
     for key, value in json.loads((folder / "uar.json").read_text()).items():
         assert f"{value:.3f} [" in text, key
@@ -276,6 +279,36 @@ def test_start_up_is_light(workspace: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=workspace, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_json_and_files_hold_what_is_printed(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    where = ("--metrics", workspace / "metrics")
+    found = json.loads(elor("results", "--json", *where).stdout)
+    assert found["scores"]["arousal"]["elor"]["uar"] == json.loads(
+        (workspace / "metrics/arousal/elor.json").read_text()
+    ).get("uar")
+    assert elor("results", "--json", "-o", tmp_path / "a.json", *where).stdout == ""
+    assert json.loads((tmp_path / "a.json").read_text()) == found
+    elor("results", "--format", "markdown", "-o", tmp_path / "a.md", *where)
+    assert (tmp_path / "a.md").read_text() == elor("results", "--format", "markdown", *where).stdout
+
+
+def test_the_page_is_named_where_there_is_one(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    shutil.copytree(workspace / "metrics", tmp_path / "metrics")
+    assert "Open " not in elor("results", "--metrics", tmp_path / "metrics").stdout
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots/report.html").write_text("")
+    page = f"Open {tmp_path / 'plots/report.html'}"
+    assert elor("results", "--metrics", tmp_path / "metrics").stdout.splitlines()[-1] == page
+    assert "Open " not in elor("results", "--metrics", tmp_path / "metrics", "--format", "latex").stdout
+
+
+@pytest.mark.parametrize("verb", ["results", "score", "explain", "predict"])
+def test_help_has_no_line_breaks_of_its_source(elor: Elor, verb: str) -> None:
+    lines = elor(verb, "--help", columns=100).stdout.split("Examples")[0].splitlines()
+    pairs = [(a.rstrip(), b.split()) for a, b in itertools.pairwise(lines) if not b.startswith("     ")]
+    early = [a for a, words in pairs if a.strip() and words and len(a) + len(words[0]) < 96]
+    assert early == []
 
 
 @pytest.mark.parametrize("verb", ["results", "score"])

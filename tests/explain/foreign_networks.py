@@ -1,4 +1,4 @@
-"""Networks of other people, as `elor explain --model` meets them: factories, and things that are none."""
+"""Networks of other people, as `elor explain --factory` meets them: factories, and things that are none."""
 
 from __future__ import annotations
 

@@ -412,7 +412,7 @@ def names(folder: Path) -> Attempt:
             ["predict", "--model", str(folder / "model"), "--", name],
             ["predict", "--model", f"./{name}.safetensors", "--", "x.wav"],
             ["predict", "--model", str(folder / "model"), "--fold", f"={name}", "--", "x.wav"],
-            ["explain", "--model", f"{name}:{name}", "--", name],
+            ["explain", "--factory", f"{name}:{name}", "--", name],
             ["results", "--metrics", f"./{name}"],
             ["corpus", "import", "--kind", "csv", "--", name],
         )

@@ -70,7 +70,7 @@ def _factory(spec: str) -> Factory:
     """What `package.module:name` stands for."""
     module_name, colon, name = spec.partition(":")
     if not (module_name and colon and name):
-        raise UserError(f"--model {spec} names no factory; write it as package.module:factory.")
+        raise UserError(f"--factory {spec} names no factory; write it as package.module:factory.")
     with _searching_here():
         try:
             found: Any = importlib.import_module(module_name)
