@@ -38,6 +38,7 @@ class Progress:
 
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
+            self._bar.leave = self.done >= self.total  # no half bar of what ended early
             self._bar.close()
         elif exception[0] is None and self.done > self._first:
             self._say(f"done in {clock(time.monotonic() - self._started)}")

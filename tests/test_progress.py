@@ -1,5 +1,8 @@
 """Progress in a log: lines now and then, with the time left."""
 
+import io
+import sys
+
 import pytest
 
 from elor import progress
@@ -38,3 +41,15 @@ def test_clock(seconds: float, text: str) -> None:
 
 def test_track_yields_everything() -> None:
     assert list(progress.track("abc", "letters", 3)) == list("abc")
+
+
+@pytest.mark.parametrize(("steps", "left"), [(4, True), (1, False)])
+def test_a_terminal_keeps_full_bars_alone(monkeypatch: pytest.MonkeyPatch, steps: int, left: bool) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with progress.Progress("IS10", total=4) as bar:
+        bar.advance(steps)
+    last = "".join(terminal.getvalue().rsplit("\r", 2)[1:])
+    assert ("4/4" in last) == left
+    assert bool(last.strip()) == left  # what is cleared is spaces

@@ -52,7 +52,7 @@ def quantity(value: Any) -> str:
     """A number, a small one with two digits that count; words, and what is not there, leave it empty."""
     if not isinstance(value, (int, float)):
         return MISSING
-    return number(value, 2) if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
+    return number(value, 2) if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def control_of(row: Claim | Piece) -> str:
