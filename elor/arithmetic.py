@@ -149,8 +149,8 @@ class Conditions:
 
 def conditions() -> Conditions:
     """Those of this process."""
-    found = {package.name.lower(): package.version for package in metadata.distributions() if package.name}
-    return Conditions(socket.gethostname(), choice(), tuple(doubts()), {name: found[name] for name in DECIDING})
+    versions = {name: metadata.version(name) for name in DECIDING}
+    return Conditions(socket.gethostname(), choice(), tuple(doubts()), versions)
 
 
 def compare(others: Iterable[Conditions]) -> None:

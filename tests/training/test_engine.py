@@ -2,23 +2,29 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
 import torch
 
+from elor import arithmetic
 from elor.engine import ANALYSIS, LARGE, SMALL, Engine
 from elor.errors import UserError
 from elor.workers import available_cores
 from tests.training import world
 from tests.training.test_loop import same
+
+ROOT = Path(__file__).parents[2]
 
 
 def square(value: int) -> int:
@@ -150,41 +156,46 @@ def test_an_address_that_does_not_answer_is_named() -> None:
         Engine(address="tcp://127.0.0.1:9").run(square, [(1,)])
 
 
+@contextmanager
+def dask_cluster(folder: Path, count: int, path: str = str(ROOT)) -> Iterator[tuple[str, list[subprocess.Popen]]]:
+    """The address of a real scheduler, and its worker processes, which import from `path`."""
+    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    address_file = folder / "scheduler.json"
+
+    def start(kind: str, *options: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--scheduler-file", str(address_file)]
+        return subprocess.Popen([*command, *options, "--no-dashboard"], env=environment, stderr=subprocess.DEVNULL)
+
+    scheduler = start("scheduler", "--port", "0", "--host", "127.0.0.1")
+    workers = [start("worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(folder)) for _ in range(count)]
+    try:
+        deadline = time.monotonic() + 60
+        while not address_file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield json.loads(address_file.read_text())["address"], workers
+    finally:
+        for process in [*workers, scheduler]:
+            process.kill()
+            process.wait()
+
+
 @pytest.fixture
 def cluster(tmp_path: Path):
     """A real scheduler with three worker processes, of which one is killed in the middle by the test."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    address_file = tmp_path / "scheduler.json"
-    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    scheduler = subprocess.Popen(
-        [*dask, "--port", "0", "--no-dashboard", "--host", "127.0.0.1", "--scheduler-file", str(address_file)],
-        env=environment,
-        stderr=subprocess.DEVNULL,
-    )
-    worker = [
-        sys.executable,
-        "-m",
-        "distributed.cli.dask_worker",
-        "--scheduler-file",
-        str(address_file),
-        "--nthreads",
-        "1",
-    ]
-    workers = [
-        subprocess.Popen(
-            [*worker, "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path)],
-            env=environment,
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(3)
-    ]
-    deadline = time.monotonic() + 60
-    while not address_file.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    yield json.loads(address_file.read_text())["address"], workers
-    for process in [*workers, scheduler]:
-        process.kill()
-        process.wait()
+    with dask_cluster(tmp_path, 3) as found:
+        yield found
+
+
+def test_a_dask_worker_of_other_versions_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(arithmetic, "_noted", {})
+    other = tmp_path / "other/numpy-0.1.dist-info/METADATA"
+    other.parent.mkdir(parents=True)
+    other.write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
+    with dask_cluster(tmp_path, 1, f"{tmp_path / 'other'}{os.pathsep}{ROOT}") as (address, _):
+        assert Engine("cpu", address=address).run(square, [(3,)]) == [9]
+    named = rf"the worker tcp://\S+ \(.*\): it has numpy 0\.1, here it is {re.escape(np.__version__)}"
+    assert [doubt for doubt in arithmetic.doubts() if re.fullmatch(named, doubt)]
 
 
 def test_dask_with_a_killed_worker_gives_the_same_bytes(
