@@ -27,6 +27,7 @@ PARTS = (
     "svm",
     "fuzz",
     "learning",
+    "fresh",
     "search",
 )
 WHOLE = ("pipeline", "kills", "interruptions", "seeds")

@@ -110,7 +110,7 @@ def _on_corpus(
     """The runs on one corpus that are not known yet."""
     key = {"seed": seed, "utterances": utterances}
     made, done = [], {(r["setting"], r["fold"]) for r in known if key.items() <= r.items()}
-    params = _make(folder, seed, utterances)
+    params = make_corpus(folder, seed, utterances)
     for name in names:
         task, settings = _task(folder, params, SETTINGS[name])
         spaced = np.linspace(0, len(task.fold_names()), folds, endpoint=False).astype(int)
@@ -126,7 +126,7 @@ def _on_corpus(
     return made
 
 
-def _make(folder: Path, seed: int, utterances: int) -> Params:
+def make_corpus(folder: Path, seed: int, utterances: int = 800) -> Params:
     """A corpus of another seed in a workspace, up to its folds."""
     value = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
     value["seed"] = value["corpus"]["seed"] = seed

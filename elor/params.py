@@ -103,6 +103,7 @@ class Search(Section):
 
 Schedule = Literal["constant", "cosine"]
 Select = Literal["accuracy", "uar", "loss"]
+Keep = Literal["best", "last"]
 
 
 class Learning(Section):
@@ -110,6 +111,7 @@ class Learning(Section):
 
     schedule: Schedule
     select: Select
+    keep: Keep
     balance: bool
 
 
@@ -124,6 +126,7 @@ class Train(Section):
     deterministic: bool
     schedule: Schedule | None
     select: Select | None
+    keep: Keep | None
     balance: bool | None
 
     def over(self, profile: Learning) -> Train:

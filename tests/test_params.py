@@ -105,7 +105,8 @@ def test_given_leaves_out_what_is_empty() -> None:
 def test_a_value_of_section_train_goes_before_the_profiles(shipped: dict, tmp_path: Path) -> None:
     params = load(write(tmp_path, shipped))
     for scale in params.scales.values():
-        assert params.train.over(scale.train).model_dump(include={"schedule", "select", "balance"}) == dict(scale.train)
+        filled = params.train.over(scale.train).model_dump()
+        assert {name: filled[name] for name in ("schedule", "select", "keep", "balance")} == dict(scale.train)
     shipped["train"]["select"] = "loss"
     params = load(write(tmp_path, shipped))
     assert params.train.over(params.scale.train).select == "loss"

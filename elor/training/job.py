@@ -27,6 +27,7 @@ class Options:
         score: which validation score decides: `mean` of the heads, or one head's name.
         schedule: `constant`, or `cosine`: the learning rate falls to almost nothing over all epochs.
         select: what the validation score is: `accuracy`, `uar` or `loss`.
+        keep: which epoch's network is kept and scored: `best`, or `last`, after which nothing stops early.
         balance: whether all classes weigh the same in the loss.
         update: `alternating` (the paper's) or `joint`. penalty: `norm` (the paper's) or `squared`.
         fast, precision, tf32, compile, deterministic: as in params.yaml, section `train`.
@@ -41,6 +42,7 @@ class Options:
     score: str = "mean"
     schedule: str = "constant"
     select: str = "accuracy"
+    keep: str = "best"
     balance: bool = False
     update: str = "alternating"
     penalty: str = "norm"

@@ -207,14 +207,15 @@ class Trainer:
         return {f"validation_{name}": value for name, value in scores.items()} | {"score": decides}
 
     def judge(self, row: dict[str, float]) -> None:
-        """Close an epoch: note its scores, keep its weights if it is the best so far, stop if it missed the floor."""
+        """Close an epoch: note its scores, keep its weights if they are to be kept, stop if it missed the floor."""
         state, floor = self.state, self.job.floor
         state.history.append(row)
         state.audit += self.audit()
-        if state.best < 0 or row["score"] > state.history[state.best]["score"]:
+        best_score = max(earlier["score"] for earlier in state.history)
+        if self.options.keep == "last" or state.best < 0 or row["score"] > state.history[state.best]["score"]:
             state.best = state.epoch
             state.best_tensors = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        if state.epoch < len(floor) and state.history[state.best]["score"] < floor[state.epoch]:
+        if state.epoch < len(floor) and best_score < floor[state.epoch]:
             state.stopped = True
         state.epoch += 1
 

@@ -148,6 +148,18 @@ def test_the_kept_epoch_is_the_best_by_what_was_asked(job) -> None:
             assert outcome.history[outcome.best][f"validation_{name}"] == pytest.approx(expected, rel=1e-5), select
 
 
+def test_the_last_epoch_is_kept_where_it_is_asked_for(job) -> None:
+    made = job(epochs=6, how=world.TRAIN.model_copy(update={"keep": "last"}), learning_rate=0.2, patience=1)
+    trainer = loop.Trainer(replace(made, floor=(0.5,) * 6))  # which the best score so far reaches
+    while not trainer.finished:
+        trainer.judge(trainer.epoch() | {"score": 1.0 - trainer.state.epoch})  # every epoch is worse
+    final = trainer.predict(made.test)  # of the weights as training left them
+    outcome = trainer.outcome()
+    assert [outcome.best, outcome.score, len(outcome.history)] == [5, -4.0, 6]
+    for name, shares in outcome.predictions.items():
+        np.testing.assert_array_equal(shares, final[name].numpy())
+
+
 def test_rare_classes_pull_harder_when_classes_are_balanced(job) -> None:
     made = job("ftr", dropout=0.0, how=world.TRAIN.model_copy(update={"balance": True}), alpha=0.0)
     trainer = loop.Trainer(made)

@@ -98,6 +98,7 @@ def test_it_is_the_experiment_of_the_loop(jobs, dropout: float, hidden: list[int
         {"schedule": "cosine"},
         {"balance": True},
         {"select": "uar"},
+        {"keep": "last"},
     ],
     ids=lambda how: next(iter(how)),
 )

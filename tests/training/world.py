@@ -25,6 +25,7 @@ TRAIN = Train(
     deterministic=True,
     schedule="constant",
     select="accuracy",
+    keep="best",
     balance=False,
 )
 SETTINGS = {
