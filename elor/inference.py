@@ -31,6 +31,7 @@ from elor.recording import Recording, Window
 from elor.targets import EMOTIONS, Head
 from elor.training import checkpoint, losses
 from elor.training.data import INT16_SCALE
+from elor.vectors import IS10, Vectors
 
 MODELS = Path("data/models")
 """Where a run leaves its networks, below the project's folder."""
@@ -120,12 +121,14 @@ class Ensemble:
         folds: one name per network.
         heads: what they answer.
         run: from the inputs `INPUTS[network]`, float32 (windows, ...) each, to `Logits`.
+        vectors: what the input `is10` holds.
     """
 
     network: str
     folds: tuple[str, ...]
     heads: tuple[Head, ...]
     run: Callable[[Sequence[np.ndarray]], Logits]
+    vectors: Vectors = IS10
 
     def predict(
         self,
@@ -171,7 +174,7 @@ class Ensemble:
         if not sound.any():
             return answers
         signals = np.stack([window.signal for window in batch if not window.silent])
-        logits = self.run([FEATURES[name](signals) for name in INPUTS[self.network]])
+        logits = self.run([eaten(name, signals, self.vectors) for name in INPUTS[self.network]])
         for head in self.heads:
             rows = torch.from_numpy(logits[head.name]).flatten(0, 1)
             found = losses.predict(head, rows).reshape(-1, len(self.folds), head.outputs).numpy()
@@ -204,7 +207,9 @@ def load(
         return load_onnx(path, network, fold)
     networks = load_networks(path, network, fold)
     first = next(iter(networks.values())).architecture
-    return Ensemble(first.network, tuple(networks), first.heads, _Torch(networks, local(device, "device")))
+    return Ensemble(
+        first.network, tuple(networks), first.heads, _Torch(networks, local(device, "device")), first.vectors
+    )
 
 
 def predict(
@@ -229,8 +234,12 @@ def load_networks(path: Path, network: str | None = None, fold: str | None = Non
     files = _files(path, network)
     networks = {name: found for file in files for name, found in _read(file)}
     check_choice(path, next(iter(networks.values())).architecture.network, list(networks), network, fold)
-    if len({(found.architecture.network, found.architecture.heads) for found in networks.values()}) > 1:
-        raise UserError(f"The networks in {path} answer different questions; run dvc repro, which trains them alike.")
+    shapes = [found.architecture for found in networks.values()]
+    if len({(shape.network, shape.heads, shape.vectors) for shape in shapes}) > 1:
+        raise UserError(
+            f"The networks in {path} answer different questions or read different vectors; run dvc repro, which trains "
+            "them alike."
+        )
     return {name: found for name, found in networks.items() if fold in (None, name)}
 
 
@@ -306,22 +315,21 @@ def _read(path: Path) -> Iterator[tuple[str, MultiHeadNetwork]]:
         yield each["fold"], checkpoint.network_of(checkpoint.unprefixed(str(index), tensors), each, path)
 
 
-def _audio(signals: np.ndarray) -> np.ndarray:
-    return (signals.astype(np.float32) * np.float32(INT16_SCALE))[:, None]
+def eaten(name: str, signals: np.ndarray, vectors: Vectors) -> np.ndarray:
+    """One input of a network, from windows: float32 (windows, ...) of `Architecture.shapes`.
 
+    Args:
+        name: of the input.
+        signals: int16 (windows, 96000).
+        vectors: what the input `is10` holds.
+    """
+    if name == "audio":
+        return (signals.astype(np.float32) * np.float32(INT16_SCALE))[:, None]
+    if name == "mfcc":
+        from elor.features.mfcc import mfcc
 
-def _mfcc(signals: np.ndarray) -> np.ndarray:
-    from elor.features.mfcc import mfcc
-
-    return mfcc(torch.from_numpy(signals)).numpy()
-
-
-def _is10(signals: np.ndarray) -> np.ndarray:
+        return mfcc(torch.from_numpy(signals)).numpy()
     from elor.features.is10 import functionals
 
-    vectors = np.stack([functionals(signal) for signal in signals])
-    return np.where(np.isfinite(vectors), vectors, 0).astype(np.float32)  # as elor.features.is10.write_is10 does
-
-
-FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"audio": _audio, "mfcc": _mfcc, "is10": _is10}
-"""Each input of a network from int16 windows (windows, 96000); float32 of `SHAPES`."""
+    found = np.stack([functionals(signal, vectors.name) for signal in signals])
+    return np.where(np.isfinite(found), found, 0).astype(np.float32)  # as elor.features.is10.write_is10 does

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.fastconv import ConvBlock
 from elor.targets import Head
+from elor.vectors import IS10, SETS, Vectors
 
 INPUTS: dict[str, tuple[str, ...]] = {
     "elor": ("audio",),
@@ -29,8 +30,8 @@ INPUTS: dict[str, tuple[str, ...]] = {
 }
 """What each network eats; the last of several is the vector that joins the CNN's output."""
 
-SHAPES: dict[str, tuple[int, ...]] = {"audio": (1, 96_000), "mfcc": (26, 599), "is10": (1_582,)}
-"""One slice of each input: (channels, samples), (coefficients, frames), (functionals,)."""
+SHAPES: dict[str, tuple[int, ...]] = {"audio": (1, 96_000), "mfcc": (26, 599), "is10": (SETS["IS10"],)}
+"""One slice of each input: (channels, samples), (coefficients, frames), (functionals,); but see `elor.vectors`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Architecture:
         stride: of the first convolution (1 in the paper).
         hidden: units of the hidden layers of each head's MLP.
         dropout: share of hidden units dropped in training.
-        standardize: whether MFCCs and IS10 are scaled by the training part's mean and deviation.
+        standardize: whether MFCCs and vectors are scaled by the training part's mean and deviation.
+        vectors: what its input `is10` holds, if it has one.
     """
 
     network: str
@@ -56,11 +58,18 @@ class Architecture:
     hidden: tuple[int, ...]
     dropout: float
     standardize: bool
+    vectors: Vectors = IS10
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs, in the order of the network's arguments."""
         return INPUTS[self.network]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """One slice of each of its inputs, as `SHAPES` has it, but vectors of its own width."""
+        every = SHAPES | {"is10": (self.vectors.width,)}
+        return {name: every[name] for name in self.inputs}
 
 
 class ImpossibleShape(UserError):
@@ -125,14 +134,13 @@ class MultiHeadNetwork(nn.Module):
     def __init__(self, architecture: Architecture, fast: bool = True) -> None:
         super().__init__()
         self.architecture = architecture
-        inputs = architecture.inputs
+        shapes = architecture.shapes
+        scaled = {name: shape for name, shape in shapes.items() if architecture.standardize and name != "audio"}
         self.standardize = nn.ModuleDict(
-            {name: Standardize(SHAPES[name][0], time=len(SHAPES[name]) == 2) for name in inputs if name != "audio"}
-            if architecture.standardize
-            else {}
+            {name: Standardize(shape[0], time=len(shape) == 2) for name, shape in scaled.items()}
         )
-        self.cnn, width = _cnn(architecture, fast) if len(SHAPES[inputs[0]]) == 2 else (None, 0)
-        width += sum(SHAPES[name][0] for name in inputs if len(SHAPES[name]) == 1)
+        self.cnn, width = _cnn(architecture, fast) if len(shapes[architecture.inputs[0]]) == 2 else (None, 0)
+        width += sum(shape[0] for shape in shapes.values() if len(shape) == 1)
         self.heads = nn.ModuleDict({head.name: _mlp(width, head.outputs, architecture) for head in architecture.heads})
 
     def features(self, *inputs: Tensor) -> Tensor:

@@ -25,10 +25,11 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
-from elor.inference import FEATURES, Ensemble, Logits, check_choice
+from elor.inference import Ensemble, Logits, check_choice, eaten
 from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.targets import Head
 from elor.training.checkpoint import heads_of
+from elor.vectors import Vectors
 
 KEY = "elor"
 BLANK = "0" * 64
@@ -59,7 +60,7 @@ def write_onnx(networks: Mapping[str, MultiHeadNetwork], path: Path) -> Written:
     """Write networks, by fold, to one ONNX file, and compare it with torch on sound.
 
     Shape:
-        inputs, named as in `elor.networks.INPUTS`: float32 (batch, *SHAPES[name]).
+        inputs, named as in `elor.networks.INPUTS`: float32 (batch, *shape) of `Architecture.shapes`.
         outputs, one per head: float32 (batch, folds, outputs) logits or values.
 
     Raises:
@@ -68,7 +69,7 @@ def write_onnx(networks: Mapping[str, MultiHeadNetwork], path: Path) -> Written:
     need()
     module = _Folds([_plain(network) for network in networks.values()])
     names = module.architecture.inputs
-    samples = tuple(torch.from_numpy(FEATURES[name](_sound())) for name in names)
+    samples = tuple(torch.from_numpy(eaten(name, _sound(), module.architecture.vectors)) for name in names)
     batch = torch.export.Dim("batch", min=1)
     with _quiet():
         program: Any = torch.onnx.export(
@@ -82,6 +83,7 @@ def write_onnx(networks: Mapping[str, MultiHeadNetwork], path: Path) -> Written:
         )
     heads = [asdict(head) for head in module.architecture.heads]
     notes = {"network": module.architecture.network, "folds": list(networks), "heads": heads, "sha256": BLANK}
+    notes["vectors"] = asdict(module.architecture.vectors)
     program.model.metadata_props[KEY] = json.dumps(notes)
     with replacing(path) as part:
         program.save(part)
@@ -106,17 +108,17 @@ def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -
     text = session.get_modelmeta().custom_metadata_map.get(KEY)
     if text is None:
         raise UserError(f"{path} holds no network of this project; give a file that elor export wrote.")
-    held, folds, heads = _described(text, session, path)
+    held, folds, heads, vectors = _described(text, session, path)
     content = path.read_bytes()
     if b'"sha256"' not in content or content != _sealed(content):
         raise UserError(f"{path} is damaged (its checksum is another); export it again.")
     check_choice(path, held, folds, network, fold)
     chosen = [index for index, name in enumerate(folds) if fold in (None, name)]
-    return Ensemble(held, tuple(folds[k] for k in chosen), heads, _Onnx(session, chosen))
+    return Ensemble(held, tuple(folds[k] for k in chosen), heads, _Onnx(session, chosen), vectors)
 
 
-def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tuple[Head, ...]]:
-    """Network, folds and heads of the metadata, if the graph is theirs.
+def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tuple[Head, ...], Vectors]:
+    """Network, folds, heads and vectors of the metadata, if the graph is theirs.
 
     Raises:
         UserError: if not.
@@ -124,7 +126,9 @@ def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tup
     try:
         notes: dict[str, Any] = json.loads(text)
         network, folds, heads = notes["network"], notes["folds"], heads_of(notes["heads"])
-        expected = [(name, list(SHAPES[name])) for name in INPUTS[network]]
+        vectors = Vectors.of(notes.get("vectors", {}))
+        shapes = SHAPES | {"is10": (vectors.width,)}
+        expected = [(name, list(shapes[name])) for name in INPUTS[network]]
         found = [(value.name, list(value.shape[1:])) for value in session.get_inputs()]
         if found != expected:
             raise ValueError(f"its inputs are {found}")
@@ -139,7 +143,7 @@ def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tup
         raise UserError(
             f"{path} is damaged: its metadata are not those of its graph ({reason}); export it again."
         ) from None
-    return network, folds, heads
+    return network, folds, heads, vectors
 
 
 def _sealed(content: bytes) -> bytes:

@@ -23,6 +23,7 @@ MODELS = (*NETWORKS, "svm")
 
 Network = Literal["elor", "lom", "ftr", "elor_ftr"]
 Target = Literal["classes", "regression", "distribution", "emotion"]
+FeatureSet = Literal["IS10", "ComParE_2016", "eGeMAPSv02"]
 Share = Field(ge=0.0, lt=1.0)
 
 MOST = 1_000_000
@@ -63,6 +64,10 @@ class Labels(Section):
 
 class Slices(Section):
     minimum_s: float = Field(ge=0.0)
+
+
+class Features(Section):
+    set: FeatureSet
 
 
 class Folds(Section):
@@ -259,6 +264,7 @@ class Params(Section):
     corpus: Corpus
     labels: Labels
     slices: Slices
+    features: Features
     folds: Folds
     search: Search
     train: Train

@@ -1,5 +1,6 @@
 """Stage `evaluate`: scores, intervals, tests and the human ceiling."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from elor.corpora.labels import choose_rater
@@ -16,6 +17,7 @@ from elor.params import MODELS, NETWORKS, load
 from elor.tables import read_table, write_plot
 from elor.targets import heads
 from elor.training.tuned import Tuning
+from elor.vectors import Vectors
 from stages import main
 
 DATA = Path("data")
@@ -59,7 +61,9 @@ def evaluate() -> None:
             write(METRICS / dimension / f"{net}.json", scores)
     write(METRICS / "comparisons.json", Comparisons.of(found.comparisons))
     write(METRICS / "agreement.json", Agreement.of(found.agreement))
-    write(METRICS / "protocol.json", Protocol.of(found.protocol, confidence=how.confidence, search_has_seen=seen))
+    known = {"confidence": how.confidence, "search_has_seen": seen}
+    known["vectors"] = asdict(Vectors.read(DATA / "is10.json"))
+    write(METRICS / "protocol.json", Protocol.of(found.protocol, **known))
     for name, table in found.plots.items():
         write_plot(table, SCORES / f"{name}.csv", "%.6g")
     for name, headline in (("uar", found.headline), ("war", found.beside)):

@@ -36,6 +36,7 @@ def settings(params: Params) -> dict:
         "corpus": params.corpus,
         "labels": params.labels,
         "slices": params.slices,
+        "features": params.features,
         "folds": params.folds,
         "search": params.search,
         "train": params.train.over(params.scale.train),

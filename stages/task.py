@@ -8,6 +8,7 @@ from elor.params import Params
 from elor.tables import read_table
 from elor.targets import heads
 from elor.training.task import Task, input_files
+from elor.vectors import IS10, Vectors
 
 DATA = Path("data")
 
@@ -26,6 +27,7 @@ def task_of(network: str, params: Params) -> Task:
         patience=scale.patience,
         score=params.search.score,
         seed=params.seed,
+        vectors=Vectors.read(DATA / "is10.json") if "is10" in INPUTS[network] else IS10,
     )
 
 

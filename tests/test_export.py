@@ -18,6 +18,7 @@ from elor.inference import load, load_networks
 from elor.networks import INPUTS, SHAPES
 from elor.onnx_model import load_onnx, write_onnx
 from elor.training import checkpoint
+from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
 from tests.trained import FOLDS, small, write_run
 
@@ -102,6 +103,18 @@ def test_both_formats_predict_the_same(network: str, tmp_path: Path, graphs: dic
         assert ours.folds == theirs.folds
         for head in ("arousal", "valence"):
             np.testing.assert_allclose(ours.answers[head], theirs.answers[head], atol=1e-5)
+
+
+def test_another_set_of_vectors_survives_the_journey(tmp_path: Path) -> None:
+    vectors = Vectors("eGeMAPSv02", 88)
+    given = {fold: small("ftr", seed=seed, vectors=vectors) for seed, fold in enumerate(FOLDS[:2])}
+    write_onnx(given, tmp_path / "a.onnx")
+    write_weights(given, tmp_path / "a.safetensors")
+    sound = pseudo_speech(1).reshape(-1)
+    found = [load(tmp_path / f"a.{suffix}") for suffix in ("onnx", "safetensors")]
+    assert [each.vectors for each in found] == [vectors, vectors]
+    one, other = (each.predict(sound, 16_000).answers["arousal"] for each in found)
+    np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_values_survive_the_journey(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import resource
 from pathlib import Path
 
 import numpy as np
+import opensmile
 import pandas as pd
 import pytest
 import soundfile
@@ -19,9 +20,11 @@ from elor.features.mfcc import write_mfcc
 from elor.features.slices import plan_slices, write_slices
 from elor.inference import Ensemble, Prediction, expected, label, load
 from elor.networks import INPUTS
+from elor.recording import Recording
 from elor.targets import Head
 from elor.training import checkpoint
 from elor.training.data import Inputs
+from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
 from tests.trained import FOLDS, write_run
 
@@ -91,6 +94,28 @@ def test_the_ensemble_is_the_mean_of_its_networks(target: str, tmp_path: Path, s
             values = answers.mean(1) @ np.arange(head.outputs) if head.classes else answers.mean(1)[:, 0]
             assert all_folds.spread(head.name) == pytest.approx(values.std(ddof=1), abs=1e-7)
         assert np.isnan(singles[0].spread(head.name))
+
+
+def test_a_network_on_another_set_hears_that_set(tmp_path: Path, speech: Path) -> None:
+    run = write_run(tmp_path, ("ftr", "elor_ftr"), vectors=Vectors("eGeMAPSv02", 88))
+    signals = [window.signal for window in Recording(speech).windows()]
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
+    vectors = torch.stack([torch.from_numpy(smile(signal / np.float32(32_768), 16_000)[0, :, 0]) for signal in signals])
+    sound = torch.from_numpy(np.stack(signals)).float()[:, None] / 32_768
+    for network, inputs in (("ftr", [vectors]), ("elor_ftr", [sound, vectors])):
+        trained = checkpoint.load_network(run / network / "Ses01M.safetensors")
+        with torch.no_grad():
+            wanted = trained(*inputs)["arousal"].softmax(1)
+        assert trained.architecture.vectors.width == 88
+        found = load(run, network, fold="Ses01M").predict(speech).windows("arousal")
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_networks_on_different_sets_are_no_ensemble(tmp_path: Path) -> None:
+    write_run(tmp_path, ("ftr",), folds=FOLDS[:1])
+    write_run(tmp_path, ("ftr",), folds=FOLDS[1:], vectors=Vectors("eGeMAPSv02", 88))
+    with pytest.raises(UserError, match="answer different questions or read different vectors"):
+        load(tmp_path, "ftr")
 
 
 def test_expected_label_and_names() -> None:

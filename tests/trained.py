@@ -12,11 +12,12 @@ from torch import nn
 from elor.networks import Architecture, MultiHeadNetwork
 from elor.targets import heads
 from elor.training import checkpoint
+from elor.vectors import IS10, Vectors
 
 FOLDS = ("Ses01F", "Ses01M", "Ses02F")
 
 
-def small(network: str, target: str = "classes", seed: int = 0) -> MultiHeadNetwork:
+def small(network: str, target: str = "classes", seed: int = 0, vectors: Vectors = IS10) -> MultiHeadNetwork:
     """A small network with random weights and statistics, ready to predict."""
     convolutional = network != "ftr"
     shape = Architecture(
@@ -29,6 +30,7 @@ def small(network: str, target: str = "classes", seed: int = 0) -> MultiHeadNetw
         hidden=(8,),
         dropout=0.5,
         standardize=True,
+        vectors=vectors,
     )
     torch.manual_seed(seed)
     made = MultiHeadNetwork(shape)
@@ -42,12 +44,16 @@ def small(network: str, target: str = "classes", seed: int = 0) -> MultiHeadNetw
 
 
 def write_run(
-    folder: Path, networks: Sequence[str] = ("elor",), target: str = "classes", folds: Sequence[str] = FOLDS
+    folder: Path,
+    networks: Sequence[str] = ("elor",),
+    target: str = "classes",
+    folds: Sequence[str] = FOLDS,
+    vectors: Vectors = IS10,
 ) -> Path:
     """Write `<network>/<fold>.safetensors` into `folder`, as the stages `train@<network>` do."""
     for network in networks:
         for seed, fold in enumerate(folds):
-            made = small(network, target, seed)
+            made = small(network, target, seed, vectors)
             notes = {"fold": fold, "architecture": asdict(made.architecture), "epoch": 1}
             checkpoint.save(folder / network / f"{fold}.safetensors", made.state_dict(), notes)
     return folder

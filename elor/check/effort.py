@@ -25,12 +25,13 @@ from elor.training.folds import make_folds
 from elor.training.job import TrainingJob
 from elor.training.memory import PROCESS, needed
 from elor.training.task import Task
+from elor.vectors import SETS, Vectors
 
 BYTES = {"audio": 2, "mfcc": 4, "is10": 4}
 """Of a value of each input on disk."""
 
-IS10_SECONDS = 0.1
-"""A core takes so long for the functionals of a slice: benchmarks/README.md."""
+FUNCTIONALS_S = 0.1
+"""A core takes so long for the functionals of a slice, whatever the set: benchmarks/README.md."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def effort(params: Params, corpus: Corpus) -> list[Finding]:
     how = params.folds
     folds = make_folds(corpus.slices, how.protocol, how.validation, how.most, params.seed)
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
-        files = noise(Path(name), max(s.defaults.batch or 1 for s in params.scale.networks.values()))
+        files = noise(Path(name), max(s.defaults.batch or 1 for s in params.scale.networks.values()), _shapes(params))
         tasks = {network: _task(network, params, asked, files, corpus.slices, folds) for network in INPUTS}
         jobs = {name: _first(task, _defaults(name, params)) for name, task in tasks.items()}
         count = len(tasks["elor"].fold_names())
@@ -58,10 +59,10 @@ def effort(params: Params, corpus: Corpus) -> list[Finding]:
         ]
 
 
-def noise(folder: Path, count: int) -> dict[str, Path]:
+def noise(folder: Path, count: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Path]:
     """A few slices of every input, of noise, on which a step can be measured."""
     random, files = np.random.default_rng(0), {}
-    for name, shape in SHAPES.items():
+    for name, shape in shapes.items():
         values = random.normal(size=(count, *shape))
         files[name] = folder / f"{name}.npy"
         np.save(files[name], (3_000 * values[:, 0]).astype(np.int16) if name == "audio" else values.astype(np.float32))
@@ -82,7 +83,7 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
             if groups:
                 note = f"The {what} is refused without -S engine.max_hours={taken * 1.1:.0f}." if taken > limit else ""
                 yield Finding(what, f"up to {clock(3600 * taken)}", note)
-    features = IS10_SECONDS * sum(len(part) for part in (job.train, job.validation, job.test)) / Engine("cpu").count()
+    features = FUNCTIONALS_S * sum(len(part) for part in (job.train, job.validation, job.test)) / Engine("cpu").count()
     yield Finding("features", clock(features))
     note = "Hours are of default shapes that nothing stops early; the analysis after training is not counted."
     yield Finding("all of it", f"up to {clock(3600 * total + features)}", note)
@@ -96,7 +97,7 @@ def space(params: Params, jobs: Mapping[str, TrainingJob], folds: int, slices: i
     at_once = min(folds, _engine(largest, params).count())
     found = f"{size(each[largest] + PROCESS[kind])} for each of {at_once} jobs of {largest}"
     yield Finding("memory", found, "Fewer run at a time where not all of them fit.")
-    arrays = sum(slices * int(np.prod(shape)) * BYTES[name] for name, shape in SHAPES.items())
+    arrays = sum(slices * int(np.prod(shape)) * BYTES[name] for name, shape in _shapes(params).items())
     weights = sum(4 * sum(p.numel() for p in MultiHeadNetwork(job.architecture).parameters()) for job in jobs.values())
     yield Finding("disk", f"{size(2 * (arrays + folds * weights))}, a copy in DVC's cache included")
 
@@ -132,6 +133,14 @@ def _engine(network: str, params: Params) -> Engine:
     return Engine(params.engine.device, params.engine.workers, None, kind)
 
 
+def _vectors(params: Params) -> Vectors:
+    return Vectors(params.features.set, SETS[params.features.set])
+
+
+def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
+    return SHAPES | {"is10": (_vectors(params).width,)}
+
+
 def _round(params: Params) -> int:
     return params.search.round or params.scale.round
 
@@ -161,4 +170,5 @@ def _task(
         patience=scale.patience,
         score=params.search.score,
         seed=params.seed,
+        vectors=_vectors(params),
     )

@@ -6,7 +6,18 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from elor.evidence.model import File, Number
+from elor.evidence.model import File, Number, Part
+
+
+class Vectors(Part):
+    """What FTR, ELoR+FTR and the SVM read of every slice."""
+
+    name: str
+    """openSMILE's name of the set, or the name of the table's file"""
+    width: int
+    """how many numbers"""
+    table: bool
+    """whether they were made elsewhere"""
 
 
 class Protocol(File):
@@ -34,3 +45,5 @@ class Protocol(File):
     """of all intervals"""
     search_has_seen: dict[str, str] = Field(default_factory=dict)
     """by network, in words"""
+    vectors: Vectors | None = None
+    """what the input `is10` held"""

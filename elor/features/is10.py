@@ -1,4 +1,4 @@
-"""The 1,582 functionals of the INTERSPEECH 2010 Paralinguistic Challenge, one vector per six-second slice.
+"""openSMILE's functionals, one vector per six-second slice: the paper's 1,582 (IS10), or those of another set.
 
 openSMILE takes about 0.09 s for a slice, a quarter of an hour for a full corpus on one core. So slices are dealt to
 worker processes, and each finished vector goes into a store outside the repository under the digest of its slice: after
@@ -6,6 +6,8 @@ a kill, or after one sound file of a corpus has changed, only what is new is com
 
 Reference:
     Schuller et al., The INTERSPEECH 2010 Paralinguistic Challenge (`opensmile.FeatureSet.IS10`, functionals).
+    ComParE_2016: Schuller et al., The INTERSPEECH 2016 Computational Paralinguistics Challenge (6,373 functionals).
+    eGeMAPSv02: Eyben et al., The Geneva Minimalistic Acoustic Parameter Set, 2016 (88 functionals).
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from elor.files import scratch, write_text
 from elor.progress import Progress
 from elor.workers import available_cores, end_with_parent
 
-FEATURES = 1582
+IS10 = "IS10"
 SLICES_PER_TASK = 4  # about 0.4 s of work: little is lost by a kill, little is spent on dealing
 
 
@@ -45,22 +47,26 @@ class Extraction:
     replaced: int
 
 
-def names() -> list[str]:
-    """The 1,582 names, in the order of the vectors."""
-    return list(_smile().feature_names)
+def names(which: str = IS10) -> list[str]:
+    """The names of a set's functionals, in the order of the vectors: 1,582 of IS10."""
+    return list(_smile(which).feature_names)
 
 
-def functionals(signal: np.ndarray) -> np.ndarray:
+def functionals(signal: np.ndarray, which: str = IS10) -> np.ndarray:
     """Compute the features of one signal exactly as openSMILE gives them.
 
-    Shape:
-        int16 `(samples,)` at 16 kHz -> float32 `(1582,)`.
+    Args:
+        signal: int16 `(samples,)` at 16 kHz.
+        which: openSMILE's name of the set.
+
+    Returns:
+        float32 `(1582,)`, or as many as `names(which)`.
     """
-    return _smile()(signal.astype(np.float32) / FULL_SCALE, SAMPLE_RATE)[0, :, 0]
+    return _smile(which)(signal.astype(np.float32) / FULL_SCALE, SAMPLE_RATE)[0, :, 0]
 
 
-def write_is10(slices: Path, out: Path, names_out: Path, workers: int | None = None) -> Extraction:
-    """Write the features of every slice of `slices` (int16 `(n, 96000)`) to `out` (float32 `(n, 1582)`).
+def write_is10(slices: Path, out: Path, names_out: Path, workers: int | None = None, which: str = IS10) -> Extraction:
+    """Write the features of every slice of `slices` (int16 `(n, 96000)`) to `out` (float32 `(n, 1582)` of IS10).
 
     openSMILE gives finite numbers even for digital silence. Should it ever give another, a zero takes its place in
     `out`, and the count is returned and said on stderr.
@@ -70,6 +76,7 @@ def write_is10(slices: Path, out: Path, names_out: Path, workers: int | None = N
         out: the `.npy` file; it appears complete or not at all.
         names_out: text file for `names()`, one per line.
         workers: worker processes; None for one per core.
+        which: openSMILE's name of the set.
 
     Raises:
         UserError: if `slices` cannot be read, the disk is full, or a worker is killed.
@@ -77,34 +84,37 @@ def write_is10(slices: Path, out: Path, names_out: Path, workers: int | None = N
     signals = opened(slices, (SLICE_SAMPLES,), "int16")
     keys = [content_key(row) for row in signals]
     rows = dict(zip(keys, range(len(keys)), strict=True))  # equal slices are computed once
-    with VectorStore(store_folder(), FEATURES) as store:
+    listed = names(which)
+    with VectorStore(store_folder(which), len(listed)) as store:
         vectors = store.load()
         missing = [row for key, row in rows.items() if key not in vectors]
-        with Progress("IS10", total=len(rows), unit="slice") as progress:
+        with Progress(which, total=len(rows), unit="slice") as progress:
             progress.resume(len(rows) - len(missing))
-            for done, values in _computed(slices, missing, workers):
+            for done, values in _computed(slices, missing, workers, which):
                 fresh = {keys[row]: vector for row, vector in zip(done, values, strict=True)}
                 store.add(fresh)
                 vectors |= fresh
                 progress.advance(len(done))
-    write_text(names_out, "\n".join(names()) + "\n")
+    write_text(names_out, "\n".join(listed) + "\n")
     replaced = 0
-    with packed(out, (len(keys), FEATURES), "float32") as array:
+    with packed(out, (len(keys), len(listed)), "float32") as array:
         for row, key in enumerate(keys):
             finite = np.isfinite(vectors[key])
             array[row] = np.where(finite, vectors[key], 0)
             replaced += int((~finite).sum())
     if replaced:
-        print(f"IS10: {replaced} values that are not finite were set to 0 in {out}.", file=sys.stderr)
+        print(f"{which}: {replaced} values that are not finite were set to 0 in {out}.", file=sys.stderr)
     return Extraction(len(keys), len(missing), replaced)
 
 
-def store_folder() -> Path:
+def store_folder(which: str = IS10) -> Path:
     """Where finished vectors are kept: one folder per version of openSMILE and feature set."""
-    return scratch("is10", {"opensmile": opensmile.__version__, "features": opensmile.FeatureSet.IS10.value})
+    return scratch("is10", {"opensmile": opensmile.__version__, "features": opensmile.FeatureSet[which].value})
 
 
-def _computed(slices: Path, rows: Sequence[int], workers: int | None) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+def _computed(
+    slices: Path, rows: Sequence[int], workers: int | None, which: str
+) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
     """Compute rows of `slices` in worker processes; yield some rows and their vectors as they come, in any order."""
     if not rows:
         return
@@ -115,22 +125,22 @@ def _computed(slices: Path, rows: Sequence[int], workers: int | None) -> Iterato
         initializer=_become_worker,
     )
     try:
-        futures = {pool.submit(_functionals_of, slices, task): task for task in tasks}
+        futures = {pool.submit(_functionals_of, slices, task, which): task for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool as error:
         raise UserError(
-            "A process that computed IS10 features was killed, perhaps for want of memory; run again with fewer "
+            f"A process that computed {which} features was killed, perhaps for want of memory; run again with fewer "
             "workers: what was finished is kept."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _functionals_of(slices: Path, rows: tuple[int, ...]) -> np.ndarray:
-    """The vectors `(len(rows), 1582)` of some slices; runs in a worker."""
+def _functionals_of(slices: Path, rows: tuple[int, ...], which: str) -> np.ndarray:
+    """The vectors of some slices; runs in a worker."""
     signals = np.load(slices, mmap_mode="r")
-    return np.stack([functionals(signals[row]) for row in rows])
+    return np.stack([functionals(signals[row], which) for row in rows])
 
 
 def _become_worker() -> None:
@@ -140,5 +150,5 @@ def _become_worker() -> None:
 
 
 @cache
-def _smile() -> opensmile.Smile:
-    return opensmile.Smile(opensmile.FeatureSet.IS10, opensmile.FeatureLevel.Functionals)
+def _smile(which: str) -> opensmile.Smile:
+    return opensmile.Smile(opensmile.FeatureSet[which], opensmile.FeatureLevel.Functionals)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from elor.errors import UserError
-from elor.networks import INPUTS, SHAPES, Architecture
+from elor.networks import Architecture
 from elor.report.blocks import results
 from elor.report.results import Results, title
 from elor.report.text import Format, number, p_value, render
@@ -21,7 +21,6 @@ CHANCE = 0.05
 INPUT_TEXTS = {
     "audio": "six seconds of mono sound at 16 kHz as amplitudes in [-1, 1], shorter ones filled up with zeros",
     "mfcc": "26 mel-frequency cepstral coefficients of 599 frames, by `elor.features.mfcc`",
-    "is10": "the 1,582 functionals of the INTERSPEECH 2010 Paralinguistic Challenge, by openSMILE",
 }
 
 
@@ -138,8 +137,8 @@ def _what(model: Model) -> str:
 def _files(model: Model) -> str:
     files = [f"`{file.name}`: {file.holds}; {file.bytes:,} bytes, SHA-256 {file.digest}." for file in model.files]
     inputs = [
-        f"Input `{name}`, float32 (batch, {', '.join(map(str, SHAPES[name]))}): {INPUT_TEXTS[name]}."
-        for name in INPUTS[model.network]
+        f"Input `{name}`, float32 (batch, {', '.join(map(str, shape))}): {INPUT_TEXTS.get(name, model.any.vectors)}."
+        for name, shape in model.any.shapes.items()
     ]
     heads = [
         f"Output `{head.name}`, float32 (batch, {len(model.architectures)} networks, {head.outputs}): "

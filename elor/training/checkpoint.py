@@ -21,6 +21,7 @@ from elor.errors import UserError
 from elor.files import replacing
 from elor.networks import INPUTS, Architecture, MultiHeadNetwork
 from elor.targets import HEADS, Head
+from elor.vectors import Vectors
 
 CHECKSUM = "sha256"
 """The key of the checksum in the notes."""
@@ -120,7 +121,8 @@ def architecture_of(value: Any) -> Architecture:
     """
     heads = heads_of(value["heads"])
     lists = {name: tuple(value[name]) for name in ("filters", "lengths", "pools", "hidden")}
-    found = Architecture(**value | lists | {"heads": heads})
+    vectors = Vectors.of(value.get("vectors", {}))  # of files from before there was a choice: IS10
+    found = Architecture(**value | lists | {"heads": heads, "vectors": vectors})
     sizes = [found.stride, *(size for sizes in lists.values() for size in sizes)]
     if not all(type(size) is int and 1 <= size < 2**31 for size in sizes):
         raise ValueError(f"its sizes are {sizes}")

@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves
 
 from elor.engine import Engine
 from elor.errors import UserError
-from elor.networks import SHAPES, Architecture, ImpossibleShape, MultiHeadNetwork
+from elor.networks import Architecture, ImpossibleShape, MultiHeadNetwork
 from elor.training.job import TrainingJob
 
 PROCESS = {"cpu": 350 * 2**20, "cuda": 700 * 2**20}
@@ -74,7 +74,7 @@ def needed(architecture: Architecture, batch: int, fast: bool = True) -> int:
 def _counted(architecture: Architecture, batch: int, fast: bool) -> int:
     with _Peak() as peak, torch.device("meta"):
         network = MultiHeadNetwork(replace(architecture, dropout=0.0), fast).train()
-        inputs = [torch.empty(batch, *SHAPES[name]) for name in architecture.inputs]
+        inputs = [torch.empty(batch, *shape) for shape in architecture.shapes.values()]
         head = architecture.heads[0].name
         optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True)
         for _ in range(2):  # momentum is there from the second update on

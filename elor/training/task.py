@@ -26,6 +26,7 @@ from elor.training.loop import train
 from elor.training.memory import fitting
 from elor.training.resume import STATE, epochs_done
 from elor.training.together import alike, stackable, train_together
+from elor.vectors import IS10, Vectors
 
 Result = TypeVar("Result")
 
@@ -33,6 +34,7 @@ CODE = (
     "device.py",
     "networks.py",
     "targets.py",
+    "vectors.py",
     "fastconv",
     "training/job.py",
     "training/loop.py",
@@ -79,6 +81,7 @@ class Task:
         epochs, patience: at most so many epochs; stop after so many without a better validation score.
         score: which validation score decides.
         seed: of everything random.
+        vectors: what the input `is10` holds.
     """
 
     network: str
@@ -91,6 +94,7 @@ class Task:
     patience: int
     score: str
     seed: int
+    vectors: Vectors = IS10
 
     def fold_names(self) -> list[str]:
         """The folds, in the table's order."""
@@ -102,7 +106,7 @@ class Task:
         rows = {role: np.flatnonzero(roles.to_numpy() == role) for role in ("train", "validation", "test")}
         how = self.how.model_dump(exclude={"standardize"})
         return TrainingJob(
-            architecture=architecture(self.network, self.heads, settings, self.how.standardize),
+            architecture=architecture(self.network, self.heads, settings, self.how.standardize, self.vectors),
             options=Options(
                 **how,
                 **settings.model_dump(include={"batch", "learning_rate", "momentum", "alpha"}),
@@ -123,7 +127,9 @@ class Task:
         )
 
 
-def architecture(network: str, heads: tuple[Head, ...], settings: Settings, standardize: bool) -> Architecture:
+def architecture(
+    network: str, heads: tuple[Head, ...], settings: Settings, standardize: bool, vectors: Vectors = IS10
+) -> Architecture:
     """The network's shape under given values."""
     return Architecture(
         network=network,
@@ -135,6 +141,7 @@ def architecture(network: str, heads: tuple[Head, ...], settings: Settings, stan
         hidden=tuple(settings.hidden or ()),
         dropout=settings.dropout or 0.0,
         standardize=standardize,
+        vectors=vectors,
     )
 
 

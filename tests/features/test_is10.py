@@ -15,9 +15,10 @@ import pytest
 import soundfile
 
 from elor.errors import UserError
-from elor.features.is10 import FEATURES, Extraction, functionals, names, store_folder, write_is10
+from elor.features.is10 import Extraction, functionals, names, store_folder, write_is10
 from elor.features.slices import SLICE_SAMPLES
 from elor.features.store import VectorStore, content_key, holding
+from elor.vectors import SETS
 
 from .speech import pseudo_speech, real_speech
 
@@ -60,7 +61,21 @@ def test_the_file_equals_opensmile_on_each_padded_slice(tmp_path: Path, smile: o
     for row, sound in zip(written, slices, strict=True):
         np.testing.assert_array_equal(row, smile.process_signal(sound.astype(np.float32) / 32768, 16_000).to_numpy()[0])
     assert (tmp_path / "names.txt").read_text().split() == names() == list(smile.feature_names)
-    assert len(names()) == FEATURES == 1582
+    assert len(names()) == SETS["IS10"] == 1582
+
+
+@pytest.mark.parametrize("which", ["ComParE_2016", "eGeMAPSv02"])
+def test_other_sets_are_opensmiles_own_and_kept_apart(tmp_path: Path, which: str) -> None:
+    slices = pseudo_speech(2)
+    first, _ = extract(tmp_path, slices)
+    done = write_is10(tmp_path / "slices.npy", tmp_path / "is10.npy", tmp_path / "names.txt", 1, which)
+    assert done == Extraction(slices=2, computed=2, replaced=0)  # none of IS10's was taken for this set's
+    smile = opensmile.Smile(opensmile.FeatureSet[which], opensmile.FeatureLevel.Functionals)
+    for row, sound in zip(np.load(tmp_path / "is10.npy"), slices, strict=True):
+        np.testing.assert_array_equal(row, smile.process_signal(sound.astype(np.float32) / 32768, 16_000).to_numpy()[0])
+    listed = (tmp_path / "names.txt").read_text().split()
+    assert listed == names(which) == list(smile.feature_names)
+    assert len(listed) == SETS[which] != first.shape[1]
 
 
 def test_a_wav_file_gives_the_same_numbers(tmp_path: Path, smile: opensmile.Smile) -> None:
@@ -91,9 +106,9 @@ def test_a_value_that_is_not_finite_becomes_zero_and_is_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slices = pseudo_speech(2)
-    vector = np.arange(FEATURES, dtype=np.float32)
+    vector = np.arange(SETS["IS10"], dtype=np.float32)
     vector[[3, 5, 8]] = np.nan, np.inf, -np.inf
-    with VectorStore(store_folder(), FEATURES) as store:
+    with VectorStore(store_folder(), SETS["IS10"]) as store:
         store.add({content_key(slices[1]): vector})
     written, done = extract(tmp_path, slices)
     assert done == Extraction(slices=2, computed=1, replaced=3)
@@ -114,7 +129,7 @@ def begin(folder: Path, scratch: Path, kept: int) -> subprocess.Popen:
             [sys.executable, str(folder / "run.py"), str(folder)], stderr=stderr, start_new_session=True
         )
     deadline = time.monotonic() + 120
-    while holding(scratch).bytes < kept * 4 * FEATURES:
+    while holding(scratch).bytes < kept * 4 * SETS["IS10"]:
         assert process.poll() is None, "ended before it was to be killed"
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -152,7 +167,7 @@ def test_a_kill_loses_little_and_leaves_nothing(tmp_path: Path, scratch: Path, w
     assert orphans == []  # nobody goes on computing
     assert not (tmp_path / "is10.npy").exists()
 
-    kept = len(VectorStore(store_folder(), FEATURES).load())
+    kept = len(VectorStore(store_folder(), SETS["IS10"]).load())
     assert 8 <= kept < 40
     written, done = extract(tmp_path, slices, workers=2)
     assert done == Extraction(slices=40, computed=40 - kept, replaced=0)

@@ -12,11 +12,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from elor.corpora.demo import generate, load_recipe
-from elor.features.is10 import FEATURES
 from elor.features.slices import slice_count
 from elor.features.store import VectorStore, holding
 from elor.files import file_digest
 from elor.tables import read_table
+from elor.vectors import SETS
 from tests.pipeline import voices
 from tests.pipeline.project import MODELS, NETWORKS, ROOT, Project
 
@@ -42,7 +42,7 @@ class Outside:
 
     def computed(self) -> int:
         """How many vectors of IS10 have been computed so far."""
-        return holding(self.folder / "scratch" / "is10").bytes // VectorStore(self.folder, FEATURES).record.itemsize
+        return holding(self.folder / "scratch" / "is10").bytes // VectorStore(self.folder, SETS["IS10"]).record.itemsize
 
     def opened(self) -> list[str]:
         """What was opened for reading, relative to the folder."""

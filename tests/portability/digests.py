@@ -150,6 +150,10 @@ def works(folder: Path) -> Iterator[tuple[str, Callable[[], Sequence[object]]]]:
     yield "resampling", lambda: list(to_int16([spoken[:20_000, None] / 2**15], 20_000, _foreign(), "error", "a file"))
     yield "MFCCs", lambda: [mfcc.mfcc(torch.from_numpy(signal[None].copy()))]
     yield "IS10", lambda: [is10.functionals(signal[:16_000])]
+    yield (
+        "eGeMAPSv02 and ComParE_2016",
+        lambda: [is10.functionals(signal[:16_000], name) for name in ("eGeMAPSv02", "ComParE_2016")],
+    )
     jobs = {network: _jobs(network, folder) for network in NETWORKS}
     trained: dict[str, Outcome] = {}
     for network in NETWORKS:

@@ -221,12 +221,13 @@ def extremities(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str
     return found
 
 
-def inputs_of(sounds: NDArray, wanted: set[str]) -> Inputs:
+def inputs_of(sounds: NDArray, wanted: set[str], vectors: str = "IS10") -> Inputs:
     """Compute what networks eat of slices.
 
     Args:
         sounds: (batch, 96000), in [-1, 1] or beyond.
         wanted: of `audio`, `mfcc`, `is10`.
+        vectors: openSMILE's name of the set that `is10` holds.
     """
     found = {"audio": torch.from_numpy(sounds).float()[:, None]}
     if "mfcc" in wanted:
@@ -236,7 +237,7 @@ def inputs_of(sounds: NDArray, wanted: set[str]) -> Inputs:
     if "is10" in wanted:
         from elor.features.is10 import functionals
 
-        found["is10"] = torch.from_numpy(np.stack([functionals(sound * FULL_SCALE) for sound in sounds]))
+        found["is10"] = torch.from_numpy(np.stack([functionals(sound * FULL_SCALE, vectors) for sound in sounds]))
     return {name: found[name] for name in wanted}
 
 
@@ -256,7 +257,8 @@ def _models(job: InterventionJob, sounds: NDArray, device: torch.device) -> Mode
     models: Models = {}
     for name, path in job.networks.items():
         network = load_network(path).to(device)
-        some = inputs_of(sounds[:BATCH], set(network.architecture.inputs))
+        shape = network.architecture
+        some = inputs_of(sounds[:BATCH], set(shape.inputs), shape.vectors.name)
         eaten = {kind: value.to(device) for kind, value in some.items()}
         models[name, -1] = network
         for number, seed in enumerate(job.seeds):
@@ -287,8 +289,10 @@ def normalised(fresh: MultiHeadNetwork, trained: MultiHeadNetwork, inputs: Input
 
 def _ask(models: Models, sounds: NDArray, device: torch.device) -> Iterator[tuple[tuple[str, int], dict[str, NDArray]]]:
     """The answers of every model to a stack of sounds (n, 96000)."""
-    wanted = {name for model in models.values() for name in model.architecture.inputs}
-    eaten = {name: value.to(device) for name, value in inputs_of(sounds, wanted).items()}
+    shapes = [model.architecture for model in models.values()]
+    wanted = {name for shape in shapes for name in shape.inputs}
+    vectors = next((shape.vectors.name for shape in shapes if "is10" in shape.inputs), "IS10")
+    eaten = {name: value.to(device) for name, value in inputs_of(sounds, wanted, vectors).items()}
     for key, model in models.items():
         batches = zip(*(eaten[name].split(BATCH) for name in model.architecture.inputs), strict=True)
         with torch.inference_mode():
