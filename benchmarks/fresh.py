@@ -14,13 +14,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from elor.training.engine import Engine
-from elor.training.jobs import place, run
-from elor.training.tuning import merge
 
 from benchmarks.learning import FEATURES, make_corpus
 from benchmarks.measure import run_stage
 from benchmarks.publish import RESULTS, command, publish
+from elor.engine import Engine
 from elor.evaluation.permutation import p_value, uar_null
 from elor.evaluation.recall import confusion, uar
 from elor.files import discard
@@ -28,6 +26,8 @@ from elor.params import NETWORKS, Params
 from elor.report import text
 from elor.report.results import title
 from elor.report.text import Block, Table, number
+from elor.training.task import place, run
+from elor.training.tune import merge
 from stages.task import task_of
 
 SEEDS = (101, 102, 103, 104, 105)
