@@ -28,7 +28,7 @@ from benchmarks.publish import command, publish
 from elor.fastconv import ConvBlock, same_padding
 from elor.networks import SHAPES, Architecture
 from elor.report.text import Block, Table, number
-from elor.targets import heads
+from elor.targets import Target
 from elor.training.job import Options, TrainingJob
 from elor.training.loop import Trainer, train
 from elor.training.together import train_together
@@ -73,9 +73,9 @@ def make_jobs(folder: Path, size: str, epochs: int) -> list[TrainingJob]:
     random = np.random.default_rng(0)
     files = {"is10": folder / "is10.npy"}
     np.save(files["is10"], random.normal(size=(SLICES, *SHAPES["is10"])).astype(np.float32))
-    truth = {head.name: random.integers(0, 5, SLICES) for head in heads("classes")}
+    truth = {head.name: random.integers(0, 5, SLICES) for head in Target("classes").heads}
     hidden, batch, _ = SIZES[size]
-    architecture = Architecture("ftr", heads("classes"), (), (), (), 1, hidden, 0.5, True)
+    architecture = Architecture("ftr", Target("classes").heads, (), (), (), 1, hidden, 0.5, True)
     options = Options(batch, 0.01, 0.9, 0.001, epochs, patience=epochs, fast=False)
     jobs = []
     for fold in range(FOLDS):

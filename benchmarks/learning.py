@@ -29,7 +29,7 @@ from elor.params import Params, Settings, load
 from elor.progress import Progress
 from elor.report.text import Block, Table, number
 from elor.tables import read_table
-from elor.targets import Head, heads
+from elor.targets import Head
 from elor.training.job import Outcome
 from elor.training.task import Task, input_files, place, run
 from elor.training.tune import merge
@@ -151,7 +151,7 @@ def _task(folder: Path, params: Params, setting: Setting) -> tuple[Task, Setting
     how = params.train.over(params.scale.train).model_copy(update={"schedule": "cosine", "select": "uar"})
     task = Task(
         network=setting.network,
-        heads=heads(params.labels.target, params.labels.classes),
+        heads=params.labels.asked.heads,
         files=input_files(data, setting.network),
         slices=read_table(data / "slices.csv"),
         folds=read_table(data / "folds.csv"),

@@ -29,7 +29,7 @@ from elor.networks import SHAPES, MultiHeadNetwork
 from elor.params import Params, load
 from elor.progress import clock
 from elor.report.text import Block, Table, number
-from elor.targets import heads
+from elor.targets import Target
 from elor.training.task import architecture
 from elor.workers import available_cores
 from stages.cost import MIB, Watch
@@ -86,7 +86,7 @@ def measure(rounds: int = 5, heavy_rounds: int = 1, steps: int = MOST_STEPS, onl
 def network_of(params: Params, size: str) -> MultiHeadNetwork:
     """ELoR with the default values of a profile, untrained, for two dimensions."""
     settings = params.scales[size].networks["elor"].defaults
-    shape = architecture("elor", heads("classes", params.labels.classes), settings, standardize=True)
+    shape = architecture("elor", Target("classes", params.labels.classes).heads, settings, standardize=True)
     return untrained(lambda: MultiHeadNetwork(shape), seed=0)
 
 

@@ -25,13 +25,13 @@ from benchmarks.publish import command, publish
 from elor.audio import SAMPLE_RATE
 from elor.engine import Engine, available_cores
 from elor.explain.controls import untrained
-from elor.explain.prototypes.ascent import Ascent, Parametrisation, Target, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Parametrisation, Sought, prototypes, targets_of_heads
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.params import load
 from elor.progress import clock
 from elor.report.text import Block, Table, number
-from elor.targets import heads
+from elor.targets import Target
 from elor.training.task import architecture
 from stages.cost import MIB, Watch
 
@@ -57,7 +57,7 @@ def measure(steps: int = 300, restarts: int = 10, rounds: int = 5) -> dict[str, 
     """
     watch, started = Watch(), time.monotonic()
     watch.start()
-    targets = targets_of_heads({head.name: head.outputs for head in heads("classes")})
+    targets = targets_of_heads({head.name: head.outputs for head in Target("classes").heads})
     half = len(targets) // 2
     jobs = [(how, part, steps, restarts) for how in PARAMETRISATIONS for part in (targets[:half], targets[half:])]
     Engine("cpu").run(sought, jobs)
@@ -77,11 +77,11 @@ def measure(steps: int = 300, restarts: int = 10, rounds: int = 5) -> dict[str, 
 def network(fast: bool = True) -> MultiHeadNetwork:
     """A network of the demo's default shape, with random weights."""
     settings = load(ROOT / "params.yaml").scales["demo"].networks["elor"].defaults
-    shape = architecture("elor", heads("classes"), settings, standardize=True)
+    shape = architecture("elor", Target("classes").heads, settings, standardize=True)
     return untrained(lambda: MultiHeadNetwork(shape, fast), seed=0)
 
 
-def sought(how: Parametrisation, targets: list[Target], steps: int, restarts: int) -> None:
+def sought(how: Parametrisation, targets: list[Sought], steps: int, restarts: int) -> None:
     """A part of the search."""
     prototypes(network(), targets, ascent(how, steps, restarts), SLICE_SAMPLES)
 
@@ -92,7 +92,7 @@ def ascent(how: Parametrisation, steps: int, restarts: int) -> Ascent:
     return replace(given, parametrisation=how, steps=steps, restarts=restarts)
 
 
-def timed(targets: list[Target], rounds: int) -> dict[str, dict[str, float]]:
+def timed(targets: list[Sought], rounds: int) -> dict[str, dict[str, float]]:
     """Milliseconds of one step of one signal, by variant and parametrisation: medians over rounds, one thread."""
     torch.set_num_threads(1)
     searches = {
@@ -105,7 +105,7 @@ def timed(targets: list[Target], rounds: int) -> dict[str, dict[str, float]]:
     return {name: {how: per * statistics.median(seconds[name, how]) for how in PARAMETRISATIONS} for name in VARIANTS}
 
 
-def _search(model: MultiHeadNetwork, quick: bool, how: Parametrisation, targets: list[Target]) -> None:
+def _search(model: MultiHeadNetwork, quick: bool, how: Parametrisation, targets: list[Sought]) -> None:
     with nullcontext() if quick else _torch_backward():
         prototypes(model, targets, ascent(how, TIMED_STEPS, 1), SLICE_SAMPLES)
 

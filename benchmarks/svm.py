@@ -21,7 +21,6 @@ from elor.evaluation.recall import uar, war
 from elor.params import Params, load
 from elor.report.text import Block, Table, interval, p_value
 from elor.tables import read_table
-from elor.targets import heads
 from elor.training import baseline
 
 CHOICES = {
@@ -48,7 +47,7 @@ def measure(workspace: Path = Path()) -> dict[str, Any]:
             slices and folds.
     """
     params, data = load(workspace / "params.yaml"), workspace / "data"
-    asked = heads(params.labels.target, params.labels.classes)
+    asked = params.labels.asked.heads
     if any(head.classes is None or head.soft for head in asked):
         raise UserError(f"The target {params.labels.target} has no single classes for an SVM; choose classes.")
     slices, folds = read_table(data / "slices.csv"), read_table(data / "folds.csv")

@@ -13,7 +13,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.params import Params, Settings
-from elor.targets import heads
 from elor.training.job import Options, TrainingJob
 from elor.training.loop import Trainer
 from elor.training.task import architecture
@@ -34,7 +33,7 @@ class Case:
 
 def toy_job(case: Case, params: Params, folder: Path, device: str = "cpu", slices: int = SLICES) -> TrainingJob:
     """A training on random slices and labels, with the case's values and the train section of params.yaml."""
-    asked = heads(params.labels.target, params.labels.classes)
+    asked = params.labels.asked.heads
     random = np.random.default_rng(0)
     count = max(slices, case.settings.batch or 1)
     labels = {head.name: random.integers(0, head.outputs, count) for head in asked}

@@ -29,7 +29,7 @@ from elor.params import load
 from elor.progress import Progress
 from elor.report.text import Block, Table, number
 from elor.tables import read_table
-from elor.targets import heads
+from elor.targets import Target
 from elor.training.task import architecture
 
 SEEDS = 3
@@ -82,7 +82,7 @@ def measure(workspace: Path = Path(), seeds: int = SEEDS) -> dict[str, Any]:
 
 def _shapes() -> dict[str, Any]:
     params = load(ROOT / "params.yaml")
-    asked = heads("classes", 5)
+    asked = Target("classes", 5).heads
     demo, paper = (
         architecture("elor", asked, params.scales[size].networks["elor"].defaults, params.train.standardize)
         for size in ("demo", "paper")

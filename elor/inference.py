@@ -28,7 +28,7 @@ from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import INPUTS, MultiHeadNetwork
 from elor.recording import Recording, Window
-from elor.targets import EMOTIONS, Head
+from elor.targets import EMOTIONS, Head, ordered
 from elor.training import checkpoint, losses
 from elor.training.data import INT16_SCALE
 from elor.vectors import IS10, Vectors
@@ -101,7 +101,7 @@ def expected(head: str, answer: np.ndarray) -> float:
     """
     if len(answer) == 1:
         return float(answer[0])
-    return float("nan") if head == "emotion" else float(np.arange(len(answer)) @ answer)
+    return float(np.arange(len(answer)) @ answer) if ordered(head) else float("nan")
 
 
 def label(head: str, answer: np.ndarray) -> str:
@@ -109,7 +109,7 @@ def label(head: str, answer: np.ndarray) -> str:
     if len(answer) == 1 or np.isnan(answer).any():
         return ""
     best = int(answer.argmax())
-    return EMOTIONS[best] if head == "emotion" else str(best)
+    return str(best) if ordered(head) else EMOTIONS[best]
 
 
 @dataclass(frozen=True)

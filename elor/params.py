@@ -16,13 +16,13 @@ from ruamel.yaml.error import YAMLError
 
 from elor.arithmetic import Arithmetic
 from elor.errors import UserError
+from elor.targets import HEADS, Dimension, Kind, Target
 
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 MODELS = (*NETWORKS, "svm")
 """All that answers for test slices: the networks, and the machine that they are held against."""
 
 Network = Literal["elor", "lom", "ftr", "elor_ftr"]
-Target = Literal["classes", "regression", "distribution", "emotion"]
 FeatureSet = Literal["IS10", "ComParE_2016", "eGeMAPSv02"]
 Share = Field(ge=0.0, lt=1.0)
 
@@ -57,9 +57,21 @@ class Corpus(Section):
 
 class Labels(Section):
     rater: str
-    target: Target
+    target: Kind
+    dimensions: list[Dimension] = Field(min_length=1)
     classes: int = Field(ge=2, le=100)
     shuffle: bool
+
+    @model_validator(mode="after")
+    def _once(self) -> Labels:
+        if len(set(self.dimensions)) < len(self.dimensions):
+            raise ValueError(f"dimensions {self.dimensions} must differ")
+        return self
+
+    @property
+    def asked(self) -> Target:
+        """What is to be learned."""
+        return Target(self.target, self.classes, tuple(self.dimensions))
 
 
 class Slices(Section):
@@ -101,7 +113,7 @@ class Range(Section):
 class Search(Section):
     scope: Literal["shared", "nested"]
     fold: str | None
-    score: Literal["mean", "valence", "arousal"]
+    score: str
     round: int | None = Field(ge=1, le=MOST)
     stop_losers: bool
 
@@ -149,7 +161,7 @@ class Evaluate(Section):
     @model_validator(mode="after")
     def _known(self) -> Evaluate:
         for head, *networks in self.comparisons:
-            if head not in ("arousal", "valence", "emotion") or not set(networks) <= set(MODELS):
+            if head not in HEADS or not set(networks) <= set(MODELS):
                 raise ValueError(
                     f"the comparison {head}: {' against '.join(networks)} names an unknown head or network"
                 )
@@ -281,6 +293,11 @@ class Params(Section):
         for where, found in (("networks", self.networks), (f"scale.{self.profile}.networks", self.scale.networks)):
             if lacking := [name for name in NETWORKS if name not in found]:
                 raise ValueError(f"{where} lacks {', '.join(lacking)}; add it")
+        scores = ["mean", *(head.name for head in self.labels.asked.heads)]
+        if self.search.score not in scores:
+            raise ValueError(
+                f"search.score is {self.search.score!r}, no score of these labels; choose {', '.join(scores)}"
+            )
         return self
 
     @property

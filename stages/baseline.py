@@ -5,7 +5,6 @@ from pathlib import Path
 from elor.engine import Engine
 from elor.params import load
 from elor.tables import read_table, write_table
-from elor.targets import heads
 from elor.training.baseline import cross_validated
 from stages import main
 
@@ -15,7 +14,7 @@ DATA = Path("data")
 def baseline() -> None:
     """Write data/predictions/svm.csv, and what each fold chose to data/tuning/svm.csv."""
     params = load()
-    asked = heads(params.labels.target, params.labels.classes)
+    asked = params.labels.asked.heads
     slices, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
     engine = Engine("cpu", params.engine.workers, params.engine.address)
     predictions, chosen = cross_validated(DATA / "is10.npy", slices, folds, asked, engine)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from elor.corpora.labels import choose_rater, evaluations
-from elor.corpora.schema import DIMENSIONS, read_ratings
+from elor.corpora.schema import read_ratings
 from elor.evaluation.agreement import as_classes
 from elor.evaluation.predictions import check_predictions, fold_per_slice, judge
 from elor.evidence.interventions import Interventions
@@ -17,7 +17,6 @@ from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
 from elor.params import NETWORKS, Params, load
 from elor.tables import read_table
-from elor.targets import heads
 from stages import main
 
 DATA = Path("data")
@@ -35,7 +34,7 @@ def measured(params: Params) -> Measured:
     """What the stages before have measured; without a file the claims that need it are undecided."""
     kinds = {"saliency": Saliency, "prototypes": Prototypes, "interventions": Interventions}
     found = {name: read_if_there(kind, METRICS / f"{name}.json") for name, kind in kinds.items()}
-    asked = [head.name for head in heads(params.labels.target, params.labels.classes)]
+    asked = [head.name for head in params.labels.asked.heads]
     paths = {head: {net: METRICS / head / f"{net}.json" for net in NETWORKS} for head in asked}
     return Measured(
         **{name: one for name, one in found.items() if one is not None},
@@ -50,18 +49,18 @@ def scored(params: Params) -> Scored:
     """Predictions beside the truth, and the ratings as classes."""
     labels, how, corpus = params.labels, params.evaluate, params.corpus
     slices, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
-    asked, fold = heads(labels.target, labels.classes), fold_per_slice(slices, folds)
+    asked, fold = labels.asked.heads, fold_per_slice(slices, folds)
     tables = {
         net: check_predictions(read_table(DATA / "predictions" / f"{net}.csv"), slices, asked, folds)
         for net in NETWORKS
     }
     ratings = read_ratings(DATA / "ratings.csv")
-    rated = as_classes(evaluations(ratings), labels.classes, (corpus.low, corpus.high))
+    rated = as_classes(evaluations(ratings, labels.asked.dimensions), labels.asked, (corpus.low, corpus.high))
     spoken = slices.drop_duplicates("utterance")[["utterance", "speaker"]]
     return Scored(
         judged={head.name: {net: judge(table, slices, head, fold) for net, table in tables.items()} for head in asked},
-        ratings=rated.merge(spoken, on="utterance")[["utterance", "rater", "speaker", *DIMENSIONS]],
-        rater=choose_rater(ratings, labels.rater, labels.target),
+        ratings=rated.merge(spoken, on="utterance")[["utterance", "rater", "speaker", *labels.asked.dimensions]],
+        rater=choose_rater(ratings, labels.rater, labels.asked),
         classes=labels.classes,
         confidence=how.confidence,
         draws=how.permutations,

@@ -15,7 +15,7 @@ from elor.evidence.scores import Headline, Scores, Unasked
 from elor.files import plain, write_json
 from elor.params import MODELS, NETWORKS, load
 from elor.tables import read_table, write_plot
-from elor.targets import heads
+from elor.targets import HEADS
 from elor.training.tuned import Tuning
 from elor.vectors import Vectors
 from stages import main
@@ -23,7 +23,6 @@ from stages import main
 DATA = Path("data")
 METRICS = Path("metrics")
 SCORES = Path("plots/data/scores")
-DIMENSIONS = ("arousal", "emotion", "valence")
 
 
 def evaluate() -> None:
@@ -31,17 +30,18 @@ def evaluate() -> None:
     params = load()
     how, labels, corpus = params.evaluate, params.labels, params.corpus
     ratings = read_ratings(DATA / "ratings.csv")
-    asked = {head.name for head in heads(labels.target, labels.classes)}
+    asked = {head.name for head in labels.asked.heads}
     settings = Settings(
         confidence=how.confidence,
         draws=how.draws,
         permutations=how.permutations,
         seed=params.seed,
         comparisons=tuple((head, one, other) for head, one, other in how.comparisons if head in asked),
-        rater=choose_rater(ratings, labels.rater, labels.target),
+        rater=choose_rater(ratings, labels.rater, labels.asked),
         protocol=params.folds.protocol,
         target=labels.target,
         classes=labels.classes,
+        dimensions=tuple(labels.dimensions),
         scale=(corpus.low, corpus.high),
     )
     found = evaluate_predictions(
@@ -54,8 +54,8 @@ def evaluate() -> None:
         settings=settings,
     )
     seen = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml").seen for net in NETWORKS}
-    for dimension in DIMENSIONS:  # DVC wants the files of other targets too
-        why = Unasked(why=f"labels.target is {labels.target}, which asks for no {dimension}")
+    for dimension in HEADS:  # DVC wants the files of other targets too
+        why = Unasked(why=labels.asked.without(dimension))
         scored = {net: Scores.of(scores) for net, scores in found.metrics.get(dimension, {}).items()}
         for net, scores in (scored or dict.fromkeys(MODELS, why)).items():
             write(METRICS / dimension / f"{net}.json", scores)

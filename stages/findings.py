@@ -4,10 +4,9 @@ from pathlib import Path
 
 from elor.params import Params
 from elor.report.findings import Findings
-from elor.targets import heads
 
 
 def findings(params: Params) -> Findings:
     """Read what all stages before have written."""
-    names = [head.name for head in heads(params.labels.target, params.labels.classes)]
+    names = [head.name for head in params.labels.asked.heads]
     return Findings.read(Path("metrics"), Path("data"), Path("plots/data"), names)

@@ -19,7 +19,7 @@ def labels() -> None:
     with reader_at_rest(corpus) as source:
         read = source.read()
         pairs = find_copies(read.utterances, source.root, corpus.stereo)
-    tables = label(read, how.rater, how.classes, corpus.low, corpus.high, how.target)
+    tables = label(read, how.rater, how.asked, corpus.low, corpus.high)
     write_table(tables.utterances, Path("data/utterances.csv"))
     write_table(tables.ratings, Path("data/ratings.csv"))
     write_table(pairs, Path("data/copies.csv"))

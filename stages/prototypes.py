@@ -10,7 +10,6 @@ from elor.explain.prototypes.run import Amount, Search, plan, run
 from elor.explain.prototypes.summary import exemplars, summarise, table_of, write_signals
 from elor.params import load
 from elor.tables import read_table, write_table
-from elor.targets import heads
 from stages import main
 
 DATA = Path("data")
@@ -41,7 +40,7 @@ def prototypes() -> None:
     natural = exemplars(found, slices)
     write_table(natural, FOLDER / "exemplars.csv", "%.5g")
     write_table(table_of(found), FOLDER / "descriptors.csv", "%.6g")
-    asked = heads(params.labels.target, params.labels.classes)
+    asked = params.labels.asked.heads
     write(Path("metrics/prototypes.json"), summarise(jobs, found, natural, speaker, asked))
 
 

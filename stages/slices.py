@@ -16,7 +16,7 @@ def slices() -> None:
     params = load()
     how, corpus = params.labels, params.corpus
     utterances, ratings = read_utterances(Path("data/utterances.csv")), read_ratings(Path("data/ratings.csv"))
-    wanted = targets(utterances, ratings, how.target, how.classes, corpus.low, corpus.high)
+    wanted = targets(utterances, ratings, how.asked, corpus.low, corpus.high)
     if how.shuffle:
         wanted = shuffled(wanted, utterances, params.seed)
     plan = plan_slices(utterances, wanted, params.slices.minimum_s)

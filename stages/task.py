@@ -6,7 +6,6 @@ from elor.engine import LARGE, SMALL, Engine
 from elor.networks import INPUTS
 from elor.params import Params
 from elor.tables import read_table
-from elor.targets import heads
 from elor.training.task import Task, input_files
 from elor.vectors import IS10, Vectors
 
@@ -18,7 +17,7 @@ def task_of(network: str, params: Params) -> Task:
     scale = params.scale.networks[network]
     return Task(
         network=network,
-        heads=heads(params.labels.target, params.labels.classes),
+        heads=params.labels.asked.heads,
         files=input_files(DATA, network),
         slices=read_table(DATA / "slices.csv"),
         folds=read_table(DATA / "folds.csv"),

@@ -48,7 +48,7 @@ from elor.params import NETWORKS, Settings, load
 from elor.report.text import Format, Table, render
 from elor.runs.run import Folder
 from elor.tables import read_table
-from elor.targets import Head, heads
+from elor.targets import Head, Target
 from elor.training.folds import make_folds
 from elor.training.loop import Trainer
 from elor.training.task import architecture
@@ -268,7 +268,7 @@ def test_invented_predictions_pass_the_evaluations_checks(tmp_path: Path) -> Non
     folds = read_table(tmp_path / "data" / "folds.csv")
     for network in NETWORKS:
         table = read_table(tmp_path / "data" / "predictions" / f"{network}.csv")
-        checked = check_predictions(table, slices, heads("classes"), folds)
+        checked = check_predictions(table, slices, Target("classes").heads, folds)
         assert 0.2 < (checked["arousal"] == slices["arousal"]).mean() < 0.8
 
 

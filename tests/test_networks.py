@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from elor.errors import UserError
 from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import NETWORKS, load
-from elor.targets import Head, heads
+from elor.targets import Head, Target
 from elor.training.task import architecture
 from tests.training import world
 
@@ -29,7 +29,7 @@ def batch(network: str, size: int = 2) -> tuple[torch.Tensor, ...]:
 )
 def test_paper_profile_has_the_known_sizes(network: str, millions: float, width: int) -> None:
     defaults = load().scales["paper"].networks[network].defaults
-    made = MultiHeadNetwork(architecture(network, heads("classes"), defaults, True))
+    made = MultiHeadNetwork(architecture(network, Target("classes").heads, defaults, True))
     count = sum(parameter.numel() for parameter in made.parameters())
     assert round(count / 1e6, 2) == millions
     assert made.heads["valence"][0].in_features == made.heads["arousal"][0].in_features == width
@@ -66,7 +66,7 @@ def test_heads_are_two_sigmoid_layers_on_the_same_features() -> None:
 def test_initial_weights_have_the_variance_of_glorot_and_he(network: str) -> None:
     defaults = load().scales["paper"].networks[network].defaults
     torch.manual_seed(0)
-    made = MultiHeadNetwork(architecture(network, heads("classes"), defaults, True))
+    made = MultiHeadNetwork(architecture(network, Target("classes").heads, defaults, True))
     for module in made.modules():
         if isinstance(module, torch.nn.Conv1d):
             fans = (module.in_channels + module.out_channels) * module.kernel_size[0]

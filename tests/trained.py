@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from elor.networks import Architecture, MultiHeadNetwork
-from elor.targets import heads
+from elor.targets import Target
 from elor.training import checkpoint
 from elor.vectors import IS10, Vectors
 
@@ -22,7 +22,7 @@ def small(network: str, target: str = "classes", seed: int = 0, vectors: Vectors
     convolutional = network != "ftr"
     shape = Architecture(
         network=network,
-        heads=heads(target),
+        heads=Target(target).heads,
         filters=(4, 6) if convolutional else (),
         lengths=(9, 4) if convolutional else (),
         pools=(5, 4) if convolutional else (),

@@ -25,7 +25,7 @@ from elor.evaluation.predictions import check_predictions
 from elor.features.slices import plan_slices
 from elor.report.results import ALL_PAIRS, Results
 from elor.tables import read_rows, read_table
-from elor.targets import Head, heads
+from elor.targets import DIMENSIONS, Head
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,13 @@ def score(
         UserError: as `read_truth` and `score_files` do, and for a head that the target has not.
     """
     settings = settings or Settings()
-    known = [head.name for head in heads(settings.target, settings.classes)]
+    further = [name for name in only if name in DIMENSIONS and name not in settings.dimensions]
+    settings = replace(settings, dimensions=(*settings.dimensions, *further))
+    known = [head.name for head in settings.asked.heads]
     if unknown := [name for name in only if name not in known]:
         raise UserError(f"Target {settings.target} has no head {', '.join(unknown)}; choose {' or '.join(known)}.")
     settings = replace(settings, only=tuple(only))
-    asked = [head.name for head in settings.asked]
+    asked = [head.name for head in settings.heads]
     settings = replace(settings, comparisons=tuple((name, a, b) for name in asked for a, b in combinations(files, 2)))
     truth = read_truth(corpus, settings, minimum_s, partial)
     found = score_files(files, folds, truth, settings)
@@ -112,8 +114,8 @@ def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: 
         tables = _read_tables(path)
     else:  # lengths alone count: two channels are no obstacle
         tables = open_corpus(path, partial=partial, low=low, high=high, stereo="mean").read()
-    tables = label(tables, settings.rater, settings.classes, low, high, settings.target)
-    wanted = targets(tables.utterances, tables.ratings, settings.target, settings.classes, low, high)
+    tables = label(tables, settings.rater, settings.asked, low, high)
+    wanted = targets(tables.utterances, tables.ratings, settings.asked, low, high)
     if folder:
         slices = read_table(path / "slices.csv")
         _check_targets(slices, wanted, path)
@@ -135,7 +137,7 @@ def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, set
         UserError: if a file is absent, no table, incomplete or overlapping; it and the rows are named.
     """
     roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
-    predictions = {name: _read_predictions(path, truth.slices, settings.asked) for name, path in files.items()}
+    predictions = {name: _read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
     return evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
 
 

@@ -17,6 +17,7 @@ from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables
 from elor.errors import UserError
 from elor.features.slices import plan_slices
+from elor.targets import Target
 
 FEWEST_SPEAKERS = 3
 """Fewer cannot be split into training, validation and test."""
@@ -31,11 +32,17 @@ class Wanted:
     rater: str = "E-2"
     target: str = "classes"
     classes: int = 5
+    dimensions: tuple[str, ...] = Target.dimensions
     low: float = 1.0
     high: float = 5.0
     stereo: Stereo = "error"
     partial: bool = False
     minimum_s: float = 0.0
+
+    @property
+    def asked(self) -> Target:
+        """What is to be learned."""
+        return Target(self.target, self.classes, self.dimensions)
 
 
 def corpus(path: Path, wanted: Wanted) -> list[Finding]:
@@ -90,21 +97,21 @@ def planned(path: Path, wanted: Wanted) -> tuple[pd.DataFrame, pd.DataFrame]:
         UserError: if the corpus, or its labels, are not to be had.
     """
     source = open_corpus(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
-    labelled = label(source.read(), wanted.rater, wanted.classes, wanted.low, wanted.high, wanted.target)
-    chosen = targets(labelled.utterances, labelled.ratings, wanted.target, wanted.classes, wanted.low, wanted.high)
-    return plan_slices(labelled.utterances, chosen, wanted.minimum_s), evaluations(labelled.ratings)
+    labelled = label(source.read(), wanted.rater, wanted.asked, wanted.low, wanted.high)
+    chosen = targets(labelled.utterances, labelled.ratings, wanted.asked, wanted.low, wanted.high)
+    return plan_slices(labelled.utterances, chosen, wanted.minimum_s), evaluations(labelled.ratings, wanted.dimensions)
 
 
 def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:
     """Whether the rater and target that are asked for are to be had, and how many slices that makes."""
     try:
-        labelled = label(tables, wanted.rater, wanted.classes, wanted.low, wanted.high, wanted.target)
-        chosen = targets(labelled.utterances, labelled.ratings, wanted.target, wanted.classes, wanted.low, wanted.high)
+        labelled = label(tables, wanted.rater, wanted.asked, wanted.low, wanted.high)
+        chosen = targets(labelled.utterances, labelled.ratings, wanted.asked, wanted.low, wanted.high)
         slices = plan_slices(labelled.utterances, chosen, wanted.minimum_s)
     except UserError as error:
         yield Finding("labels", f"not to be had: {wanted.target}", remedy=str(error))
         return
-    by = "" if wanted.target == "emotion" else f" by {labelled.report['labels']['rater']}"
+    by = f" by {labelled.report['labels']['rater']}" if wanted.asked.rated else ""
     others = not_learned(labelled.report["labels"].get("other_emotions", {}))
     note = f"{others[:1].upper()}{others[1:]}." if others else ""
     yield Finding("labels", f"{len(chosen):,} utterances have {wanted.target}{by}", note)

@@ -19,7 +19,7 @@ from elor.engine import LARGE, SMALL, Engine
 from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.progress import clock
-from elor.targets import Head, heads
+from elor.targets import Head
 from elor.training import budget
 from elor.training.folds import make_folds
 from elor.training.job import TrainingJob
@@ -44,7 +44,7 @@ class Corpus:
 
 def effort(params: Params, corpus: Corpus) -> list[Finding]:
     """What the profile of some values would take, and which comparisons the corpus could decide."""
-    asked = heads(params.labels.target, params.labels.classes)
+    asked = params.labels.asked.heads
     how = params.folds
     folds = make_folds(corpus.slices, how.protocol, how.validation, how.most, params.seed)
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
@@ -105,7 +105,7 @@ def space(params: Params, jobs: Mapping[str, TrainingJob], folds: int, slices: i
 def decidable(params: Params, corpus: Corpus) -> Iterator[Finding]:
     """Which comparisons the number of speakers and raters allows, whatever is found."""
     speakers, how = corpus.slices["speaker"].nunique(), params.evaluate
-    names = {head.name for head in heads(params.labels.target, params.labels.classes)}
+    names = {head.name for head in params.labels.asked.heads}
     asked = [one for one in how.comparisons if one[0] in names]
     smallest, level = 2.0 ** (1 - speakers), 1 - how.confidence
     possible = int(level / smallest) if smallest <= level else 0

@@ -55,6 +55,7 @@ def _asked(path: Path | None, options: dict[str, Any]) -> tuple[str, Wanted, Pat
         rater=how.rater,
         target=how.target,
         classes=how.classes,
+        dimensions=tuple(how.dimensions),
         low=own.low if path is None else 1.0,
         high=own.high if path is None else 5.0,
         stereo=own.stereo,

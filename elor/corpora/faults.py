@@ -33,6 +33,11 @@ def some(items: Iterable[object], most: int = 50) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def joined(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def plural(count: int, noun: str) -> str:
     """`1 turn`, `1,819 turns`."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

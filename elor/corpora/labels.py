@@ -2,13 +2,13 @@
 
 A rating x on a declared range low..high becomes the nearest of `classes` equally spaced points, ties upward:
 floor((x - low) / (high - low) * (classes - 1) + 1/2). On 1..5 with five classes that is x - 1, so the paper's
-classes are 0-based. Only an evaluator's ratings count, never a speaker's own, and only those that give both
-valence and arousal.
+classes are 0-based. Only an evaluator's ratings count, never a speaker's own, and only those that give all dimensions
+that are learned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -16,17 +16,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from elor.corpora.schema import DIMENSIONS, Tables
+from elor.corpora.faults import joined
+from elor.corpora.schema import Tables
 from elor.errors import UserError
-from elor.targets import EMOTIONS
+from elor.targets import EMOTIONS, Target
 
 MEAN = "mean"
 """The rater that stands for the mean of all evaluators."""
 
 GOLD = "gold"
 """The rater of a manifest that names none."""
-
-TARGETS = ("classes", "regression", "distribution", "emotion")
 
 _EMOTION_CLASS = {
     **dict.fromkeys(("ang", "angry", "anger"), 0),
@@ -97,24 +96,26 @@ def to_class(ratings: np.ndarray, classes: int, low: float, high: float) -> np.n
     return np.floor(np.round(points + 0.5, 9)).astype(np.int64)  # rounded: 0.3 * 5 must stay the tie that it is
 
 
-def evaluations(ratings: pd.DataFrame) -> pd.DataFrame:
-    """The ratings that count: by an evaluator, with both dimensions given."""
-    return ratings[(ratings.kind == "evaluator") & ratings[list(DIMENSIONS)].notna().all(axis="columns")]
+def evaluations(ratings: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFrame:
+    """The ratings that count: by an evaluator, with all of these dimensions given."""
+    return ratings[(ratings.kind == "evaluator") & ratings[list(dimensions)].notna().all(axis="columns")]
 
 
-def choose_rater(ratings: pd.DataFrame, rater: str, target: str = "classes") -> str:
+def choose_rater(ratings: pd.DataFrame, rater: str, target: Target) -> str:
     """The rater that labels: the one asked for, or `gold` where nobody else rated.
 
-    Nobody need have rated valence and arousal where emotions are the target.
+    Nobody need have rated anything where emotions are the target.
 
     Raises:
         UserError: if nobody rated, or the rater is absent or is a speaker on her own speech; lists who rated.
     """
-    evaluators = evaluations(ratings).rater.value_counts().sort_index()
-    if evaluators.empty and target != "emotion":
+    evaluators = evaluations(ratings, target.dimensions).rater.value_counts().sort_index()
+    if evaluators.empty and target.rated:
+        others = [name for name in target.dimensions if len(evaluations(ratings, [name]))]
         raise UserError(
-            "The corpus holds no evaluator's rating of valence and arousal; there is nothing to learn but emotion, as "
-            "labels.target, --target or --emotion."
+            f"The corpus holds no evaluator's rating of {joined(target.dimensions)}; there is nothing to learn but "
+            + (f"{joined(others)}, as labels.dimensions, or " if others else "")
+            + "emotion, as labels.target, --target or --emotion."
         )
     if evaluators.empty or list(evaluators.index) == [GOLD]:
         return GOLD
@@ -131,50 +132,47 @@ def choose_rater(ratings: pd.DataFrame, rater: str, target: str = "classes") -> 
     )
 
 
-def label(tables: Tables, rater: str, classes: int, low: float, high: float, target: str = "classes") -> Tables:
-    """Fill valence and arousal of the utterances by one evaluator, or by the mean of all.
+def label(tables: Tables, rater: str, target: Target, low: float, high: float) -> Tables:
+    """Fill the dimensions of the utterances by one evaluator, or by the mean of all.
 
     Args:
         tables: what a source read.
         rater: an evaluator's name, or `mean`. A corpus whose only rater is `gold` is labelled by it.
-        classes: number of classes per dimension.
+        target: what the networks learn; `emotion` needs no ratings.
         low: lower end of the declared range of the ratings.
         high: upper end.
-        target: what the networks learn; `emotion` needs no ratings.
 
     Returns:
-        The same tables with labels, missing where the rater gave none, and `report["labels"]`.
+        The same tables with labels, missing where the rater gave none, and `report["labels"]`. A dimension that is not
+        the target's stays without labels.
 
     Raises:
         UserError: if the rater is not to be had, there are fewer than two classes, or the range is empty.
     """
     used = choose_rater(tables.ratings, rater, target)
-    chosen = evaluations(tables.ratings)
+    chosen = evaluations(tables.ratings, target.dimensions)
     if used != MEAN:
         chosen = chosen[chosen.rater == used]
-    means = chosen.groupby("utterance")[list(DIMENSIONS)].mean()
+    means = chosen.groupby("utterance")[list(target.dimensions)].mean()
     utterances = tables.utterances.copy()
-    for dimension in DIMENSIONS:
-        labels = pd.Series(to_class(means[dimension].to_numpy(), classes, low, high), index=means.index)
+    for dimension in target.dimensions:
+        labels = pd.Series(to_class(means[dimension].to_numpy(), target.classes, low, high), index=means.index)
         utterances[dimension] = utterances.utterance.map(labels).astype("Int64")
-    report = _label_report(tables, utterances, rater, used, classes) | {"range": [low, high]}
-    if target == "emotion":
+    report = _label_report(tables, utterances, rater, used, target) | {"range": [low, high]}
+    if not target.rated:
         report |= _emotion_report(utterances)
     return replace(tables, utterances=utterances, report=tables.report | {"labels": report})
 
 
-def targets(
-    utterances: pd.DataFrame, ratings: pd.DataFrame, target: str, classes: int, low: float, high: float
-) -> pd.DataFrame:
+def targets(utterances: pd.DataFrame, ratings: pd.DataFrame, target: Target, low: float, high: float) -> pd.DataFrame:
     """What the networks learn, for the utterances that have it.
 
     Args:
         utterances: labelled, as `label` left them.
         ratings: all ratings; `regression` and `distribution` look at every evaluator's.
-        target: `classes`: valence, arousal by the chosen rater; `regression`: their means over evaluators as
-            floats on 0 .. classes-1; `distribution`: rounded means, and the share of evaluators per class as
-            `<dimension>_p<k>`; `emotion`: 0..3 for `elor.targets.EMOTIONS`.
-        classes: number of classes per dimension.
+        target: `classes`: of every dimension, by the chosen rater; `regression`: means over evaluators as floats on
+            0 .. classes-1; `distribution`: rounded means, and the share of evaluators per class as `<dimension>_p<k>`;
+            `emotion`: 0..3 for `elor.targets.EMOTIONS`.
         low: lower end of the declared range of the ratings.
         high: upper end.
 
@@ -182,39 +180,34 @@ def targets(
         `utterance` and the target's columns, in the order of `utterances`.
 
     Raises:
-        UserError: for an unknown target, or if no utterance has it.
+        UserError: if no utterance has it.
     """
-    if target not in TARGETS:
-        raise UserError(f"labels.target is {target!r}; choose one of {', '.join(TARGETS)}.")
-    if target == "classes":
-        found = utterances[["utterance", *DIMENSIONS]].dropna().astype(dict.fromkeys(DIMENSIONS, "int64"))
-    elif target == "emotion":
-        found = utterances[["utterance"]].assign(emotion=emotion_classes(utterances))
-        found = found.dropna().astype({"emotion": "int64"})
+    names = [head.name for head in target.heads]
+    if target.averaged:
+        means = _means(evaluations(ratings, target.dimensions), target, low, high)
+        found = utterances[["utterance"]].merge(means, on="utterance")
     else:
-        by_utterance = _regression if target == "regression" else _distribution
-        found = utterances[["utterance"]].merge(by_utterance(evaluations(ratings), classes, low, high), on="utterance")
+        known = utterances if target.rated else utterances.assign(emotion=emotion_classes(utterances))
+        names = list(target.dimensions) if target.rated else names
+        found = known[["utterance", *names]].dropna().astype(dict.fromkeys(names, "int64"))
     if found.empty:
-        why = not_learned(other_emotions(utterances)) if target == "emotion" else ""
+        why = "" if target.rated else not_learned(other_emotions(utterances))
         raise UserError(
-            f"No utterance of this corpus has what labels.target {target} asks for{f' ({why})' if why else ''}; choose "
-            "another target."
+            f"No utterance of this corpus has what labels.target {target.kind} asks for{f' ({why})' if why else ''}; "
+            "choose another target."
         )
     return found.reset_index(drop=True)
 
 
-def _regression(ratings: pd.DataFrame, classes: int, low: float, high: float) -> pd.DataFrame:
-    means = ratings.groupby("utterance")[list(DIMENSIONS)].mean()
-    return means.apply(lambda column: scaled(column.to_numpy(), classes, low, high)).reset_index()
-
-
-def _distribution(ratings: pd.DataFrame, classes: int, low: float, high: float) -> pd.DataFrame:
-    means = ratings.groupby("utterance")[list(DIMENSIONS)].mean()
-    found = means.apply(lambda column: to_class(column.to_numpy(), classes, low, high))
-    for dimension in DIMENSIONS:
-        votes = pd.Series(to_class(ratings[dimension].to_numpy(), classes, low, high), index=ratings.index)
+def _means(ratings: pd.DataFrame, target: Target, low: float, high: float) -> pd.DataFrame:
+    """Mean ratings by utterance, as values; or rounded, with the raters' shares beside them."""
+    means = ratings.groupby("utterance")[list(target.dimensions)].mean()
+    convert = to_class if target.soft else scaled
+    found = means.apply(lambda column: convert(column.to_numpy(), target.classes, low, high))
+    for dimension in target.dimensions if target.soft else ():
+        votes = pd.Series(to_class(ratings[dimension].to_numpy(), target.classes, low, high), index=ratings.index)
         shares = pd.crosstab(ratings.utterance, votes, normalize="index").reindex(
-            columns=range(classes), fill_value=0.0
+            columns=range(target.classes), fill_value=0.0
         )
         found = found.join(shares.add_prefix(f"{dimension}_p"))
     return found.reset_index()
@@ -236,20 +229,23 @@ def _emotion_report(utterances: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _label_report(tables: Tables, utterances: pd.DataFrame, rater: str, used: str, classes: int) -> dict[str, Any]:
+def _label_report(tables: Tables, utterances: pd.DataFrame, rater: str, used: str, target: Target) -> dict[str, Any]:
     """Who labelled, how much of what, and why the other utterances have no label."""
-    rated = utterances[utterances.valence.notna()]
+    rated = utterances[utterances[target.dimensions[0]].notna()]
     by = tables.ratings[(tables.ratings.kind == "evaluator") & ((used == MEAN) | (tables.ratings.rater == used))]
     incomplete = set(by.utterance) - set(rated.utterance)
     return {
         "rater": used,
         "asked_for": rater,
-        "classes": classes,
+        "classes": target.classes,
         "utterances": len(rated),
         "left_out": {
             "not_rated_by_rater": len(utterances) - len(rated) - len(incomplete),
             "rating_incomplete": len(incomplete),
         },
         "by_speaker": {str(name): int(n) for name, n in rated.speaker.value_counts().sort_index().items()},
-        **{name: np.bincount(rated[name].to_numpy("int64"), minlength=classes).tolist() for name in DIMENSIONS},
+        **{
+            name: np.bincount(rated[name].to_numpy("int64"), minlength=target.classes).tolist()
+            for name in target.dimensions
+        },
     }

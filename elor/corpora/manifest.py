@@ -26,13 +26,13 @@ from elor.audio import AudioInfo, samples_at_16k
 from elor.corpora.faults import listed, plural
 from elor.corpora.labels import GOLD, MEAN
 from elor.corpora.lost import explained, is_file
-from elor.corpora.schema import DIMENSIONS, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
+from elor.corpora.schema import RATED, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.corpora.sound import channels_fault, inspect, notes
 from elor.errors import UserError
+from elor.targets import DIMENSIONS
 
 REQUIRED = ("file", "speaker", "valence", "arousal")
 OPTIONAL = ("start", "end", "session", "rater", "utterance", "scenario", "gender", "emotion", "dominance", "text")
-RATED = ("valence", "arousal", "dominance")
 DESCRIBED = ("utterance", "speaker", "session", "scenario", "gender")
 """What all rows of one segment must say alike."""
 
@@ -148,7 +148,7 @@ class Manifest:
         return columns, rows
 
     def _check_columns(self, columns: Sequence[str]) -> None:
-        required = [name for name in REQUIRED if not ("emotion" in columns and name in RATED)]
+        required = [name for name in REQUIRED if not ("emotion" in columns and name in DIMENSIONS)]
         if lacking := [name for name in required if name not in columns]:
             raise UserError(
                 f"{self.path} lacks {plural(len(lacking), 'column')}: {', '.join(lacking)}; found were "
@@ -207,7 +207,7 @@ class Manifest:
 
     def _labels(self, line: int, fields: dict[str, str]) -> dict[str, float]:
         found = {}
-        for name in RATED:
+        for name in DIMENSIONS:
             text = fields.get(name, "")
             if text.lower() in _MISSING:
                 continue
@@ -285,7 +285,7 @@ class Manifest:
             found.append(f"columns not read: {', '.join(unknown)}")
         if "rater" not in columns:
             found.append(f"no column rater: all ratings are by {GOLD}, whatever rater is asked for")
-        if unrated := [name for name in DIMENSIONS if name not in columns]:
+        if unrated := [name for name in RATED if name not in columns]:
             found.append(f"no column {' and '.join(unrated)}: only emotion can be learned or scored")
         if self._absent:
             found.append(f"{plural(len(self._absent), 'sound file')} absent")

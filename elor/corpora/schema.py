@@ -17,7 +17,8 @@ from elor.audio import SAMPLE_RATE
 from elor.corpora.faults import listed
 from elor.errors import UserError
 
-DIMENSIONS = ("valence", "arousal")
+RATED = ("valence", "arousal")
+"""What a complete rating gives in every corpus; whether dominance is wanted too, labels.dimensions says."""
 
 UTTERANCE_COLUMNS = {
     "utterance": "str",  # unique, usable as part of a file name
@@ -34,6 +35,9 @@ UTTERANCE_COLUMNS = {
     "start_s": "float64",  # only of a segment of a longer file, else missing
     "end_s": "float64",  # missing: to the end of the file
 }
+
+FURTHER_COLUMNS = {"dominance": "Int64"}
+"""What `labels.label` adds to them where it is learned."""
 
 LONGEST_NAME = 200
 """Bytes of a speaker's name: models bear it as their file's name, of which file systems allow 255 bytes."""
@@ -99,7 +103,7 @@ def read_utterances(path: Path) -> pd.DataFrame:
     Raises:
         UserError: if the file is absent or is no such table.
     """
-    return _read(path, UTTERANCE_COLUMNS)
+    return _read(path, UTTERANCE_COLUMNS, FURTHER_COLUMNS)
 
 
 def read_ratings(path: Path) -> pd.DataFrame:
@@ -143,7 +147,7 @@ def check(tables: Tables) -> Tables:
 
 def counts(utterances: pd.DataFrame, ratings: pd.DataFrame) -> dict[str, Any]:
     """Count what a report says of every source: utterances, speakers, minutes, sessions, emotions, ratings."""
-    complete = ratings[ratings[list(DIMENSIONS)].notna().all(axis="columns")]
+    complete = ratings[ratings[list(RATED)].notna().all(axis="columns")]
     return {
         "utterances": len(utterances),
         "speakers": utterances.speaker.nunique(),
@@ -167,14 +171,15 @@ def _none(offenders: pd.Series, fault: str, remedy: str) -> None:
         raise UserError(f"{len(offenders)} {fault} ({listed(list(offenders))}); {remedy}.")
 
 
-def _read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    numbers = {name: [""] for name, kind in columns.items() if kind != "str"}
+def _read(path: Path, columns: Mapping[str, str], further: Mapping[str, str] | None = None) -> pd.DataFrame:
+    known = {**columns, **(further or {})}
+    numbers = {name: [""] for name, kind in known.items() if kind != "str"}
     try:
-        frame = pd.read_csv(path, dtype=dict(columns), keep_default_na=False, na_values=numbers)
+        frame = pd.read_csv(path, dtype=known, keep_default_na=False, na_values=numbers)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; the stage `labels` writes it.") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path} is not the table that the stage `labels` writes ({error}); run it again.") from None
-    if list(frame.columns) != list(columns):
+    if list(frame.columns) not in (list(columns), list(known)):
         raise UserError(f"{path} has the columns {', '.join(frame.columns)}; expected are {', '.join(columns)}.")
     return frame

@@ -9,6 +9,7 @@ utterance by utterance: as classes, by the same rule that makes the labels, and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,21 +17,19 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, triu
 
+from elor.corpora.faults import joined
 from elor.corpora.labels import MEAN, scaled, to_class
-from elor.corpora.schema import DIMENSIONS
 from elor.evaluation.caution import caution, without_spread
 from elor.evaluation.continuous import CONCORDANCE, ccc, moments, rmse
 from elor.evaluation.intervals import jackknife, printed
 from elor.evaluation.recall import RECALL, Array, confusions, kappa, ratio, uar, war
-
-MEAN_TARGETS = ("regression", "distribution")
-"""Targets whose labels are means over evaluators, whoever `labels.rater` is."""
+from elor.targets import Target
 
 MEAN_OF_OTHERS = "the mean of the other evaluators"
 
 NO_VOTES = (
-    "There is no human ceiling for emotions: ratings.csv holds ratings of valence and arousal, and no single "
-    "evaluator's choice of an emotion. What stands here is about valence and arousal."
+    "There is no human ceiling for emotions: ratings.csv holds ratings of {dimensions}, and no single "
+    "evaluator's choice of an emotion. What stands here is about {dimensions}."
 )
 
 MOST_PAIRS = 100
@@ -41,21 +40,19 @@ def agreement(
     ratings: pd.DataFrame,
     utterances: pd.DataFrame,
     rater: str,
-    classes: int,
+    target: Target,
     scale: tuple[float, float] = (1.0, 5.0),
     confidence: float = 0.95,
-    target: str = "classes",
 ) -> dict[str, Any]:
     """Agreement of the evaluators with the labels' one (or with each other's mean), with each other, and as a whole.
 
     Args:
-        ratings: ratings.csv: utterance, rater, kind (evaluator, self), valence, arousal; missing = empty.
+        ratings: ratings.csv: utterance, rater, kind (evaluator, self), and the dimensions; missing = empty.
         utterances: utterances.csv: utterance, speaker.
         rater: the chosen evaluator, or `mean`.
-        classes: number of classes of a dimension.
+        target: what the labels are.
         scale: lowest and highest rating.
         confidence: of the intervals over speakers.
-        target: what the labels are: `classes`, `regression`, `distribution` or `emotion`.
 
     Returns:
         Per dimension: `others`, all other evaluators' ratings as predictions of the chosen one's, or each evaluator's
@@ -63,20 +60,22 @@ def agreement(
         interval over speakers of the UAR, for regression of the CCC; `no_spread`, `caution`, `utterances`, `ratings`);
         `raters`, the same for each single rater, self-reports included; `pairs` and `pairs_summary` (`pairs_of`);
         `alpha`, Krippendorff's ordinal alpha of all evaluators. And `exact`, the share of utterances of two and more
-        evaluators on which all give the same valence and arousal, with `exact_utterances` and `ratings_per_utterance`;
+        evaluators on which all give the same to every dimension, with `exact_utterances` and `ratings_per_utterance`;
         `rater` and `reference`, whom they are compared with; `note`, for emotions, that there is no ceiling. A corpus
         with one rater has none of it: empty lists and NaN.
     """
-    rater = MEAN if target in MEAN_TARGETS else rater
-    points = as_points(ratings, classes, scale)
-    people = as_classes(ratings[ratings["kind"] == "evaluator"], classes, scale)
+    rater = MEAN if target.averaged else rater
+    points = as_points(ratings, target, scale)
+    people = as_classes(ratings[ratings["kind"] == "evaluator"], target, scale)
     speaker = utterances.set_index("utterance")["speaker"]
     result: dict[str, Any] = {"rater": rater, "reference": MEAN_OF_OTHERS if rater == MEAN else rater}
-    result |= exact_agreement(people) | ({"note": NO_VOTES} if target == "emotion" else {})
-    for dimension in DIMENSIONS:
+    result |= exact_agreement(people, target.dimensions)
+    if not target.rated:
+        result["note"] = NO_VOTES.format(dimensions=joined(target.dimensions))
+    for dimension in target.dimensions:
         everyone = against(points, rater, dimension, speaker)
-        how = (classes, confidence, target == "regression")
-        pairs, summary = pairs_of(people, dimension, classes)
+        how = (target.classes, confidence, target.heads[0].valued)
+        pairs, summary = pairs_of(people, dimension, target.classes)
         result[dimension] = {
             "others": _prediction(everyone[everyone["kind"] == "evaluator"], *how),
             "raters": [
@@ -85,21 +84,21 @@ def agreement(
             ],
             "pairs": pairs,
             "pairs_summary": summary,
-            "alpha": krippendorff(value_counts(people, dimension, classes), "ordinal"),
+            "alpha": krippendorff(value_counts(people, dimension, target.classes), "ordinal"),
         }
     return result
 
 
-def as_classes(ratings: pd.DataFrame, classes: int, scale: tuple[float, float]) -> pd.DataFrame:
-    """Ratings as classes, by the rule that makes the labels; only those that give both dimensions."""
-    table = ratings.dropna(subset=list(DIMENSIONS))
-    return table.assign(**{name: to_class(table[name].to_numpy(), classes, *scale) for name in DIMENSIONS})
+def as_classes(ratings: pd.DataFrame, target: Target, scale: tuple[float, float]) -> pd.DataFrame:
+    """Ratings as classes, by the rule that makes the labels; only those that give all the target's dimensions."""
+    table = ratings.dropna(subset=list(target.dimensions))
+    return table.assign(**{d: to_class(table[d].to_numpy(), target.classes, *scale) for d in target.dimensions})
 
 
-def as_points(ratings: pd.DataFrame, classes: int, scale: tuple[float, float]) -> pd.DataFrame:
-    """Ratings on the scale of the classes, 0 .. classes-1, without rounding; only those that give both dimensions."""
-    table = ratings.dropna(subset=list(DIMENSIONS))
-    return table.assign(**{name: scaled(table[name].to_numpy(), classes, *scale) for name in DIMENSIONS})
+def as_points(ratings: pd.DataFrame, target: Target, scale: tuple[float, float]) -> pd.DataFrame:
+    """The same on the scale of the classes, 0 .. classes-1, without rounding."""
+    table = ratings.dropna(subset=list(target.dimensions))
+    return table.assign(**{d: scaled(table[d].to_numpy(), target.classes, *scale) for d in target.dimensions})
 
 
 def against(rated: pd.DataFrame, rater: str, dimension: str, speaker: pd.Series) -> pd.DataFrame:
@@ -108,7 +107,7 @@ def against(rated: pd.DataFrame, rater: str, dimension: str, speaker: pd.Series)
     Args:
         rated: from `as_points`.
         rater: the chosen one, or `mean`. Self-reports are compared, but belong to no mean.
-        dimension: valence or arousal.
+        dimension: which.
         speaker: by utterance.
 
     Returns:
@@ -125,11 +124,11 @@ def against(rated: pd.DataFrame, rater: str, dimension: str, speaker: pd.Series)
     return table.assign(speaker=speaker.reindex(table["utterance"]).to_numpy(dtype=object))
 
 
-def exact_agreement(people: pd.DataFrame) -> dict[str, float]:
-    """How often all evaluators of an utterance give the same valence and arousal (the paper: 16 %)."""
+def exact_agreement(people: pd.DataFrame, dimensions: Sequence[str]) -> dict[str, float]:
+    """How often all evaluators of an utterance give the same to all dimensions (the paper, of two: 16 %)."""
     groups = people.groupby("utterance")
     several = groups.size() >= 2
-    same = (groups[list(DIMENSIONS)].nunique() == 1).all(axis=1)[several]
+    same = (groups[list(dimensions)].nunique() == 1).all(axis=1)[several]
     return {
         "exact": float(same.mean()) if len(same) else float("nan"),
         "exact_utterances": len(same),
@@ -182,7 +181,7 @@ def pairs_of(people: pd.DataFrame, dimension: str, classes: int) -> tuple[list[d
 
     Args:
         people: evaluators' ratings as classes, one per utterance and rater.
-        dimension: valence or arousal.
+        dimension: which.
         classes: number of classes.
 
     Returns:

@@ -16,6 +16,7 @@ from elor.evaluation.continuous import CONCORDANCE, ccc, rmse
 from elor.evaluation.intervals import jackknife, printed
 from elor.evaluation.predictions import Judged
 from elor.evaluation.recall import RECALL, uar, war
+from elor.targets import Target
 
 LENGTHS_S = (1.0, 2.0, 3.0, 4.5, 6.0)
 """Upper limits of the groups by seconds of speech in a slice; a slice holds 6 s at most."""
@@ -46,14 +47,14 @@ def length_groups(seconds: NDArray) -> NDArray:
 
 
 def rater_spread(
-    ratings: pd.DataFrame, utterance: pd.Series, dimension: str, classes: int, scale: tuple[float, float]
+    ratings: pd.DataFrame, utterance: pd.Series, dimension: str, target: Target, scale: tuple[float, float]
 ) -> NDArray:
     """How far an utterance's evaluators lie apart on one dimension, in classes, for each slice's utterance, `(n,)`.
 
     Returns:
         `all the same`, `1 apart`, `2 or more apart`, or `one rater` (none to disagree with).
     """
-    table = as_classes(ratings, classes, scale)
+    table = as_classes(ratings, target, scale)
     rated = table[table["kind"] == "evaluator"].groupby("utterance")[dimension]
     count = rated.size().reindex(utterance, fill_value=0).to_numpy()
     apart = (rated.max() - rated.min()).reindex(utterance, fill_value=0).to_numpy()
@@ -87,10 +88,10 @@ def breakdown(judged: Judged, groups: dict[str, NDArray], confidence: float = 0.
 
 def _scores(part: Judged, confidence: float) -> dict[str, float]:
     tallies = part.tallies(part.speaker)
-    total, (headline, limits) = tallies.sum(0), (ccc, CONCORDANCE) if part.classes is None else (uar, RECALL)
+    total, (headline, limits) = tallies.sum(0), (ccc, CONCORDANCE) if part.head.valued else (uar, RECALL)
     interval = printed(jackknife(tallies, headline, confidence), len(tallies), limits)
     row: dict[str, float] = {"slices": len(part.truth), "speakers": len(tallies)}
-    if part.classes is None:
+    if part.head.valued:
         row |= {"ccc": float(ccc(total)), "rmse": float(rmse(total))}
     else:
         row |= {"classes": int((total.sum(1) > 0).sum()), "uar": float(uar(total)), "war": float(war(total))}

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elor.corpora.schema import DIMENSIONS
 from elor.errors import UserError
 from elor.evaluation.agreement import agreement
 from elor.evaluation.breakdown import breakdown, factors, rater_spread
@@ -27,7 +26,7 @@ from elor.evaluation.comparisons import difference_interval, exchange, holm, mcn
 from elor.evaluation.guard import check_folds
 from elor.evaluation.intervals import printed
 from elor.evaluation.measures import bins_of, headline_of, range_of, score, statistics_of
-from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, probability_columns
+from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge
 from elor.evaluation.selection import selection_gap
 from elor.evaluation.settings import Settings
 
@@ -71,7 +70,7 @@ def evaluate(
     Raises:
         UserError: if the folds break the protocol, predictions are incomplete, or a comparison names what is not there.
     """
-    asked = settings.asked
+    asked = settings.heads
     protocol = {} if folds is None else check_folds(folds, slices, settings.protocol)
     fold = fold_per_slice(slices, folds)
     judged: dict[str, dict[str, Judged]] = {head.name: {} for head in asked}
@@ -81,10 +80,10 @@ def evaluate(
         for head in asked:
             one = judged[head.name][network] = judge(checked, slices, head, fold)
             scores = score(one, slices, folds, settings, f"{head.name}.{network}")
-            if head.classes is not None and settings.target == "distribution":
-                scores |= _soft(one, slices[probability_columns(head)].to_numpy(dtype=float))
+            if head.soft:
+                scores |= _soft(one, slices[head.share_columns].to_numpy(dtype=float))
             if network in audits:
-                scores |= selection_gap(audits[network], head.name, head.classes)
+                scores |= selection_gap(audits[network], head)
             metrics[head.name][network] = scores
         joint = _joint([judged[head.name][network] for head in asked])
         for head in asked:
@@ -143,7 +142,7 @@ def compare(a: Judged, b: Judged, settings: Settings) -> dict[str, Any]:
         "patterns": test.patterns,
         "exact": test.exact,
     }
-    if a.classes is not None:
+    if not a.head.valued:
         slicewise = mcnemar(a.predicted == a.truth, b.predicted == b.truth)
         result |= {f"mcnemar_{key}": value for key, value in slicewise._asdict().items()} | {"mcnemar": MCNEMAR_NOTE}
     return result
@@ -160,12 +159,12 @@ def plot_tables(
     joint: dict[str, list[pd.DataFrame]] = {"folds": [], "reliability": [], "breakdown": []}
     for head, networks in judged.items():
         spread = None
-        if head in DIMENSIONS:
-            spread = rater_spread(ratings, slices["utterance"], head, settings.classes, settings.scale)
+        if head in settings.asked.dimensions:
+            spread = rater_spread(ratings, slices["utterance"], head, settings.asked, settings.scale)
         groups = factors(slices, spread)
         for network, one in networks.items():
             parts = {"folds": _folds(one), "breakdown": breakdown(one, groups, settings.confidence)}
-            if one.classes is not None:
+            if not one.head.valued:
                 rows = pd.DataFrame({"actual": one.truth, "predicted": one.predicted})
                 plots[f"confusion/{head}/{network}"] = rows.sort_values(["actual", "predicted"], ignore_index=True)
             if one.probabilities is not None:
@@ -187,12 +186,15 @@ def _flat(metrics: dict[str, dict[str, dict[str, Any]]], names: tuple[str, ...])
 
 
 def _agreement(ratings: pd.DataFrame, utterances: pd.DataFrame, how: Settings) -> dict[str, Any]:
-    return agreement(ratings, utterances, how.rater, how.classes, how.scale, how.confidence, how.target)
+    return agreement(ratings, utterances, how.rater, how.asked, how.scale, how.confidence)
 
 
 def _joint(heads: list[Judged]) -> dict[str, float]:
-    """The share of slices on which all heads are right: of the paper's 25 combinations of valence and arousal, one."""
-    if len(heads) < 2 or any(one.classes is None for one in heads):
+    """The share of slices on which all heads are right: of two heads with five classes one of the paper's 25 cells.
+
+    With a third head it is one of 125: it goes over all combinations of the heads' classes, never over two heads alone.
+    """
+    if len(heads) < 2 or any(one.head.valued for one in heads):
         return {}
     return {"joint_war": float(np.mean(np.all([one.predicted == one.truth for one in heads], axis=0)))}
 

@@ -60,9 +60,9 @@ def score(
 
 def statistics_of(judged: Judged) -> dict[str, Statistic]:
     """The scores of a head by name, the headline first."""
-    if judged.classes is None:
+    if judged.head.valued:
         return VALUE_STATISTICS
-    return CLASS_STATISTICS if judged.ordered else UNORDERED_STATISTICS
+    return CLASS_STATISTICS if judged.head.ordered else UNORDERED_STATISTICS
 
 
 def headline_of(judged: Judged) -> str:
@@ -72,7 +72,7 @@ def headline_of(judged: Judged) -> str:
 
 def range_of(judged: Judged) -> tuple[float, float]:
     """Lowest and highest value of the headline."""
-    return CONCORDANCE if judged.classes is None else RECALL
+    return CONCORDANCE if judged.head.valued else RECALL
 
 
 def bins_of(judged: Judged, bins: int) -> Reliability:
@@ -92,7 +92,7 @@ def training(judged: Judged, slices: pd.DataFrame, folds: pd.DataFrame | None) -
         Slices per class, `(folds, K)`; of values their number and sum, `(folds, 2)`.
     """
     truth = judged.truth
-    terms = np.stack([np.ones(len(truth)), truth], axis=1) if judged.classes is None else np.eye(judged.classes)[truth]
+    terms = np.stack([np.ones(len(truth)), truth], axis=1) if judged.head.valued else np.eye(judged.head.outputs)[truth]
     names, member = np.unique(judged.fold, return_inverse=True)
     sums = np.zeros((len(names), terms.shape[1]))
     if folds is None:
@@ -111,13 +111,13 @@ def _level(judged: Judged, trained: NDArray, settings: Settings, name: str) -> d
     scores: dict[str, Any] = {"count": len(judged.truth), "speakers": len(tallies)}
     scores |= {key: float(statistic(total)) for key, statistic in statistics_of(judged).items()}
     scores |= _intervals(judged, tallies, settings, name)
-    if judged.classes is None:
+    if judged.head.valued:
         scores |= _value_guesses(judged, trained)
     else:
         scores |= {f"recall_{k}": float(recall) for k, recall in enumerate(recalls(total))}
         scores["fewest_of_a_class"] = int(min(count for count in total.sum(1) if count))
         scores |= _class_guesses(judged, trained)
-    if judged.classes is not None and judged.ordered:
+    if judged.head.ordered and not judged.head.valued:
         scores["ccc"] = float(ccc(judged.sums(judged.speaker).sum(0)))
     if judged.probabilities is not None:
         scores["ece"] = ece(bins_of(judged, settings.bins))
@@ -136,7 +136,7 @@ def _intervals(judged: Judged, tallies: NDArray, settings: Settings, name: str) 
         scores |= _ends(key, printed(interval, count, range_of(judged)))
     scores["bootstrap_covers"] = percentile_coverage(count, settings.confidence)
     owners = None
-    if judged.classes is not None:
+    if not judged.head.valued:
         scores |= _ends("war_ci", printed(jackknife(tallies, war, settings.confidence), count, RECALL))
         having = (tallies.sum(2) > 0).sum(0)
         owners = scores["fewest_speakers_of_a_class"] = int(having[having > 0].min())
@@ -148,8 +148,8 @@ def _over_groups(judged: Judged, settings: Settings) -> dict[str, Any]:
     statistics, first = statistics_of(judged), headline_of(judged)
     folds = judged.tallies(judged.fold)
     scores: dict[str, Any] = {f"{key}_folds": mean_over_folds(s(folds)) for key, s in statistics.items()}
-    if judged.classes is not None:
-        if judged.ordered:
+    if not judged.head.valued:
+        if judged.head.ordered:
             scores["ccc_folds"] = mean_over_folds(ccc(judged.sums(judged.fold)))
         occurs = folds.sum(2) > 0
         scores["folds_lacking_a_class"] = int((occurs.sum(1) < occurs.any(0).sum()).sum())
@@ -191,7 +191,7 @@ def _value_guesses(judged: Judged, trained: NDArray) -> dict[str, float]:
 
 def _null(judged: Judged, settings: Settings, name: str) -> NDArray:
     rng = _stream(settings, name, "permutation")
-    if judged.classes is not None:
+    if not judged.head.valued:
         return uar_null(judged.counts(judged.speaker), settings.permutations, rng)
     groups = np.unique(judged.speaker, return_inverse=True)[1]
     return ccc_null(judged.truth, judged.value, groups, settings.permutations, rng)

@@ -21,7 +21,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from elor.corpora.faults import some
-from elor.corpora.schema import DIMENSIONS
 from elor.errors import UserError
 from elor.evaluation.continuous import expected_value, moments
 from elor.evaluation.recall import Array, confusions
@@ -36,22 +35,20 @@ class Judged:
     """The predictions of one head beside the truth, one row per slice (or per utterance).
 
     Attributes:
-        classes: number of classes K; None for values.
+        head: which; K is the number of its classes.
         truth: true class (int) or value (float), `(n,)`.
         predicted: the same as predicted, `(n,)`.
         probabilities: `(n, K)`; None where the file gave none, and for values.
         speaker: who speaks, `(n,)`.
         fold: the fold that tested the row, `(n,)`.
-        ordered: whether the classes have an order, as emotions have none.
     """
 
-    classes: int | None
+    head: Head
     truth: NDArray
     predicted: NDArray
     probabilities: Array | None
     speaker: NDArray
     fold: NDArray
-    ordered: bool = True
 
     @property
     def value(self) -> Array:
@@ -63,7 +60,7 @@ class Judged:
     def counts(self, by: NDArray) -> NDArray[np.int64]:
         """Confusion counts per group of `by` in sorted order, `(groups, K, K)`."""
         names, groups = np.unique(by, return_inverse=True)
-        return confusions(self.truth, self.predicted, self.classes or 0, groups, len(names))
+        return confusions(self.truth, self.predicted, self.head.outputs, groups, len(names))
 
     def sums(self, by: NDArray) -> Array:
         """Moments of truth and value per group of `by` in sorted order, `(groups, 6)`."""
@@ -72,13 +69,13 @@ class Judged:
 
     def tallies(self, by: NDArray) -> Array:
         """What the head's scores are made of: counts of classes, moments of values."""
-        return self.sums(by) if self.classes is None else self.counts(by)
+        return self.sums(by) if self.head.valued else self.counts(by)
 
     def where(self, rows: NDArray) -> Judged:
         """Only some rows, given as a boolean mask or as indices."""
         shares = None if self.probabilities is None else self.probabilities[rows]
         kept = (self.truth[rows], self.predicted[rows], shares, self.speaker[rows], self.fold[rows])
-        return Judged(self.classes, *kept, self.ordered)
+        return Judged(self.head, *kept)
 
 
 def judge(predictions: pd.DataFrame, slices: pd.DataFrame, head: Head, fold: NDArray) -> Judged:
@@ -91,13 +88,11 @@ def judge(predictions: pd.DataFrame, slices: pd.DataFrame, head: Head, fold: NDA
         fold: the fold that tests each slice, `(n,)`.
     """
     speaker = slices["speaker"].to_numpy(dtype=object)
-    if head.classes is None:
-        truth, value = slices[head.name].to_numpy(dtype=float), predictions[f"{head.name}_value"].to_numpy(dtype=float)
-        return Judged(None, truth, value, None, speaker, fold)
-    columns = probability_columns(head)
-    given = predictions[columns].to_numpy(dtype=float) if columns[0] in predictions else None
-    truth, predicted = slices[head.name].to_numpy(dtype=int), predictions[head.name].to_numpy(dtype=int)
-    return Judged(head.classes, truth, predicted, given, speaker, fold, head.name in DIMENSIONS)
+    kind = float if head.valued else int
+    truth, predicted = slices[head.name].to_numpy(dtype=kind), predictions[head.column].to_numpy(dtype=kind)
+    given = {*head.share_columns} & set(predictions)
+    shares = predictions[head.share_columns].to_numpy(dtype=float) if given else None
+    return Judged(head, truth, predicted, shares, speaker, fold)
 
 
 def over_utterances(judged: Judged, utterance: NDArray) -> Judged:
@@ -111,16 +106,16 @@ def over_utterances(judged: Judged, utterance: NDArray) -> Judged:
         utterance: the utterance of each row, `(n,)`.
     """
     _, first, member = np.unique(utterance, return_index=True, return_inverse=True)
-    if judged.classes is None:
+    if judged.head.valued:
         votes = judged.predicted[:, None]
     else:
-        votes = np.eye(judged.classes)[judged.predicted] if judged.probabilities is None else judged.probabilities
+        votes = np.eye(judged.head.outputs)[judged.predicted] if judged.probabilities is None else judged.probabilities
     size = np.bincount(member)
     mean = np.stack([np.bincount(member, weights=vote) / size for vote in votes.T], axis=1)
-    predicted = mean[:, 0] if judged.classes is None else mean.argmax(1)
+    predicted = mean[:, 0] if judged.head.valued else mean.argmax(1)
     probabilities = None if judged.probabilities is None else mean
-    kept = (judged.speaker[first], judged.fold[first], judged.ordered)
-    return Judged(judged.classes, judged.truth[first], predicted, probabilities, *kept)
+    kept = (judged.speaker[first], judged.fold[first])
+    return Judged(judged.head, judged.truth[first], predicted, probabilities, *kept)
 
 
 def fold_per_slice(slices: pd.DataFrame, folds: pd.DataFrame | None) -> NDArray:
@@ -169,11 +164,6 @@ def check_predictions(
     return filled
 
 
-def probability_columns(head: Head) -> list[str]:
-    """Names of the columns of a head's probabilities (or of the raters' shares)."""
-    return [f"{head.name}_p{k}" for k in range(head.classes or 0)]
-
-
 def _check_rows(names: pd.Series, known: pd.Series, key: str) -> None:
     """Each known name exactly once, and no other."""
     faults = (
@@ -201,13 +191,13 @@ def _spelling(names: Sequence[str], known: pd.Series) -> str:
 
 def _check_head(filled: pd.DataFrame, names: pd.Series, head: Head) -> None:
     """Check one head's columns and make them numbers; adds the class where only probabilities are given."""
-    if head.classes is None:
-        _need(filled, [f"{head.name}_value"])
-        values = pd.to_numeric(filled[f"{head.name}_value"], errors="coerce").to_numpy(dtype=float)
-        filled[f"{head.name}_value"] = values
-        _refuse(~np.isfinite(values), names, f"without a number in `{head.name}_value`; give one")
+    if head.valued:
+        _need(filled, [head.column])
+        values = pd.to_numeric(filled[head.column], errors="coerce").to_numpy(dtype=float)
+        filled[head.column] = values
+        _refuse(~np.isfinite(values), names, f"without a number in `{head.column}`; give one")
         return
-    columns = probability_columns(head)
+    columns = head.share_columns
     if any(column in filled for column in columns):
         _need(filled, columns)
         shares = filled[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
@@ -219,8 +209,8 @@ def _check_head(filled: pd.DataFrame, names: pd.Series, head: Head) -> None:
     _need(filled, [head.name])
     classes = pd.to_numeric(filled[head.name], errors="coerce")
     filled[head.name] = classes
-    bad = ~classes.isin(range(head.classes)).to_numpy()
-    _refuse(bad, names, f"with a `{head.name}` that is no class; give an integer 0..{head.classes - 1}")
+    bad = ~classes.isin(range(head.outputs)).to_numpy()
+    _refuse(bad, names, f"with a `{head.name}` that is no class; give an integer 0..{head.outputs - 1}")
     if columns[0] in filled:
         shares = filled[columns].to_numpy(dtype=float)
         chosen = shares[np.arange(len(shares)), classes.astype(int)]

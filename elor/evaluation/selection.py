@@ -12,9 +12,10 @@ import pandas as pd
 
 from elor.errors import UserError
 from elor.evaluation.recall import Array, uar, war
+from elor.targets import Head
 
 
-def selection_gap(audit: pd.DataFrame, head: str, classes: int | None) -> dict[str, float]:
+def selection_gap(audit: pd.DataFrame, head: Head) -> dict[str, float]:
     """Score with the epoch picked on the test part, per fold and for this head alone, minus the honest score.
 
     For each score the best epoch by that very score is picked (of equals, the first), and the folds' counts are pooled.
@@ -25,8 +26,7 @@ def selection_gap(audit: pd.DataFrame, head: str, classes: int | None) -> dict[s
     Args:
         audit: fold, epoch, selected (1 for the epoch kept), head, and actual, predicted, count; for values:
             concordance.
-        head: which head.
-        classes: number of classes; None for values, whose CCC is taken as mean over folds.
+        head: which; the CCC of values is taken as mean over folds.
 
     Returns:
         `selection_gap_uar` and `selection_gap_war`, or `selection_gap_ccc`.
@@ -34,19 +34,19 @@ def selection_gap(audit: pd.DataFrame, head: str, classes: int | None) -> dict[s
     Raises:
         UserError: if a fold has not exactly one selected epoch, or the head is missing.
     """
-    rows = audit[audit["head"] == head]
+    rows = audit[audit["head"] == head.name]
     if rows.empty:
-        raise UserError(f"The audit table has no rows of the head {head!r}; train the network again for this target.")
+        raise UserError(f"The audit table has no rows of the head {head.name!r}; train the network for this target.")
     epochs = rows.groupby(["fold", "epoch"], sort=True)["selected"].max().reset_index()
     kept = epochs.groupby("fold")["selected"].sum()
     if (kept != 1).any():
         fold = kept.index[kept != 1][0]
         raise UserError(f"The audit table has {kept[fold]} selected epochs in fold {fold}, not one; train it again.")
     fold_of, selected = epochs["fold"].to_numpy(), epochs["selected"].to_numpy() == 1
-    if classes is None:
+    if head.valued:
         ccc = rows.groupby(["fold", "epoch"], sort=True)["concordance"].first().to_numpy(dtype=float)
         return {"selection_gap_ccc": float(np.mean(ccc[_best(ccc, fold_of)]) - np.mean(ccc[selected]))}
-    counts = _counts(rows, epochs, classes)
+    counts = _counts(rows, epochs, head.outputs)
     gaps = {}
     for name, score in (("uar", uar), ("war", war)):
         picked = counts[_best(score(counts), fold_of)].sum(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from elor.targets import Head, heads
+from elor.targets import Head, Target
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Settings:
         protocol: `paper` or `strict`.
         target: `classes`, `distribution`, `regression` or `emotion`.
         classes: number of classes of a dimension.
+        dimensions: whose ratings count; of all targets but `emotion` also the names of the heads.
         scale: lowest and highest rating.
         bins: of the reliability diagram.
         only: names of the heads to score; all of the target's if empty.
@@ -35,11 +36,17 @@ class Settings:
     protocol: str = "paper"
     target: str = "classes"
     classes: int = 5
+    dimensions: tuple[str, ...] = Target.dimensions
     scale: tuple[float, float] = (1.0, 5.0)
     bins: int = 15
     only: tuple[str, ...] = ()
 
     @property
-    def asked(self) -> tuple[Head, ...]:
+    def asked(self) -> Target:
+        """What was to be learned."""
+        return Target(self.target, self.classes, self.dimensions)
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
         """The heads to score, in the target's order."""
-        return tuple(head for head in heads(self.target, self.classes) if not self.only or head.name in self.only)
+        return tuple(head for head in self.asked.heads if not self.only or head.name in self.only)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from elor.evidence.model import File, Number, Part
+from elor.targets import DIMENSIONS
 
 
 class Raters(Part):
@@ -102,7 +103,7 @@ class Agreement(File):
     reference: str
     """whom people are compared with"""
     exact: Number
-    """share of utterances on which all evaluators give the same valence and arousal"""
+    """share of utterances on which all evaluators give the same to every dimension"""
     exact_utterances: int
     """utterances of two and more evaluators"""
     ratings_per_utterance: Number = None
@@ -113,9 +114,10 @@ class Agreement(File):
     """agreement on valence"""
     arousal: Dimension | None = None
     """agreement on arousal"""
+    dominance: Dimension | None = None
+    """agreement on dominance"""
 
     @property
     def dimensions(self) -> dict[str, Dimension]:
         """By name, those that there are."""
-        found = {"valence": self.valence, "arousal": self.arousal}
-        return {name: one for name, one in found.items() if one is not None}
+        return {name: one for name in DIMENSIONS if (one := getattr(self, name)) is not None}

@@ -28,6 +28,8 @@ class Labels(Part):
     """labelled utterances by class"""
     arousal: tuple[int, ...] = ()
     """the same"""
+    dominance: tuple[int, ...] = ()
+    """the same"""
     emotion: tuple[int, ...] = ()
     """of the target emotion: the same of its four classes"""
     other_emotions: dict[str, int] = Field(default_factory=dict)
@@ -50,7 +52,7 @@ class Corpus(File):
     ratings: int
     """of all raters"""
     complete_ratings: int = 0
-    """those that give both dimensions"""
+    """those that give valence and arousal"""
     self_reports: int = 0
     """speakers' own"""
     by_speaker: dict[str, int] = Field(default_factory=dict)

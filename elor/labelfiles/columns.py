@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from elor.errors import UserError
-from elor.labelfiles.labels import DIMENSIONS, Labels, Rating, checked, lines_of, merged, reverse, scores
+from elor.labelfiles.labels import Labels, Rating, checked, lines_of, merged, reverse, scores
 from elor.tables import read_rows
+from elor.targets import DIMENSIONS
 
 NEEDED = ("file", "speaker", "valence", "arousal")
 OTHERS = ("dominance", "rater", "emotion", "gender", "session", "scenario", "partition", "start", "end")

@@ -9,8 +9,7 @@ from typing import Any
 
 from elor.corpora.faults import listed, plural
 from elor.errors import UserError
-
-DIMENSIONS = ("valence", "arousal", "dominance")
+from elor.targets import DIMENSIONS
 
 Scores = tuple[float | None, float | None, float | None]
 """Valence, arousal, dominance."""

@@ -16,10 +16,10 @@ from elor.corpora.manifest import Manifest
 from elor.errors import UserError
 from elor.files import replacing
 from elor.labelfiles.labels import Labels, Rating
+from elor.targets import DIMENSIONS
 
 SUFFIXES = (".wav", ".flac")
 COLUMNS = ("file", "start", "end", "speaker", "gender", "session", "scenario", "partition", "rater", "emotion")
-VALUES = ("valence", "arousal", "dominance")
 TOGETHER = "unknown"
 """The name that speakers who are not known share, if they are kept."""
 
@@ -170,9 +170,9 @@ def _csv(ratings: list[Rating]) -> str:
     columns = [name for name in COLUMNS if any(getattr(rating, name) for rating in ratings)]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*columns, *VALUES])
+    writer.writerow([*columns, *DIMENSIONS])
     for rating in ratings:
-        values = [getattr(rating, name) for name in VALUES]
+        values = [getattr(rating, name) for name in DIMENSIONS]
         numbers = ["" if value is None else f"{value:.6g}" for value in values]
         writer.writerow([*(getattr(rating, name) for name in columns), *numbers])
     return stream.getvalue()

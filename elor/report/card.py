@@ -117,9 +117,7 @@ uses are forbidden (Regulation (EU) 2024/1689, article 5)."""
 
 
 def _what(model: Model) -> str:
-    heads = [
-        f"{head.name} ({'a value' if head.classes is None else f'{head.classes} classes'})" for head in model.any.heads
-    ]
+    heads = [f"{head.name} ({'a value' if head.valued else f'{head.classes} classes'})" for head in model.any.heads]
     folds = list(model.architectures)
     if len(folds) > 1:
         who = (
@@ -142,7 +140,7 @@ def _files(model: Model) -> str:
     ]
     heads = [
         f"Output `{head.name}`, float32 (batch, {len(model.architectures)} networks, {head.outputs}): "
-        f"{'values' if head.classes is None else 'logits'}."
+        f"{'values' if head.valued else 'logits'}."
         for head in model.any.heads
     ]
     return _items([*files, *inputs, *heads, _shape(model)])

@@ -12,7 +12,7 @@ from elor.audio import FULL_SCALE
 from elor.inference import WINDOW_S, Prediction, expected
 from elor.recording import Recording
 from elor.report.style import HUES, INK, SOFT, new_figure, save, style
-from elor.targets import EMOTIONS, Head
+from elor.targets import Head
 
 COLUMNS = 1_200
 """Of a waveform as wide as the figure."""
@@ -39,8 +39,8 @@ def course(prediction: Prediction, extremes: np.ndarray, name: str, who: str) ->
         extremes: what `envelope` returned.
         name: of the recording. who: which networks predicted.
     """
-    ordered = any(head.name != "emotion" for head in prediction.heads)
-    shades = "shading: probability of each class, mean over networks. " if prediction.heads[0].classes else ""
+    ordered = any(head.ordered for head in prediction.heads)
+    shades = "shading: probability of each class, mean over networks. " if not prediction.heads[0].valued else ""
     lines = "Line: expected label; band: standard deviation over networks. " if ordered else ""
     caption = (
         f"{who}. n = {len(prediction.starts)} windows of at most {WINDOW_S:g} s, each drawn at its middle; "
@@ -83,21 +83,20 @@ def _head(figure: Figure, axis: Axes, prediction: Prediction, head: Head) -> Non
     """One head: shades of probability, and the expected label with its spread where labels have an order."""
     middles = (prediction.starts + prediction.ends) / 2
     answers = prediction.windows(head.name)
-    if head.classes is not None:
+    if not head.valued:
         edges = _edges(middles, prediction.seconds)
         mesh = axis.pcolormesh(
-            edges, np.arange(head.classes + 1) - 0.5, answers.T, cmap="Greys", vmin=0, vmax=1, rasterized=True
+            edges, np.arange(head.outputs + 1) - 0.5, answers.T, cmap="Greys", vmin=0, vmax=1, rasterized=True
         )
         figure.colorbar(mesh, ax=axis, label="probability", pad=0.01)
-        names = EMOTIONS if head.name == "emotion" else range(head.classes)
-        axis.set_yticks(range(head.classes), [str(name) for name in names])
-    if head.name != "emotion":
+        axis.set_yticks(range(head.outputs), head.labels)
+    if head.ordered:
         values = np.array([expected(head.name, answer) for answer in answers])
         spread = np.nan_to_num([prediction.spread(head.name, index) for index in range(len(middles))])
         axis.fill_between(middles, values - spread, values + spread, color=HUES[0], alpha=0.35, linewidth=0)
         dots = {"marker": "o", "markersize": 3, "markeredgecolor": INK} if len(middles) <= DOTTED else {}
         axis.plot(middles, values, color=HUES[0], linewidth=1.5 if dots else 0.7, **dots)
-    kind = "class" if head.classes is not None else "value"
+    kind = "value" if head.valued else "class"
     axis.set_ylabel(f"{head.name}\n({kind})")
 
 

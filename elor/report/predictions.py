@@ -12,7 +12,7 @@ import pandas as pd
 from elor.inference import Ensemble, Prediction, expected, label
 from elor.report.results import title
 from elor.report.text import MISSING, Block, Notes, Row, Table, number
-from elor.targets import EMOTIONS, Head
+from elor.targets import Head
 
 Found = Mapping[str, Prediction]
 """Predictions by recording."""
@@ -62,7 +62,7 @@ def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict
     return {
         "network": ensemble.network,
         "folds": list(ensemble.folds),
-        "heads": {head.name: _classes(head) for head in ensemble.heads},
+        "heads": {head.name: list(head.labels) or None for head in ensemble.heads},
         "recordings": [_recording(name, prediction) for name, prediction in found.items()],
         "failed": [{"recording": name, "reason": reason} for name, reason in failed.items()],
     }
@@ -83,7 +83,7 @@ def _answers(prediction: Prediction, window: int | None = None) -> dict[str, dic
     for head in prediction.heads:
         answer = prediction.by_fold(head.name, window).mean(axis=0)
         spread = {"spread": prediction.spread(head.name, window)}
-        if head.classes is None:
+        if head.valued:
             answers[head.name] = {"value": answer[0]} | spread
         else:
             first = {"label": _class(answer), "expected": expected(head.name, answer)}
@@ -92,21 +92,15 @@ def _answers(prediction: Prediction, window: int | None = None) -> dict[str, dic
 
 
 def _columns(head: Head, answer: np.ndarray) -> dict[str, Any]:
-    if head.classes is None:
-        return {f"{head.name}_value": answer[0]}
+    if head.valued:
+        return {head.column: answer[0]}
     best = _class(answer)
-    return {head.name: "" if best is None else best} | {f"{head.name}_p{k}": value for k, value in enumerate(answer)}
+    return {head.column: "" if best is None else best} | dict(zip(head.share_columns, answer, strict=True))
 
 
 def _class(answer: np.ndarray) -> int | None:
     """The number of the likeliest class; None where there was silence."""
     return None if np.isnan(answer).any() else int(answer.argmax())
-
-
-def _classes(head: Head) -> list[str] | None:
-    if head.classes is None:
-        return None
-    return list(EMOTIONS) if head.name == "emotion" else [str(k) for k in range(head.classes)]
 
 
 def _short(found: Found) -> dict[str, str]:
@@ -116,10 +110,10 @@ def _short(found: Found) -> dict[str, str]:
 
 
 def _titles(head: Head, folds: int) -> Row:
-    if head.name == "emotion":
+    if not head.ordered:
         return head.name, "p"
     spread = ("+-",) if folds > 1 else ()
-    return (head.name, *spread) if head.classes is None else (head.name, "p", "expected", *spread)
+    return (head.name, *spread) if head.valued else (head.name, "p", "expected", *spread)
 
 
 def _window_rows(name: str, prediction: Prediction) -> Iterator[Row]:
@@ -131,10 +125,10 @@ def _cells(prediction: Prediction, window: int | None = None) -> Iterator[str]:
     """What stands below `_titles`."""
     for head in prediction.heads:
         answer = prediction.by_fold(head.name, window).mean(axis=0)
-        if head.classes is not None:
+        if not head.valued:
             yield label(head.name, answer) or MISSING
             yield number(float(answer.max()), 2)
-        if head.name != "emotion":
+        if head.ordered:
             yield number(expected(head.name, answer), 2)
             if len(prediction.folds) > 1:
                 yield number(prediction.spread(head.name, window), 2)
@@ -142,14 +136,14 @@ def _cells(prediction: Prediction, window: int | None = None) -> Iterator[str]:
 
 def _reading(ensemble: Ensemble) -> Notes:
     items = []
-    if any(head.classes is not None for head in ensemble.heads):
+    if any(not head.valued for head in ensemble.heads):
         items.append(
             "p: mean probability of the likeliest class over windows and networks; not its chance to be right."
         )
-    if any(head.classes is not None and head.name != "emotion" for head in ensemble.heads):
+    if any(head.ordered and not head.valued for head in ensemble.heads):
         items.append("Classes count from 0, the lowest; expected: their mean, weighted by probability.")
     if len(ensemble.folds) > 1:
-        if ensemble.heads[0].name != "emotion":
+        if ensemble.heads[0].ordered:
             items.append("+-: standard deviation over the networks, from each of which another speaker was withheld.")
         items.append("A voice of the training corpus needs --fold: only the network of its fold has not trained on it.")
     return Notes("How to read it", tuple(items))

@@ -9,6 +9,7 @@ from typing import Any
 from elor.corpora.faults import plural
 from elor.report.results import SCORE_TITLES, Results, rater_name, title
 from elor.report.text import Notes, number, p_value
+from elor.targets import ordered
 from elor.vectors import Vectors
 
 MOST_DEVIATIONS = 3
@@ -186,7 +187,7 @@ def _tests(found: Results) -> Iterator[str]:
 
 def _labelled(found: Results) -> str:
     """How many utterances have the labels, and whose these are."""
-    if "emotion" in found.scores:
+    if not all(map(ordered, found.scores)):
         return f"{found.any_scores['utterance_count']:,} of them with one of the four emotions"
     return f"{found.corpus['labels']['utterances']:,} of them labelled by {rater_name(found)}"
 

@@ -25,6 +25,7 @@ from elor.evidence.model import read
 from elor.evidence.protocol import Protocol
 from elor.files import plain
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
+from elor.targets import ordered
 
 if TYPE_CHECKING:  # the evaluation brings pandas and scipy, which reading metrics does not need
     from elor.evaluation.evaluate import Evaluation
@@ -262,7 +263,7 @@ def score_table(
         columns: see `Column`.
         people: by dimension the scores of a last row, for people.
     """
-    omitted = ORDERED if "emotion" in found.scores else ()
+    omitted = () if all(map(ordered, found.scores)) else ORDERED
     groups = [
         [(dimension, title(network), scores) for network, scores in networks.items()]
         + ([(dimension, "evaluators", people[dimension])] if people and dimension in people else [])
@@ -319,7 +320,7 @@ def _across(cells: Iterable[Sequence[str]]) -> Row:
 def _labels(found: Results) -> str:
     """Whose judgement the predictions are scored against."""
     classes = f"{found.corpus['labels']['classes']} classes"
-    if "emotion" in found.scores:
+    if not all(map(ordered, found.scores)):
         return "emotion in four classes"
     if found.headline == "ccc":
         return "mean of all evaluators"

@@ -94,16 +94,17 @@ def cross_validated(
         One row per tested slice (slice, utterance, fold, speaker, and for each head its class, or `<head>_value`); and
         one per fold and head: fold, head, kernel, cost, balanced, score.
     """
-    truth = {head.name: slices[head.name].to_numpy(np.int64 if head.classes else float) for head in heads}
+    truth = {head.name: slices[head.name].to_numpy(float if head.valued else np.int64) for head in heads}
     jobs = [Fold(name, features, rows, truth, heads, choices) for name, rows in _roles(slices, folds)]
     found = engine.track(predict, [(job,) for job in jobs], "SVM", [1] * len(jobs), "fold")
     parts, chosen = [], []
     for job, answers in zip(jobs, found, strict=True):
         part = slices.iloc[job.rows["test"]][["slice", "utterance", "speaker"]].reset_index(drop=True)
         part.insert(2, "fold", job.name)
-        for name, (predicted, choice, score) in answers.items():
-            part[name if next(h for h in heads if h.name == name).classes else f"{name}_value"] = predicted
-            chosen.append({"fold": job.name, "head": name, **vars(choice), "score": score})
+        for head in heads:
+            predicted, choice, score = answers[head.name]
+            part[head.column] = predicted
+            chosen.append({"fold": job.name, "head": head.name, **vars(choice), "score": score})
         parts.append(part)
     return pd.concat(parts, ignore_index=True), pd.DataFrame(chosen)
 
@@ -132,7 +133,7 @@ def _best(head: Head, fold: Fold, kernels: dict[str, dict[str, NDArray]]) -> Ans
     train, validation = truth[fold.rows["train"]], truth[fold.rows["validation"]]
     best: Answer | None = None
     for choice in fold.choices:
-        if head.classes is None and choice.balanced:
+        if head.valued and choice.balanced:
             continue
         kernel = kernels[choice.kernel]
         predicted = _fitted(head, choice, kernel["train"], train, kernel["validation"])
@@ -146,18 +147,18 @@ def _best(head: Head, fold: Fold, kernels: dict[str, dict[str, NDArray]]) -> Ans
 
 def _fitted(head: Head, choice: Choice, kernel: NDArray, truth: NDArray, asked: NDArray) -> NDArray:
     """What a machine answers; a part that knows one class answers with it."""
-    if head.classes is not None and len(np.unique(truth)) == 1:
+    if not head.valued and len(np.unique(truth)) == 1:
         return np.full(len(asked), truth[0])
-    weight: dict[str, Any] = {} if head.classes is None else {"class_weight": "balanced" if choice.balanced else None}
-    machine = (SVR if head.classes is None else SVC)(kernel="precomputed", C=choice.cost, **weight)
+    weight: dict[str, Any] = {} if head.valued else {"class_weight": "balanced" if choice.balanced else None}
+    machine = (SVR if head.valued else SVC)(kernel="precomputed", C=choice.cost, **weight)
     return machine.fit(kernel, truth).predict(asked)
 
 
 def _score(head: Head, truth: NDArray, predicted: NDArray) -> float:
     """UAR, or the CCC of values (0 where it is undefined)."""
-    if head.classes is None:
+    if head.valued:
         return float(np.nan_to_num(ccc(moments(truth, predicted, np.zeros(len(truth), dtype=int), 1))[0]))
-    return float(uar(confusion(truth, predicted, head.classes)))
+    return float(uar(confusion(truth, predicted, head.outputs)))
 
 
 def _roles(slices: pd.DataFrame, folds: pd.DataFrame) -> Sequence[tuple[str, dict[str, NDArray]]]:

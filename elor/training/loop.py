@@ -229,13 +229,13 @@ class Trainer:
         for head in self.heads:
             first: dict[str, Any] = {"epoch": self.state.epoch, "head": head.name}
             prediction, truth = predictions[head.name], self.truth[head.name][places]
-            if head.classes is None:
+            if head.valued:
                 rows.append(first | {"concordance": losses.score(head, prediction, truth)})
                 continue
-            pairs = truth * head.classes + prediction.argmax(dim=1)
-            for pair, count in enumerate(torch.bincount(pairs, minlength=head.classes**2).tolist()):
+            pairs = truth * head.outputs + prediction.argmax(dim=1)
+            for pair, count in enumerate(torch.bincount(pairs, minlength=head.outputs**2).tolist()):
                 if count:
-                    actual, predicted = divmod(pair, head.classes)
+                    actual, predicted = divmod(pair, head.outputs)
                     rows.append(first | {"actual": actual, "predicted": predicted, "count": count})
         return rows
 

@@ -24,7 +24,7 @@ def loss(head: Head, output: Tensor, target: Tensor, weight: Tensor | None = Non
         target: (batch,) classes, (batch, classes) shares, or (batch,) values.
         weight: (batch,) how much each slice counts, see `balancing`; None: all the same.
     """
-    if head.classes is None:
+    if head.valued:
         return 1 - concordance(output[:, 0], target)
     if weight is None:
         return F.cross_entropy(output, target)  # takes labels and shares alike
@@ -44,9 +44,9 @@ def balancing(head: Head, truth: Tensor, train: Tensor) -> Tensor | None:
     Returns:
         (n,), or None for values, which have no classes.
     """
-    if head.classes is None:
+    if head.valued:
         return None
-    counts = torch.bincount(truth[train], minlength=head.classes)
+    counts = torch.bincount(truth[train], minlength=head.outputs)
     weights = len(train) / ((counts > 0).sum() * counts.clamp(min=1))
     return weights.float()[truth]
 
@@ -70,7 +70,7 @@ def concordance(first: Tensor, second: Tensor) -> Tensor:
 
 def predict(head: Head, output: Tensor) -> Tensor:
     """Probabilities (batch, classes), or the value of a regression (batch, 1)."""
-    return output if head.classes is None else output.softmax(dim=1)
+    return output if head.valued else output.softmax(dim=1)
 
 
 def score(head: Head, prediction: Tensor, truth: Tensor, by: str = "accuracy") -> float:
@@ -82,7 +82,7 @@ def score(head: Head, prediction: Tensor, truth: Tensor, by: str = "accuracy") -
         by: `accuracy`; `uar`, the mean recall of the classes that occur; or `loss`, the mean log-probability of the
             true class, which is the cross-entropy's negative.
     """
-    if head.classes is None:
+    if head.valued:
         return concordance(prediction[:, 0].double(), truth.double()).item()
     if by == "loss":
         found = prediction.double().gather(1, truth[:, None]).clamp_min(torch.finfo(prediction.dtype).tiny)
@@ -90,5 +90,5 @@ def score(head: Head, prediction: Tensor, truth: Tensor, by: str = "accuracy") -
     hits = (prediction.argmax(dim=1) == truth).double()
     if by == "accuracy":
         return hits.mean().item()
-    counts = torch.bincount(truth, minlength=head.classes)
-    return (torch.bincount(truth, hits, minlength=head.classes)[counts > 0] / counts[counts > 0]).mean().item()
+    counts = torch.bincount(truth, minlength=head.outputs)
+    return (torch.bincount(truth, hits, minlength=head.outputs)[counts > 0] / counts[counts > 0]).mean().item()

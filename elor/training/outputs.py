@@ -45,14 +45,10 @@ def predictions_of(task: Task, jobs: list[TrainingJob], outcomes: list[Outcome])
         table.insert(2, "fold", job.fold)
         for head in task.heads:
             found = outcome.predictions[head.name]
-            if head.classes is None:
-                table[f"{head.name}_value"] = found[:, 0]
-            else:
-                table[head.name] = found.argmax(axis=1)
+            table[head.column] = found[:, 0] if head.valued else found.argmax(axis=1)
         for head in task.heads:
-            if head.classes is not None:
-                for k, column in enumerate(outcome.predictions[head.name].T):
-                    table[f"{head.name}_p{k}"] = column
+            for name, column in zip(head.share_columns, outcome.predictions[head.name].T, strict=not head.valued):
+                table[name] = column
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 

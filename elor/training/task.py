@@ -48,17 +48,13 @@ CODE = (
 
 def truth_of(slices: pd.DataFrame, heads: Sequence[Head]) -> dict[str, np.ndarray]:
     """Per head one number per slice, what a prediction is scored against: (n,) int64 classes or float32 values."""
-    kinds = {head.name: np.int64 if head.classes else np.float32 for head in heads}
+    kinds = {head.name: np.float32 if head.valued else np.int64 for head in heads}
     return {name: slices[name].to_numpy(kind, copy=True) for name, kind in kinds.items()}  # pandas' own is read-only
 
 
 def targets_of(slices: pd.DataFrame, heads: Sequence[Head]) -> dict[str, np.ndarray]:
     """Per head what its loss compares with: the truth, or for a soft head (n, classes) float32 shares of the raters."""
-    shares = {
-        head.name: slices[[f"{head.name}_p{k}" for k in range(head.outputs)]].to_numpy(np.float32, copy=True)
-        for head in heads
-        if head.soft
-    }
+    shares = {head.name: slices[head.share_columns].to_numpy(np.float32, copy=True) for head in heads if head.soft}
     return truth_of(slices, heads) | shares
 
 

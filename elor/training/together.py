@@ -143,7 +143,7 @@ class Stack:
         self.alpha = self.by_model([t.options.alpha for t in self.trainers])
         self.left = self.by_model([1 - t.job.architecture.dropout for t in self.trainers])[:, None, None]
         self.weights = None
-        if first.options.balance and self.heads[0].classes is not None:
+        if first.options.balance and not self.heads[0].valued:
             self.weights = torch.stack([t.weights[head.name] for t in self.trainers for head in self.heads])
         self.paces: list[Pace] = []
         self.scales = [
@@ -281,7 +281,7 @@ class Stack:
 
 def _losses(head: Head, output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
     """`losses.loss` of every model: (models, batch, outputs), (models, batch[, classes]) -> (models,)."""
-    if head.classes is None:
+    if head.valued:
         return vmap(partial(losses.loss, head))(output, target)
     each = F.cross_entropy(output.flatten(0, 1), target.flatten(0, 1), reduction="none")  # vmap takes a millisecond
     each = each.unflatten(0, output.shape[:2])

@@ -13,6 +13,7 @@ from elor.corpora.labels import label
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.files import file_digest
+from elor.targets import Target
 from tests.corpora.release import write_sound
 from tests.labelfiles import files
 
@@ -59,7 +60,7 @@ def test_msp_improv_becomes_a_corpus(tmp_path: Path, elor: Elor) -> None:
     assert set(tables.utterances.speaker) == {"F01", "M01", "M03"}
     assert set(tables.utterances.emotion) == {"angry", "sad", "happy"}
     assert (tables.utterances.samples == 8000).all()
-    labelled = label(tables, "mean", 5, 1, 5).utterances.set_index("utterance").arousal
+    labelled = label(tables, "mean", Target(), 1, 5).utterances.set_index("utterance").arousal
     assert labelled["MSP-IMPROV-S01A-F01-S-FM02"] == 4  # raters 5 and 4: half goes up
     assert labelled["MSP-IMPROV-S01A-F01-S-MF01"] == 0
 
@@ -72,7 +73,7 @@ def test_msp_podcast_on_its_own_range(tmp_path: Path, elor: Elor) -> None:
     assert "-S corpus.low=1 -S corpus.high=7\n" in text
     tables = open_corpus(output, low=1, high=7).read()
     assert list(tables.utterances.gender) == ["M", "M", "F"]
-    labelled = label(tables, "E-2", 5, 1, 7).utterances  # classes: bins of 1.5
+    labelled = label(tables, "E-2", Target(), 1, 7).utterances  # classes: bins of 1.5
     assert list(labelled.arousal) == [3, 2, 0]
     assert list(labelled.valence) == [1, 2, 4]
     imported(elor, labels / "packed.csv", *where)

@@ -15,7 +15,7 @@ from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
 from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import write_table
-from elor.targets import Head, heads
+from elor.targets import Head, Target
 from elor.training.tuned import Tuning
 from stages.evaluate import evaluate
 from tests.evaluation.world import World, make_world
@@ -31,20 +31,20 @@ def make_workspace(folder: Path, target: str = "classes") -> Path:
     turns = world.utterances.assign(samples=60_000, emotion=np.resize(EMOTIONS, len(world.utterances)))
     utterances = typed(turns.to_dict("records"), UTTERANCE_COLUMNS)
     ratings = typed(world.ratings.to_dict("records"), RATING_COLUMNS)
-    tables = label(Tables(utterances, ratings, counts(utterances, ratings)), "E-2", 5, 1.0, 5.0, target)
-    wanted = targets(tables.utterances, ratings, target, 5, 1.0, 5.0)
+    tables = label(Tables(utterances, ratings, counts(utterances, ratings)), "E-2", Target(target), 1.0, 5.0)
+    wanted = targets(tables.utterances, ratings, Target(target), 1.0, 5.0)
     world.slices = world.slices.drop(columns=["valence", "arousal"]).merge(wanted, on="utterance")
     write_table(tables.utterances, data / "utterances.csv")
     write_table(ratings, data / "ratings.csv")
     write_table(world.slices, data / "slices.csv")
     write_table(world.folds, data / "folds.csv")
     for network in NETWORKS:
-        write_table(predict(world, heads(target), SKILL[network]), data / "predictions" / f"{network}.csv")
-        write_table(audit(world, heads(target)), data / "audit" / f"{network}.csv")
+        write_table(predict(world, Target(target).heads, SKILL[network]), data / "predictions" / f"{network}.csv")
+        write_table(audit(world, Target(target).heads), data / "audit" / f"{network}.csv")
         scope = "none" if network == "elor_ftr" else "shared"
         values = dict.fromkeys(world.slices["speaker"].unique(), Settings(dropout=0.5))
         Tuning(network, scope, "Ses01F", values, {}).write(data / "tuning" / f"{network}.yaml")
-    svm = predict(world, heads(target), SKILL["svm"])
+    svm = predict(world, Target(target).heads, SKILL["svm"])
     write_table(svm.drop(columns=svm.filter(regex="_p[0-9]$")), data / "predictions" / "svm.csv")  # classes alone
     write(folder / "metrics/corpus.json", Corpus.of(tables.report))
     write_params(folder / "params.yaml", target)

@@ -14,6 +14,7 @@ from elor.corpora import iemocap, labels, release
 from elor.corpora.iemocap import Iemocap, parse
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
+from elor.targets import Target
 
 from .release import (
     E2_LABELS,
@@ -45,7 +46,7 @@ def message(error: pytest.ExceptionInfo[UserError]) -> str:
 
 
 def test_labels_by_e2_are_what_the_annotations_say(root: Path) -> None:
-    utterances = labels.label(open_corpus(root).read(), "E-2", 5, 1, 5).utterances
+    utterances = labels.label(open_corpus(root).read(), "E-2", Target(), 1, 5).utterances
     rated = utterances[utterances.valence.notna()]
     found = {row.utterance: (row.valence, row.arousal) for row in rated.itertuples()}
     assert found == E2_LABELS
@@ -334,7 +335,7 @@ def test_the_counts_of_the_release_agree_with_each_other() -> None:
 
 def test_the_four_emotions_of_the_release_are_5531_turns() -> None:
     utterances, ratings = complete_release()
-    found = labels.targets(utterances, ratings, "emotion", 5, 1, 5)
+    found = labels.targets(utterances, ratings, Target("emotion"), 1, 5)
     assert found.emotion.value_counts().sort_index().tolist() == [1103, 595 + 1041, 1084, 1708]
     assert len(found) == 5_531
 

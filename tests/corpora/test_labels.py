@@ -12,6 +12,7 @@ import pytest
 from elor.corpora import labels
 from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, typed
 from elor.errors import UserError
+from elor.targets import Target
 
 
 def nearest_class(x: Fraction, classes: int, low: Fraction, high: Fraction) -> int:
@@ -76,7 +77,7 @@ def tables() -> Tables:
 
 
 def labelled(rater: str) -> dict[str, tuple[int, int]]:
-    utterances = labels.label(tables(), rater, 5, 1, 5).utterances
+    utterances = labels.label(tables(), rater, Target(), 1, 5).utterances
     assert utterances.utterance.tolist() == ["a", "b", "c", "d"]
     return {row.utterance: (row.valence, row.arousal) for row in utterances.dropna(subset="valence").itertuples()}
 
@@ -92,7 +93,7 @@ def test_the_mean_is_over_evaluators_only_and_rounds_ties_upward() -> None:
 
 def test_labelling_leaves_the_tables_that_it_was_given_alone() -> None:
     given = tables()
-    labels.label(given, "E-2", 5, 1, 5)
+    labels.label(given, "E-2", Target(), 1, 5)
     assert given.utterances.valence.isna().all()
     assert given.report == {"source": "test"}
 
@@ -100,34 +101,34 @@ def test_labelling_leaves_the_tables_that_it_was_given_alone() -> None:
 @pytest.mark.parametrize("rater", ["E-4", "e-2", "E2", ""])
 def test_an_absent_rater_is_refused_with_those_there_are(rater: str) -> None:
     with pytest.raises(UserError) as error:
-        labels.label(tables(), rater, 5, 1, 5)
+        labels.label(tables(), rater, Target(), 1, 5)
     assert "E-1 (2 utterances), E-2 (2 utterances), E-3 (1 utterances) or mean" in str(error.value)
 
 
 def test_a_self_report_never_labels() -> None:
     with pytest.raises(UserError, match="report on herself; choose E-1"):
-        labels.label(tables(), "F-1", 5, 1, 5)
+        labels.label(tables(), "F-1", Target(), 1, 5)
 
 
 def test_a_corpus_without_evaluators_is_refused() -> None:
     original = tables()
     only_self = original.ratings[original.ratings.kind == "self"]
     with pytest.raises(UserError, match="no evaluator"):
-        labels.label(Tables(original.utterances, only_self, {}), "E-2", 5, 1, 5)
+        labels.label(Tables(original.utterances, only_self, {}), "E-2", Target(), 1, 5)
 
 
 @pytest.mark.parametrize("rater", ["E-2", "mean", "gold"])
 def test_gold_labels_whatever_rater_is_asked_for(rater: str) -> None:
     original = tables()
     ratings = original.ratings[original.ratings.rater == "E-1"].assign(rater="gold")
-    found = labels.label(Tables(original.utterances, ratings, {}), rater, 5, 1, 5)
+    found = labels.label(Tables(original.utterances, ratings, {}), rater, Target(), 1, 5)
     assert found.utterances.valence.dropna().tolist() == [1, 0]
     assert found.report["labels"]["rater"] == "gold"
     assert found.report["labels"]["asked_for"] == rater
 
 
 def test_the_report_says_what_was_left_out_and_why() -> None:
-    report = labels.label(tables(), "E-2", 5, 1, 5).report
+    report = labels.label(tables(), "E-2", Target(), 1, 5).report
     assert report["source"] == "test"
     assert report["labels"] == {
         "rater": "E-2",
@@ -143,8 +144,8 @@ def test_the_report_says_what_was_left_out_and_why() -> None:
 
 
 def targets(target: str, classes: int = 5) -> pd.DataFrame:
-    found = labels.label(tables(), "E-1", classes, 1, 5)
-    return labels.targets(found.utterances, found.ratings, target, classes, 1, 5).set_index("utterance")
+    found = labels.label(tables(), "E-1", Target(classes=classes), 1, 5)
+    return labels.targets(found.utterances, found.ratings, Target(target, classes), 1, 5).set_index("utterance")
 
 
 def test_target_classes_are_the_chosen_raters() -> None:
@@ -182,4 +183,4 @@ def test_unknown_and_unsupported_targets_are_refused() -> None:
         targets("moods")
     original = tables()
     with pytest.raises(UserError, match="No utterance"):
-        labels.targets(original.utterances.assign(emotion="xxx"), original.ratings, "emotion", 5, 1, 5)
+        labels.targets(original.utterances.assign(emotion="xxx"), original.ratings, Target("emotion"), 1, 5)

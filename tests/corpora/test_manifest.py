@@ -19,6 +19,7 @@ from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables, read_utterances
 from elor.errors import UserError
 from elor.tables import write_table
+from elor.targets import Target
 
 from .release import write_sound
 
@@ -66,7 +67,7 @@ def test_the_smallest_table(folder: Path) -> None:
     assert tables.ratings.kind.tolist() == ["evaluator", "evaluator"]
     assert tables.ratings.arousal.tolist() == [2.5, 5]
     assert any("gold" in line for line in tables.report["deviations"])
-    labelled = labels.label(tables, "E-2", 5, 1, 5).utterances
+    labelled = labels.label(tables, "E-2", Target(), 1, 5).utterances
     assert labelled.arousal.tolist() == [2, 4]  # 2.5 is a tie
 
 
@@ -103,7 +104,7 @@ def test_every_column(folder: Path) -> None:
     assert rows.dominance["first", "r1"] == 3
     assert np.isnan(rows.arousal["first", "r2"])
     assert tables.report["deviations"] == ["columns not read: mood"]
-    assert labels.label(tables, "mean", 5, 1, 5).utterances.valence.tolist() == [3, 2]  # r2's has no arousal
+    assert labels.label(tables, "mean", Target(), 1, 5).utterances.valence.tolist() == [3, 2]  # r2's has no arousal
 
 
 def test_the_order_of_rows_says_nothing(folder: Path) -> None:
@@ -180,7 +181,7 @@ def test_line_ends_byte_order_mark_and_blank_lines_change_nothing(folder: Path) 
 
 def test_the_declared_range_is_another(folder: Path) -> None:
     tables = read(folder, PLAIN, "wav/a.wav,s,-1,1", "wav/b.wav,s,0,0.25", low=-1, high=1)
-    found = labels.label(tables, "gold", 5, -1, 1).utterances
+    found = labels.label(tables, "gold", Target(), -1, 1).utterances
     assert found.valence.tolist() == [0, 2]
     assert found.arousal.tolist() == [4, 3]  # 0.25 is the tie between 0 and 0.5
 
@@ -204,13 +205,13 @@ def test_emotions_need_no_ratings(folder: Path) -> None:
     assert tables.ratings[["valence", "arousal"]].isna().all(axis=None)
     assert "no column valence and arousal: only emotion can be learned or scored" in tables.report["deviations"]
     with pytest.raises(UserError, match="no evaluator's rating of valence and arousal"):
-        labels.label(tables, "E-2", 5, 1, 5)
-    labelled = labels.label(tables, "E-2", 5, 1, 5, "emotion")
+        labels.label(tables, "E-2", Target(), 1, 5)
+    labelled = labels.label(tables, "E-2", Target("emotion"), 1, 5)
     assert labelled.utterances.valence.isna().all()
     assert labelled.report["labels"]["utterances"] == 1
     assert labelled.report["labels"]["emotion"] == [0, 1, 0, 0]
     assert labelled.report["labels"]["other_emotions"] == {"xxx": 1}
-    found = labels.targets(labelled.utterances, labelled.ratings, "emotion", 5, 1, 5)
+    found = labels.targets(labelled.utterances, labelled.ratings, Target("emotion"), 1, 5)
     assert found.to_dict("records") == [{"utterance": "a", "emotion": 1}]
 
 
@@ -336,19 +337,19 @@ def test_a_table_drawn_at_random_is_read_back(folder: Path, seed: int) -> None:
 def test_emodb_is_read() -> None:
     source = open_corpus(EMODB)
     assert isinstance(source, Manifest)
-    utterances = labels.label(source.read(), "E-2", 5, 1, 5).utterances
+    utterances = labels.label(source.read(), "E-2", Target(), 1, 5).utterances
     assert len(utterances) == 535
     assert (utterances.samples == 32_000).all()
     assert sorted(utterances.speaker.unique()) == ["03", "08", "09", *map(str, range(10, 17))]
     assert set(utterances.valence) == {1, 3}
-    assert len(labels.targets(utterances, source.read().ratings, "emotion", 5, 1, 5)) == 127 + 71 + 62 + 79
+    assert len(labels.targets(utterances, source.read().ratings, Target("emotion"), 1, 5)) == 127 + 71 + 62 + 79
 
 
 def test_emotions_that_are_no_class_are_named_with_close_spellings(folder: Path) -> None:
     spelt = ["Happy ", "angery", "joy", "calm", "calm", "", "NEUTRAL"]
     rows = [f"wav/long.wav,{k},{k + 1},s{k % 3},{name}" for k, name in enumerate(spelt)]
     tables = read(folder, "file,start,end,speaker,emotion", *rows)
-    report = labels.label(tables, "E-2", 5, 1, 5, "emotion").report["labels"]
+    report = labels.label(tables, "E-2", Target("emotion"), 1, 5).report["labels"]
     assert report["utterances"] == 2
     assert report["emotion"] == [0, 1, 0, 1]
     assert report["left_out"] == {"without_emotion": 1, "other_emotions": 4}
@@ -358,7 +359,7 @@ def test_emotions_that_are_no_class_are_named_with_close_spellings(folder: Path)
     assert said.endswith("left out: angery (1; or angry?), calm (2), joy (1; or happy?)")
     assert labels.not_learned({}) == ""
     with pytest.raises(UserError, match=r"labels.target emotion asks for .*joy \(1; or happy\?\)"):
-        labels.targets(tables.utterances[2:3], tables.ratings, "emotion", 5, 1, 5)
+        labels.targets(tables.utterances[2:3], tables.ratings, Target("emotion"), 1, 5)
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ from elor.explain.attribution import gradient
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients
 from elor.explain.occlusion import occlusion
-from elor.explain.prototypes.ascent import Ascent, Target, prototypes
+from elor.explain.prototypes.ascent import Ascent, Sought, prototypes
 from elor.inference import _Torch
 from elor.networks import SHAPES, Architecture, MultiHeadNetwork
 from elor.params import NETWORKS
-from elor.targets import Head, heads
+from elor.targets import Head, Target
 from elor.training import loop, resume, together
 from elor.training.draws import draw
 from elor.training.job import Outcome, TrainingJob
@@ -37,9 +37,9 @@ from tests.training.test_loop import same
 
 TARGETS = {
     "classes": world.HEADS,
-    "regression": heads("regression"),
+    "regression": Target("regression").heads,
     "distribution": (Head("arousal", 3, soft=True), Head("valence", 3, soft=True)),
-    "emotion": heads("emotion"),
+    "emotion": Target("emotion").heads,
 }
 NEAR = 1e-3
 """Relative difference of a loss after some epochs: roundings of float32 grow on the way."""
@@ -199,7 +199,7 @@ def test_maps_are_the_cpus(method: str, device: str) -> None:
 @pytest.mark.parametrize("parametrisation", ["time", "fourier"])
 def test_prototypes_begin_as_on_the_cpu_and_never_fall(mode: str, parametrisation: str, device: str) -> None:
     how = Ascent(parametrisation=parametrisation, mode=mode, steps=12, restarts=2, seed=1)
-    sought = [Target("arousal", 0), Target("valence", 4)]
+    sought = [Sought("arousal", 0), Sought("valence", 4)]
     here, there = (prototypes(small("elor").to(where), sought, how, 96_000) for where in ("cpu", device))
     scale = np.abs(here.history).max()
     np.testing.assert_allclose(there.history[..., :3], here.history[..., :3], atol=1e-2 * scale)

@@ -16,7 +16,7 @@ from elor.evidence.model import write
 from elor.explain.claims.rows import claims
 from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
-from elor.targets import heads
+from elor.targets import Target
 from elor.training.checkpoint import save
 from tests.check.test_corpus import table
 from tests.commands.workspace import make_workspace
@@ -90,7 +90,7 @@ def models(folder: Path) -> None:
     for network in ("elor", "ftr"):
         layers = ((2,), (64,), (400,)) if network == "elor" else ((), (), ())
         shape = Architecture(
-            network, heads("classes", 5), *layers, stride=16, hidden=(4,), dropout=0.0, standardize=True
+            network, Target("classes", 5).heads, *layers, stride=16, hidden=(4,), dropout=0.0, standardize=True
         )
         for fold in read_table(folder / "data/folds.csv")["fold"].unique():
             notes = {"fold": fold, "architecture": asdict(shape), "epoch": 1}

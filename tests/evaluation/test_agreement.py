@@ -10,6 +10,7 @@ from sklearn import metrics
 
 from elor.evaluation import agreement as module
 from elor.evaluation.agreement import agreement, as_classes, krippendorff, pairs_of
+from elor.targets import Target
 
 MISSING = None
 EXAMPLE = [
@@ -48,7 +49,7 @@ def test_agreement_of_a_small_corpus_by_hand():
     ]  # fmt: skip
     ratings = pd.DataFrame(rows, columns=["utterance", "rater", "kind", "valence", "arousal"])
     utterances = pd.DataFrame({"utterance": ["u1", "u2", "u3", "u4"], "speaker": ["A", "A", "B", "B"]})
-    found = agreement(ratings, utterances, "E-2", 5)
+    found = agreement(ratings, utterances, "E-2", Target())
     assert found["exact"] == pytest.approx(2 / 3)
     assert found["exact_utterances"] == 3
     assert found["ratings_per_utterance"] == pytest.approx(7 / 4)
@@ -73,7 +74,7 @@ def test_agreement_of_a_small_corpus_by_hand():
 
 
 def test_others_are_scored_as_scikit_learn_would(world):
-    found = agreement(world.ratings, world.utterances, "E-2", 5)["arousal"]["others"]
+    found = agreement(world.ratings, world.utterances, "E-2", Target())["arousal"]["others"]
     people = world.ratings[world.ratings["kind"] == "evaluator"]
     wide = people.pivot(index="utterance", columns="rater", values="arousal")
     other = wide["E-1"].fillna(wide["E-3"])
@@ -88,7 +89,7 @@ def test_a_single_rater_has_nobody_to_agree_with():
         {"utterance": ["u1", "u2"], "rater": "gold", "kind": "evaluator", "valence": [0.0, 1.0], "arousal": [0.5, 1.0]}
     )
     utterances = pd.DataFrame({"utterance": ["u1", "u2"], "speaker": ["A", "B"]})
-    found = agreement(ratings, utterances, "gold", 3, (0.0, 1.0))
+    found = agreement(ratings, utterances, "gold", Target(classes=3), (0.0, 1.0))
     assert np.isnan(found["exact"])
     assert found["exact_utterances"] == 0
     for dimension in ("valence", "arousal"):
@@ -107,7 +108,7 @@ SPOKEN = pd.DataFrame({"utterance": ["u1", "u2", "u3", "u4"], "speaker": list("A
 
 @pytest.mark.parametrize("target", ["classes", "distribution", "regression"])
 def test_everybody_against_the_mean_of_the_others_by_hand(target):
-    found = agreement(RATINGS, SPOKEN, "mean" if target == "classes" else "E-2", 5, target=target)
+    found = agreement(RATINGS, SPOKEN, "mean" if target == "classes" else "E-2", Target(target))
     assert (found["rater"], found["reference"]) == ("mean", "the mean of the other evaluators")
     others = found["valence"]["others"]  # u3 has one evaluator, whom nobody is beside
     truth, value = np.array([3.5, 3.0, 1.5, 4.0, 3.0]) - 1, np.array([1, 2, 5, 3, 4]) - 1.0
@@ -127,14 +128,14 @@ def test_everybody_against_the_mean_of_the_others_by_hand(target):
 
 
 def test_no_evaluator_voted_for_an_emotion():
-    found = agreement(RATINGS, SPOKEN, "E-2", 5, target="emotion")
+    found = agreement(RATINGS, SPOKEN, "E-2", Target("emotion"))
     assert "no single evaluator's choice of an emotion" in found["note"]
     assert found["reference"] == "E-2"
-    assert "note" not in agreement(RATINGS, SPOKEN, "E-2", 5)
+    assert "note" not in agreement(RATINGS, SPOKEN, "E-2", Target())
 
 
 def test_emotions_need_no_ratings():
-    found = agreement(RATINGS[:0], SPOKEN, "gold", 5, target="emotion")
+    found = agreement(RATINGS[:0], SPOKEN, "gold", Target("emotion"))
     assert "note" in found
     assert found["valence"]["pairs"] == found["arousal"]["raters"] == []
     assert found["valence"]["others"]["caution"] == ""
@@ -143,10 +144,10 @@ def test_emotions_need_no_ratings():
 def test_two_speakers_have_no_interval_and_three_keep_the_range(world):
     few = world.utterances[world.utterances["speaker"].isin(["Ses01F", "Ses01M"])]
     ratings = world.ratings[world.ratings["utterance"].isin(few["utterance"])]
-    others = agreement(ratings, few, "E-2", 5)["valence"]["others"]
+    others = agreement(ratings, few, "E-2", Target())["valence"]["others"]
     assert np.isnan([others["ci_low"], others["ci_high"]]).all()
     assert others["caution"].startswith("No interval over 2 speakers")
-    tight = agreement(world.ratings, world.utterances, "E-2", 5, confidence=0.999)["valence"]["others"]
+    tight = agreement(world.ratings, world.utterances, "E-2", Target(), confidence=0.999)["valence"]["others"]
     assert 0.0 <= tight["ci_low"] < tight["ci_high"] <= 1.0
 
 
@@ -163,7 +164,7 @@ def crowd(raters, utterances, each, seed=0):
 
 
 def test_pairs_are_those_of_scikit_learn(monkeypatch):
-    people = as_classes(crowd(6, 40, 3)[0], 5, (1.0, 5.0))
+    people = as_classes(crowd(6, 40, 3)[0], Target(), (1.0, 5.0))
     found, summary = pairs_of(people, "arousal", 5)
     wide = people.pivot(index="utterance", columns="rater", values="arousal")
     expected = []
@@ -185,7 +186,7 @@ def test_pairs_are_those_of_scikit_learn(monkeypatch):
 def test_a_thousand_raters_take_seconds():
     ratings, utterances = crowd(1_000, 1_500, 8)
     started = time.process_time()
-    found = agreement(ratings, utterances, "mean", 5)["valence"]
+    found = agreement(ratings, utterances, "mean", Target())["valence"]
     assert time.process_time() - started < 10
     assert found["pairs_summary"]["pairs"] > 30_000
     assert len(found["pairs"]) == module.MOST_PAIRS

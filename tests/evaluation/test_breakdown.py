@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from elor.evaluation.breakdown import breakdown, factors, length_groups, rater_spread
 from elor.evaluation.predictions import check_predictions, judge
-from elor.targets import Head
+from elor.targets import Head, Target
 
 
 def judged(world, head):
@@ -21,7 +21,7 @@ def judged(world, head):
 
 def test_scores_of_each_group(world):
     one = judged(world, Head("valence", 5))
-    spread = rater_spread(world.ratings, world.slices["utterance"], "valence", 5, (1.0, 5.0))
+    spread = rater_spread(world.ratings, world.slices["utterance"], "valence", Target(), (1.0, 5.0))
     found = breakdown(one, factors(world.slices, spread)).set_index(["factor", "group"])
     assert set(found.index.get_level_values(0)) == {"speaker", "gender", "session", "scenario", "length", "agreement"}
     assert (found.groupby("factor")["slices"].sum() == len(world.slices)).all()
@@ -61,5 +61,5 @@ def test_rater_spread():
     rows += [("b", "F-1", "self", 5), ("c", "E-1", "evaluator", 2), ("c", "E-2", "evaluator", 2)]
     rows += [("d", "E-1", "evaluator", 2), ("d", "E-2", "evaluator", 3)]
     ratings = pd.DataFrame(rows, columns=["utterance", "rater", "kind", "valence"]).assign(arousal=1.0)
-    found = rater_spread(ratings, pd.Series(["d", "c", "b", "a", "a", "e"]), "valence", 5, (1.0, 5.0))
+    found = rater_spread(ratings, pd.Series(["d", "c", "b", "a", "a", "e"]), "valence", Target(), (1.0, 5.0))
     assert found.tolist() == ["1 apart", "all the same", "one rater", "2 or more apart", "2 or more apart", "one rater"]

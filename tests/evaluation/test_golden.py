@@ -18,6 +18,7 @@ from elor.evaluation.evaluate import Evaluation, Settings, evaluate
 from elor.evaluation.intervals import bootstrap
 from elor.evaluation.predictions import Judged
 from elor.evaluation.recall import uar
+from elor.targets import Head
 
 from . import oracle
 
@@ -203,7 +204,9 @@ def test_random_numbers(case: Lopsided, prefix: str) -> None:
     assert found[f"{prefix}permutation_p"] == pytest.approx((null >= score(rows)).mean(), abs=0.06)
     assert found[f"{prefix}permutation_999"] == pytest.approx(np.quantile(null, 0.999), abs=0.05)
     parts = (rows.truth.to_numpy(), (rows.value if values else rows.predicted).to_numpy())
-    judged = Judged(None if values else CLASSES, *parts, None, rows.speaker.to_numpy(), rows.fold.to_numpy())
+    judged = Judged(
+        Head("arousal", None if values else CLASSES), *parts, None, rows.speaker.to_numpy(), rows.fold.to_numpy()
+    )
     tallies = judged.tallies(judged.speaker)
     _, expected = bootstrap(tallies, ccc if values else uar, rng, CONFIDENCE, 4_000)
     limits = found[f"{prefix}bootstrap_t_low"], found[f"{prefix}bootstrap_t_high"]

@@ -6,6 +6,7 @@ import pytest
 
 from elor.errors import UserError
 from elor.evaluation.selection import selection_gap
+from elor.targets import Head
 
 HITS = {("A", 0): (8, 2), ("A", 1): (5, 6), ("B", 0): (4, 4), ("B", 1): (10, 0)}
 """Hits of the two classes, ten slices each. Kept: epoch 1 of A, epoch 0 of B."""
@@ -24,7 +25,7 @@ def table(head="arousal"):
 
 def test_gap_by_hand():
     audit = pd.concat([table(), table("valence").assign(predicted=0)])
-    found = selection_gap(audit, "arousal", 2)
+    found = selection_gap(audit, Head("arousal", 2))
     honest = ((5 + 4) + (6 + 4)) / 40
     picked = ((5 + 10) + (6 + 0)) / 40  # A's best epoch is the one kept, B's the other
     assert found == pytest.approx({"selection_gap_uar": picked - honest, "selection_gap_war": picked - honest})
@@ -37,14 +38,14 @@ def test_each_score_picks_its_own_epoch():
         ("A", 1, 0, "arousal", 0, 0, 6), ("A", 1, 0, "arousal", 0, 1, 3), ("A", 1, 0, "arousal", 1, 1, 1),
     ]  # fmt: skip
     audit = pd.DataFrame(rows, columns=["fold", "epoch", "selected", "head", "actual", "predicted", "count"])
-    found = selection_gap(audit, "arousal", 2)
+    found = selection_gap(audit, Head("arousal", 2))
     assert found == pytest.approx({"selection_gap_uar": (6 / 9 + 1) / 2 - 0.5, "selection_gap_war": 0.0})
 
 
 def test_no_gap_with_one_epoch():
     audit = table()
     audit = audit[audit["selected"] == 1]
-    assert selection_gap(audit, "arousal", 2) == {"selection_gap_uar": 0.0, "selection_gap_war": 0.0}
+    assert selection_gap(audit, Head("arousal", 2)) == {"selection_gap_uar": 0.0, "selection_gap_war": 0.0}
 
 
 def test_gap_of_values():
@@ -57,11 +58,13 @@ def test_gap_of_values():
             "concordance": [0.5, 0.3, np.nan, 0.2, 0.1],
         }
     )
-    assert selection_gap(audit, "valence", None) == pytest.approx({"selection_gap_ccc": (0.5 + 0.2 - 0.3 - 0.2) / 2})
+    assert selection_gap(audit, Head("valence", None)) == pytest.approx(
+        {"selection_gap_ccc": (0.5 + 0.2 - 0.3 - 0.2) / 2}
+    )
 
 
 def test_faulty_audits_are_refused():
     with pytest.raises(UserError, match="no rows of the head 'emotion'"):
-        selection_gap(table(), "emotion", 4)
+        selection_gap(table(), Head("emotion", 4))
     with pytest.raises(UserError, match="2 selected epochs in fold A"):
-        selection_gap(table().assign(selected=1), "arousal", 2)
+        selection_gap(table().assign(selected=1), Head("arousal", 2))

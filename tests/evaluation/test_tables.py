@@ -7,18 +7,18 @@ import pytest
 from elor.corpora.faults import some
 from elor.errors import UserError
 from elor.evaluation.predictions import check_predictions, fold_per_slice, judge, over_utterances
-from elor.targets import Head, heads
+from elor.targets import Head, Target
 
 VALENCE = (Head("valence", 5),)
 
 
 def test_heads_of_each_target():
-    assert heads("emotion") == (Head("emotion", 4),)
-    assert heads("classes", 7) == (Head("arousal", 7), Head("valence", 7))
-    assert heads("distribution", 7) == (Head("arousal", 7, soft=True), Head("valence", 7, soft=True))
-    assert heads("regression") == (Head("arousal", None), Head("valence", None))
+    assert Target("emotion").heads == (Head("emotion", 4),)
+    assert Target("classes", 7).heads == (Head("arousal", 7), Head("valence", 7))
+    assert Target("distribution", 7).heads == (Head("arousal", 7, soft=True), Head("valence", 7, soft=True))
+    assert Target("regression").heads == (Head("arousal", None), Head("valence", None))
     with pytest.raises(UserError, match="'mood' is unknown"):
-        heads("mood")
+        Target("mood")
 
 
 def test_rows_in_any_order_come_back_in_the_order_of_the_slices(world):

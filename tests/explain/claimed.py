@@ -19,6 +19,7 @@ from elor.evidence.scores import Scores
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.scores import Scored
+from elor.targets import Head
 
 SPEAKERS = 10
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
@@ -215,7 +216,7 @@ def scored(side: int) -> Scored:
         for network in NETWORKS:
             hits = SKILL[side or 1][head][network]
             predicted = np.concatenate([_predict(part, *hits) for part in np.split(truth, SPEAKERS)])
-            judged[head][network] = Judged(5, truth, predicted, np.eye(5)[truth], speaker, speaker)
+            judged[head][network] = Judged(Head(head, 5), truth, predicted, np.eye(5)[truth], speaker, speaker)
     return Scored(judged, ratings(side), "E-2", 5)
 
 

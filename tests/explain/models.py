@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.networks import Architecture, MultiHeadNetwork
-from elor.targets import heads
+from elor.targets import Target
 
 SAMPLES = 64
 
@@ -60,5 +60,5 @@ def audio(count: int = 3, samples: int = SAMPLES, seed: int = 1) -> Tensor:
 def elor(filters=(4, 4, 4), lengths=(96, 12, 8), pools=(12, 8, 26), stride: int = 8, seed: int = 0, fast: bool = True):
     """The paper's network in a given shape, untrained."""
     torch.manual_seed(seed)
-    shape = Architecture("elor", heads("classes", 5), filters, lengths, pools, stride, (8,), 0.5, True)
+    shape = Architecture("elor", Target("classes", 5).heads, filters, lengths, pools, stride, (8,), 0.5, True)
     return MultiHeadNetwork(shape, fast=fast).eval()

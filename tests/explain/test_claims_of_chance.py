@@ -19,6 +19,7 @@ from elor.explain.claims.decide import Lean, settle
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims
 from elor.explain.claims.scores import Scored
+from elor.targets import Head
 from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, given, scores_of
 
 
@@ -38,7 +39,7 @@ def random_scores(rng: np.random.Generator, lazy: bool = False) -> Scored:
         for net in NETWORKS:
             guess = rng.integers(0, 5, size)
             predicted = np.where(rng.random(size) < 0.9, 2, guess) if lazy else guess
-            judged[head][net] = Judged(5, truth, predicted, None, speaker, speaker)
+            judged[head][net] = Judged(Head(head, 5), truth, predicted, None, speaker, speaker)
     table = pd.concat(
         pd.DataFrame(
             {

@@ -27,6 +27,7 @@ from elor.explain.claims.scores import (
     units,
     weighted_above,
 )
+from elor.targets import Head
 
 HEADS, NETWORKS = ("arousal", "valence"), ("elor", "lom", "ftr", "elor_ftr")
 SPEAKERS, EACH = 8, 30
@@ -44,7 +45,7 @@ def scored() -> Scored:
         logits = rng.normal(size=(size, 5))
         logits[np.arange(size), truth] += 0.5 + 0.5 * index + (head == "arousal")
         shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-        judged[head][network] = Judged(5, truth, shares.argmax(1), shares, speaker, speaker)
+        judged[head][network] = Judged(Head(head, 5), truth, shares.argmax(1), shares, speaker, speaker)
     about = {"utterance": [f"u{row}" for row in range(size)], "speaker": speaker}
     fine = pd.DataFrame(about | truths | {"rater": "E-2"})
     coarse = pd.DataFrame(about | {head: truth // 3 for head, truth in truths.items()} | {"rater": "E-1"})
@@ -172,7 +173,12 @@ def test_values_have_no_recall_but_a_concordance(scored: Scored) -> None:
     valued = {
         head: {
             net: Judged(
-                None, one.truth.astype(float), one.truth + rng.normal(size=len(one.truth)), None, *(one.speaker,) * 2
+                Head(head, None),
+                one.truth.astype(float),
+                one.truth + rng.normal(size=len(one.truth)),
+                None,
+                one.speaker,
+                one.speaker,
             )
             for net, one in networks.items()
         }

@@ -36,7 +36,7 @@ from elor.explain.pauses import pauses
 from elor.features.mfcc import mfcc
 from elor.files import plain
 from elor.networks import Architecture, MultiHeadNetwork
-from elor.targets import Head, heads
+from elor.targets import Head, Target
 from elor.training import checkpoint
 from tests.explain.models import elor
 from tests.explain.sounds import speech
@@ -65,7 +65,7 @@ def corpus(tmp_path_factory):
 
 def lom(seed: int) -> MultiHeadNetwork:
     torch.manual_seed(seed)
-    shape = Architecture("lom", heads("classes", 5), (4, 4, 4), (4, 4, 4), (6, 6, 6), 1, (8,), 0.5, True)
+    shape = Architecture("lom", Target("classes", 5).heads, (4, 4, 4), (4, 4, 4), (6, 6, 6), 1, (8,), 0.5, True)
     return MultiHeadNetwork(shape).eval()
 
 
@@ -316,7 +316,7 @@ def test_answers_are_expected_labels_values_and_class_probabilities() -> None:
     assert answers([Head("arousal", 3)], {"arousal": logits})["arousal"] == pytest.approx([1.6, 0.5])
     assert answers([Head("valence", 3, soft=True)], {"valence": logits})["valence"] == pytest.approx([1.6, 0.5])
     assert answers([Head("arousal", None)], {"arousal": torch.tensor([[3.5]])})["arousal"] == pytest.approx([3.5])
-    emotion = answers(heads("emotion"), {"emotion": torch.zeros(1, 4)})
+    emotion = answers(Target("emotion").heads, {"emotion": torch.zeros(1, 4)})
     assert emotion == {f"emotion.{name}": [0.25] for name in ("angry", "happy", "sad", "neutral")}
 
 
@@ -339,7 +339,7 @@ def test_extremity_is_the_expected_distance_from_the_middle(probabilities: list[
 
 def test_what_has_no_middle_has_no_extremity() -> None:
     logits = {"arousal": torch.zeros(1, 2), "emotion": torch.zeros(1, 4), "valence": torch.zeros(1, 1)}
-    assert extremities([Head("arousal", 2), Head("valence", None), *heads("emotion")], logits) == {}
+    assert extremities([Head("arousal", 2), Head("valence", None), *Target("emotion").heads], logits) == {}
 
 
 def test_networks_eat_the_altered_sound() -> None:

@@ -26,7 +26,7 @@ from elor.explain.saliency.slow import overlap
 from elor.explain.saliency.summary import summarise
 from elor.files import plain
 from elor.networks import MultiHeadNetwork
-from elor.targets import heads
+from elor.targets import Target
 from elor.training import checkpoint
 from elor.training.checkpoint import load_network
 from tests.explain.models import elor
@@ -370,7 +370,7 @@ def test_the_maps_of_exemplary_slices_are_kept(found, corpus, tmp_path) -> None:
 def test_networks_of_values_or_of_one_head_are_explained_too(jobs, corpus, target: str, pairs: set[str]) -> None:
     root, slices, _ = corpus
     path = root / f"{target}.safetensors"
-    shape = replace(elor().architecture, heads=heads(target, 5))
+    shape = replace(elor().architecture, heads=Target(target, 5).heads)
     checkpoint.save(path, MultiHeadNetwork(shape).state_dict(), {"architecture": asdict(shape)})
     some = [replace(job, networks=dict.fromkeys(job.networks, path), seeds=job.seeds[:1]) for job in jobs[:2]]
     result = summarise(some, [measure(job) for job in some], slices).tree()

@@ -188,7 +188,7 @@ def test_the_check_would_notice_a_missing_module_and_parameter(stages) -> None:
     script, _, _ = stages["train@ftr"]
     assert "elor/training/loop.py" in closure(script)
     assert "elor/corpora/labels.py" in closure("stages/slices.py")
-    assert {"seed", "train", "labels.target"} <= read_params(script)
+    assert {"seed", "train", "labels.asked"} <= read_params(script)
 
 
 def test_every_stage_has_a_description_and_keeps_licensed_data_at_home(stages) -> None:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
-from elor.targets import heads
+from elor.targets import Target
 from elor.training import checkpoint
 from tests.explain.sounds import speech
 from tests.pipeline.project import ROOT
@@ -35,7 +35,7 @@ def prepare(workspace: Workspace, target: str) -> None:
     names = [f"{speaker}_take_{number}" for number, speaker in enumerate(speakers)]
     pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports}).to_csv(data / "slices.csv", index=False)
     pd.DataFrame({"fold": speakers, "slice": names, "role": "test"}).to_csv(data / "folds.csv", index=False)
-    shape = Architecture("elor", heads(target, 5), (2, 3, 4), (96, 12, 8), (120, 8, 8), 8, (8,), 0.5, True)
+    shape = Architecture("elor", Target(target, 5).heads, (2, 3, 4), (96, 12, 8), (120, 8, 8), 8, (8,), 0.5, True)
     for fold in SPEAKERS:
         path = data / "models" / "elor" / f"{fold}.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from elor.explain.prototypes.run import KEPT, percentile
 from elor.explain.prototypes.spectra import spectra as levels
 from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
-from elor.targets import EMOTIONS, heads
+from elor.targets import EMOTIONS, Target
 from elor.training import checkpoint
 from tests.stages.workspace import Workspace
 
@@ -34,7 +34,7 @@ def prepare(workspace: Workspace, target: str) -> None:
     speakers = np.repeat(SPEAKERS, EACH)
     names = [f"{speaker}_{number}" for number, speaker in enumerate(speakers)]
     slices = pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports})
-    for head in heads(target, 5):
+    for head in Target(target, 5).heads:
         slices[head.name] = rng.integers(0, head.outputs, len(names)) if head.classes else rng.uniform(0, 4, len(names))
     slices.to_csv(data / "slices.csv", index=False)
     folds = [
@@ -45,7 +45,7 @@ def prepare(workspace: Workspace, target: str) -> None:
     pd.DataFrame(folds).to_csv(data / "folds.csv", index=False)
     for seed, fold in enumerate(SPEAKERS):
         torch.manual_seed(seed)
-        asked = heads(target, 5)
+        asked = Target(target, 5).heads
         shape = Architecture("elor", asked, (2, 3, 4), (96, 12, 8), (120, 8, 8), 8, (8,), 0.5, True)
         notes = {"architecture": asdict(shape), "fold": fold}
         path = data / "models" / "elor" / f"{fold}.safetensors"

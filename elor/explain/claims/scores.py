@@ -50,7 +50,7 @@ class Scored:
 
     Attributes:
         judged: by head and network.
-        ratings: of evaluators, as classes: utterance, rater, speaker, valence, arousal.
+        ratings: of evaluators, as classes: utterance, rater, speaker, and the dimensions that are learned.
         rater: whose ratings are the labels.
         classes: of a dimension.
         confidence: of intervals.
@@ -141,8 +141,10 @@ def balance(scored: Scored) -> list[Seen]:
     Evenness is the entropy of the cells that were used, as a share of that of equal use.
 
     Raises:
-        Missing: if the labels are nobody's own, or too few utterances have two raters.
+        Missing: if a dimension is not learned, the labels are nobody's own, or too few utterances have two raters.
     """
+    if not {"valence", "arousal"} <= set(scored.ratings):
+        raise Missing("labels.dimensions lacks valence or arousal")
     table, own = scored.ratings, scored.ratings[scored.ratings["rater"] == scored.rater]
     if own.empty:
         raise Missing("the labels are no single evaluator's")
@@ -223,8 +225,8 @@ def _networks(scored: Scored, head: str) -> list[str]:
 
 def _score(scored: Scored, heads: Sequence[str]) -> tuple[str, Statistic]:
     """The headline of these heads: UAR of classes, CCC of values."""
-    classes = _of(scored, heads[0], _networks(scored, heads[0])[0]).classes
-    return ("CCC", ccc) if classes is None else ("UAR", uar)
+    valued = _of(scored, heads[0], _networks(scored, heads[0])[0]).head.valued
+    return ("CCC", ccc) if valued else ("UAR", uar)
 
 
 def _rows(speaker: NDArray) -> list[NDArray]:

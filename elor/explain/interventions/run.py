@@ -36,7 +36,7 @@ from elor.explain.interventions.alterations import ALTERATIONS, fitted
 from elor.explain.interventions.versions import versions
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
-from elor.targets import EMOTIONS, Head
+from elor.targets import Head
 from elor.training.checkpoint import load_network
 
 BATCH = 16
@@ -187,12 +187,12 @@ def answers(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, ND
     found = {}
     for head in heads:
         output = logits[head.name].double()
-        if head.classes is None:
+        if head.valued:
             found[head.name] = output[:, 0]
-        elif head.name == "emotion":
-            found |= {f"emotion.{name}": p for name, p in zip(EMOTIONS, output.softmax(1).T, strict=True)}
+        elif not head.ordered:
+            found |= {f"{head.name}.{name}": p for name, p in zip(head.labels, output.softmax(1).T, strict=True)}
         else:
-            found[head.name] = output.softmax(1) @ torch.arange(head.classes).to(output)
+            found[head.name] = output.softmax(1) @ torch.arange(head.outputs).to(output)
     return {name: value.cpu().numpy() for name, value in found.items()}
 
 
@@ -213,10 +213,10 @@ def extremities(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str
     """
     found = {}
     for head in heads:
-        if head.classes is None or head.classes < 3 or head.name == "emotion":
+        if head.outputs < 3 or not head.ordered:
             continue
         probability = logits[head.name].double().softmax(1)
-        distance = (torch.arange(head.classes).to(probability) - (head.classes - 1) / 2).abs()
+        distance = (torch.arange(head.outputs).to(probability) - (head.outputs - 1) / 2).abs()
         found[f"{head.name}.{EXTREMITY}"] = (probability @ distance).cpu().numpy()
     return found
 

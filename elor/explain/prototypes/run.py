@@ -30,12 +30,12 @@ from elor.errors import UserError
 from elor.explain.choice import fold_of
 from elor.explain.controls import untrained
 from elor.explain.model import predict
-from elor.explain.prototypes.ascent import Ascent, Mode, Parametrisation, Target, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Mode, Parametrisation, Sought, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
 from elor.explain.prototypes.spectra import spectra
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
-from elor.targets import EMOTIONS, Head
+from elor.targets import Head
 from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
 
@@ -133,9 +133,7 @@ class Found:
 
 def label_names(head: Head) -> list[str]:
     """What a head's labels are called; a head of one value has two ends."""
-    if head.classes is None:
-        return ["low", "high"]
-    return list(EMOTIONS) if head.name == "emotion" else [str(label) for label in range(head.classes)]
+    return ["low", "high"] if head.valued else list(head.labels)
 
 
 def plan(
@@ -258,7 +256,7 @@ def fitted_normalisation(network: MultiHeadNetwork, inputs: Inputs, rows: NDArra
     return network.eval()
 
 
-def _natural(network: nn.Module, inputs: Inputs, rows: NDArray, targets: Sequence[Target]) -> list[NDArray]:
+def _natural(network: nn.Module, inputs: Inputs, rows: NDArray, targets: Sequence[Sought]) -> list[NDArray]:
     """What each target reads on real slices, (rows,) each."""
     parts: list[list[NDArray]] = [[] for _ in targets]
     for first in range(0, len(rows), BATCH):

@@ -18,7 +18,7 @@ from elor.explain.prototypes.run import Found, PrototypeJob, label_names
 from elor.explain.prototypes.spectra import frequencies
 from elor.explain.prototypes.trends import trends
 from elor.files import replacing
-from elor.targets import EMOTIONS, Head
+from elor.targets import EMOTIONS, Head, ordered
 
 EXEMPLARS = 5
 """Slices per label that the shown network finds most typical."""
@@ -75,7 +75,7 @@ def summarise(
             }
             for head, own in natural.groupby("head", sort=False)
         },
-        trends=trends(table, {head.name: label_names(head) for head in heads if head.name != "emotion"}),
+        trends=trends(table, {head.name: label_names(head) for head in heads if head.ordered}),
         exploratory=EXPLORATORY,
         convergence=convergence(table, shown.network),
     )
@@ -161,7 +161,7 @@ def exemplars(found: Sequence[Found], slices: pd.DataFrame) -> pd.DataFrame:
     """
     parts = []
     for (head, label), logits in found[0].natural.items():
-        rated = slices[head].map(dict(enumerate(EMOTIONS))) if head == "emotion" else slices[head]
+        rated = slices[head] if ordered(head) else slices[head].map(dict(enumerate(EMOTIONS)))
         best = np.argsort(-logits, kind="stable")[:EXEMPLARS]
         part = {
             "head": head,
