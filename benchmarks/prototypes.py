@@ -25,7 +25,7 @@ from benchmarks.publish import command, publish
 from elor.audio import SAMPLE_RATE
 from elor.engine import Engine, available_cores
 from elor.explain.controls import untrained
-from elor.explain.prototypes.ascent import Ascent, Parametrisation, Sought, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Goal, Parametrisation, prototypes, targets_of_heads
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.params import load
@@ -81,7 +81,7 @@ def network(fast: bool = True) -> MultiHeadNetwork:
     return untrained(lambda: MultiHeadNetwork(shape, fast), seed=0)
 
 
-def sought(how: Parametrisation, targets: list[Sought], steps: int, restarts: int) -> None:
+def sought(how: Parametrisation, targets: list[Goal], steps: int, restarts: int) -> None:
     """A part of the search."""
     prototypes(network(), targets, ascent(how, steps, restarts), SLICE_SAMPLES)
 
@@ -92,7 +92,7 @@ def ascent(how: Parametrisation, steps: int, restarts: int) -> Ascent:
     return replace(given, parametrisation=how, steps=steps, restarts=restarts)
 
 
-def timed(targets: list[Sought], rounds: int) -> dict[str, dict[str, float]]:
+def timed(targets: list[Goal], rounds: int) -> dict[str, dict[str, float]]:
     """Milliseconds of one step of one signal, by variant and parametrisation: medians over rounds, one thread."""
     torch.set_num_threads(1)
     searches = {
@@ -105,7 +105,7 @@ def timed(targets: list[Sought], rounds: int) -> dict[str, dict[str, float]]:
     return {name: {how: per * statistics.median(seconds[name, how]) for how in PARAMETRISATIONS} for name in VARIANTS}
 
 
-def _search(model: MultiHeadNetwork, quick: bool, how: Parametrisation, targets: list[Sought]) -> None:
+def _search(model: MultiHeadNetwork, quick: bool, how: Parametrisation, targets: list[Goal]) -> None:
     with nullcontext() if quick else _torch_backward():
         prototypes(model, targets, ascent(how, TIMED_STEPS, 1), SLICE_SAMPLES)
 

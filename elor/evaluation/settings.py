@@ -21,10 +21,10 @@ class Settings:
         protocol: `paper` or `strict`.
         target: `classes`, `distribution`, `regression` or `emotion`.
         classes: number of classes of a dimension.
-        dimensions: whose ratings count; of all targets but `emotion` also the names of the heads.
         scale: lowest and highest rating.
         bins: of the reliability diagram.
         only: names of the heads to score; all of the target's if empty.
+        dimensions: whose ratings count; of all targets but `emotion` also the names of the heads.
     """
 
     confidence: float = 0.95
@@ -36,10 +36,10 @@ class Settings:
     protocol: str = "paper"
     target: str = "classes"
     classes: int = 5
-    dimensions: tuple[str, ...] = Target.dimensions
     scale: tuple[float, float] = (1.0, 5.0)
     bins: int = 15
     only: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = Target.dimensions
 
     @property
     def asked(self) -> Target:

@@ -21,7 +21,7 @@ from elor.explain.attribution import gradient
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients
 from elor.explain.occlusion import occlusion
-from elor.explain.prototypes.ascent import Ascent, Sought, prototypes
+from elor.explain.prototypes.ascent import Ascent, Goal, prototypes
 from elor.inference import _Torch
 from elor.networks import SHAPES, Architecture, MultiHeadNetwork
 from elor.params import NETWORKS
@@ -199,7 +199,7 @@ def test_maps_are_the_cpus(method: str, device: str) -> None:
 @pytest.mark.parametrize("parametrisation", ["time", "fourier"])
 def test_prototypes_begin_as_on_the_cpu_and_never_fall(mode: str, parametrisation: str, device: str) -> None:
     how = Ascent(parametrisation=parametrisation, mode=mode, steps=12, restarts=2, seed=1)
-    sought = [Sought("arousal", 0), Sought("valence", 4)]
+    sought = [Goal("arousal", 0), Goal("valence", 4)]
     here, there = (prototypes(small("elor").to(where), sought, how, 96_000) for where in ("cpu", device))
     scale = np.abs(here.history).max()
     np.testing.assert_allclose(there.history[..., :3], here.history[..., :3], atol=1e-2 * scale)

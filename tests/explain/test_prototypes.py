@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.prototypes.ascent import Ascent, Sought, converged, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Goal, converged, prototypes, targets_of_heads
 from tests.explain.models import SAMPLES, Linear, net
 
 RATE = 16_000
 SEARCHES = [(mode, how) for mode in ("paper", "level") for how in ("time", "fourier")]
-HEADS = [Sought("output", label) for label in range(3)]
+HEADS = [Goal("output", label) for label in range(3)]
 
 
 def smooth(count: int, samples: int) -> Tensor:
@@ -67,7 +67,7 @@ def test_without_a_spectrum_to_wait_for_it_is_exact() -> None:
 @pytest.mark.parametrize("hertz", [300.0, 1_000.0])
 def test_a_planted_detectors_frequency_is_found(mode: str, how: str, hertz: float) -> None:
     ascent = Ascent(how, mode, steps=60, restarts=2, penalty=1e-3, level=0.1)
-    found = prototypes(Gabor(hertz), [Sought("tone", 0)], ascent, samples=8_000)
+    found = prototypes(Gabor(hertz), [Goal("tone", 0)], ascent, samples=8_000)
     power = np.square(np.abs(np.fft.rfft(found.signals[0])))
     highest = np.fft.rfftfreq(8_000, 1 / RATE)[power.argmax(1)]
     assert highest == pytest.approx(hertz, rel=0.1)

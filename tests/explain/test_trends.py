@@ -13,7 +13,7 @@ from scipy.stats import page_trend_test, rankdata, spearmanr
 from torch import Tensor, nn
 
 from elor.evidence.names import Finding
-from elor.explain.prototypes.ascent import Ascent, Sought, prototypes
+from elor.explain.prototypes.ascent import Ascent, Goal, prototypes
 from elor.explain.prototypes.descriptors import UNITS, describe
 from elor.explain.prototypes.trends import Trend, effects, page, scores, trend, trends, verdict_of
 from elor.files import plain
@@ -166,7 +166,7 @@ def sought(network: nn.Module, untrained: int, seed: int) -> list[dict]:
     rows = []
     for how in ("time", "fourier"):
         ascent = Ascent(how, "level", steps=30, restarts=1, level=0.05, tolerance=0.2, seed=seed)
-        found = prototypes(network, [Sought("output", label) for label in range(len(LABELS))], ascent, SAMPLES)
+        found = prototypes(network, [Goal("output", label) for label in range(len(LABELS))], ascent, SAMPLES)
         for label, (signals, reached) in enumerate(zip(found.signals, found.converged, strict=True)):
             tag = {"untrained": untrained, "network": f"{untrained}-{seed}", "mode": "level", "parametrisation": how}
             tag |= {"head": "arousal", "label": LABELS[label], "restart": 0, "converged": int(reached[0])}

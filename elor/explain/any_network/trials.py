@@ -19,7 +19,7 @@ from elor.explain.any_network.subjects import Subject, deciding, probabilities
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.versions import versions
 from elor.explain.model import Heads, predict
-from elor.explain.prototypes.ascent import Ascent, Parametrisation, Sought, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Goal, Parametrisation, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
 
 BATCH = 8
@@ -89,7 +89,7 @@ def seek(subject: Subject, outputs: dict[str, int], predicted: dict[str, int], s
     """
     targets = targets_of_heads(outputs)
     if len(targets) > MOST_TARGETS:
-        targets = [Sought(head, label) for head, label in predicted.items()]
+        targets = [Goal(head, label) for head, label in predicted.items()]
     summary: dict[str, Any] = {"refused": None, "settings": asdict(how) | {"mode": "level"}, "targets": {}}
     signals: dict[str, NDArray] = {}
     try:
@@ -102,7 +102,7 @@ def seek(subject: Subject, outputs: dict[str, int], predicted: dict[str, int], s
 
 def _kind(
     subject: Subject,
-    targets: list[Sought],
+    targets: list[Goal],
     samples: int,
     how: Ascent,
     kind: Parametrisation,

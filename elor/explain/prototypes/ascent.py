@@ -57,7 +57,7 @@ QUIET = 0.1
 Rows = TypeVar("Rows", np.ndarray, Tensor)
 
 
-class Sought(NamedTuple):
+class Goal(NamedTuple):
     """What is maximised: the logit of a class; of a head with a single value, minus (0) or plus (1) that value."""
 
     head: str
@@ -115,7 +115,7 @@ def prototypes(model: nn.Module, targets: Sequence[tuple[str, int]], how: Ascent
 
     Args:
         model: from (batch, 1, samples) to logits, see `elor.explain.model`. Left as it was found.
-        targets: heads and labels, see `Sought`.
+        targets: heads and labels, see `Goal`.
         how: how to seek.
         samples: length of the signals.
 
@@ -124,7 +124,7 @@ def prototypes(model: nn.Module, targets: Sequence[tuple[str, int]], how: Ascent
             sense.
     """
     _check(how)
-    every = [(Sought(*target), restart) for target in targets for restart in range(how.restarts)]
+    every = [(Goal(*target), restart) for target in targets for restart in range(how.restarts)]
     parts = [every[first : first + how.batch] for first in range(0, len(every), how.batch)]
     with prepared(model):
         climbs = [_climb(model, part, how, samples) for part in parts]
@@ -142,9 +142,9 @@ def prototypes(model: nn.Module, targets: Sequence[tuple[str, int]], how: Ascent
     )
 
 
-def targets_of_heads(outputs: dict[str, int]) -> list[Sought]:
+def targets_of_heads(outputs: dict[str, int]) -> list[Goal]:
     """All targets of heads with so many outputs: every class; of a head with one value its low (0) and high (1) end."""
-    return [Sought(head, label) for head, count in outputs.items() for label in range(max(count, 2))]
+    return [Goal(head, label) for head, count in outputs.items() for label in range(max(count, 2))]
 
 
 def converged(history: Rows, tolerance: float) -> Rows:
@@ -175,7 +175,7 @@ class _Climb:
             getattr(self, name)[rows] = getattr(other, name)[here]
 
 
-def _climb(model: nn.Module, part: Sequence[tuple[Sought, int]], how: Ascent, samples: int) -> _Climb:
+def _climb(model: nn.Module, part: Sequence[tuple[Goal, int]], how: Ascent, samples: int) -> _Climb:
     """Seek some targets, one signal each, until each has converged or the steps are used up."""
     targets = [target for target, _ in part]
     like = next(iter(model.parameters()), torch.empty(0))
@@ -214,7 +214,7 @@ class _Slope:
         shaped = self._shaped(start, self.amplitudes) if self.how.parametrisation == "fourier" else start
         return self._levelled(shaped) * (QUIET if self.how.mode == "paper" else 1.0)
 
-    def standing(self, model: nn.Module, signals: Tensor, targets: Sequence[Sought]) -> _Climb:
+    def standing(self, model: nn.Module, signals: Tensor, targets: Sequence[Goal]) -> _Climb:
         """What a network makes of signals (batch, samples)."""
         logits, gradients = _evaluate(model, signals, targets)
         objective = logits
@@ -241,7 +241,7 @@ class _Slope:
         return torch.fft.irfft(torch.fft.rfft(signals) * response, self.samples)
 
 
-def _evaluate(model: nn.Module, signals: Tensor, targets: Sequence[Sought]) -> tuple[Tensor, Tensor]:
+def _evaluate(model: nn.Module, signals: Tensor, targets: Sequence[Goal]) -> tuple[Tensor, Tensor]:
     """What is maximised (batch,), and its gradient by the signals (batch, samples)."""
     leaf = signals.detach()[:, None].requires_grad_()
     heads = logits_of(model, leaf)
@@ -253,7 +253,7 @@ def _evaluate(model: nn.Module, signals: Tensor, targets: Sequence[Sought]) -> t
     return chosen.detach(), gradient[:, 0]
 
 
-def _chosen(heads: Heads, row: int, target: Sought) -> Tensor:
+def _chosen(heads: Heads, row: int, target: Goal) -> Tensor:
     """What one signal maximises, a scalar."""
     if target.head not in heads:
         raise UserError(f"The model has no head {target.head}; its heads are {', '.join(heads)}.")

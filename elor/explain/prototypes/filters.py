@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elor.device import exact, local
-from elor.explain.prototypes.ascent import Ascent, Sought, prototypes
+from elor.explain.prototypes.ascent import Ascent, Goal, prototypes
 from elor.explain.prototypes.descriptors import describe
 from elor.fastconv import ConvBlock
 from elor.features.slices import SLICE_SAMPLES
@@ -100,7 +100,7 @@ def seek_filters(job: FilterJob) -> LayerFilters:
     """Seek what each filter of a layer answers most strongly."""
     network = load_network(job.path).to(local(job.device))
     shape, filters = network.architecture, Filters(network.cnn, job.layer)
-    targets = [Sought("filters", number) for number in range(shape.filters[job.layer])]
+    targets = [Goal("filters", number) for number in range(shape.filters[job.layer])]
     samples = min(max(LEAST, FIELDS * receptive_field(shape, job.layer)), SLICE_SAMPLES)
     found = prototypes(filters, targets, job.how, samples)
     signals = found.signals[:, 0]

@@ -30,7 +30,7 @@ from elor.errors import UserError
 from elor.explain.choice import fold_of
 from elor.explain.controls import untrained
 from elor.explain.model import predict
-from elor.explain.prototypes.ascent import Ascent, Mode, Parametrisation, Sought, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Goal, Mode, Parametrisation, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
 from elor.explain.prototypes.spectra import spectra
 from elor.features.slices import SLICE_SAMPLES
@@ -256,7 +256,7 @@ def fitted_normalisation(network: MultiHeadNetwork, inputs: Inputs, rows: NDArra
     return network.eval()
 
 
-def _natural(network: nn.Module, inputs: Inputs, rows: NDArray, targets: Sequence[Sought]) -> list[NDArray]:
+def _natural(network: nn.Module, inputs: Inputs, rows: NDArray, targets: Sequence[Goal]) -> list[NDArray]:
     """What each target reads on real slices, (rows,) each."""
     parts: list[list[NDArray]] = [[] for _ in targets]
     for first in range(0, len(rows), BATCH):

@@ -17,6 +17,9 @@ BATCH = 8
 OWN, EXEMPLARY = "own", "exemplary"
 """Roles of networks: each fold's on its own test slices, and one speaker's on all slices, as the paper has it."""
 
+PAIR = ("arousal", "valence")
+"""The heads that the paper compares with each other, beyond the correlation of their maps; of others there is none."""
+
 
 @dataclass(frozen=True)
 class SaliencyJob:

@@ -20,7 +20,7 @@ from elor.explain.correlation import View, pearson
 from elor.explain.examination import Scope, examine
 from elor.explain.maps import both, predicted
 from elor.explain.model import Heads, at, prepared
-from elor.explain.saliency.job import SaliencyJob, batches
+from elor.explain.saliency.job import PAIR, SaliencyJob, batches
 from elor.explain.saliency.models import TRAINED, models
 from elor.explain.saliency.slow import sample, show
 from elor.explain.windows import Found, Tag, Windows, arrays
@@ -33,7 +33,7 @@ ON_TRAINED, ON_CONTROLS = Scope(QUICK, QUICK, QUICK, QUICK), Scope(QUICK, QUICK)
 """What is made of every slice; controls of the signal and of the class only on a trained network."""
 
 FLATTENED = "flattened"
-"""Name of the pair of two heads' gradients at what both read, the flattened output of the CNN."""
+"""Name of the pair of gradients of the heads `PAIR` at what both read, the flattened output of the CNN."""
 
 
 @exact()
@@ -74,17 +74,18 @@ def _explain(whole: list[Windows], name: str, model: MultiHeadNetwork, found: Fo
 
 
 def _compare_flattened(tags: list[Tag], windows: Windows, model: MultiHeadNetwork, swap: bool, found: Found) -> None:
-    """r of two heads' gradients at the flattened layer; and of one head's gradients of two classes, mean of both heads.
+    """r of the pair's gradients at the flattened layer; and of one head's gradients of two classes, mean of both heads.
 
-    Nothing is padded there, so the paper's reading is the signed one. Networks of one head have no such pair.
+    Nothing is padded there, so the paper's reading is the signed one. Networks that lack a head have no such pair.
     """
-    if len(model.heads) != 2 or model.cnn is None:
+    if not set(PAIR) <= set(model.heads) or model.cnn is None:
         return
     own, *others = _at_flattened(model, windows.audio, both if swap else predicted)
-    between = _rows_r(*own.values())
-    rows = [({"control": ""}, between)]
-    if others and len(others[0]) == len(own):
-        rows.append(({"control": "class swap"}, np.mean([_rows_r(own[head], others[0][head]) for head in own], axis=0)))
+    rows = [({"control": ""}, _rows_r(*(own[head] for head in PAIR)))]
+    if others and set(PAIR) <= set(others[0]):
+        rows.append(
+            ({"control": "class swap"}, np.mean([_rows_r(own[head], others[0][head]) for head in PAIR], axis=0))
+        )
     for more, values in rows:
         for tag, r in zip(tags, values.tolist(), strict=True):
             found.correlations.append(tag | {"pair": FLATTENED, "label": -1, "padded": r, "signed": r} | more)

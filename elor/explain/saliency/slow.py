@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from elor.explain.integrated import integrated_gradients, noise_like
 from elor.explain.maps import Maps, Steps, both, maps_of, predicted
 from elor.explain.model import predict, targets_of
 from elor.explain.occlusion import occlusion
-from elor.explain.saliency.job import OWN, SaliencyJob, batches
+from elor.explain.saliency.job import OWN, PAIR, SaliencyJob, batches
 from elor.explain.saliency.models import TRAINED, models
 from elor.explain.windows import Found, Windows, arrays
 from elor.networks import MultiHeadNetwork
@@ -80,12 +79,13 @@ def _mask(job: SaliencyJob, windows: Windows, model: MultiHeadNetwork, own: Maps
 
 
 def _compare_overlaps(tag: dict, windows: Windows, own: Maps, found: Found) -> None:
-    """How far the windows overlap that matter most to two heads."""
+    """How far the windows overlap that matter most to the heads of `PAIR`, where there are both."""
     drops = arrays(own.values["occlusion"])
+    if not set(PAIR) <= set(drops):
+        return
     for index, each in enumerate(windows.tags(**tag)):
         count = len(levels("occlusion", windows.waves[index], windows.supports[index]))
-        for one, other in combinations(drops, 2):
-            found.overlaps.append(each | overlap(drops[one][index, :count], drops[other][index, :count]))
+        found.overlaps.append(each | overlap(*(drops[head][index, :count] for head in PAIR)))
 
 
 def overlap(one: NDArray, other: NDArray, top: float = TOP) -> dict[str, float]:

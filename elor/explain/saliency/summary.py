@@ -51,8 +51,8 @@ def summarise(
         confidence: of all intervals.
 
     Returns:
-        What metrics/saliency.json holds. The pair `flattened` of the method `gradient` is that of two heads' gradients
-        at the CNN's output.
+        What metrics/saliency.json holds. The pair `flattened` of the method `gradient` is that of the gradients of
+        arousal and valence at the CNN's output.
     """
     names = ("correlations", "integrals", "masks", "bands", "overlaps", "erasures")
     tables = {name: table_of(jobs, found, name, slices) for name in names}
