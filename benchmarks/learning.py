@@ -43,6 +43,10 @@ LAST = 5
 
 STRIDE_8 = {"stride": 8, "pools": [12, 8, 26]}
 STRIDE_16 = {"stride": 16, "pools": [6, 8, 26]}
+LATE = {"stride": 16, "pools": [6, 8, 125]}
+EARLY = {"stride": 16, "pools": [12, 4, 26]}
+STRIDE_32 = {"stride": 32, "pools": [6, 4, 26], "filters": [32, 24, 32]}
+BALANCED = {"balance": True}
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,28 @@ SETTINGS = {
     "dropout 0.2": Setting(values=STRIDE_16 | {"dropout": 0.2}),
     "dropout 0": Setting(values=STRIDE_16 | {"dropout": 0.0}),
     "dropout 0.2, rate 0.1": Setting(values=STRIDE_16 | {"dropout": 0.2, "learning_rate": 0.1}),
-    "dropout 0.2, balanced": Setting(train={"balance": True}, values=STRIDE_16 | {"dropout": 0.2}),
+    "dropout 0.2, balanced": Setting(train=BALANCED, values=STRIDE_16 | {"dropout": 0.2}),
+    "balanced, rate 0.02": Setting(train=BALANCED, values=STRIDE_16 | {"dropout": 0.2, "learning_rate": 0.02}),
+    "balanced, batch 8": Setting(train=BALANCED, values=STRIDE_16 | {"dropout": 0.2, "batch": 8}),
+    "balanced, pools 6-8-125": Setting(train=BALANCED, values=LATE | {"dropout": 0.2}),
+    "balanced, pools 12-4-26": Setting(epochs=45, train=BALANCED, values=EARLY | {"dropout": 0.2}),
+    "balanced, pools 12-4-26, alpha 0.01": Setting(
+        epochs=45, train=BALANCED, values=EARLY | {"dropout": 0.2, "alpha": 0.01}
+    ),
+    "balanced, pools 12-4-26, batch 8, rate 0.025": Setting(
+        epochs=45, train=BALANCED, values=EARLY | {"dropout": 0.2, "batch": 8, "learning_rate": 0.025}
+    ),
+    "balanced, pools 6-4-26, stride 32, filters 32-24-32": Setting(
+        epochs=45, train=BALANCED, values=STRIDE_32 | {"dropout": 0.2}
+    ),
     "lom, constant rate": Setting("lom", epochs=24, train={"schedule": "constant"}),
     "lom": Setting("lom", epochs=24),
+    "lom, balanced": Setting("lom", epochs=24, train=BALANCED),
     "ftr, constant rate": Setting("ftr", epochs=40, train={"schedule": "constant"}),
     "ftr": Setting("ftr", epochs=40),
-    "ftr, balanced": Setting("ftr", epochs=40, train={"balance": True}),
+    "ftr, balanced": Setting("ftr", epochs=40, train=BALANCED),
 }
-"""Those that are no more than one word apart from another one; stride 16 unless the name says otherwise."""
+"""What was tried; stride 16 and pools 6-8-26 unless the name says otherwise, dropout 0.2 where it is `balanced`."""
 
 
 def measure(
@@ -94,7 +112,8 @@ def measure(
 
     Returns:
         `runs`: setting, seed, utterances, fold, training slices, seconds; by dimension and epoch the training `loss`
-        and the UAR of `validation` and `test`; and the `confusion` of the last epoch's test slices.
+        and the UAR of `validation` and `test` (null where an epoch was not scored); and the `confusion` of the last
+        epoch's test slices.
     """
     path = RESULTS / "learning.json"
     runs = json.loads(path.read_text())["measured"]["runs"] if path.exists() else []
@@ -148,7 +167,9 @@ def _task(folder: Path, params: Params, setting: Setting) -> tuple[Task, Setting
     for feature in FEATURES[setting.network]:
         if not (data / f"{feature}.npy").exists():
             run_stage(folder, feature)
-    how = params.train.over(params.scale.train).model_copy(update={"schedule": "cosine", "select": "uar"})
+    how = params.train.over(params.scale.train).model_copy(
+        update={"schedule": "cosine", "select": "uar", "keep": "best", "balance": False}
+    )
     task = Task(
         network=setting.network,
         heads=params.labels.asked.heads,
@@ -201,7 +222,23 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     header += tuple(f"{d}: {what}" for d in ("valence", "arousal") for what in ("loss", "validation", "test"))
     seeds = ", ".join(str(seed) for seed in sorted({one["seed"] for one in measured["runs"]}))
     caption = f"Training loss and UAR at the end (mean of the last {LAST} epochs), corpora of seed {seeds}"
-    return [Table(caption, header, (tuple(rows),))]
+    return [Table(caption, header, (tuple(rows),)), _keeping(measured["runs"])]
+
+
+def _keeping(runs: list[dict[str, Any]]) -> Table:
+    """What the held-out speaker gets from the epoch of the best mean validation UAR, and from the last one."""
+    scored = [one for one in runs if None not in one["validation"]["valence"]]
+    rows = []
+    for (name, _), some in _grouped(scored).items():
+        best = [int(np.argmax(np.add(*(one["validation"][d] for d in ("valence", "arousal"))))) for one in some]
+        cells = [name, str(len(some)), number(np.mean(best), 1)]
+        for dimension in ("valence", "arousal"):
+            tests = [one["test"][dimension] for one in some]
+            kept = [scores[epoch] for scores, epoch in zip(tests, best, strict=True)]
+            cells += [number(np.mean(kept)), number(np.mean([scores[-1] for scores in tests]))]
+        rows.append(tuple(cells))
+    header = ("setting", "runs", "best epoch", "valence: best", "valence: last", "arousal: best", "arousal: last")
+    return Table("UAR of the held-out speaker after the best epoch and after the last one", header, (tuple(rows),))
 
 
 def _grouped(runs: list[dict[str, Any]]) -> dict[tuple[str, int], list[dict[str, Any]]]:
