@@ -122,6 +122,9 @@ class Ensemble:
         heads: what they answer.
         run: from the inputs `INPUTS[network]`, float32 (windows, ...) each, to `Logits`.
         vectors: what the input `is10` holds.
+
+    Raises:
+        UserError: if these are vectors from elsewhere.
     """
 
     network: str
@@ -129,6 +132,13 @@ class Ensemble:
     heads: tuple[Head, ...]
     run: Callable[[Sequence[np.ndarray]], Logits]
     vectors: Vectors = IS10
+
+    def __post_init__(self) -> None:
+        if self.vectors.table:
+            raise UserError(
+                f"The {self.network} networks read {self.vectors}; of a recording they cannot be made here: predict "
+                "with a network that reads something else."
+            )
 
     def predict(
         self,

@@ -21,6 +21,8 @@ from elor.targets import HEADS, Dimension, Kind, Target
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 MODELS = (*NETWORKS, "svm")
 """All that answers for test slices: the networks, and the machine that they are held against."""
+ON_VECTORS = ("ftr", "elor_ftr", "svm")
+"""Those that read `data/is10.npy`: openSMILE's functionals, or the vectors of a table."""
 
 Network = Literal["elor", "lom", "ftr", "elor_ftr"]
 FeatureSet = Literal["IS10", "ComParE_2016", "eGeMAPSv02"]
@@ -80,6 +82,7 @@ class Slices(Section):
 
 class Features(Section):
     set: FeatureSet
+    table: str | None
 
 
 class Folds(Section):
@@ -176,6 +179,7 @@ class Prototypes(Section):
     penalty: float = Field(gt=0.0)
     modes: list[Literal["paper", "level"]] = Field(min_length=1)
     parametrisations: list[Literal["time", "fourier"]] = Field(min_length=1)
+    climb: Literal["logit", "probability"]
 
 
 class Explain(Section):
@@ -297,6 +301,12 @@ class Params(Section):
         if self.search.score not in scores:
             raise ValueError(
                 f"search.score is {self.search.score!r}, no score of these labels; choose {', '.join(scores)}"
+            )
+        altered = [name for name in self.explain.interventions.networks if name in ON_VECTORS]
+        if altered and self.features.table is not None:
+            raise ValueError(
+                f"explain.interventions.networks names {', '.join(altered)}, but features.table has no vectors of "
+                "altered sound; leave it out"
             )
         return self
 

@@ -1,20 +1,37 @@
-"""Stage `is10`: openSMILE's functionals of every slice, of the paper's set or another."""
+"""Stage `is10`: openSMILE's functionals of every slice, of the paper's set or another; or vectors from elsewhere."""
 
 from pathlib import Path
 
 from elor.features.is10 import write_is10
+from elor.features.table import write_vectors
+from elor.files import file_digest
 from elor.params import load
+from elor.tables import read_table
 from elor.vectors import SETS, Vectors
 from stages import main
+from stages.inputs import changed_under
 
 DATA = Path("data")
+OUT, NAMES = DATA / "is10.npy", DATA / "is10_names.txt"
 
 
 def is10() -> None:
-    """Read data/slices.npy, write data/is10.npy, data/is10_names.txt, and data/is10.json, which says what they hold."""
-    which = load().features.set
-    write_is10(DATA / "slices.npy", DATA / "is10.npy", DATA / "is10_names.txt", which=which)
-    Vectors(which, SETS[which]).write(DATA / "is10.json")
+    """Read data/slices.npy, write data/is10.npy, data/is10_names.txt, and data/is10.json, which says what they hold.
+
+    With a table of vectors that and data/slices.csv are read, and no sound.
+    """
+    params = load()
+    how = params.features
+    if how.table is None:
+        write_is10(DATA / "slices.npy", OUT, NAMES, which=how.set)
+        vectors = Vectors(how.set, SETS[how.set])
+    else:
+        table = Path(how.table)
+        width = write_vectors(table, read_table(DATA / "slices.csv"), OUT, NAMES)
+        if file_digest(table) not in (DATA / "table.csv").read_text(encoding="utf-8"):
+            raise changed_under([how.table])
+        vectors = Vectors(table.name, width, table=True)
+    vectors.write(DATA / "is10.json")
 
 
 if __name__ == "__main__":

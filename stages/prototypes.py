@@ -28,7 +28,7 @@ def prototypes() -> None:
         models=DATA / "models" / "elor",
         audio=DATA / "slices.npy",
         speaker=speaker,
-        search=Search(tuple(how.modes), tuple(how.parametrisations), how.penalty),
+        search=Search(tuple(how.modes), tuple(how.parametrisations), how.penalty, how.climb),
         amount=Amount(**params.scale.explain.prototypes.model_dump()),
         seed=params.seed,
         devices=engine.devices(),

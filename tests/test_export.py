@@ -117,6 +117,18 @@ def test_another_set_of_vectors_survives_the_journey(tmp_path: Path) -> None:
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+def test_a_network_on_vectors_from_elsewhere_is_exported_and_takes_them(tmp_path: Path) -> None:
+    given = {"Ses01F": small("ftr", vectors=Vectors("wavlm.npz", 12, table=True))}
+    assert write_onnx(given, tmp_path / "a.onnx").difference < 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
+    vectors = 1e4 * torch.randn(3, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = given["Ses01F"](vectors)["valence"].numpy()
+    np.testing.assert_allclose(session.run(["valence"], {"is10": vectors.numpy()})[0][:, 0], expected, atol=1e-5)
+    with pytest.raises(UserError, match="made elsewhere"):
+        load(tmp_path / "a.onnx")
+
+
 def test_values_survive_the_journey(tmp_path: Path) -> None:
     given = networks("ftr", "regression", folds=FOLDS[:1])
     written = write_onnx(given, tmp_path / "a.onnx")

@@ -111,6 +111,12 @@ def test_a_network_on_another_set_hears_that_set(tmp_path: Path, speech: Path) -
         np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
+def test_a_network_on_vectors_from_elsewhere_refuses_recordings(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ("ftr",), vectors=Vectors("wavlm.npz", 12, table=True))
+    with pytest.raises(UserError, match=r"read vectors of 12 numbers from wavlm\.npz, which were made elsewhere"):
+        load(run, "ftr")
+
+
 def test_networks_on_different_sets_are_no_ensemble(tmp_path: Path) -> None:
     write_run(tmp_path, ("ftr",), folds=FOLDS[:1])
     write_run(tmp_path, ("ftr",), folds=FOLDS[1:], vectors=Vectors("eGeMAPSv02", 88))

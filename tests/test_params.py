@@ -117,3 +117,11 @@ def test_five_thousand_levels_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("a: " + "[" * 5_000)
     with pytest.raises(UserError, match="nested too deeply"):
         load(tmp_path / "params.yaml")
+
+
+def test_a_table_of_vectors_has_none_of_altered_sound(shipped: dict, tmp_path: Path) -> None:
+    shipped["explain"]["interventions"]["networks"] = ["elor", "ftr"]
+    assert load(write(tmp_path, shipped)).features.table is None
+    shipped["features"]["table"] = "vectors.npz"
+    with pytest.raises(UserError, match=r"networks names ftr, but features\.table has no vectors of altered"):
+        load(write(tmp_path, shipped))

@@ -83,7 +83,8 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
             if groups:
                 note = f"The {what} is refused without -S engine.max_hours={taken * 1.1:.0f}." if taken > limit else ""
                 yield Finding(what, f"up to {clock(3600 * taken)}", note)
-    features = FUNCTIONALS_S * sum(len(part) for part in (job.train, job.validation, job.test)) / Engine("cpu").count()
+    slices = sum(len(part) for part in (job.train, job.validation, job.test))
+    features = 0.0 if params.features.table else FUNCTIONALS_S * slices / Engine("cpu").count()
     yield Finding("features", clock(features))
     note = "Hours are of default shapes that nothing stops early; the analysis after training is not counted."
     yield Finding("all of it", f"up to {clock(3600 * total + features)}", note)
@@ -134,6 +135,7 @@ def _engine(network: str, params: Params) -> Engine:
 
 
 def _vectors(params: Params) -> Vectors:
+    """Those of the set; a table is not opened for this, and counted as if it were as wide."""
     return Vectors(params.features.set, SETS[params.features.set])
 
 

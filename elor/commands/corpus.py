@@ -1,4 +1,4 @@
-"""`elor corpus make`, `import`, `rename`: a corpus from nothing, from label files, without names."""
+"""`elor corpus make`, `import`, `rename`, `vectors`: a corpus from nothing, from label files, nameless, as vectors."""
 
 from __future__ import annotations
 
@@ -160,6 +160,47 @@ def rename(
     typer.echo(
         f"{output}: {made.speakers:,} speakers, {made.raters:,} other raters, {made.utterances:,} utterances under "
         f"pseudonyms; the key is {made.key}: keep it out of git.\nUse it: dvc exp run -S corpus.path={output}"
+    )
+
+
+@corpus.command()
+def vectors(
+    factory: Annotated[str, typer.Argument(help="package.module:factory of a torch module.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="The table to write (.npz).", show_default=False)],
+    layer: Annotated[
+        int | None, typer.Option(min=1, help="The output of this transformer layer; else the last.", show_default=False)
+    ] = None,
+    data: Annotated[Path, typer.Option(help="Where dvc repro put slices.npy and slices.csv.")] = Path("data"),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Let a pretrained network hear every slice, and write its vectors as a table for features.table.
+
+    The network takes (1, samples) at 16 kHz and returns (1, frames, width), as
+    torchaudio's wav2vec 2.0, HuBERT and WavLM do; the mean over the frames is
+    the slice's vector. --layer needs their method extract_features.
+
+    Examples:
+
+    \b
+        elor corpus vectors torchaudio.pipelines:WAVLM_BASE.get_model \\
+            --layer 9 --output vectors/wavlm.npz
+        dvc exp run -S features.table=vectors/wavlm.npz
+    """
+    from elor.device import local
+    from elor.explain.any_network.factory import network_of
+    from elor.features.embedding import embedded, write_table
+    from elor.features.packed import opened
+    from elor.features.slices import SLICE_SAMPLES
+    from elor.tables import read_table
+
+    if output.suffix != ".npz":
+        raise UserError(f"--output {output} is no .npz file; give another name.")
+    slices, audio = read_table(data / "slices.csv"), opened(data / "slices.npy", (SLICE_SAMPLES,), "int16")
+    found = embedded(network_of(factory), audio, slices, layer, str(local(device, "--device")))
+    write_table(output, slices, found)
+    typer.echo(
+        f"{output}: {len(found):,} vectors of {found.shape[1]:,} numbers.\n"
+        f"Use it: dvc exp run {setting('features.table', output.absolute())}"
     )
 
 

@@ -207,6 +207,8 @@ def _licence(model: Model) -> str:
 
 def _use(model: Model) -> str:
     name = model.files[0].name
+    if model.any.vectors.table:
+        return f"`elor predict` cannot use it on a recording: it reads {model.any.vectors}."
     return f"""```
 elor predict recording.wav --model {name}
 ```

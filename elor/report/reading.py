@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from elor.corpora.faults import plural
+from elor.params import ON_VECTORS
 from elor.report.results import SCORE_TITLES, Results, rater_name, title
 from elor.report.text import Notes, number, p_value
 from elor.targets import ordered
@@ -14,9 +15,6 @@ from elor.vectors import Vectors
 
 MOST_DEVIATIONS = 3
 """Deviations of the corpus that are spelt out."""
-
-READERS = ("ftr", "elor_ftr", "svm")
-"""What reads `data/is10.npy`."""
 
 FEWEST_SPEAKERS = 3
 """With two, t(1) = 12.7 makes an interval that says nothing; with one there is none."""
@@ -102,7 +100,7 @@ def setting(found: Results) -> Notes:
         )
     else:
         items.append("No folds: each speaker counts as one, and the guesses know the labels of all other speakers.")
-    readers = [title(name) for name in READERS if name in next(iter(found.scores.values()))]
+    readers = [title(name) for name in ON_VECTORS if name in next(iter(found.scores.values()))]
     if readers and (vectors := protocol.get("vectors")):
         items.append(f"{', '.join(readers)} read {Vectors(**vectors)}.")
     seen: dict[str, list[str]] = {}

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dvc.utils.hydra import to_hydra_overrides
 from typer.testing import Result
@@ -170,3 +171,34 @@ def test_a_relative_path_in_a_temporary_experiment_is_explained(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"does not exist; set corpus\.path to an IEMOCAP root"):
         open_corpus(Path("my/table.csv"))
+
+
+def test_vectors_of_slices_by_a_network(tmp_path: Path, elor: Elor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "class Ear(torch.nn.Module):\n"
+        "    def forward(self, sound):\n"
+        "        return sound[:, : sound.shape[1] // 100 * 100].unflatten(1, (-1, 100))\n"
+    )
+    sound = np.random.default_rng(0).integers(-9_000, 9_000, (2, 96_000)).astype(np.int16)
+    (tmp_path / "data").mkdir()
+    np.save(tmp_path / "data/slices.npy", sound)
+    (tmp_path / "data/slices.csv").write_text("slice,utterance,samples\na_0,a,96000\nb_0,b,50000\n")
+    done = elor("corpus", "vectors", "mine:Ear", "--output", "v.npz")
+    assert done.exit_code == 0, done.output
+    assert "v.npz: 2 vectors of 100 numbers." in done.stdout
+    found = np.load(tmp_path / "v.npz")
+    assert list(found["slice"]) == ["a_0", "b_0"]
+    wanted = [row[:count].reshape(-1, 100).mean(0) / 32_768 for row, count in zip(sound, (96_000, 50_000), strict=True)]
+    np.testing.assert_allclose(found["vectors"], wanted, atol=1e-6)
+    for arguments, said in (
+        (("mine:Ear", "--output", "v.csv"), "is no .npz file"),
+        (("mine:Nose", "--output", "v.npz"), "mine has no Nose"),
+        (("mine:Ear", "--output", "v.npz", "--layer", 2), "cannot hear a_0"),
+        (("mine:Ear", "--output", "v.npz", "--data", "nowhere"), "does not exist"),
+    ):
+        refused = elor("corpus", "vectors", *arguments)
+        assert refused.exit_code == 1
+        assert said in refused.stderr
+        assert refused.stderr.count("\n") == 1

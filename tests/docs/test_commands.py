@@ -37,6 +37,8 @@ STEPS = [
 ]
 
 EXEMPT = {
+    "elor corpus vectors torchaudio.pipelines:WAV2VEC2_BASE.get_model --output vectors/wav2vec2.npz": "loads weights",
+    "elor corpus vectors torchaudio.pipelines:WAVLM_BASE.get_model --layer 9 --output vectors/wavlm.npz": "likewise",
     "pip install dask-jobqueue": "installs a package from the internet",
     "python cluster.py &": "needs a Slurm cluster; the program below it is compiled",
 }

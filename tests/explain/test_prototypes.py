@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.optimize import brentq
 from torch import Tensor, nn
 
 from elor.errors import UserError
@@ -52,6 +55,31 @@ def test_of_a_linear_model_it_is_the_weights_over_two_lambda(how: str) -> None:
             assert distance < 0.01 * expected[label].norm()
     assert found.logits[0, 0] == pytest.approx(float(weight[0] @ expected[0]) + 0.7, rel=1e-2)
     assert found.converged.all()
+
+
+class Logistic(nn.Module):
+    """One head of two classes, whose probability is the logistic function of a projection."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        projection = audio[:, 0] @ self.weight
+        return {"output": torch.stack([projection, 0 * projection], 1)}
+
+
+def test_a_probability_is_climbed_to_where_its_slope_pays_for_the_loudness() -> None:
+    weight, penalty = smooth(1, 400)[0] / 20, 0.05
+    power = float(weight.square().sum())
+    slope = lambda a: 1 / (2 + 2 * np.cosh(a * power))  # noqa: E731  # p (1 - p) of p = sigma(w . a w)
+    scale = brentq(lambda a: slope(a) - 2 * penalty * a, 0, 10)
+    how = Ascent(steps=200, restarts=1, penalty=penalty, level=0.01, climb="probability", tolerance=1e-9)
+    found = prototypes(Logistic(weight), [Goal("output", 0)], how, samples=400)
+    np.testing.assert_allclose(found.signals[0, 0], (scale * weight).numpy(), atol=0.01 * scale * weight.abs().max())
+    assert found.logits[0, 0] == pytest.approx(scale * power, rel=0.02)  # the logit, although it was not climbed
+    logit = prototypes(Logistic(weight), [Goal("output", 0)], replace(how, climb="logit"), samples=400)
+    assert logit.logits[0, 0] == pytest.approx(power / (2 * penalty), rel=0.02)  # no slope that falls: far further up
 
 
 def test_without_a_spectrum_to_wait_for_it_is_exact() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from elor.tables import read_table
+from elor.vectors import IS10
 from tests.corpora import release
 from tests.pipeline import voices
 from tests.stages.workspace import READING, Workspace
@@ -178,6 +179,7 @@ def test_a_mistaken_parameter(workspace: Workspace, tmp_path: Path, case: tuple)
     workspace.set_params(corpus__path=str(voices.build(tmp_path / "voices", each=1)))
     workspace.run_all(*READING)
     np.save(workspace.folder / "data/is10.npy", np.zeros((len(voices.SPEAKERS), 1582), np.float32))
+    IS10.write(workspace.folder / "data/is10.json")
     before = workspace.files()
     workspace.set_params(**changes)
     code, said = workspace.run("tune", "ftr")

@@ -66,6 +66,15 @@ def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE, sample
     return Subject(spec, adapted(model), fresh, reason)
 
 
+def network_of(spec: str) -> nn.Module:
+    """The network of a factory alone, for whom it need not be explained.
+
+    Raises:
+        UserError: as `load`.
+    """
+    return _made(_factory(spec), spec, 0, 6 * SAMPLE_RATE)
+
+
 def _factory(spec: str) -> Factory:
     """What `package.module:name` stands for."""
     module_name, colon, name = spec.partition(":")

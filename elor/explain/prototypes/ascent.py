@@ -3,7 +3,8 @@
     paper mode   x* = arg max z_c(x) - lambda ||x||^2       Wieser et al. 2020, "Network-driven visualizations"
     level mode   x* = arg max z_c(x) with a given RMS       so that loudness is no artefact of lambda
 
-z_c is the logit of a class, or plus or minus a head's single value. Each search starts from noise and goes uphill.
+z_c is the logit of a class, or plus or minus a head's single value; `climb: probability` puts the softmax's p_c in its
+place, which the paper's words ("the output neuron") allow too. Each search starts from noise and goes uphill.
 Where the gradient g of z is constant the first maximum is g / (2 lambda) and the second is g scaled to the level: call
 it the aim. A step goes part of the way to it,
 
@@ -41,6 +42,7 @@ from elor.explain.model import Heads, logits_of, prepared
 
 Parametrisation = Literal["time", "fourier"]
 Mode = Literal["paper", "level"]
+Climb = Literal["logit", "probability"]
 
 CORNER_HZ = 200.0
 """Below this the amplitudes of `fourier` are flat, about the pitch of a voice. Falling from 50 Hz on they led into
@@ -69,7 +71,7 @@ class Ascent:
     """How prototypes are sought.
 
     Attributes:
-        parametrisation, mode: see above.
+        parametrisation, mode, climb: see above.
         steps: evaluations of the network per signal, at most; what has converged goes no further.
         restarts: starts from different noise; the same for all targets, so that labels differ by nothing else.
         penalty: lambda, in paper mode.
@@ -83,6 +85,7 @@ class Ascent:
 
     parametrisation: Parametrisation = "time"
     mode: Mode = "paper"
+    climb: Climb = "logit"
     steps: int = 100
     restarts: int = 10
     penalty: float = 1e-2
@@ -99,7 +102,7 @@ class Prototypes:
 
     Attributes:
         signals: (targets, restarts, samples) float32.
-        logits: (targets, restarts), z at the end, without the penalty.
+        logits: (targets, restarts), z at the end, without the penalty, whatever was climbed.
         converged: (targets, restarts) bool; False where no gradient leads anywhere.
         history: (targets, restarts, steps), J after every step; it never falls, and stays once it has converged.
     """
@@ -216,10 +219,10 @@ class _Slope:
 
     def standing(self, model: nn.Module, signals: Tensor, targets: Sequence[Goal]) -> _Climb:
         """What a network makes of signals (batch, samples)."""
-        logits, gradients = _evaluate(model, signals, targets)
-        objective = logits
+        logits, heights, gradients = _evaluate(model, signals, targets, self.how.climb)
+        objective = heights
         if self.how.mode == "paper":
-            objective = logits - self.how.penalty * signals.square().sum(1)
+            objective = heights - self.how.penalty * signals.square().sum(1)
         return _Climb(signals, logits, gradients, objective, torch.empty(0))
 
     def moved(self, now: _Climb, steps: Tensor) -> Tensor:
@@ -241,16 +244,24 @@ class _Slope:
         return torch.fft.irfft(torch.fft.rfft(signals) * response, self.samples)
 
 
-def _evaluate(model: nn.Module, signals: Tensor, targets: Sequence[Goal]) -> tuple[Tensor, Tensor]:
-    """What is maximised (batch,), and its gradient by the signals (batch, samples)."""
+def _evaluate(
+    model: nn.Module, signals: Tensor, targets: Sequence[Goal], climb: Climb
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The logits (batch,), what is climbed (batch,), and its gradient by the signals (batch, samples)."""
     leaf = signals.detach()[:, None].requires_grad_()
     heads = logits_of(model, leaf)
     chosen = torch.stack([_chosen(heads, row, target) for row, target in enumerate(targets)])
+    logits = chosen.detach()
+    if climb == "probability":
+        every = zip(targets, chosen, strict=True)
+        chosen = torch.stack(
+            [_probability(heads[target.head][row], target, z) for row, (target, z) in enumerate(every)]
+        )
     if not chosen.requires_grad:
         raise UserError("The model cannot be differentiated by the signal, so it has no prototypes to climb to.")
     with QuickBackward():
         (gradient,) = torch.autograd.grad(chosen.sum(), leaf)
-    return chosen.detach(), gradient[:, 0]
+    return logits, chosen.detach(), gradient[:, 0]
 
 
 def _chosen(heads: Heads, row: int, target: Goal) -> Tensor:
@@ -265,6 +276,11 @@ def _chosen(heads: Heads, row: int, target: Goal) -> Tensor:
     return outputs[target.label]
 
 
+def _probability(outputs: Tensor, target: Goal, logit: Tensor) -> Tensor:
+    """What stands in a logit's place; a single value has no probability and stays."""
+    return outputs.softmax(0)[target.label] if len(outputs) > 1 else logit
+
+
 def _check(how: Ascent) -> None:
     """Refuse what could only end in silence or an endless climb."""
     if how.parametrisation not in get_args(Parametrisation) or how.mode not in get_args(Mode):
@@ -272,6 +288,8 @@ def _check(how: Ascent) -> None:
             f"There is no search {how.mode}, {how.parametrisation}; modes are {', '.join(get_args(Mode))}, "
             f"parametrisations {', '.join(get_args(Parametrisation))}."
         )
+    if how.climb not in get_args(Climb):
+        raise UserError(f"A search climbs the {' or the '.join(get_args(Climb))}, not the {how.climb}.")
     for name in ("penalty", "level", "restarts", "batch"):
         if not getattr(how, name) > 0:
             raise UserError(f"The {name} of a search for prototypes is {getattr(how, name)}; it must be positive.")

@@ -30,7 +30,7 @@ from elor.errors import UserError
 from elor.explain.choice import fold_of
 from elor.explain.controls import untrained
 from elor.explain.model import predict
-from elor.explain.prototypes.ascent import Ascent, Goal, Mode, Parametrisation, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Climb, Goal, Mode, Parametrisation, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
 from elor.explain.prototypes.spectra import spectra
 from elor.features.slices import SLICE_SAMPLES
@@ -69,17 +69,19 @@ class Search:
 
     Attributes:
         modes, parametrisations: all pairs of them.
-        penalty: logits that lambda takes from a signal of the natural level; lambda itself follows from it.
+        penalty: logits (or probability) that lambda takes from a signal of the natural level; lambda follows from it.
+        climb: what is maximised.
     """
 
     modes: tuple[Mode, ...]
     parametrisations: tuple[Parametrisation, ...]
     penalty: float
+    climb: Climb = "logit"
 
     def ascents(self, level: float, seed: int) -> list[Ascent]:
         """The searches at a natural level (RMS); their steps and restarts are still to be set."""
         penalty = self.penalty / (SLICE_SAMPLES * level**2)
-        start = Ascent(penalty=penalty, level=level, seed=seed, rate=SAMPLE_RATE)
+        start = Ascent(climb=self.climb, penalty=penalty, level=level, seed=seed, rate=SAMPLE_RATE)
         every = product(self.modes, self.parametrisations)
         return [replace(start, mode=mode, parametrisation=how) for mode, how in every]
 

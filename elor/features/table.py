@@ -1,0 +1,128 @@
+"""Vectors from elsewhere, one per utterance or slice, in place of openSMILE's: embeddings of a pretrained network, say.
+
+A table is a CSV or Parquet file with a key and columns of numbers, or an `.npz` file with an array of the key's name
+and one called `vectors`, (rows, width). The key is `slice`, as in `data/slices.csv`: one vector per slice; or it is
+`utterance`: all slices of the utterance get its vector. If there are both, `slice` counts. Rows of what is no slice of
+this corpus are left aside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from elor.corpora.faults import some
+from elor.errors import UserError
+from elor.features.packed import packed
+from elor.files import write_text
+
+KEYS = ("slice", "utterance")
+"""What a row may be for, the finer one first."""
+
+FORMATS = (".csv", ".parquet", ".npz")
+
+
+def write_vectors(table: Path, slices: pd.DataFrame, out: Path, names_out: Path) -> int:
+    """Write every slice's vector to `out`, float32 (slices, width), and the names of the numbers, one a line.
+
+    Returns:
+        The width.
+
+    Raises:
+        UserError: as `vectors_of`, or if the disk is full.
+    """
+    vectors, names = vectors_of(table, slices)
+    with packed(out, vectors.shape, "float32") as array:
+        array[:] = vectors
+    write_text(names_out, "\n".join(names) + "\n")
+    return len(names)
+
+
+def vectors_of(path: Path, slices: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Read a table and give every slice its vector.
+
+    Args:
+        path: of the table.
+        slices: rows of `slices.csv`.
+
+    Returns:
+        float32 (slices, width), and the names of the numbers.
+
+    Raises:
+        UserError: if the table cannot be read, has no key or no numbers, names something twice, lacks a slice, or holds
+            text, NaN or infinities.
+    """
+    key, rows, values, names = _read(path)
+    if twice := list(rows[rows.duplicated()].unique()):
+        raise UserError(f"{path} has {some(twice, 5)} more than once; keep one row of each {key}.")
+    wanted = slices[key].drop_duplicates()
+    if absent := list(wanted[~wanted.isin(rows)]):
+        raise UserError(
+            f"{path} lacks {len(absent):,} of {len(wanted):,} in the column {key} of data/slices.csv "
+            f"({some(absent, 5)}); add a row for each."
+        )
+    found = values[pd.Index(rows).get_indexer(slices[key])]
+    if len(odd := np.argwhere(~np.isfinite(found))):
+        row, column = odd[0]
+        raise UserError(
+            f"{path} has no finite number in {names[column]} of {slices[key].iloc[row]} ({len(odd):,} such in all); "
+            "every vector must be complete."
+        )
+    return found, names
+
+
+def _read(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:
+    """The key, whom each row is for, float32 (rows, width), and the names of the numbers."""
+    if path.suffix not in FORMATS:
+        raise UserError(f"features.table is {path}; give a file that ends in {', '.join(FORMATS)}.")
+    try:
+        if path.suffix == ".npz":
+            return _arrays(path)
+        text = dict.fromkeys(KEYS, "str")
+        table = pd.read_csv(path, dtype=text) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        ImportError,
+        ArithmeticError,
+    ) as error:  # pandas' and pyarrow's are ValueErrors
+        raise UserError(f"{path} cannot be read ({' '.join(str(error).split())[:200]}); write it again.") from None
+    if (key := next((name for name in KEYS if name in table), None)) is None:
+        raise _without_key(path, list(map(str, table.columns)))
+    numbers = table.drop(columns=[name for name in KEYS if name in table])
+    names = ["_".join(str(name).split()) for name in numbers.columns]
+    if wrong := [name for name, kind in zip(names, numbers.dtypes, strict=True) if kind.kind not in "iuf"]:
+        raise UserError(f"{path} holds something else than numbers in {some(wrong, 5)}; leave such columns out.")
+    with np.errstate(over="ignore"):  # an infinity is found out where it matters
+        values = numbers.to_numpy(np.float32)
+    return key, *_checked(path, table[key], values), names
+
+
+def _arrays(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:
+    with np.load(path, allow_pickle=False) as file:
+        if (key := next((name for name in KEYS if name in file), None)) is None or "vectors" not in file:
+            raise _without_key(path, file.files)
+        rows, values = file[key], file["vectors"]
+    if values.ndim != 2 or values.dtype.kind not in "iuf" or rows.shape != values.shape[:1]:
+        raise UserError(
+            f"{path} holds {key} {rows.shape} and vectors {values.dtype} {values.shape}; expected are names (rows,) "
+            "and numbers (rows, width)."
+        )
+    rows, values = _checked(path, pd.Series(rows.astype(str)), values.astype(np.float32))
+    return key, rows, values, [f"vectors_{number}" for number in range(values.shape[1])]
+
+
+def _checked(path: Path, rows: pd.Series, values: np.ndarray) -> tuple[pd.Series, np.ndarray]:
+    if not values.size:
+        raise UserError(f"{path} holds no vectors: it has {values.shape[0]:,} rows of {values.shape[1]:,} numbers.")
+    return rows.astype(str), values
+
+
+def _without_key(path: Path, names: list[str]) -> UserError:
+    return UserError(
+        f"{path} has {some(names, 5) or 'nothing'}, but no {' or '.join(KEYS)} beside its vectors; "
+        "name what each row is for."
+    )
