@@ -52,7 +52,7 @@ from elor.targets import Head, Target
 from elor.training.folds import make_folds
 from elor.training.loop import Trainer
 from elor.training.task import architecture
-from tests.explain.models import elor
+from tests.worlds.networks import new_network
 
 SMALL = Settings(
     filters=[3, 4], lengths=[16, 5], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.0,
@@ -176,7 +176,7 @@ def test_untrained_networks_are_set_beside_what_was_said_of_them(
     np.save(tmp_path / "data" / "slices.npy", (8_000 * np.stack([tone, tone[::-1], tone])).astype(np.int16))
     table = "slice,speaker,samples\na,F,60000\nb,G,96000\nc,G,60000\n"
     (tmp_path / "data" / "slices.csv").write_text(table)
-    small = elor((4, 4, 4), seed=0).architecture
+    small = new_network().architecture
     monkeypatch.setattr(untrained, "_shapes", lambda: {"small": small})
     found = untrained.measure(tmp_path, seeds=1)
     assert found["slices"] == 2  # one of each speaker

@@ -13,7 +13,7 @@ from elor.explain.interventions import run as interventions
 from elor.explain.prototypes import filters
 from elor.explain.prototypes import run as prototypes
 from elor.explain.saliency import measure
-from tests.trained import small
+from tests.worlds.networks import trained_network
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_every_job_of_the_analysis_computes_exactly(
 
 
 def test_inference_computes_exactly(careless: tuple) -> None:
-    network, seen = small("elor"), []
+    network, seen = trained_network("elor"), []
     network.register_forward_hook(lambda *_: seen.append(flags()))
     ensemble = inference._Torch({"a": network}, torch.device("cpu"))
     ensemble([np.zeros((1, 1, 96_000), np.float32)])

@@ -20,14 +20,14 @@ from elor.onnx_model import load_onnx, write_onnx
 from elor.training import checkpoint
 from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
-from tests.trained import FOLDS, small, write_run
+from tests.worlds.networks import FOLDS, trained_network, write_models
 
 NETWORKS = ("lom", "elor_ftr")
 """Every kind of input: exporting one takes seconds."""
 
 
 def networks(network: str, target: str = "classes", folds: tuple[str, ...] = FOLDS) -> dict:
-    return {fold: small(network, target, seed) for seed, fold in enumerate(folds)}
+    return {fold: trained_network(network, target, seed) for seed, fold in enumerate(folds)}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_both_formats_predict_the_same(network: str, tmp_path: Path, graphs: dic
 
 def test_another_set_of_vectors_survives_the_journey(tmp_path: Path) -> None:
     vectors = Vectors("eGeMAPSv02", 88)
-    given = {fold: small("ftr", seed=seed, vectors=vectors) for seed, fold in enumerate(FOLDS[:2])}
+    given = {fold: trained_network("ftr", seed=seed, vectors=vectors) for seed, fold in enumerate(FOLDS[:2])}
     write_onnx(given, tmp_path / "a.onnx")
     write_weights(given, tmp_path / "a.safetensors")
     sound = pseudo_speech(1).reshape(-1)
@@ -182,7 +182,7 @@ def test_without_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_run_and_its_export_answer_alike(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "models")
+    run = write_models(tmp_path / "models")
     write_weights(load_networks(run), tmp_path / "a.safetensors")
     sound = pseudo_speech(1)[0]
     one, other = (load(path).predict(sound, 16_000).whole("valence") for path in (run, tmp_path / "a.safetensors"))

@@ -26,7 +26,7 @@ from elor.training import checkpoint
 from elor.training.data import Inputs
 from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
-from tests.trained import FOLDS, write_run
+from tests.worlds.networks import FOLDS, write_models
 
 NETWORKS = tuple(INPUTS)
 TARGETS = ("classes", "regression", "distribution", "emotion")
@@ -42,7 +42,7 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("models"), NETWORKS)
+    return write_models(tmp_path_factory.mktemp("models"), NETWORKS)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_predictions_are_those_of_the_pipeline(
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_ensemble_is_the_mean_of_its_networks(target: str, tmp_path: Path, speech: Path) -> None:
-    run = write_run(tmp_path, target=target)
+    run = write_models(tmp_path, target=target)
     all_folds = load(run).predict(speech)
     singles = [load(run, fold=fold).predict(speech) for fold in FOLDS]
     assert all_folds.folds == FOLDS
@@ -97,7 +97,7 @@ def test_the_ensemble_is_the_mean_of_its_networks(target: str, tmp_path: Path, s
 
 
 def test_a_network_on_another_set_hears_that_set(tmp_path: Path, speech: Path) -> None:
-    run = write_run(tmp_path, ("ftr", "elor_ftr"), vectors=Vectors("eGeMAPSv02", 88))
+    run = write_models(tmp_path, ("ftr", "elor_ftr"), vectors=Vectors("eGeMAPSv02", 88))
     signals = [window.signal for window in Recording(speech).windows()]
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
     vectors = torch.stack([torch.from_numpy(smile(signal / np.float32(32_768), 16_000)[0, :, 0]) for signal in signals])
@@ -118,8 +118,8 @@ def test_a_network_on_vectors_from_elsewhere_refuses_recordings(tmp_path: Path) 
 
 
 def test_networks_on_different_sets_are_no_ensemble(tmp_path: Path) -> None:
-    write_run(tmp_path, ("ftr",), folds=FOLDS[:1])
-    write_run(tmp_path, ("ftr",), folds=FOLDS[1:], vectors=Vectors("eGeMAPSv02", 88))
+    write_models(tmp_path, ("ftr",), folds=FOLDS[:1])
+    write_models(tmp_path, ("ftr",), folds=FOLDS[1:], vectors=Vectors("eGeMAPSv02", 88))
     with pytest.raises(UserError, match="answer different questions or read different vectors"):
         load(tmp_path, "ftr")
 
@@ -198,7 +198,7 @@ def test_what_is_not_there(run: Path, tmp_path: Path) -> None:
 
 
 def test_damaged_weights(tmp_path: Path) -> None:
-    path = write_run(tmp_path) / "elor/Ses01F.safetensors"
+    path = write_models(tmp_path) / "elor/Ses01F.safetensors"
     sound = path.read_bytes()
 
     def refused(sentence: str) -> None:
@@ -223,7 +223,7 @@ def test_damaged_weights(tmp_path: Path) -> None:
 
 def test_a_small_file_that_announces_gigabytes_is_refused_before_they_are_taken(tmp_path: Path) -> None:
     """Notes of 30,000 x 30,000 units, 3.6 GB, beside weights of a few kilobytes."""
-    path = write_run(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
+    path = write_models(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
     tensors, notes = checkpoint.load(path)
     checkpoint.save(path, tensors, notes | {"architecture": notes["architecture"] | {"hidden": [30_000, 30_000]}})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -242,7 +242,7 @@ def test_a_small_file_that_announces_gigabytes_is_refused_before_they_are_taken(
     ],
 )  # fmt: skip
 def test_notes_that_describe_no_network_are_refused(tmp_path: Path, change: dict) -> None:
-    path = write_run(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
+    path = write_models(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
     tensors, notes = checkpoint.load(path)
     checkpoint.save(path, tensors, notes | {"architecture": notes["architecture"] | change})
     with pytest.raises(UserError, match="its weights are not those of its network"):
@@ -250,7 +250,7 @@ def test_notes_that_describe_no_network_are_refused(tmp_path: Path, change: dict
 
 
 def test_a_changed_bit_of_a_weight_is_noticed(tmp_path: Path) -> None:
-    path = write_run(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
+    path = write_models(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)
@@ -259,8 +259,8 @@ def test_a_changed_bit_of_a_weight_is_noticed(tmp_path: Path) -> None:
 
 
 def test_networks_of_different_questions_do_not_answer_together(tmp_path: Path) -> None:
-    write_run(tmp_path)
-    write_run(tmp_path, target="emotion", folds=("Ses05F",))
+    write_models(tmp_path)
+    write_models(tmp_path, target="emotion", folds=("Ses05F",))
     with pytest.raises(UserError, match="answer different questions"):
         load(tmp_path)
 

@@ -16,7 +16,7 @@ from elor.files import write_json
 from elor.inference import load
 from elor.report.text import interval
 from tests.features.speech import pseudo_speech
-from tests.trained import FOLDS, write_run
+from tests.worlds.networks import FOLDS, write_models
 
 Elor = Callable[..., Result]
 
@@ -28,7 +28,7 @@ def options(workspace: Path, models: Path, out: Path) -> tuple[object, ...]:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("models"), ("elor", "ftr"))
+    return write_models(tmp_path_factory.mktemp("models"), ("elor", "ftr"))
 
 
 def test_three_files_that_belong_together(workspace: Path, models: Path, tmp_path: Path, elor: Elor) -> None:
@@ -97,7 +97,7 @@ def test_whose_corpus_it_was(
 
 @pytest.mark.parametrize("target", ["regression", "distribution", "emotion"])
 def test_every_target_has_a_card(target: str, workspace_of: Callable[[str], Path], tmp_path: Path, elor: Elor) -> None:
-    models = write_run(tmp_path / "models", target=target)
+    models = write_models(tmp_path / "models", target=target)
     result = elor("export", "elor", "--no-onnx", *options(workspace_of(target), models, tmp_path))
     assert result.exit_code == 0, result.stderr
     card = (tmp_path / "elor.md").read_text()

@@ -16,14 +16,14 @@ from elor.inference import load
 from elor.recording import Recording
 from elor.report.course import envelope
 from tests.features.speech import pseudo_speech
-from tests.trained import FOLDS, write_run
+from tests.worlds.networks import FOLDS, write_models
 
 Elor = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("models"), ("elor", "lom"))
+    return write_models(tmp_path_factory.mktemp("models"), ("elor", "lom"))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_windows_folds_and_networks(elor: Elor, models: Path, speech: Path) -> N
 
 @pytest.mark.parametrize("target", ["classes", "regression", "emotion"])
 def test_files_hold_what_was_predicted(target: str, elor: Elor, speech: Path, tmp_path: Path) -> None:
-    models = write_run(tmp_path / "models", target=target)
+    models = write_models(tmp_path / "models", target=target)
     out = ("--json", tmp_path / "a.json", "--csv", tmp_path / "a.csv")
     assert elor("predict", speech, "--model", models, *out).exit_code == 0
     prediction = load(models).predict(speech)
@@ -114,7 +114,7 @@ def test_the_course_is_drawn(elor: Elor, models: Path, speech: Path, tmp_path: P
 
 @pytest.mark.parametrize("target", ["regression", "emotion"])
 def test_the_course_of_other_heads(target: str, elor: Elor, speech: Path, tmp_path: Path) -> None:
-    models = write_run(tmp_path / "models", target=target)
+    models = write_models(tmp_path / "models", target=target)
     assert elor("predict", speech, "--model", models, "--plot", tmp_path / "a.svg").exit_code == 0
     text = (tmp_path / "a.svg").read_text()
     assert ("angry" in text) == (target == "emotion")

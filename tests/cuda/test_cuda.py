@@ -31,9 +31,9 @@ from elor.training.draws import draw
 from elor.training.job import Outcome, TrainingJob
 from elor.training.memory import needed
 from elor.training.task import run
-from tests.trained import small
 from tests.training import world
 from tests.training.test_loop import same
+from tests.worlds.networks import trained_network
 
 TARGETS = {
     "classes": world.HEADS,
@@ -185,9 +185,9 @@ MAPS: dict[str, Callable[..., dict[str, Tensor]]] = {
 @pytest.mark.parametrize("method", MAPS)
 def test_maps_are_the_cpus(method: str, device: str) -> None:
     audio = torch.randn(2, *SHAPES["audio"], generator=torch.Generator().manual_seed(0)) / 10
-    chosen = {head.name: torch.tensor([0, 1]) for head in small("elor").architecture.heads}
-    here = MAPS[method](small("elor"), audio, chosen)
-    there = MAPS[method](small("elor").to(device), audio.to(device), chosen)
+    chosen = {head.name: torch.tensor([0, 1]) for head in trained_network("elor").architecture.heads}
+    here = MAPS[method](trained_network("elor"), audio, chosen)
+    there = MAPS[method](trained_network("elor").to(device), audio.to(device), chosen)
     for head, expected in here.items():
         assert there[head].device.type == torch.device(device).type
         error = (there[head].cpu() - expected).abs().max() / expected.abs().max()
@@ -200,7 +200,7 @@ def test_maps_are_the_cpus(method: str, device: str) -> None:
 def test_prototypes_begin_as_on_the_cpu_and_never_fall(mode: str, parametrisation: str, device: str) -> None:
     how = Ascent(parametrisation=parametrisation, mode=mode, steps=12, restarts=2, seed=1)
     sought = [Goal("arousal", 0), Goal("valence", 4)]
-    here, there = (prototypes(small("elor").to(where), sought, how, 96_000) for where in ("cpu", device))
+    here, there = (prototypes(trained_network("elor").to(where), sought, how, 96_000) for where in ("cpu", device))
     scale = np.abs(here.history).max()
     np.testing.assert_allclose(there.history[..., :3], here.history[..., :3], atol=1e-2 * scale)
     assert (np.diff(there.history, axis=-1) >= -1e-4 * scale).all()
@@ -209,9 +209,9 @@ def test_prototypes_begin_as_on_the_cpu_and_never_fall(mode: str, parametrisatio
 @pytest.mark.parametrize("network", NETWORKS)
 def test_inference_is_the_cpus(network: str, device: str) -> None:
     random = np.random.default_rng(0)
-    made = small(network)
+    made = trained_network(network)
     inputs = [random.normal(size=(5, *SHAPES[name])).astype(np.float32) / 10 for name in made.architecture.inputs]
-    here = _Torch({"a": small(network)}, torch.device("cpu"))(inputs)
+    here = _Torch({"a": trained_network(network)}, torch.device("cpu"))(inputs)
     there = _Torch({"a": made}, torch.device(device))(inputs)
     again = _Torch({"a": made}, torch.device(device))(inputs)
     for head, expected in here.items():

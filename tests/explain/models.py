@@ -6,9 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elor.networks import Architecture, MultiHeadNetwork
-from elor.targets import Target
-
 SAMPLES = 64
 
 
@@ -55,10 +52,3 @@ def net(seed: int = 0, **kwargs) -> Convolutional:
 
 def audio(count: int = 3, samples: int = SAMPLES, seed: int = 1) -> Tensor:
     return torch.randn(count, 1, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
-def elor(filters=(4, 4, 4), lengths=(96, 12, 8), pools=(12, 8, 26), stride: int = 8, seed: int = 0, fast: bool = True):
-    """The paper's network in a given shape, untrained."""
-    torch.manual_seed(seed)
-    shape = Architecture("elor", Target("classes", 5).heads, filters, lengths, pools, stride, (8,), 0.5, True)
-    return MultiHeadNetwork(shape, fast=fast).eval()

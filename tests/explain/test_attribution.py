@@ -19,7 +19,8 @@ from elor.explain.guided import guided_and_plain, guided_backprop
 from elor.explain.integrated import integrated_gradients
 from elor.explain.model import predict
 from elor.explain.occlusion import band_occlusion, occlusion
-from tests.explain.models import SAMPLES, Linear, audio, elor, net
+from tests.explain.models import SAMPLES, Linear, audio, net
+from tests.worlds.networks import new_network
 
 
 def few_steps(model, signal):
@@ -111,7 +112,7 @@ def test_captum_agrees_where_it_is_right() -> None:
 
 def test_fast_and_plain_blocks_give_the_same_maps() -> None:
     x = torch.randn(2, 1, 96_000, generator=torch.Generator().manual_seed(0)) * 0.1
-    fast, plain = elor(), elor(fast=False)
+    fast, plain = new_network(), new_network(fast=False)
     for method in (gradient, guided_backprop):
         one, other = method(fast, x), method(plain, x)
         for head in ("arousal", "valence"):

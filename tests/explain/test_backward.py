@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from elor.explain import backward
 from elor.explain.attribution import gradient
 from elor.explain.backward import QuickBackward, signal_gradient
-from tests.explain.models import elor
+from tests.worlds.networks import new_network
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_it_is_the_gradient_by_pytorch(samples: int, filters: int, length: int, 
 
 
 def test_saliency_takes_it_and_gets_the_same_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = elor().double()
+    network = new_network().double()
     audio = 0.1 * torch.randn(2, 1, 96_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     taken = []
     monkeypatch.setattr(backward, "signal_gradient", lambda *args: taken.append(1) or signal_gradient(*args))

@@ -9,18 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control, ttest_1samp
-from scipy.stats import t as student
 
-from elor.evaluation.comparisons import holm
-from elor.evaluation.intervals import speaker_interval
-from elor.evidence.claims import Claim, Claims, Piece
-from elor.evidence.names import FALSE_DISCOVERY, UNTRAINED, Case, Control, Role, Verdict
+from elor.evidence.claims import Claim, Claims
+from elor.evidence.names import Case, Role, Verdict
 from elor.explain.claims.answers import equivalence, no_effect
 from elor.explain.claims.claim import Facts
-from elor.explain.claims.decide import Lean, Picture, lean, settle
-from elor.explain.claims.evidence import Measured, Missing, any_learned, t_test
-from elor.explain.claims.needs import needed
+from elor.explain.claims.evidence import Measured, Missing, any_learned
 from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
 from elor.report.words import reason, sentence
@@ -59,166 +53,6 @@ def without(tree: Mapping[str, Any], *path: str) -> dict[str, Any]:
     if not rest:
         return {key: value for key, value in tree.items() if key != first}
     return dict(tree) | {first: without(tree[first], *rest)}
-
-
-# the table of cases
-
-
-def pieces(*points_and_p: tuple[int, float | None], control: str = "initial") -> list[Piece]:
-    """Tests, and conditions where there is no p."""
-    return [
-        Piece(what="", role="conditions" if p is None else "decides", points=points, p=p, control=control)
-        for points, p in points_and_p
-    ]
-
-
-@pytest.mark.parametrize(
-    ("every", "some", "towards", "p", "deciding"),
-    [
-        (False, [(1, 0.01), (1, 0.03)], HOLDS, 0.03, 1),
-        (False, [(-1, 0.03), (-1, 0.01)], CONTRADICTED, 0.02, 1),
-        (False, [(-1, 0.01), (0, 0.5)], CONTRADICTED, 0.02, 0),
-        (False, [(1, 0.01), (0, 0.5)], DISAGREE, None, 1),
-        (False, [(0, 0.4), (0, 0.5)], INDISTINCT, None, 0),
-        (False, [(1, 0.01), (-1, 0.01)], DISAGREE, None, 1),
-        (False, [(1, None), (1, 0.01)], HOLDS, 0.01, 1),
-        (False, [(1, None)], HOLDS, None, 0),
-        (False, [(-1, None)], CONTRADICTED, None, 0),
-        (False, [(0, None)], INDISTINCT, None, 0),
-        (False, [(-1, None), (-1, 0.01)], CONTRADICTED, 0.01, 1),
-        (False, [(-1, None), (1, 0.01)], DISAGREE, None, 0),
-        (False, [(1, None), (-1, 0.01)], DISAGREE, None, 1),
-        (False, [(1, None), (0, 0.5)], DISAGREE, None, 1),
-        (False, [(0, None), (-1, 0.01)], DISAGREE, None, 1),
-        (True, [(1, None), (-1, 0.01), (1, 0.01)], DISAGREE, None, 1),
-        (True, [(-1, None), (1, 0.01)], DISAGREE, None, 0),
-        (True, [(1, 0.01), (1, 0.03)], HOLDS, 0.03, 1),
-        (True, [(1, 0.01), (-1, 0.01), (1, 0.2)], CONTRADICTED, 0.03, 1),
-        (True, [(1, 0.01), (0, 0.5)], DISAGREE, None, 1),
-        (True, [(-1, 0.4), (-1, 0.9)], CONTRADICTED, 0.8, 0),
-    ],
-)
-def test_cases(every, some, towards, p, deciding) -> None:
-    found = lean(Picture(pieces(*some), every))
-    assert (found.verdict, found.deciding) == (towards, deciding)
-    assert found.p == (None if p is None else pytest.approx(p))
-
-
-def test_only_beside_untrained_networks_is_anything_not_distinguishable_from_them() -> None:
-    for control in (*Control, "no change", "FTR"):
-        expected = INDISTINCT if control in UNTRAINED else DISAGREE
-        assert lean(Picture(pieces((0, 0.5), control=control))).verdict is expected
-    with_class_swap = [*pieces((0, 0.5)), *pieces((1, None), control="class swap")]
-    assert lean(Picture(with_class_swap)).verdict is INDISTINCT
-    with_trend = [*pieces((0, 0.5)), *pieces((1, None), control="calibrated")]
-    assert lean(Picture(with_trend)).verdict is DISAGREE
-
-
-def test_what_comes_first_in_the_table() -> None:
-    some = pieces((1, 0.01))
-    absent = Piece(what="", role="decides", missing="it was not measured")
-    unlearned = Piece(what="", role="decides", points=1, p=0.01, learned_p=0.2)
-    told = Piece(what="", role="illustrates", points=-1, p=0.01, learned_p=0.9)
-    assert lean(Picture([*some, told])).verdict is HOLDS
-    assert lean(Picture([*some, absent])).case is Case.missing
-    assert lean(Picture([absent, unlearned])).case is Case.unlearned
-    assert lean(Picture([absent, unlearned], undecidable=True)).case is Case.undecidable
-
-
-def test_what_a_piece_presupposes_counts_as_its_p() -> None:
-    def p(*some: tuple[int, float | None, float]) -> float | None:
-        return lean(Picture([one.model_copy(update={"learned_p": q}) for a, b, q in some for one in pieces((a, b))])).p
-
-    assert p((1, 0.01, 0.04)) == p((-1, 0.01, 0.04)) == 0.04
-    assert p((1, 0.01, 0.0), (1, 0.05, 0.001)) == 0.05
-    assert p((1, 0.01, 0.0), (1, None, 0.03)) == 0.03
-    assert p((-1, 0.01, 0.0), (-1, None, 0.03)) == 0.03
-
-
-def leaning(p: float, verdict: Verdict = HOLDS, case: Case = Case.agree) -> Lean:
-    return Lean(case, verdict, p)
-
-
-def test_only_what_survives_the_correction_is_asserted() -> None:
-    p = [0.001, 0.02, 0.03, 0.6]
-    leans = [*map(leaning, p), Lean(Case.missing, UNDECIDED)]
-    table = settle(leans, [True] * 5, method="Holm")
-    assert [one.p_holm for one in table.settled] == [*map(pytest.approx, holm([*p, 1.0])[:4]), None]
-    assert [one.q for one in table.settled] == [*map(pytest.approx, false_discovery_control([*p, 1.0])[:4]), None]
-    assert [one.lean.verdict for one in table.settled] == [HOLDS, *[UNDECIDED] * 4]
-    assert [one.lean.case for one in table.settled[1:4]] == [Case.chance] * 3
-    assert (table.tested, table.next_p) == (5, 0.05 / 4)
-    discovered = settle(leans, [True] * 5, method=FALSE_DISCOVERY)
-    assert [one.lean.verdict for one in discovered.settled] == [HOLDS, HOLDS, HOLDS, UNDECIDED, UNDECIDED]
-
-
-def test_heads_that_have_not_learned_stay_in_the_family() -> None:
-    leans = [leaning(0.02), *[Lean(Case.unlearned, UNLEARNED)] * 19]
-    for method in ("Holm", FALSE_DISCOVERY):
-        assert settle(leans, [True] * 20, method=method).settled[0].lean.verdict is UNDECIDED
-        assert settle(leans, [True] * 20, method=method, gate=True).settled[0].lean.verdict is HOLDS
-
-
-def test_what_is_outside_the_family_neither_pays_for_it_nor_is_corrected() -> None:
-    table = settle([Lean(Case.agree, HOLDS), leaning(0.04)], [False, True])
-    assert [(one.lean.verdict, one.p_holm) for one in table.settled] == [
-        (HOLDS, None),
-        (HOLDS, pytest.approx(0.04)),
-    ]
-
-
-def test_in_the_family_a_claim_without_a_p_is_never_asserted() -> None:
-    (one,) = settle([Lean(Case.agree, HOLDS)], [True]).settled
-    assert (one.lean.verdict, one.p_holm) == (UNDECIDED, 1.0)
-
-
-# tests over speakers
-
-
-@pytest.mark.parametrize("shift", [0.0, 0.1, -0.3])
-def test_equivalence_is_two_one_sided_t_tests(shift: float) -> None:
-    values = np.random.default_rng(3).normal(shift, 0.2, size=10)
-    low, high = speaker_interval(values, 0.9)
-    sides = (ttest_1samp(values, -0.25, alternative="greater"), ttest_1samp(values, 0.25, alternative="less"))
-    expected = max(side.pvalue for side in sides)
-    assert equivalence(values.mean(), low, high, 10, 0.25, 0.9) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("shift", [0.0, 0.1, -0.9])
-def test_p_from_an_interval_is_that_of_the_t_test(shift: float) -> None:
-    values = np.random.default_rng(4).normal(shift, 0.2, size=10)
-    found = t_test(values.mean(), *speaker_interval(values, 0.9), 10, 0.5, 0.9)
-    assert found == pytest.approx(ttest_1samp(values, 0).pvalue)
-    assert shift > -0.5 or found < 2.0 ** (1 - SPEAKERS)  # what no sign-flip test can say
-
-
-def test_where_all_speakers_are_alike_the_sign_flip_test_speaks() -> None:
-    assert t_test(0.2, 0.2, 0.2, 10, 1 / 512, 0.95) == 1 / 512
-    assert t_test(0.2, 0.2 - 1e-16, 0.2 + 1e-16, 10, 1 / 512, 0.95) == 1 / 512
-    with pytest.raises(Missing):
-        t_test(0.2, None, None, 1, 1.0, 0.95)
-
-
-def test_what_an_undecided_claim_would_have_needed() -> None:
-    values = np.random.default_rng(5).normal(0.1, 0.2, size=10)
-    low, high = speaker_interval(values)
-    piece = Piece(what="", role="decides", ours=0.5, difference=values.mean(), low=low, high=high, units=10, p=0.2)
-    found = needed(piece, 0.01)
-    moved = values - values.mean() + found.effect
-    assert ttest_1samp(moved, 0).pvalue == pytest.approx(0.01)
-
-    def p_of(count: int) -> float:
-        """Of so many speakers with the same mean and deviation."""
-        return 2 * student.sf(values.mean() / (values.std(ddof=1) / np.sqrt(count)), count - 1)
-
-    assert p_of(found.speakers) <= 0.01 < p_of(found.speakers - 1)
-    inside = piece.model_copy(update={"difference": None, "ours": 0.1, "control_low": -0.2, "control_high": 0.2})
-    assert needed(inside, 0.01).speakers is None
-    assert needed(inside, 0.5).effect == 0.2
-    assert needed(piece.model_copy(update={"p": None}), 0.01) is None
-
-
-# the table of claims
 
 
 def test_ids_are_unique_and_sentences_complete() -> None:

@@ -9,7 +9,8 @@ import torch
 from elor.errors import UserError
 from elor.explain.controls import SHIFTS, cascade, model_free, partly_untrained, runner_up, shifted_range, untrained
 from elor.explain.correlation import pearson
-from tests.explain.models import Convolutional, elor
+from tests.explain.models import Convolutional
+from tests.worlds.networks import new_network
 
 
 def test_untrained_networks_follow_their_seed_and_leave_the_global_one() -> None:
@@ -23,8 +24,8 @@ def test_untrained_networks_follow_their_seed_and_leave_the_global_one() -> None
 
 
 def test_only_the_named_parts_are_put_back() -> None:
-    trained, fresh = elor(seed=1), elor(seed=2)
-    mixed = partly_untrained(trained, elor(seed=2), ("heads", "cnn.2")).state_dict()
+    trained, fresh = new_network(seed=1), new_network(seed=2)
+    mixed = partly_untrained(trained, new_network(seed=2), ("heads", "cnn.2")).state_dict()
     for name, value in mixed.items():
         source = fresh if name.startswith(("heads.", "cnn.2.")) else trained
         assert torch.equal(value, source.state_dict()[name]), name

@@ -21,7 +21,7 @@ from elor.explain.erasure import MEASURES
 from elor.explain.maps import TITLES
 from elor.explain.prototypes.ascent import Ascent
 from tests.explain.foreign_networks import Functional, Outside, faint
-from tests.explain.models import elor
+from tests.worlds.networks import new_network
 
 HERE = "tests.explain.foreign_networks"
 QUICK = Effort(twins=3, steps=8, most=16)
@@ -216,7 +216,7 @@ def test_prototypes_of_a_foreign_network_beat_those_of_its_start() -> None:
 
 
 def test_a_committee_is_the_mean_of_its_members() -> None:
-    members = [elor(seed=seed) for seed in range(3)]
+    members = [new_network(seed=seed) for seed in range(3)]
     subject = committee("three", members)
     audio = torch.from_numpy(voice(6.0)).float()[None, None]
     mean = torch.stack([member(audio)["valence"].softmax(-1) for member in members]).mean(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -26,12 +26,10 @@ from elor.explain.saliency.slow import overlap
 from elor.explain.saliency.summary import summarise
 from elor.files import plain
 from elor.networks import MultiHeadNetwork
-from elor.targets import Target
-from elor.training import checkpoint
 from elor.training.checkpoint import load_network
-from tests.explain.models import elor
+from tests.worlds.networks import new_network, save
+from tests.worlds.slices import SPEAKERS, Slices, write_slices
 
-SPEAKERS = ("F", "G", "M")
 EACH = 3
 
 
@@ -58,9 +56,8 @@ def r_of(method, network, audio) -> tuple[np.ndarray, np.ndarray]:
 
 def paper_shape(seed: int) -> MultiHeadNetwork:
     """The paper's network, untrained: 40 filters per layer, and heads of 256 and 256 units."""
-    shape = replace(elor((40, 40, 40), (80, 40, 400), (2, 10, 32), stride=1).architecture, hidden=(256, 256))
-    torch.manual_seed(seed)
-    return MultiHeadNetwork(shape).eval()
+    layers = {"filters": (40, 40, 40), "lengths": (80, 40, 400), "pools": (2, 10, 32), "stride": 1}
+    return new_network(seed=seed, hidden=(256, 256), **layers)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -75,7 +72,7 @@ def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers(seed:
 
 
 def demo_shape(seed: int) -> MultiHeadNetwork:
-    return elor((8, 8, 8), seed=seed)
+    return new_network(seed=seed, filters=(8, 8, 8))
 
 
 @pytest.mark.parametrize("shape", [paper_shape, demo_shape])
@@ -90,31 +87,19 @@ def test_untrained_against_untrained_is_not_distinguishable(shape) -> None:
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def corpus(tmp_path_factory) -> Slices:
     """Nine slices of three speakers, a fold and an (untrained) network for each."""
-    root = tmp_path_factory.mktemp("corpus")
     supports = [96_000, 40_000, 20_000] * len(SPEAKERS)
-    signals = [np.pad(voice(i, n), (0, 96_000 - n)) for i, n in enumerate(supports)]
-    np.save(root / "slices.npy", np.stack(signals))
-    speakers = np.repeat(SPEAKERS, EACH)
-    names = [f"{s}_{i}" for i, s in enumerate(speakers)]
-    utterances = [f"{s}_{i // 2}" for s in SPEAKERS for i in range(EACH)]  # the first two slices are of one utterance
-    slices = pd.DataFrame({"slice": names, "utterance": utterances, "speaker": speakers, "samples": supports})
-    folds = pd.DataFrame({"fold": speakers, "slice": names, "role": "test"})
-    for seed, speaker in enumerate(SPEAKERS):
-        network = elor(seed=seed)
-        notes = {"architecture": asdict(network.architecture), "fold": speaker}
-        checkpoint.save(root / f"{speaker}.safetensors", network.state_dict(), notes)
-    return root, slices, folds
+    return write_slices(tmp_path_factory.mktemp("corpus"), [voice(i, n) for i, n in enumerate(supports)])
 
 
 @pytest.fixture(scope="module")
 def jobs(corpus):
-    root, slices, folds = corpus
     patch = pytest.MonkeyPatch()
-    patch.setenv("ELOR_SCRATCH", str(root / "scratch"))
+    patch.setenv("ELOR_SCRATCH", str(corpus.folder / "scratch"))
     amount = Amount(slices=3, steps=2, shown=1, untrained=2)
-    yield plan(slices, folds, root, root / "slices.npy", "G", amount, seed=1, devices=["cpu"], first_steps=2)
+    where = (corpus.slices, corpus.folds, corpus.models / "elor", corpus.sound)
+    yield plan(*where, "G", amount, seed=1, devices=["cpu"], first_steps=2)
     patch.undo()
 
 
@@ -134,11 +119,11 @@ def test_every_slice_is_measured_by_its_fold_and_by_the_exemplary_network(jobs, 
 
 
 def test_a_fold_is_dealt_out_in_even_parts_with_the_same_untrained_networks(corpus) -> None:
-    root, slices, _ = corpus
+    slices = corpus.slices
     many = pd.concat([slices.assign(slice=slices["slice"] + f"_{i}") for i in range(12)], ignore_index=True)
     folds = pd.DataFrame({"fold": many["speaker"], "slice": many["slice"], "role": "test"})
     amount = Amount(slices=3, steps=2, shown=1, untrained=2)
-    parts = plan(many, folds, root, root / "slices.npy", "G", amount, seed=1, devices=["cpu"])
+    parts = plan(many, folds, corpus.models / "elor", corpus.sound, "G", amount, seed=1, devices=["cpu"])
     assert [(part.fold, len(part.rows)) for part in parts] == [(s, 18) for s in SPEAKERS for _ in range(2)]
     assert 18 <= PART < 36
     assert parts[0].seeds == parts[1].seeds != parts[2].seeds
@@ -157,7 +142,7 @@ def test_progress_is_told_in_slices(jobs, found, monkeypatch, capsys: pytest.Cap
 
 
 def test_a_corpus_without_the_speaker_shows_its_first_one(corpus, capsys: pytest.CaptureFixture) -> None:
-    _, slices, _ = corpus
+    slices = corpus.slices
     assert exemplary_speaker(slices, "M") == "M"
     assert exemplary_speaker(slices, "X") == "F"
     assert "explain.speaker X is not in this corpus; F stands in for her." in capsys.readouterr().err
@@ -171,10 +156,10 @@ def test_the_sample_is_stratified() -> None:
 
 
 def test_the_rows_are_the_correlations_of_the_maps(jobs, found, corpus) -> None:
-    root, slices, _ = corpus
+    slices = corpus.slices
     table = table_of(jobs, found, "correlations", slices)
-    network, support = elor(seed=1), 40_000
-    audio = as_audio([np.load(root / "slices.npy")[4]])
+    network, support = new_network(seed=1), 40_000
+    audio = as_audio([np.load(corpus.sound)[4]])
     maps = guided_backprop(network, audio)
     views = {head: View(value[0].numpy(), support) for head, value in maps.items()}
     rows = table[(table["slice"] == "G_4") & (table["method"] == "guided") & (table["model"] == "trained")]
@@ -189,7 +174,7 @@ def test_the_rows_are_the_correlations_of_the_maps(jobs, found, corpus) -> None:
 
 
 def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
-    result = summarise(jobs, found, corpus[1]).tree()
+    result = summarise(jobs, found, corpus.slices).tree()
     json.dumps(plain(result), allow_nan=False)
     assert set(result["own"]) == {"guided", "gradient", "integrated", "occlusion"}
     assert set(result["exemplary"]) == {"guided", "gradient"}
@@ -223,8 +208,8 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
 
 @pytest.mark.parametrize("kind", MEASURES)
 def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kind) -> None:
-    entry = summarise(jobs, found, corpus[1]).tree()["erasure"]["arousal"]["loudest"][kind]
-    table = table_of(jobs, found, "erasures", corpus[1]).query("head == 'arousal'")
+    entry = summarise(jobs, found, corpus.slices).tree()["erasure"]["arousal"]["loudest"][kind]
+    table = table_of(jobs, found, "erasures", corpus.slices).query("head == 'arousal'")
     for model, key in (("trained", "wins"), ("untrained", "untrained wins")):
         falls = table[table["model"].str.startswith(model)].pivot(
             index=["slice", "model"], columns="order", values=kind
@@ -235,7 +220,7 @@ def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kin
 
 
 def test_a_foreign_waveform_is_of_another_utterance(jobs, corpus) -> None:
-    utterances = corpus[1]["utterance"]
+    utterances = corpus.slices["utterance"]
     for job in jobs:
         for row, other in zip(job.rows, job.others, strict=True):
             assert utterances[row] != utterances[other]
@@ -243,8 +228,8 @@ def test_a_foreign_waveform_is_of_another_utterance(jobs, corpus) -> None:
 
 
 def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus) -> None:
-    shifted = summarise(jobs, found, corpus[1]).tree()["own"]["guided"]["arousal~input"]["controls"]["shifted"]
-    table = table_of(jobs, found, "correlations", corpus[1])
+    shifted = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["arousal~input"]["controls"]["shifted"]
+    table = table_of(jobs, found, "correlations", corpus.slices)
     rows = table[(table["role"] == "own") & (table["method"] == "guided") & (table["pair"] == "arousal~input")]
     reach, own = rows[rows["control"] == "shifted"], rows[(rows["control"] == "") & (rows["model"] == "trained")]
     beyond = ~own["signed"].between(reach["low"].to_numpy(), reach["high"].to_numpy())
@@ -255,12 +240,12 @@ def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus)
 
 
 def test_the_share_in_the_padding_is_that_of_padded_slices(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus[1]).tree()["own"]["guided"]["arousal~input"]["padding"]
-    root, slices, _ = corpus
+    entry = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["arousal~input"]["padding"]
+    slices = corpus.slices
     shares = []
     for row, fold in enumerate(slices["speaker"]):
-        network = load_network(root / f"{fold}.safetensors")
-        values = guided_backprop(network, as_audio([np.load(root / "slices.npy")[row]]))["arousal"][0].abs().numpy()
+        network = load_network(corpus.models / f"elor/{fold}.safetensors")
+        values = guided_backprop(network, as_audio([np.load(corpus.sound)[row]]))["arousal"][0].abs().numpy()
         shares.append(values[slices["samples"][row] :].sum() / values.sum())
     padded = (slices["samples"] < 96_000).to_numpy()
     assert entry["trained"] == pytest.approx(np.mean(np.array(shares)[padded]), rel=1e-4)
@@ -268,7 +253,7 @@ def test_the_share_in_the_padding_is_that_of_padded_slices(jobs, found, corpus) 
 
 
 def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus[1]).tree()["own"]["guided"]["valence~input"]
+    entry = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["valence~input"]
     assert sum(one["slices"] for one in entry["labels"].values()) == 9
     assert all(abs(one["untrained"]) < 1 for one in entry["labels"].values())
     whole = np.average(
@@ -278,7 +263,7 @@ def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(
 
 
 def test_bootstrap_intervals_stand_beside_the_t_interval_with_their_coverage(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus[1]).tree()["own"]["guided"]["arousal~input"]
+    entry = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["arousal~input"]
     known, bootstrap = entry["readings"]["signed"]["trained"], entry["bootstrap"]
     assert bootstrap["percentile"][0] < known["r"] < bootstrap["percentile"][1]
     assert known["low"] < bootstrap["percentile"][0]  # too narrow with few speakers, which is why it says so
@@ -286,7 +271,7 @@ def test_bootstrap_intervals_stand_beside_the_t_interval_with_their_coverage(job
 
 
 def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
-    root, slices, _ = corpus
+    slices = corpus.slices
     result = summarise(jobs, found, slices).tree()
     assert all(0.2 < one["r"] <= 1 for by_head in result["masks"].values() for one in by_head.values())
     assert set(result["masks"]) == {"integrated", "occlusion"}
@@ -294,7 +279,7 @@ def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
     assert len(bands["edges_hz"]) == 1 + len(bands["trained"]) == 1 + len(bands["untrained"])
     drops = []
     for job in jobs:
-        audio = as_audio([np.load(root / "slices.npy")[row] for row in job.sample])
+        audio = as_audio([np.load(corpus.sound)[row] for row in job.sample])
         falls = band_occlusion(load_network(job.networks["own"]), audio)["arousal"]
         drops.append((falls / falls.abs().sum(1, keepdim=True)).mean(0).numpy())
     assert max(map(abs, bands["untrained"])) <= 1
@@ -302,17 +287,17 @@ def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
 
 
 def test_overlap_is_compared_with_untrained_networks_slice_by_slice(jobs, found, corpus) -> None:
-    overlap = summarise(jobs, found, corpus[1]).tree()["overlap"]
+    overlap = summarise(jobs, found, corpus.slices).tree()["overlap"]
     difference = overlap["trained"]["overlap"] - overlap["untrained"]["overlap"]
     assert overlap["trained"]["over untrained"]["difference"] == pytest.approx(difference)
     assert overlap["untrained"]["slices"] == 3
 
 
 def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -> None:
-    root, slices, _ = corpus
+    slices = corpus.slices
     entry = summarise(jobs, found, slices).tree()["own"]["gradient"]["flattened"]
     assert {"untrained", "class swap", "heads untrained"} <= set(entry["controls"])
-    network, audio = elor(seed=2), as_audio([np.load(root / "slices.npy")[7]])
+    network, audio = new_network(seed=2), as_audio([np.load(corpus.sound)[7]])
     features = network.features(audio).detach().requires_grad_()
     by_head = {}
     for head, layers in network.heads.items():
@@ -331,7 +316,7 @@ def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -
 
 def test_folds_of_several_speakers_are_the_units_of_own_networks(jobs, found, corpus) -> None:
     grouped = [replace(job, fold="group-00" if job.fold in ("F", "G") else "group-01") for job in jobs]
-    alone, together = (summarise(some, found, corpus[1]).tree() for some in (jobs, grouped))
+    alone, together = (summarise(some, found, corpus.slices).tree() for some in (jobs, grouped))
     for result, units in ((alone, 3), (together, 2)):
         entry = result["own"]["guided"]["arousal~input"]
         assert entry["readings"]["signed"]["contrast"]["units"] == units
@@ -342,7 +327,7 @@ def test_folds_of_several_speakers_are_the_units_of_own_networks(jobs, found, co
 
 
 def test_networks_that_were_never_trained_are_called_so(jobs, found, corpus) -> None:
-    for pair, entry in summarise(jobs, found, corpus[1]).tree()["own"]["guided"].items():
+    for pair, entry in summarise(jobs, found, corpus.slices).tree()["own"]["guided"].items():
         assert entry["verdict"] == INDISTINCT, pair
 
 
@@ -356,7 +341,7 @@ def test_a_job_gives_the_same_numbers_twice_with_or_without_a_sample(jobs, found
 
 
 def test_the_maps_of_exemplary_slices_are_kept(found, corpus, tmp_path) -> None:
-    write_maps(tmp_path, found, corpus[1])
+    write_maps(tmp_path, found, corpus.slices)
     (path,) = tmp_path.iterdir()
     maps = np.load(path)
     assert path.stem.startswith("G_")
@@ -368,15 +353,14 @@ def test_the_maps_of_exemplary_slices_are_kept(found, corpus, tmp_path) -> None:
 
 @pytest.mark.parametrize(("target", "pairs"), [("regression", {"arousal~valence", "flattened"}), ("emotion", set())])
 def test_networks_of_values_or_of_one_head_are_explained_too(jobs, corpus, target: str, pairs: set[str]) -> None:
-    root, slices, _ = corpus
-    path = root / f"{target}.safetensors"
-    shape = replace(elor().architecture, heads=Target(target, 5).heads)
-    checkpoint.save(path, MultiHeadNetwork(shape).state_dict(), {"architecture": asdict(shape)})
+    slices = corpus.slices
+    made = new_network(target=target)
+    path = save(corpus.folder / f"{target}.safetensors", made)
     some = [replace(job, networks=dict.fromkeys(job.networks, path), seeds=job.seeds[:1]) for job in jobs[:2]]
     result = summarise(some, [measure(job) for job in some], slices).tree()
     json.dumps(plain(result), allow_nan=False)
-    assert set(result["own"]["gradient"]) == {f"{head.name}~input" for head in shape.heads} | pairs
-    swaps = {"class swap"} & set(result["own"]["guided"][f"{shape.heads[0].name}~input"]["controls"])
+    assert set(result["own"]["gradient"]) == {f"{head.name}~input" for head in made.architecture.heads} | pairs
+    swaps = {"class swap"} & set(result["own"]["guided"][f"{made.architecture.heads[0].name}~input"]["controls"])
     assert bool(swaps) == (target == "emotion")  # a single value has no class next to it
 
 

@@ -26,7 +26,7 @@ from elor.explain.selfcheck.planted import SETS
 from elor.explain.selfcheck.scoring import MISSES, SOUND
 from elor.files import plain
 from elor.params import load
-from tests.trained import write_run
+from tests.worlds.networks import write_models
 
 ROOT = Path(__file__).parents[2]
 SMALL = Amount(networks=3, signals=512, explained=8, epochs=8)
@@ -75,7 +75,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     slices.to_csv(root / "data" / "slices.csv", index=False)
     folds = pd.DataFrame({"fold": slices["speaker"], "slice": slices["slice"], "role": "test"})
     folds.to_csv(root / "data" / "folds.csv", index=False)
-    write_run(root / "data" / "models", folds=SPEAKERS)
+    write_models(root / "data" / "models", folds=SPEAKERS)
     return root / "data"
 
 

@@ -21,7 +21,7 @@ from elor.explain.occlusion import occlusion
 from elor.report.explanation import blocks
 from elor.report.text import Notes
 from tests.explain import strange
-from tests.explain.models import elor
+from tests.worlds.networks import new_network
 
 QUICK = Effort(twins=2, steps=8, most=32)
 SAMPLES = 4_000
@@ -273,7 +273,7 @@ def test_gradients_that_are_no_numbers_are_refused_and_counted() -> None:
 
 
 def test_a_committee_explains_the_mean_of_logits_and_answers_the_mean_of_probabilities() -> None:
-    members = [elor(seed=seed) for seed in range(3)]
+    members = [new_network(seed=seed) for seed in range(3)]
     for member in members:
         member.heads["valence"][-1].weight.data *= 40
     subject, audio = committee("three", members), torch.zeros(1, 1, 96_000)
@@ -289,7 +289,7 @@ def test_a_committee_explains_the_mean_of_logits_and_answers_the_mean_of_probabi
 
 def test_a_head_that_has_not_learned_is_said_so_beside_untrained_heads() -> None:
     scores = {"arousal": Score(0.21, None, 0.4, False), "valence": Score(0.6, None, 0.001, True)}
-    subject = committee("ELoR", [elor(seed=seed) for seed in range(2)], scores)
+    subject = committee("ELoR", [new_network(seed=seed) for seed in range(2)], scores)
     window = torch.zeros(96_000)
     window[:3_000] = sound()[0, 0, :3_000]
     found = explain(subject, window.numpy(), 3_000, Effort(twins=2, steps=2, most=2)).summary

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.prototypes.filters import Filters, filter_jobs, receptive_field, response, seek_filters, write_filters
 from elor.training import checkpoint
-from tests.explain.models import elor
+from tests.worlds.networks import new_network, save
 
 HERTZ = (500.0, 1_000.0, 2_000.0)
 
@@ -20,19 +19,17 @@ HERTZ = (500.0, 1_000.0, 2_000.0)
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
     """A network whose first filters are Gabors."""
-    network = elor(filters=(3, 4, 2))
+    network = new_network(filters=(3, 4, 2))
     time = (torch.arange(96) - 47.5) / 16_000
     with torch.no_grad():
         for number, hertz in enumerate(HERTZ):
             gabor = torch.exp(-0.5 * (time / 0.0015) ** 2) * torch.cos(2 * np.pi * hertz * time)
             network.cnn[0].conv.weight[number, 0] = gabor / 10
-    found = tmp_path_factory.mktemp("units") / "net.safetensors"
-    checkpoint.save(found, network.state_dict(), {"architecture": asdict(network.architecture)})
-    return found
+    return save(tmp_path_factory.mktemp("units") / "net.safetensors", network)
 
 
 def test_the_receptive_field_is_where_the_gradient_is() -> None:
-    network = elor(lengths=(9, 5, 3), pools=(4, 3, 2), stride=2)
+    network = new_network(lengths=(9, 5, 3), pools=(4, 3, 2), stride=2)
     for layer in range(3):
         signal = torch.randn(1, 1, 4_000, requires_grad=True)
         output = network.cnn[: layer + 1](signal) if layer else network.cnn[0](signal)

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from numpy.random import Generator
 from ruamel.yaml import YAML
-from safetensors.torch import save
+from safetensors.torch import save as serialize
 from torch import nn
 
 from elor import onnx_model
@@ -46,7 +46,7 @@ from tests.fuzzing.judge import Attempt, Wrong
 from tests.fuzzing.mutate import NAMES, odd, spoil_bytes, spoil_value
 from tests.labelfiles import files
 from tests.report.world import World
-from tests.trained import small
+from tests.worlds.networks import save, trained_network
 
 ROOT = Path(__file__).parents[2]
 TENSORS = {"network.weight": torch.arange(12.0).reshape(3, 4), "best.count": torch.tensor(3)}
@@ -55,12 +55,13 @@ NOTES = {"epoch": 3, "best": 1, "stopped": False, "history": [{"score": 0.25}], 
 
 def networks(folder: Path) -> Attempt:
     """Model files: bytes, and notes that announce another network."""
-    made = {name: small(name) for name in ("ftr", "elor")}
+    made = {name: trained_network(name) for name in ("ftr", "elor")}
     path = folder / "model.safetensors"
     notes = {name: {"fold": "a", "architecture": asdict(net.architecture)} for name, net in made.items()}
     two = {"folds": [notes["ftr"], notes["ftr"] | {"fold": "b"}]}
     states = {name: net.state_dict() for name, net in made.items()}
-    pair = checkpoint.prefixed("0", states["ftr"]) | checkpoint.prefixed("1", small("ftr", seed=1).state_dict())
+    other = trained_network("ftr", seed=1).state_dict()
+    pair = checkpoint.prefixed("0", states["ftr"]) | checkpoint.prefixed("1", other)
     good = [(states["ftr"], notes["ftr"]), (states["elor"], notes["elor"]), (pair, two)]
     written = []
     for tensors, about in good:
@@ -78,7 +79,7 @@ def networks(folder: Path) -> Attempt:
             if draw.random() < 0.2:
                 name = list(some)[int(draw.integers(0, len(some)))]
                 some[name] = some[name] * torch.nan if draw.random() < 0.5 else some[name][..., None].clone()
-            path.write_bytes(save(some, {"notes": text}))
+            path.write_bytes(serialize(some, {"notes": text}))
         found = load_networks(path)
         for network in found.values():
             if not all(value.isfinite().all() for value in network.state_dict().values()):
@@ -150,7 +151,7 @@ def _swollen(data: bytes) -> bytes:
 
 def onnx_notes(folder: Path) -> Attempt:
     """The metadata of an ONNX file, beside a graph of the right or of another shape."""
-    made = small("elor")
+    made = trained_network("elor")
     notes = {"network": "elor", "folds": ["a", "b"], "heads": [asdict(head) for head in made.architecture.heads]}
 
     def graph(draw: Generator) -> Any:
@@ -393,12 +394,7 @@ def names(folder: Path) -> Attempt:
 
     from elor.commands import app
 
-    (folder / "model").mkdir()
-    checkpoint.save(
-        folder / "model/a.safetensors",
-        small("ftr").state_dict(),
-        {"fold": "a", "architecture": asdict(small("ftr").architecture)},
-    )
+    save(folder / "model/a.safetensors", trained_network("ftr"), "a")
 
     def attempt(draw: Generator) -> None:
         name = NAMES[int(draw.integers(0, len(NAMES)))]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
-import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
-from elor.targets import Target
-from elor.training import checkpoint
 from tests.explain.sounds import speech
 from tests.pipeline.project import ROOT
 from tests.stages.workspace import Workspace
+from tests.worlds.slices import write_slices
 
 SPEAKERS = ("Ann", "Bea", "Cem")
 ANSWERS = {
@@ -26,28 +24,26 @@ ANSWERS = {
 }
 
 
-def prepare(workspace: Workspace, target: str) -> None:
-    """Six slices of three speakers, their folds, and an (untrained) network for each."""
-    data, supports = workspace.folder / "data", (30_000, 24_000) * len(SPEAKERS)
-    sounds = [np.pad(speech(n / 16_000, seed), (0, 96_000 - n)) for seed, n in enumerate(supports)]
-    np.save(data / "slices.npy", np.round(np.stack(sounds) * 32_767).astype(np.int16))
-    speakers = np.repeat(SPEAKERS, 2)
-    names = [f"{speaker}_take_{number}" for number, speaker in enumerate(speakers)]
-    pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports}).to_csv(data / "slices.csv", index=False)
-    pd.DataFrame({"fold": speakers, "slice": names, "role": "test"}).to_csv(data / "folds.csv", index=False)
-    shape = Architecture("elor", Target(target, 5).heads, (2, 3, 4), (96, 12, 8), (120, 8, 8), 8, (8,), 0.5, True)
-    for fold in SPEAKERS:
-        path = data / "models" / "elor" / f"{fold}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        notes = {"architecture": asdict(shape), "fold": fold}
-        checkpoint.save(path, MultiHeadNetwork(shape).state_dict(), notes)
-    workspace.set_params(labels__target=target, explain__interventions={"networks": ["elor"]})
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Workspace]:
+    """The workspace of a target after the stage, made once: six slices of three speakers, a network for each."""
+
+    def make(target: str) -> Workspace:
+        supports = (30_000, 24_000) * len(SPEAKERS)
+        sounds = [np.round(speech(n / 16_000, seed) * 32_767).astype(np.int16) for seed, n in enumerate(supports)]
+        with pytest.MonkeyPatch.context() as patch:
+            made = Workspace(tmp_path_factory.mktemp(target) / "project", patch)
+            write_slices(made.folder / "data", sounds, SPEAKERS, target=target)
+            made.set_params(labels__target=target, explain__interventions={"networks": ["elor"]})
+            made.run_all(("interventions", "elor"), ("gather",))
+        return made
+
+    return cache(make)
 
 
 @pytest.mark.parametrize("target", ANSWERS)
-def test_every_kind_of_head_is_in_the_table_of_speakers(workspace: Workspace, target: str) -> None:
-    prepare(workspace, target)
-    workspace.run_all(("interventions", "elor"), ("gather",))
+def test_every_kind_of_head_is_in_the_table_of_speakers(ran: Callable[[str], Workspace], target: str) -> None:
+    workspace = ran(target)
     table = read_table(workspace.folder / "data/effects/elor.csv")
     keys = ["fold", "speaker", "network", "head", "intervention", "dose", "length"]
     assert table.columns.tolist() == [*keys, "slices", "change", "sd", "untrained"]
@@ -65,9 +61,8 @@ def test_every_kind_of_head_is_in_the_table_of_speakers(workspace: Workspace, ta
         assert some["change"].mean() == pytest.approx(gains["heads"][head]["doses"]["12"]["change"], abs=1e-6)
 
 
-def test_no_name_of_a_speaker_or_a_slice_reaches_git(workspace: Workspace) -> None:
-    prepare(workspace, "classes")
-    workspace.run_all(("interventions", "elor"), ("gather",))
+def test_no_name_of_a_speaker_or_a_slice_reaches_git(ran: Callable[[str], Workspace]) -> None:
+    workspace = ran("classes")
     ignored = (ROOT / ".gitignore").read_text().split()
     outs = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["interventions"]["do"]["outs"]
     assert {"data/effects/${item}.csv": {"push": False}} in outs

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -14,44 +14,35 @@ import torch
 from elor.explain.prototypes.descriptors import UNITS, describe
 from elor.explain.prototypes.run import KEPT, percentile
 from elor.explain.prototypes.spectra import spectra as levels
-from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
-from elor.targets import EMOTIONS, Target
+from elor.targets import EMOTIONS
 from elor.training import checkpoint
 from tests.stages.workspace import Workspace
+from tests.worlds.slices import SPEAKERS, write_slices
 
-SPEAKERS = ("F", "G", "M")
-EACH = 3
 SEARCHES = ["paper.time", "paper.fourier", "level.time", "level.fourier"]
 
 
 def prepare(workspace: Workspace, target: str) -> None:
     """Nine slices of three speakers, their folds, and an (untrained) network for each."""
-    rng, data = np.random.default_rng(0), workspace.folder / "data"
-    supports = np.array([96_000, 40_000, 20_000] * len(SPEAKERS))
-    signals = [np.pad(rng.normal(0, 1_000, n), (0, 96_000 - n)) for n in supports]
-    np.save(data / "slices.npy", np.stack(signals).astype(np.int16))
-    speakers = np.repeat(SPEAKERS, EACH)
-    names = [f"{speaker}_{number}" for number, speaker in enumerate(speakers)]
-    slices = pd.DataFrame({"slice": names, "speaker": speakers, "samples": supports})
-    for head in Target(target, 5).heads:
-        slices[head.name] = rng.integers(0, head.outputs, len(names)) if head.classes else rng.uniform(0, 4, len(names))
-    slices.to_csv(data / "slices.csv", index=False)
-    folds = [
-        {"fold": fold, "slice": name, "role": "test" if fold == speaker else "train"}
-        for fold in SPEAKERS
-        for name, speaker in zip(names, speakers, strict=True)
-    ]
-    pd.DataFrame(folds).to_csv(data / "folds.csv", index=False)
-    for seed, fold in enumerate(SPEAKERS):
-        torch.manual_seed(seed)
-        asked = Target(target, 5).heads
-        shape = Architecture("elor", asked, (2, 3, 4), (96, 12, 8), (120, 8, 8), 8, (8,), 0.5, True)
-        notes = {"architecture": asdict(shape), "fold": fold}
-        path = data / "models" / "elor" / f"{fold}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(path, MultiHeadNetwork(shape).state_dict(), notes)
+    rng, supports = np.random.default_rng(0), [96_000, 40_000, 20_000] * len(SPEAKERS)
+    sounds = [rng.normal(0, 1_000, n).astype(np.int16) for n in supports]
+    write_slices(workspace.folder / "data", sounds, target=target, filters=(2, 3, 4))
     workspace.set_params(labels__target=target, explain__speaker="G")
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Workspace]:
+    """The workspace of a target after the stage, made once."""
+
+    def make(target: str) -> Workspace:
+        with pytest.MonkeyPatch.context() as patch:
+            made = Workspace(tmp_path_factory.mktemp(target) / "project", patch)
+            prepare(made, target)
+            made.run_all(("prototypes",))
+        return made
+
+    return cache(make)
 
 
 LABELS = {
@@ -62,9 +53,8 @@ LABELS = {
 
 
 @pytest.mark.parametrize("target", LABELS)
-def test_every_kind_of_head_has_prototypes(workspace: Workspace, target: str) -> None:
-    prepare(workspace, target)
-    workspace.run_all(("prototypes",))
+def test_every_kind_of_head_has_prototypes(ran: Callable[[str], Workspace], target: str) -> None:
+    workspace = ran(target)
     found, folder = workspace.json("metrics/prototypes.json"), workspace.folder / "data/prototypes"
     assert found["speaker"] == found["settings"]["network"] == "G"
     assert found["networks"] == {"folds": 3, "untrained": 2}
@@ -110,9 +100,8 @@ def test_every_kind_of_head_has_prototypes(workspace: Workspace, target: str) ->
     assert not [name for name in exemplars["slice"] if name in text]
 
 
-def test_the_numbers_are_those_of_the_signals(workspace: Workspace) -> None:
-    prepare(workspace, "classes")
-    workspace.run_all(("prototypes",))
+def test_the_numbers_are_those_of_the_signals(ran: Callable[[str], Workspace]) -> None:
+    workspace = ran("classes")
     folder = workspace.folder / "data/prototypes"
     table, signals = read_table(folder / "descriptors.csv"), np.load(folder / "signals.npz")
     assert len(table) == 4 * 10 * (2 + 2 * 1 + 2 * 1)  # the shown network has two restarts, all others one
@@ -138,14 +127,14 @@ def test_the_numbers_are_those_of_the_signals(workspace: Workspace) -> None:
     assert first["slice"].endswith(f"_{natural.argmax()}")
 
 
-def test_a_second_run_writes_the_same_bytes(workspace: Workspace) -> None:
+def test_a_second_run_writes_the_same_bytes(ran: Callable[[str], Workspace], workspace: Workspace) -> None:
+    first = ran("emotion")
+    before = {name: text for name, text in first.files().items() if "cost" not in name and "npz" not in name}
     prepare(workspace, "emotion")
     workspace.run_all(("prototypes",))
-    before = {name: text for name, text in workspace.files().items() if "cost" not in name and "npz" not in name}
-    kept = {name: values.tobytes() for name, values in np.load("data/prototypes/signals.npz").items()}
-    workspace.run_all(("prototypes",))
     assert {name: text for name, text in workspace.files().items() if name in before} == before
-    assert {name: values.tobytes() for name, values in np.load("data/prototypes/signals.npz").items()} == kept
+    one, two = (np.load(some.folder / "data/prototypes/signals.npz") for some in (first, workspace))
+    assert {name: values.tobytes() for name, values in one.items()} == {name: two[name].tobytes() for name in two}
 
 
 def test_silence_is_a_users_mistake(workspace: Workspace) -> None:
