@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test bench venv lint
+PYTEST := python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: repro test test-fast test-all bench venv lint
 
 repro: venv  ## run the pipeline, print the table of results, and say whether the committed numbers were reproduced
 	@echo "From nothing the demonstration takes up to 25 minutes on two cores; run again, seconds."
@@ -13,7 +15,13 @@ repro: venv  ## run the pipeline, print the table of results, and say whether th
 	@elor runs HEAD . --compare || true
 
 test: venv  ## run the tests
-	python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
+
+test-fast: venv  ## while editing: the tests that neither take seconds nor start processes
+	$(PYTEST) -m "not slow and not long"
+
+test-all: venv  ## all tests: also long simulations, thousands of spoiled inputs and every target to the page
+	$(PYTEST)
 
 bench: venv  ## measure speed and memory; writes the tables in benchmarks/ and docs/
 	python -m benchmarks

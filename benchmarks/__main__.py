@@ -18,6 +18,7 @@ from elor.errors import UserError
 PARTS = (
     "steps",
     "arithmetic",
+    "aims",
     "folds",
     "maps",
     "prototypes",
@@ -29,6 +30,7 @@ PARTS = (
     "learning",
     "fresh",
     "search",
+    "pythons",
 )
 WHOLE = ("pipeline", "kills", "interruptions", "seeds")
 """Those that run the demonstration, once or again and again."""

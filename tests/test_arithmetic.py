@@ -12,6 +12,8 @@ import pytest
 
 from elor import arithmetic
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 PLAIN = {name: value for name, value in os.environ.items() if name not in {*arithmetic.SETTINGS, arithmetic.CHOICE}}
 

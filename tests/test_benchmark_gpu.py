@@ -17,6 +17,8 @@ from elor.fastconv import choice
 from elor.params import load
 from elor.report.text import Format, render
 
+pytestmark = pytest.mark.long
+
 QUICK = ("ceilings", "equality", "layers", "resume")
 """Parts that take seconds on a CPU; `python -m benchmarks.gpu --small --device cpu` rehearses all of them."""
 

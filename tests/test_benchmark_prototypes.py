@@ -8,6 +8,8 @@ from benchmarks import prototypes as benchmark
 from elor.engine import Engine
 from elor.report.text import Format, render
 
+pytestmark = pytest.mark.long
+
 
 def test_a_small_run_fills_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []

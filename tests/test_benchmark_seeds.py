@@ -13,6 +13,8 @@ from benchmarks import publish, seeds
 from elor.params import NETWORKS
 from elor.report.text import Format, render
 
+pytestmark = pytest.mark.long
+
 SCRIPT = """
 import json, pathlib
 from ruamel.yaml import YAML

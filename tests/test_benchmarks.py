@@ -54,6 +54,8 @@ from elor.training.loop import Trainer
 from elor.training.task import architecture
 from tests.worlds.networks import new_network
 
+pytestmark = pytest.mark.long
+
 SMALL = Settings(
     filters=[3, 4], lengths=[16, 5], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.0,
     batch=4, learning_rate=0.05, momentum=0.9, alpha=0.001,

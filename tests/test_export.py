@@ -22,6 +22,8 @@ from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
 from tests.worlds.networks import FOLDS, trained_network, write_models
 
+pytestmark = pytest.mark.long
+
 NETWORKS = ("lom", "elor_ftr")
 """Every kind of input: exporting one takes seconds."""
 

@@ -1,4 +1,4 @@
-"""A few thousand spoiled inputs over all readers, the same in every run: each is read, or refused in one sentence."""
+"""Spoiled inputs over all readers, the same in every run: each is read, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ import pytest
 from tests.fuzzing.judge import BROKEN, Verdict, judge
 from tests.fuzzing.readers import TARGETS
 
-SEED = 15
-INPUTS = {"names": 60, "params.yaml": 100, "recipe": 100, "IEMOCAP": 200}
-"""The dear ones; of the others `MANY` each."""
+pytestmark = pytest.mark.long
 
-MANY = 300
+SEED = 15
+DEAR = {"names": 0.2, "params.yaml": 0.3, "recipe": 0.3, "IEMOCAP": 0.6}
+"""Shares of readers that take long for an input."""
+
 ALWAYS_REFUSED = {"names"}
 
 
+@pytest.mark.parametrize("inputs", [60, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("title", TARGETS)
 def test_whatever_was_spoiled_is_read_or_refused_in_one_sentence(
-    title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    title: str, inputs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     (tmp_path / "files").mkdir()
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     attempt = TARGETS[title](tmp_path / "files")
-    verdicts = [judge(attempt, np.random.default_rng([SEED, number])) for number in range(INPUTS.get(title, MANY))]
+    count = round(inputs * DEAR.get(title, 1.0))
+    verdicts = [judge(attempt, np.random.default_rng([SEED, number])) for number in range(count)]
     broken = {f"input {number}": found for number, found in enumerate(verdicts) if found.outcome in BROKEN}
     assert not broken
     counted = Counter(found.outcome for found in verdicts)

@@ -15,6 +15,8 @@ from elor.progress import clock
 from elor.training import budget
 from elor.training.job import TrainingJob
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SPEAKERS, EACH = 10, 20
 

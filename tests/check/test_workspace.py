@@ -11,6 +11,8 @@ import pytest
 from elor.check import Finding
 from elor.check import workspace as workspaces
 
+pytestmark = pytest.mark.long
+
 PIPELINE = """\
 stages:
   one:

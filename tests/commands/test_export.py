@@ -18,6 +18,8 @@ from elor.report.text import interval
 from tests.features.speech import pseudo_speech
 from tests.worlds.networks import FOLDS, write_models
 
+pytestmark = pytest.mark.long
+
 Elor = Callable[..., Result]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import subprocess
@@ -224,4 +223,6 @@ def test_what_was_not_reproduced_is_said_and_by_how_much(tmp_path: Path, reposit
 def test_a_missing_revision_raises_in_python_too(repository: Path) -> None:
     with pytest.raises(UserError, match="neither a folder"):
         elor.compare_runs("nowhere", ".")
-    assert json.loads((repository / "metrics/uar.json").read_text())  # untouched
+    with pytest.raises(UserError, match="neither a folder"):
+        elor.summarise_runs(["seed-0", "nowhere"])
+    assert git("status", "--porcelain") == ""  # nothing was written

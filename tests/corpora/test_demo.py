@@ -24,6 +24,8 @@ from elor.corpora.iemocap import Iemocap
 from elor.errors import UserError
 from elor.files import file_digest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "data" / "demo.yaml"
 TOY = 60

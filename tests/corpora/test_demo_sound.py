@@ -14,6 +14,8 @@ from elor.corpora.demo import Plan, Speech, contours, load_recipe, plan_utteranc
 from elor.corpora.demo.recipe import Recipe
 from elor.corpora.demo.sounds import BANDWIDTHS
 
+pytestmark = pytest.mark.long
+
 RECIPE = Path(__file__).parents[2] / "data" / "demo.yaml"
 RATE = 16_000
 

@@ -27,6 +27,8 @@ from elor.params import load
 from tests.docs.blocks import SHELLS, SILENT, Block, blocks
 from tests.docs.place import ROOT, make_place
 
+pytestmark = pytest.mark.long
+
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md", *DOCS]
 BLOCKS = [block for page in PAGES for block in blocks(page)]

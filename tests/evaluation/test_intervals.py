@@ -21,6 +21,8 @@ from elor.evaluation.recall import uar, war
 
 from .simulation import AROUSAL, VALENCE, speakers, tables, talkers
 
+pytestmark = pytest.mark.long
+
 
 def mean(tallies):
     """The plain mean as a statistic of tallies (count, sum)."""
@@ -100,6 +102,9 @@ def test_every_size_of_corpus_has_an_interval():
                 assert found.low < found.high
 
 
+SPEAKERS = [3, 10, *(pytest.param(count, marks=pytest.mark.slow) for count in (5, 30))]
+
+
 def covered(found, truth):
     """Share of intervals that hold the true value."""
     found = np.asarray(found)
@@ -107,7 +112,7 @@ def covered(found, truth):
 
 
 @pytest.mark.parametrize("prior", [VALENCE, AROUSAL])
-@pytest.mark.parametrize("count", [3, 5, 10, 30])
+@pytest.mark.parametrize("count", SPEAKERS)
 def test_primary_interval_covers_the_pooled_uar_and_war(prior, count):
     rng = np.random.default_rng([7, count])
     hits, slices = speakers(rng, 1, 100_000, prior)
@@ -117,7 +122,7 @@ def test_primary_interval_covers_the_pooled_uar_and_war(prior, count):
         assert 0.93 <= covered([jackknife(study, score) for study in studies], truth) <= 0.97
 
 
-@pytest.mark.parametrize("count", [3, 5, 10, 30])
+@pytest.mark.parametrize("count", SPEAKERS)
 def test_primary_interval_covers_the_pooled_ccc(count):
     rng = np.random.default_rng([10, count])
     truth = ccc(talkers(rng, 1, 100_000, slices=20).sum((0, 1)) * 1.0)
@@ -163,7 +168,7 @@ def test_bootstrap_coverage_is_what_is_printed():
 
 
 @pytest.mark.parametrize("prior", [VALENCE, AROUSAL])
-@pytest.mark.parametrize(("count", "promised"), [(5, 0.85), (30, 0.94)])
+@pytest.mark.parametrize(("count", "promised"), [(5, 0.85), pytest.param(30, 0.94, marks=pytest.mark.slow)])
 def test_percentile_coverage_of_few_and_many_speakers(monkeypatch, prior, count, promised):
     monkeypatch.setattr(intervals, "linear_error", lambda *args: np.ones(len(args[2])))  # of bootstrap-t, not asked
     rng = np.random.default_rng([12, count])

@@ -9,6 +9,8 @@ from elor.evaluation.continuous import ccc, moments
 from elor.evaluation.permutation import ccc_null, p_value, permuted_counts, uar_null
 from elor.evaluation.recall import confusions, uar
 
+pytestmark = pytest.mark.long
+
 
 def slices(rng, classes=4, speakers=3, count=60):
     groups = np.repeat(np.arange(speakers), count)

@@ -22,6 +22,8 @@ from elor.explain.claims.scores import Scored
 from elor.targets import Head
 from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, given, scores_of
 
+pytestmark = pytest.mark.long
+
 
 def random_scores(rng: np.random.Generator, lazy: bool = False) -> Scored:
     """Labels, ratings and predictions that have nothing to do with each other.
@@ -77,11 +79,12 @@ def rejected(errors: list[bool]) -> float:
     return float(np.mean(errors)) - 2 * np.sqrt(0.05 * 0.95 / len(errors))
 
 
-def test_family_wise_error_where_labels_are_random() -> None:
+@pytest.mark.parametrize("experiments", [200, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_family_wise_error_where_labels_are_random(experiments: int) -> None:
     """A network that has learned nothing may still answer to anything, in all folds alike: here always as the paper."""
     rng, errors = np.random.default_rng(0), []
     every = [given(side, 1e-9, 1.0).measured for side in (1, -1)]
-    for number in range(2_000):
+    for number in range(experiments):
         errors.append(asserted(Facts(replace(every[number % 2], scores=chance(rng)), NO_SCORES)) > 0)
     assert rejected(errors) <= 0.05
 
@@ -132,9 +135,10 @@ def noisy(tree: Any, rng: np.random.Generator) -> Any:
     return tree
 
 
-def test_family_wise_error_where_a_learned_network_answers_to_nothing() -> None:
+@pytest.mark.parametrize("experiments", [200, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_family_wise_error_where_a_learned_network_answers_to_nothing(experiments: int) -> None:
     rng, errors, exploratory = np.random.default_rng(1), [], []
-    for _ in range(1_000):
+    for _ in range(experiments):
         some = given(1)
         for name in ("saliency", "prototypes", "interventions"):
             setattr(some, name, noisy(getattr(some, name), rng))

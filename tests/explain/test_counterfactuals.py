@@ -26,6 +26,8 @@ from elor.explain.selfcheck.counterfactuals import (
 )
 from elor.targets import Head
 
+pytestmark = pytest.mark.long
+
 RECIPE = load_recipe(Path(__file__).parents[2] / "data" / "demo.yaml")
 SPEAKERS = ("Ses01F", "Ses02M")
 

@@ -37,6 +37,8 @@ from tests.explain.sounds import speech
 from tests.worlds.networks import new_network
 from tests.worlds.slices import SPEAKERS
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def found(speech_corpus, here) -> pd.DataFrame:

@@ -38,6 +38,8 @@ from elor.explain.selfcheck.scoring import (
     verdict,
 )
 
+pytestmark = pytest.mark.long
+
 SEGMENT = SAMPLES // SEGMENTS
 
 

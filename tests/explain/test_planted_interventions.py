@@ -18,6 +18,8 @@ from elor.explain.pauses import pauses
 from elor.targets import Head
 from tests.explain.altered import LENGTHENING, jobs_of
 
+pytestmark = pytest.mark.long
+
 
 class Planted(nn.Module):
     """One head whose value is a known function of the signal (batch, samples)."""

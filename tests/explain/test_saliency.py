@@ -30,6 +30,8 @@ from elor.training.checkpoint import load_network
 from tests.worlds.networks import new_network, save
 from tests.worlds.slices import SPEAKERS, Slices, write_slices
 
+pytestmark = pytest.mark.long
+
 EACH = 3
 
 

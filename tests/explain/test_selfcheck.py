@@ -28,6 +28,8 @@ from elor.files import plain
 from elor.params import load
 from tests.worlds.networks import write_models
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SMALL = Amount(networks=3, signals=512, explained=8, epochs=8)
 """Half the signals of `elor selfcheck`, and eight epochs: about what all these cues need to be learned."""

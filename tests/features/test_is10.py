@@ -22,6 +22,8 @@ from elor.vectors import SETS
 
 from .speech import pseudo_speech, real_speech
 
+pytestmark = pytest.mark.long
+
 RUN = """
 import sys
 from pathlib import Path

@@ -20,7 +20,7 @@ from elor.vectors import SETS
 from tests.pipeline import voices
 from tests.pipeline.project import MODELS, NETWORKS, ROOT, Project
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.long]
 
 CHANGED = "03/take-04.wav"
 EFFECTS = tuple(f"data/effects/{network}.json" for network in ("elor", "lom"))

@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 PLOTS = ROOT / ".dvc" / "plots"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

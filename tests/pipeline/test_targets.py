@@ -16,7 +16,9 @@ from elor.corpora.iemocap import Iemocap
 from elor.features.slices import slice_count
 from elor.tables import read_table
 from tests.pipeline.project import MODELS, NETWORKS, ROOT
-from tests.stages.workspace import CORPUS, LABELLING, LEARNING, Workspace
+from tests.stages.workspace import CORPUS, EXPLAINING, LABELLING, LEARNING, Workspace
+
+pytestmark = pytest.mark.long
 
 FEATURES = (("mfcc",), ("is10",))
 DIMENSIONS = {"arousal", "valence"}
@@ -52,8 +54,8 @@ def workspace(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield made
 
 
-def learn(workspace: Workspace, **changes: object) -> dict[str, pd.DataFrame]:
-    """Run everything behind `corpus` with some values changed; returns slices, utterances and ratings."""
+def learn(workspace: Workspace, explain: bool = False, **changes: object) -> dict[str, pd.DataFrame]:
+    """Run what follows `corpus` with some values changed, up to scores or to the page; returns the tables of labels."""
     defaults = {
         "labels__target": "classes",
         "labels__rater": "E-2",
@@ -64,7 +66,7 @@ def learn(workspace: Workspace, **changes: object) -> dict[str, pd.DataFrame]:
     workspace.set_params(**defaults | changes)
     for outputs in ("metrics", "plots"):  # as DVC does before it runs a stage
         shutil.rmtree(workspace.folder / outputs, ignore_errors=True)
-    workspace.run_all(*LABELLING, *FEATURES, *LEARNING)
+    workspace.run_all(*LABELLING, *FEATURES, *LEARNING, *(EXPLAINING if explain else ()))
     return {name: read_table(workspace.folder / f"data/{name}.csv") for name in ("slices", "utterances", "ratings")}
 
 
@@ -94,7 +96,7 @@ def predictions(workspace: Workspace, network: str) -> pd.DataFrame:
 
 
 def test_regression_learns_the_mean_rating(workspace: Workspace) -> None:
-    tables = learn(workspace, labels__target="regression")
+    tables = learn(workspace, explain=True, labels__target="regression")
     check_metrics(workspace, "regression", DIMENSIONS)
     people = tables["ratings"].query("kind == 'evaluator'").dropna(subset=["valence", "arousal"])
     means = people.groupby("utterance")[["valence", "arousal"]].mean() - 1
@@ -120,7 +122,7 @@ def test_distribution_learns_the_spread_of_the_raters(workspace: Workspace) -> N
 
 
 def test_emotion_takes_part_where_e2_never_rated(workspace: Workspace) -> None:
-    tables = learn(workspace, labels__target="emotion")
+    tables = learn(workspace, explain=True, labels__target="emotion")
     check_metrics(workspace, "emotion", {"emotion"})
     utterances = tables["utterances"].set_index("utterance")
     four = utterances[utterances.emotion.isin(FOUR)]
@@ -159,3 +161,20 @@ def test_strict_folds_share_no_speaker_and_a_nested_search_sees_no_test_speaker(
     trials = read_table(workspace.folder / "data/tuning/ftr_trials.csv")
     assert sorted(trials.fold.unique()) == sorted(folds.fold.unique())
     assert (trials.groupby("fold").size() == 3).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"labels__target": "distribution"},
+        {"labels__rater": "mean", "folds__protocol": "strict", "search__scope": "nested"},
+    ],
+    ids=["distribution", "mean rater"],
+)
+def test_networks_of_classes_are_explained_whatever_they_learned_from(workspace: Workspace, changes: dict) -> None:
+    """As those of values and of emotions are above, where their heads differ."""
+    learn(workspace, explain=True, **changes)
+    found = workspace.json("metrics/claims.json")
+    assert sum(found["counts"].values()) == len(found["claims"])
+    assert (workspace.folder / "plots/report.html").is_file()

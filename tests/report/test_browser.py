@@ -12,7 +12,7 @@ from elor.report.findings import Findings
 from elor.report.page import Making, report
 from tests.report.browser import CHROMIUM, NO_BROWSER, Browser
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
+pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER), pytest.mark.long]
 
 PICTURE = "document.querySelector('#map').toDataURL()"
 FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))"

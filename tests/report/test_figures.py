@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,19 +22,6 @@ from elor.report.series import DESCRIPTOR_NAMES, READINGS, bands, descriptors, h
 from elor.report.spectra import FLOOR_DB, spectrogram
 from elor.report.style import save
 from tests.report.conftest import invented
-
-
-def test_a_slice_with_its_map_is_drawn_in_half_a_second(found: Findings, tmp_path: Path) -> None:
-    shown = found.shown[0]
-    assert len(shown.signal) == 96_000
-    save(waveform_map(shown, "guided", "arousal"), tmp_path / "first.png")  # loads fonts
-
-    def seconds() -> float:  # of this process alone, whatever else the machine does
-        began = time.process_time()
-        save(waveform_map(shown, "guided", "arousal"), tmp_path / "fig4.png")
-        return time.process_time() - began
-
-    assert min(seconds() for _ in range(3)) < 0.5
 
 
 def test_fig_4_shows_r_beside_its_control_and_hatches_the_padding(found: Findings) -> None:

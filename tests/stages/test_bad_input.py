@@ -15,6 +15,8 @@ from tests.corpora import release
 from tests.pipeline import voices
 from tests.stages.workspace import READING, Workspace
 
+pytestmark = pytest.mark.long
+
 TURN = "Ses03M_impro05a_M001"
 ANNOTATION = "Session3/dialog/EmoEvaluation/Ses03M_impro05a.txt"
 

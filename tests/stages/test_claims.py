@@ -15,6 +15,8 @@ from stages.claims import claims
 from tests.commands.workspace import make_workspace
 from tests.stages.workspace import READING, Workspace
 
+pytestmark = pytest.mark.long
+
 KEYS = {
     "id",
     "group",

@@ -8,6 +8,8 @@ from elor.tables import read_table, write_table
 from tests.commands import workspace as commands
 from tests.stages.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.filterwarnings("ignore:'stages.evaluate' found in sys.modules")
 @pytest.mark.parametrize("protocol", ["paper", "strict"])

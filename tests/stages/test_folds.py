@@ -10,6 +10,8 @@ from elor.tables import read_table, write_table
 from tests.evaluation.world import make_world
 from tests.stages.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("protocol", ["paper", "strict"])
 def test_folds_that_break_the_protocol_are_not_written(workspace: Workspace, protocol: str) -> None:

@@ -19,6 +19,8 @@ from stages.inputs import unchanged
 from stages.reader import corpus_reader, reader_at_rest
 from tests.check.test_corpus import table
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 PIPELINE = """\
 vars: [{nets: {a: {one: table.csv}}}]

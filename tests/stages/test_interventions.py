@@ -16,6 +16,8 @@ from tests.pipeline.project import ROOT
 from tests.stages.workspace import Workspace
 from tests.worlds.slices import write_slices
 
+pytestmark = pytest.mark.long
+
 SPEAKERS = ("Ann", "Bea", "Cem")
 ANSWERS = {
     "classes": ["arousal", "valence", "arousal.extremity", "valence.extremity"],

@@ -20,6 +20,8 @@ from elor.training import checkpoint
 from tests.stages.workspace import Workspace
 from tests.worlds.slices import SPEAKERS, write_slices
 
+pytestmark = pytest.mark.long
+
 SEARCHES = ["paper.time", "paper.fourier", "level.time", "level.fourier"]
 
 

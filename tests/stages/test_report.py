@@ -11,6 +11,8 @@ from tests.pipeline.project import NETWORKS, ROOT
 from tests.report.world import World
 from tests.stages.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def run(workspace: Workspace) -> Workspace:

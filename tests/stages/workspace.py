@@ -29,6 +29,9 @@ LEARNING = (
     *(("train", net) for net in NETWORKS),
     ("baseline",),
     ("evaluate",),
+)
+
+EXPLAINING = (
     ("saliency",),
     ("prototypes",),
     ("interventions", "elor"),
@@ -38,6 +41,7 @@ LEARNING = (
     ("figures",),
     ("report",),
 )
+"""What comes after the scores."""
 
 
 class Workspace:

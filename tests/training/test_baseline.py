@@ -18,6 +18,8 @@ from elor.training.baseline import CHOICES, Choice, Fold, cross_validated, predi
 from elor.training.folds import make_folds
 from tests.training import world
 
+pytestmark = pytest.mark.long
+
 HEADS = (Head("arousal", 3), Head("valence", 3))
 
 

@@ -24,6 +24,8 @@ from elor.workers import available_cores
 from tests.training import world
 from tests.training.test_loop import same
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -17,6 +17,8 @@ from elor.training import memory
 from elor.training.task import architecture
 from tests.training import world
 
+pytestmark = pytest.mark.long
+
 LARGE = Architecture("elor", world.HEADS, (24, 16, 16), (40, 20, 30), (4, 10, 20), 1, (64,), 0.5, True)
 BATCH = 16
 

@@ -16,6 +16,8 @@ from elor.training import checkpoint, outputs
 from elor.training.task import place, run
 from tests.training import world
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory):

@@ -24,6 +24,8 @@ from elor.training.trials import Trial
 from elor.training.tuned import Tuning
 from tests.training import world
 
+pytestmark = pytest.mark.long
+
 SPACE = {
     "learning_rate": Range(low=1e-4, high=1e-1, log=True, source="ours"),
     "dropout": Range(low=0.2, high=0.7, source="ours"),

@@ -21,6 +21,8 @@ from elor.training.job import Diverged, Outcome, TrainingJob
 from elor.training.task import deal, place, run
 from tests.training import world
 
+pytestmark = pytest.mark.long
+
 FOLDS = ("S00", "S01", "S02")
 
 
