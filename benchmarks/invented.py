@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from elor.corpora.schema import DIMENSIONS
 from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import read_table, write_table
+from elor.targets import Target
 from elor.training.tuned import Tuning
 
 CLASSES = 5
@@ -35,7 +35,7 @@ def invent(data: Path, seed: int = 0) -> None:
 def _predictions(tests: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     """Probabilities that lean towards the truth."""
     table = tests[["slice", "utterance", "fold", "speaker"]].copy()
-    for name in DIMENSIONS:
+    for name in Target().dimensions:
         logits = random.normal(size=(len(tests), CLASSES))
         logits[np.arange(len(tests)), tests[name].to_numpy(dtype=int)] += SKILL
         shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
@@ -49,7 +49,7 @@ def _audit(tests: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     parts = []
     for fold, rows in tests.groupby("fold"):
         for epoch in range(EPOCHS):
-            for name in DIMENSIONS:
+            for name in Target().dimensions:
                 actual = rows[name].to_numpy(dtype=int)
                 pairs = actual * CLASSES + random.integers(0, CLASSES, len(rows))
                 cells, counts = np.unique(pairs, return_counts=True)
