@@ -40,6 +40,7 @@ from elor.params import load
 from elor.report.text import Format
 from elor.training import checkpoint
 from elor.training.tuned import Tuning
+from elor.vectors import IS10
 from tests.check.test_corpus import table
 from tests.corpora import release
 from tests.fuzzing.judge import Attempt, Wrong
@@ -170,8 +171,8 @@ def onnx_notes(folder: Path) -> Attempt:
         text = json.dumps(notes)
         spoiled = spoil_bytes(text.encode(), draw).decode(errors="replace")
         text = spoiled if draw.random() < 0.3 else json.dumps(spoil_value(notes, draw))
-        network, folds, heads = onnx_model._described(text, graph(draw), folder / "model.onnx")
-        if len(folds) != 2 or {head.outputs for head in heads} != {5} or network != "elor":
+        network, folds, heads, vectors = onnx_model._described(text, graph(draw), folder / "model.onnx")
+        if (len(folds), {head.outputs for head in heads}, network, vectors) != (2, {5}, "elor", IS10):
             raise Wrong(f"{network}, {folds}, {heads} of a graph of two folds")
 
     return attempt
