@@ -137,7 +137,9 @@ class Learning(Section):
 
 class Train(Section):
     update: Literal["alternating", "joint"]
-    penalty: Literal["norm", "squared"]
+    penalty: Literal["norm", "squared", "global"]
+    reduction: Literal["mean", "sum"]
+    augment: Literal["none", "gain", "noise", "mask", "all"]
     standardize: bool
     fast: bool
     precision: Literal["float32", "bfloat16"]

@@ -29,7 +29,9 @@ class Options:
         select: what the validation score is: `accuracy`, `uar` or `loss`.
         keep: which epoch's network is kept and scored: `best`, or `last`, after which nothing stops early.
         balance: whether all classes weigh the same in the loss.
-        update: `alternating` (the paper's) or `joint`. penalty: `norm` (the paper's) or `squared`.
+        update: `alternating` (the paper's) or `joint`. penalty: `norm` (the paper's), `squared` or `global`.
+        reduction: what is descended of a minibatch: the `mean` of its cross-entropies, or their `sum`.
+        augment: what becomes of training slices: `none`, `gain`, `noise`, `mask` or `all`.
         fast, precision, tf32, compile, deterministic: as in params.yaml, section `train`.
     """
 
@@ -46,6 +48,8 @@ class Options:
     balance: bool = False
     update: str = "alternating"
     penalty: str = "norm"
+    reduction: str = "mean"
+    augment: str = "none"
     fast: bool = True
     precision: str = "float32"
     tf32: bool = False

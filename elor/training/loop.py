@@ -23,6 +23,7 @@ from elor.errors import UserError
 from elor.networks import MultiHeadNetwork
 from elor.targets import Head
 from elor.training import losses
+from elor.training.augment import augmented
 from elor.training.data import Inputs
 from elor.training.draws import draw, seed_of
 from elor.training.job import Diverged, Outcome, TrainingJob
@@ -159,6 +160,9 @@ class Trainer:
         """Learn from one minibatch, head by head in the order of `turns`; nothing here waits for the device."""
         rows = torch.as_tensor(rows, device=self.device)
         batch = self.inputs.batch(rows)
+        if (how := self.options.augment) != "none":
+            inputs = self.job.architecture.inputs
+            batch = augmented(batch, inputs, rows.tolist(), how, self.job.seed, self.state.epoch)
         if self.options.update == "joint":
             return self.update_jointly(batch, rows)
         return {head.name: self.update(head, batch, rows) for head in turns}
@@ -173,7 +177,7 @@ class Trainer:
             output = self.network.head(head.name, *batch)
         loss = self.loss(head, output, places)
         penalty = losses.penalty(self.network.penalised_by(head.name), self.options.penalty)
-        (loss + self.options.alpha * penalty).backward()
+        (self.reduced(head, loss, places) + self.options.alpha * penalty).backward()
         self.optimiser.step()
         return loss.detach()
 
@@ -183,6 +187,10 @@ class Trainer:
         target = self.targets[head.name][places]
         return losses.loss(head, output.float(), target, None if weight is None else weight[places])
 
+    def reduced(self, head: Head, loss: Tensor, places: Tensor) -> Tensor:
+        """What is descended of a mean over slices; the loss of values is not one, and stays."""
+        return loss * len(places) if self.options.reduction == "sum" and not head.valued else loss
+
     def update_jointly(self, batch: tuple[Tensor, ...], places: Tensor) -> dict[str, Tensor]:
         """The cheaper variant: one pass over the sum of the losses; every weight tensor is penalised once."""
         self.optimiser.zero_grad(set_to_none=True)
@@ -191,7 +199,8 @@ class Trainer:
         found = {head.name: self.loss(head, outputs[head.name], places) for head in self.heads}
         weights = {id(weight): weight for head in self.heads for weight in self.network.penalised_by(head.name)}
         penalty = losses.penalty(weights.values(), self.options.penalty)
-        (sum(found.values()) + self.options.alpha * penalty).backward()
+        descended = sum(self.reduced(head, found[head.name], places) for head in self.heads)
+        (descended + self.options.alpha * penalty).backward()
         self.optimiser.step()
         return {name: loss.detach() for name, loss in found.items()}
 

@@ -52,8 +52,13 @@ def balancing(head: Head, truth: Tensor, train: Tensor) -> Tensor | None:
 
 
 def penalty(weights: Iterable[Tensor], kind: str) -> Tensor:
-    """The sum over weight tensors of ||w||_2 (`norm`, as the paper prints it) or of its square (`squared`)."""
+    """The sum over weight tensors of ||w||_2 (`norm`, as the paper prints it) or of its square (`squared`).
+
+    `global`: ||w||_2 of all of them as one vector, the other way to read the paper's w.
+    """
     norms = torch.stack([torch.linalg.vector_norm(weight) for weight in weights])
+    if kind == "global":
+        return torch.linalg.vector_norm(norms)
     return norms.sum() if kind == "norm" else norms.square().sum()
 
 

@@ -36,6 +36,7 @@ CODE = (
     "targets.py",
     "vectors.py",
     "fastconv",
+    "training/augment.py",
     "training/job.py",
     "training/loop.py",
     "training/losses.py",

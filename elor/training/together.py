@@ -44,7 +44,8 @@ def stackable(job: TrainingJob) -> bool:
     architecture = job.architecture
     kinds = {(head.classes, head.soft) for head in architecture.heads}
     flat = all(len(SHAPES[name]) == 1 for name in INPUTS[architecture.network])
-    return flat and len(kinds) == 1 and job.options.precision == "float32"
+    coupled = job.options.penalty == "global" and job.options.update == "joint"  # one norm over all heads
+    return flat and len(kinds) == 1 and job.options.precision == "float32" and not coupled
 
 
 def alike(job: TrainingJob) -> Hashable:
@@ -133,7 +134,8 @@ class Stack:
         self.trainers = sorted(trainers, key=lambda trainer: -len(trainer.job.train))  # see `_runs`
         first = self.trainers[0]
         self.device, self.inputs = first.device, first.inputs
-        self.batch, self.squared = first.options.batch, first.options.penalty == "squared"
+        self.batch, self.penalty = first.options.batch, first.options.penalty
+        self.summed = first.options.reduction == "sum" and not first.heads[0].valued
         self.heads, self.architecture = first.heads, first.job.architecture
         models = [(t.network.heads[head.name], t.optimiser) for t in self.trainers for head in self.heads]
         layers = zip(*([layer for layer in mlp if isinstance(layer, nn.Linear)] for mlp, _ in models), strict=True)
@@ -203,6 +205,8 @@ class Stack:
             weight = None if self.weights is None else self.weights[rows_of_models]
             loss = _losses(self.heads[0], output.requires_grad_(), self.targets[rows_of_models], weight)
             (gradient,) = torch.autograd.grad(loss.sum(), output)
+        if self.summed:
+            gradient = gradient * rows.shape[1]
         self.descend(models, gradient, values, slopes)
         return loss.detach()
 
@@ -225,21 +229,22 @@ class Stack:
             gradient: (models, batch, outputs) of the losses, by the outputs.
             values: what each layer read. slopes: of the hidden units by what went into their sigmoid.
         """
+        pulls = self.pulls(models)  # before any layer moves
         for index in reversed(range(len(self.layers))):
             layer, value = self.layers[index], values[index]
             before = products.bmm(gradient, layer.weight[models]).mul_(slopes[index - 1]) if index else None
-            self.move_weights(layer, models, gradient, value)
+            self.move_weights(layer, models, gradient, value, pulls[index])
             self.move(layer.biases[models], self.paces[models], gradient.sum(1).unbind())
             gradient = before
 
-    def move_weights(self, layer: Layer, models: slice, gradient: Tensor, value: Tensor) -> None:
+    def move_weights(self, layer: Layer, models: slice, gradient: Tensor, value: Tensor, pull: Tensor) -> None:
         """Step the weights of one layer, the penalty included.
 
         Args:
             gradient: (models, batch, outputs) of the losses, by what the layer returned. value: what it read.
+            pull: (models,) the penalty's gradient as a multiple of the weights.
         """
-        weight = layer.weight[models]
-        pull, paces = self.pull(weight, self.alpha[models]), self.paces[models]
+        weight, paces = layer.weight[models], self.paces[models]
         if self.device.type == "cpu" and weight[0].numel() > LARGE:
             moves = zip(layer.weights[models], paces, gradient.mT, value, pull.tolist(), strict=True)
             for pair, pace, slope, read, factor in moves:
@@ -271,12 +276,15 @@ class Stack:
                 maximize=False,
             )
 
-    def pull(self, weight: Tensor, alpha: Tensor) -> Tensor:
-        """The penalty's gradient as a multiple of each model's weights: (models, outputs, inputs) -> (models,)."""
-        if self.squared:
-            return 2 * alpha
-        norms = torch.linalg.vector_norm(weight, dim=(1, 2))
-        return torch.where(norms > 0, alpha / norms, 0.0)
+    def pulls(self, models: slice) -> Sequence[Tensor]:
+        """The penalty's gradient as a multiple of each model's weights, layer by layer: (models,) each."""
+        alpha = self.alpha[models]
+        if self.penalty == "squared":
+            return [2 * alpha] * len(self.layers)
+        norms = torch.stack([torch.linalg.vector_norm(layer.weight[models], dim=(1, 2)) for layer in self.layers])
+        if self.penalty == "global":
+            norms = torch.linalg.vector_norm(norms, dim=0).expand_as(norms)
+        return torch.where(norms > 0, alpha / norms, 0.0).unbind()
 
 
 def _losses(head: Head, output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:

@@ -42,6 +42,7 @@ from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.params import NETWORKS
 from elor.training import loop, together
+from elor.training.augment import augmented
 from elor.training.job import Outcome, TrainingJob
 from elor.training.task import place
 from tests.training import world
@@ -170,6 +171,12 @@ def works(folder: Path) -> Iterator[tuple[str, Callable[[], Sequence[object]]]]:
         ],
     )
     audio = torch.from_numpy(signal[None, None].copy()) / 2**15
+    yield (
+        "altered training slices",
+        lambda: augmented(
+            [audio, mfcc.mfcc(torch.from_numpy(signal[None].copy()))], ["audio", "mfcc"], [3], "all", 1, 2
+        ),
+    )
     yield "map", lambda: list(gradient(_network(jobs, trained), audio).values())
     how = Ascent(parametrisation="fourier", mode="level", steps=4, restarts=1)
     yield "prototype", lambda: [prototypes(_network(jobs, trained), [Target("arousal", 1)], how).signals]

@@ -111,6 +111,21 @@ def test_joint_update_is_one_step_on_the_sum_of_the_losses(job) -> None:
         torch.testing.assert_close(value.detach(), (weight - step * gradient).detach())
 
 
+@pytest.mark.parametrize("update", ["alternating", "joint"])
+def test_a_sum_over_the_minibatch_is_a_mean_at_another_rate(job, update: str) -> None:
+    """n L + a P at the rate r / n is L + (a / n) P at the rate r."""
+    found = []
+    for reduction, rate, alpha in (("mean", 0.08, 0.01), ("sum", 0.01, 0.08)):
+        how = world.TRAIN.model_copy(update={"reduction": reduction, "update": update})
+        trainer = loop.Trainer(job("elor_ftr", dropout=0.0, how=how, learning_rate=rate, alpha=alpha))
+        for _ in range(4):
+            means = trainer.step(trainer.job.train[:8], list(world.HEADS))
+        found.append((trainer.network.state_dict(), means))
+    for name, value in found[0][0].items():
+        torch.testing.assert_close(value, found[1][0][name], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(*(means for _, means in found), rtol=1e-4, atol=1e-5)  # what is told is the mean
+
+
 def test_the_learning_rate_falls_as_half_a_cosine(job, monkeypatch: pytest.MonkeyPatch) -> None:
     made = job(epochs=5, patience=5, how=world.TRAIN.model_copy(update={"schedule": "cosine"}), learning_rate=0.2)
     rates = []

@@ -45,6 +45,20 @@ def test_penalty_pulls_each_tensor_along_itself(kind: str, gradient) -> None:
         torch.testing.assert_close(weight.grad, gradient(weight.detach()))
 
 
+def test_a_global_norm_takes_all_weights_for_one_vector() -> None:
+    weights = [
+        torch.randn(4, 5, requires_grad=True),
+        torch.zeros(7, requires_grad=True),
+        torch.randn(3, requires_grad=True),
+    ]
+    value = losses.penalty(weights, "global")
+    whole = torch.cat([weight.detach().flatten() for weight in weights])
+    assert value.item() == pytest.approx(whole.norm().item(), rel=1e-6)
+    value.backward()
+    for weight in weights:
+        torch.testing.assert_close(weight.grad, weight.detach() / whole.norm())
+
+
 def test_score_is_accuracy_or_concordance() -> None:
     probabilities, truth = torch.rand(30, 3), torch.arange(30) % 3
     assert losses.score(CLASSES, probabilities, truth) == metrics.accuracy_score(truth, probabilities.argmax(1))

@@ -95,6 +95,9 @@ def test_it_is_the_experiment_of_the_loop(jobs, dropout: float, hidden: list[int
     "how",
     [
         {"penalty": "squared"},
+        {"penalty": "global"},
+        {"reduction": "sum"},
+        {"augment": "all"},
         {"standardize": False},
         {"update": "joint"},
         {"schedule": "cosine"},
