@@ -1,4 +1,7 @@
-"""All figures of a run, in the order in which a reader wants them, and what their captions say."""
+"""The paper's figures of a run (Fig. 4 and 5, and spectrograms), and what their captions say.
+
+All else that is drawn is a chart of the page and of `dvc plots`: elor/report/vega.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,18 @@ from matplotlib.figure import Figure
 
 from elor.files import write_json
 from elor.progress import Progress
-from elor.report import charts, figures, series
+from elor.report import figures, series
 from elor.report.findings import METHODS, Findings, Shown
 from elor.report.style import save
 
-Drawing = Callable[[], Figure | None]
+Drawing = Callable[[], Figure]
 
 RASTER = "spectrogram"
 """Figures whose names begin so are pictures: as vectors they would only be larger."""
 
 
 def write_figures(found: Findings, pictures: Path, vectors: Path) -> None:
-    """Draw everything that there is to draw.
+    """Draw all of them.
 
     Args:
         found: what the run found.
@@ -37,11 +40,10 @@ def write_figures(found: Findings, pictures: Path, vectors: Path) -> None:
     with Progress("figures", len(drawings)) as progress:
         for name, draw in drawings.items():
             figure = draw()
-            if figure is not None:
-                save(figure, pictures / f"{name}.png")
-                if not name.startswith(RASTER):
-                    save(figure, vectors / f"{name}.svg")
-                captions[name] = [text.get_text().replace("\n", " ") for text in figure.texts if text.get_text()]
+            save(figure, pictures / f"{name}.png")
+            if not name.startswith(RASTER):
+                save(figure, vectors / f"{name}.svg")
+            captions[name] = [text.get_text().replace("\n", " ") for text in figure.texts if text.get_text()]
             progress.advance()
     write_json(vectors / "captions.json", captions)
     write_json(vectors / "fig4.json", {shown.name: _correlations(shown) for shown in found.shown})
@@ -49,27 +51,10 @@ def write_figures(found: Findings, pictures: Path, vectors: Path) -> None:
 
 def album(found: Findings) -> Iterator[tuple[str, Drawing]]:
     """Names of figures, and what draws them; the same names in every run, so that two runs stand side by side."""
-    yield "results", partial(charts.results, found.results)
-    for dimension, by_network in found.confusion.items():
-        if by_network:
-            yield f"confusion-{dimension}", partial(charts.confusions, dimension, by_network)
-    if series.speakers(found):
-        yield "speakers", partial(charts.speakers, found)
-    if found.curves:
-        yield "curves", partial(charts.curves, found)
-    for role in series.ROLES:
-        if found.saliency.role(role):
-            yield f"controls-{role}", partial(charts.controls, found.saliency, role, "signed")
-    if found.saliency.bands:
-        yield "bands", partial(charts.bands, found.saliency)
     yield from _maps(found)
     for key in series.ways(found.prototypes):
-        name = key.replace(".", "-")
         if key in found.fig5:
-            yield f"fig5-{name}", partial(_prototypes, found, key)
-        yield f"descriptors-{name}", partial(charts.descriptors, found, key)
-    for network, entry in found.interventions.networks.items():
-        yield f"interventions-{network}", partial(charts.interventions, network, entry)
+            yield f"fig5-{key.replace('.', '-')}", partial(_prototypes, found, key)
 
 
 def _maps(found: Findings) -> Iterator[tuple[str, Drawing]]:

@@ -1,37 +1,20 @@
-"""The page's section on what is taken away: deletion and insertion, the overlap of the heads, and mel bands."""
+"""What the page says of what is taken away: deletion and insertion, and the overlap of the heads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from elor.evidence.saliency import Contrast, Order, Overlap, Saliency
-from elor.report import html, series
-from elor.report.findings import METHODS, Findings
+from elor.report.findings import METHODS
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
 
 ORDERS = METHODS | {"loudest": "loudest first", "random": "at random"}
 """What ranks the segments, in words."""
 
 
-def section(found: Findings) -> str:
+def tables(saliency: Saliency) -> list[Table]:
     """How far the logit falls when parts are taken away in the order of a map, beside other orders and networks."""
-    saliency = found.saliency
-    tables = [*_erasures(saliency.erasure), *_overlaps(saliency.overlap)]
-    if not tables:
-        missing = html.missing("Nothing was taken away from any slice in this run.")
-        return html.section("erasure", "Deletion and insertion", missing)
-    return html.section(
-        "erasure",
-        "Deletion and insertion",
-        html.paragraph(
-            "Segments of 50 ms are taken away, or left alone, in the order of a map. Deletion: how far the logit falls "
-            "without the first ones; insertion: how far it rises by them alone; noise: with a noise floor in their "
-            "place instead of silence. A map that finds what matters beats the random order, and loudest first as well."
-        ),
-        "".join(html.table(table) for table in tables),
-        html.paragraph("p: sign-flips over speakers, or over folds that hold several; not corrected.", "soft"),
-        _bands(saliency),
-    )
+    return [*_erasures(saliency.erasure), *_overlaps(saliency.overlap)]
 
 
 def _erasures(by_head: Mapping[str, Mapping[str, Mapping[str, Order]]]) -> Iterator[Table]:
@@ -84,16 +67,3 @@ def _beyond(excess: Contrast | None) -> Row:
     if excess is None:
         return (MISSING, MISSING)
     return (interval(excess.difference, excess.low, excess.high), p_value(excess.p))
-
-
-def _bands(saliency: Saliency) -> str:
-    heads = list(saliency.bands)
-    if not heads:
-        return ""
-    caption = (
-        f"n = {series.sampled(saliency)} slices. How far the logit falls without a mel band, as a share of all "
-        "bands' absolute falls, at the band's middle; bars: t-intervals over speakers, or over folds that hold "
-        "several. Dashed: untrained networks."
-    )
-    charts = "".join(f"<div><h4>{head}</h4>{html.chart('bands', '', head=head)}</div>" for head in heads)
-    return f'<h3>What each mel band carries</h3><div class="wide">{charts}</div>{html.paragraph(caption, "soft")}'

@@ -1,24 +1,23 @@
 """The page that people look at: one file, nothing loaded from elsewhere, with sounds and drawings inside.
 
-Tables and texts are HTML that needs no script; charts and the explorer are drawn by the page's own script from the
-numbers in its `data` element, so that they fit any screen and both themes.
+Tables and texts are HTML that needs no script: a template per section, in `templates`. Charts are drawn by Vega from
+the descriptions in `vega`, the explorer by the page's own script, both from the numbers in the page's `data` element.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elor.audio import SAMPLE_RATE
-from elor.report import analysis, erasure, failures, html, prototypes, sections, series
+from elor.report import analysis, blocks, details, erasure, failures, html, prototypes, series, words
 from elor.report.columns import columns, full_colour, packed, pooled
 from elor.report.findings import METHODS, Findings, Shown
-from elor.report.results import TITLES, title
+from elor.report.results import title
 from elor.report.spectra import FLOOR_DB, spectrogram
 
 BIN = 4
@@ -39,6 +38,15 @@ CONTENTS = {
     "corpus": "Corpus",
     "making": "Making",
 }
+
+CHARTS = (
+    *("forest", "confusion", "reliability", "curves", "bands"),
+    *("waveforms", "spectra", "descriptors", "interventions"),
+)
+"""The descriptions that the page draws from."""
+
+SAYING = (analysis, details, erasure, failures, prototypes, series, words)
+"""What the templates ask for tables and words, by the modules' names."""
 
 NUMBERS = (
     "Every measured number here stands in a file, too: in metrics/ as JSON, r of the slices shown in "
@@ -67,20 +75,20 @@ class Making:
 
 def report(found: Findings, making: Making) -> str:
     """The page of a whole run, as HTML."""
-    parts = {
-        "summary": sections.summary(found, _about(found, making)),
-        "results": sections.results(found),
-        "claims": analysis.claims(found),
-        "maps": analysis.maps(found.shown),
-        "controls": analysis.controls(found),
-        "erasure": erasure.section(found),
-        "prototypes": prototypes.section(found),
-        "interventions": analysis.interventions(found),
-        "corpus": sections.corpus(found, licence(making)),
-        "making": sections.making(making.settings, making.tuned, making.versions),
-    }
-    end = footer(licence(making), NUMBERS)
-    return html.fill("What does a speech emotion network hear?", parts, CONTENTS, end, _data(found))
+    return html.render(
+        "report.html",
+        title="What does a speech emotion network hear?",
+        contents=CONTENTS,
+        footer=(licence(making), NUMBERS),
+        data=maps_data(found.shown) | {"tables": series.tables(found), "charts": html.charts(CHARTS)},
+        about=_about(found, making),
+        licence=licence(making),
+        found=found,
+        making=making,
+        network_title=title,
+        tables=blocks.results(found.results),
+        **{module.__name__.rsplit(".", 1)[1]: module for module in SAYING},
+    )
 
 
 def licence(making: Making) -> str:
@@ -118,37 +126,6 @@ def _about(found: Findings, making: Making) -> list[str]:
         f"Corpus: {corpus}; {scores['count']:,} slices of {scores['speakers']} speakers, each tested by networks that "
         f"have not heard that speaker. Best {series.score_title(found.results)}: {'; '.join(best)}.",
     ]
-
-
-def footer(*lines: str) -> str:
-    """What stands at the end of the page, as HTML."""
-    return "".join(f"<p>{escape(line)}</p>" for line in lines)
-
-
-def _data(found: Findings) -> dict[str, Any]:
-    """All numbers of the charts."""
-    roles = [role for role in series.ROLES if found.saliency.role(role)]
-    keys = series.ways(found.prototypes)
-    return maps_data(found.shown) | {
-        "score": series.score_title(found.results),
-        "titles": TITLES,
-        "scores": series.scores(found.results),
-        "confusion": found.confusion,
-        "speakers": series.speakers(found),
-        "groups": failures.groups(found),
-        "reliability": failures.reliability(found),
-        "curves": series.curves(found.curves),
-        "controls": {
-            role: {reading: series.controls(found.saliency, role, reading) for reading in series.READINGS}
-            for role in roles
-        },
-        "bands": series.bands(found.saliency),
-        "melTicks": {f"{tick:,}": float(series.mel(tick)) for tick in series.MEL_TICKS},
-        "prototypes": {key: prototypes.data(made) for key, made in found.fig5.items()},
-        "descriptors": {key: series.descriptors(found.prototypes, key) for key in keys},
-        "descriptorNames": series.DESCRIPTOR_NAMES,
-        "interventions": {net: series.doses(entry) for net, entry in found.interventions.networks.items()},
-    }
 
 
 def _shown(shown: Shown) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from elor.report import analysis, html
 from elor.report.explanation import blocks, completeness
 from elor.report.findings import METHODS, Correlation, Shown
-from elor.report.page import footer, maps_data
+from elor.report.page import maps_data
 from elor.report.text import Block
 
 CONTENTS = {"maps": "Maps", "numbers": "In numbers"}
@@ -42,11 +42,16 @@ def page(shown: list[Shown], title: str, tables: list[Block]) -> str:
         title: of the page.
         tables: below the maps.
     """
-    parts = {
-        "maps": analysis.maps(shown),
-        "numbers": html.section("numbers", "In numbers", *map(html.block, tables)),
-    }
-    return html.fill(title, parts, CONTENTS, footer(NUMBERS), maps_data(shown))
+    return html.render(
+        "recordings.html",
+        title=title,
+        contents=CONTENTS,
+        footer=(NUMBERS,),
+        data=maps_data(shown),
+        shown=shown,
+        tables=tables,
+        analysis=analysis,
+    )
 
 
 def _shown(name: str, window: Mapping[str, Any], folder: Path) -> Shown:

@@ -1,25 +1,25 @@
-"""What the charts show, as plain lists and mappings: matplotlib and the page's script draw the same numbers."""
+"""What the page's charts draw: a flat table per chart, whose columns are those that its description names.
+
+The charts that `dvc plots` draws, too, take the same columns as its tables in plots/data/; `rev`, which tells revisions
+apart there, says here which network, or that it is this run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from elor.evidence.interventions import Intervention
-from elor.evidence.prototypes import Descriptor, Prototypes
-from elor.evidence.saliency import Estimate, Saliency
+from elor.audio import SAMPLE_RATE
+from elor.evidence.prototypes import Prototypes
+from elor.evidence.saliency import Saliency
+from elor.files import plain
+from elor.report.columns import columns
 from elor.report.findings import METHODS, READING, Findings
-from elor.report.results import GUESSES, SCORE_TITLES, Results, title
-
-MEL_TICKS = (100, 500, 1_000, 2_000, 4_000)
-"""Hz that a mel axis is marked at."""
-
-Mark = dict[str, Any]
-"""One point: `value`, `low`, `high` (None where there is no interval), and what else its chart needs."""
+from elor.report.results import GUESSES, PEOPLE, SCORE_TITLES, Results, title
 
 READINGS = {
     "signed": "r(S, x), the slice's own samples",
@@ -55,60 +55,105 @@ DESCRIPTOR_NAMES = {
     "hnr_db": ("harmonics to noise", "dB"),
 }
 
+MOST_GROUPS = 30
+"""Groups of a factor, other than speakers, that the page shows."""
 
-def scores(found: Results) -> dict[str, list[Mark]]:
-    """By dimension the networks' headline scores with intervals, then guesses and people where there are any."""
-    key, result = found.headline, {}
+OUTLINE = 150
+"""Stretches of a prototype's waveform."""
+
+BANDS = np.geomspace(62.5, 8_000.0, 64)
+"""Hz, at which the page draws spectra."""
+
+Rows = Iterator[dict[str, Any]]
+
+
+def tables(found: Findings) -> dict[str, dict[str, Any]]:
+    """Every chart's table by its name, as names of columns and rows."""
+    made = {
+        "scores": pd.DataFrame(scores(found.results)),
+        "groups": groups(found),
+        "confusion": pd.DataFrame(confusion(found)),
+        "reliability": reliability(found),
+        "curves": curves(found),
+        "controls": pd.DataFrame(row for role in ROLES for row in _controls(found.saliency, role)),
+        "bands": pd.DataFrame(bands(found.saliency)),
+        "prototypes": pd.DataFrame(prototypes(found)),
+        "spectra": pd.DataFrame(spectra(found)),
+        "descriptors": pd.DataFrame(descriptors(found.prototypes)),
+        "interventions": pd.DataFrame(interventions(found)),
+    }
+    return {
+        name: {"columns": list(one), "rows": plain(one.to_numpy(object).tolist(), 5, significant=True)}
+        for name, one in made.items()
+    }
+
+
+def scores(found: Results) -> Rows:
+    """The networks' headline scores with intervals, then guesses and people where there are any."""
+    key = found.headline
     for dimension, networks in found.scores.items():
-        rows = [_scored(title(net), key, values, "network") | {"network": net} for net, values in networks.items()]
+        people = {PEOPLE: found.people[dimension]} if dimension in found.people else {}
         first = next(iter(networks.values()))
-        for guess, name in GUESSES.items():
-            if (value := first.get(f"baseline_{guess}_{key}")) is not None:
-                rows.append({"name": name, "value": value, "low": None, "high": None, "kind": "guess"})
-        if dimension in found.people:
-            rows.append(_scored("other evaluators", key, found.people[dimension], "people"))
-        result[dimension] = rows
-    return result
+        guesses = {name: first.get(f"baseline_{guess}_{key}") for guess, name in GUESSES.items()}
+        for kind, entries in (("networks", networks), ("people", people)):
+            for name, one in entries.items():
+                numbers = {"value": one[key], "low": one["ci_low"], "high": one["ci_high"]}
+                yield {"dimension": dimension, "row": title(name), "series": kind} | numbers
+        for name, value in guesses.items():
+            if value is not None:
+                numbers = {"value": value, "low": None, "high": None}
+                yield {"dimension": dimension, "row": name, "series": "guesses"} | numbers
 
 
-def speakers(found: Findings) -> dict[str, list[dict[str, Any]]]:
-    """By dimension a row per speaker: its name, and per network the score and the number of slices."""
+def groups(found: Findings) -> pd.DataFrame:
+    """A row per dimension, factor, group and network: its score with its interval, slices, speakers and classes."""
     table, key = found.breakdown, found.results.headline
+    names = {key: "value", "ci_low": "low", "ci_high": "high"}
+    kept = ["dimension", "factor", "group", "slices", "speakers", "classes", "network", *names.values()]
     if table.empty or key not in table:
-        return {}
-    some, result = table[table["factor"] == "speaker"], {}
-    for dimension, part in some.groupby("dimension", sort=True):
-        rows = []
-        for speaker, by_network in part.groupby("group", sort=True):
-            values = {str(row["network"]): _number(row[key]) for _, row in by_network.iterrows()}
-            rows.append({"speaker": str(speaker), "slices": int(by_network["slices"].iloc[0]), "values": values})
-        result[str(dimension)] = rows
-    return result
+        return pd.DataFrame(columns=kept)
+    some = table.rename(columns=names).reindex(columns=kept)
+    some = some[some["dimension"].isin(found.results.scores)].astype({"group": str})
+    count = some.groupby(["dimension", "factor"])["group"].transform("nunique")
+    some = some[(count <= MOST_GROUPS) | (some["factor"] == "speaker")]
+    some = some.sort_values(["dimension", "factor", "group"], kind="stable")
+    row = some["group"] + " (" + some["slices"].astype(str) + ")"
+    return some.assign(row=row, series=some["network"].map(title)).reset_index(drop=True)
 
 
-def curves(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
-    """By network a line per fold: `points` (epoch, validation score) and the epoch that was kept."""
-    result = {}
-    for network, table in tables.items():
-        lines = []
-        for fold, rows in table.groupby("fold", sort=True):
-            points = [[int(epoch), _number(score)] for epoch, score in zip(rows["epoch"], rows["score"], strict=True)]
-            kept = rows.loc[rows["selected"] == 1, "epoch"]
-            lines.append({"name": str(fold), "points": points, "kept": int(kept.iloc[0]) if len(kept) else None})
-        result[network] = lines
-    return result
+def confusion(found: Findings) -> Rows:
+    """How often each rated class was predicted as each, by dimension and network."""
+    for dimension, networks in found.confusion.items():
+        for network, counts in networks.items():
+            for (actual, predicted), count in np.ndenumerate(counts):
+                if count:
+                    place = {"actual": actual, "predicted": predicted, "count": int(count)}
+                    yield {"dimension": dimension, "rev": title(network)} | place
 
 
-def controls(saliency: Saliency, role: str, reading: str) -> list[dict[str, Any]]:
-    """A row per pair and method: r of the trained network, and that of every control, each with its interval.
+def reliability(found: Findings) -> pd.DataFrame:
+    """plots/data/scores/reliability.csv: the bins of confidence that hold slices."""
+    if found.reliability.empty:
+        return pd.DataFrame(columns=["network", "dimension", "count"])
+    some = found.reliability[found.reliability["count"] > 0]
+    return some.assign(network=some["network"].map(title), rev="this run").reset_index(drop=True)
 
-    A method keeps the reading it has (occlusion has windows, not samples) and says which.
 
-    Returns:
-        Rows with pair, what (the pair in words), method, reading, verdict, paper (its number or None) and marks: name,
-        value, low, high, n.
+def curves(found: Findings) -> pd.DataFrame:
+    """plots/data/curves of all networks."""
+    tables = [table.assign(network=network, rev=title(network)) for network, table in found.curves.items()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["network"])
+
+
+def controls(saliency: Saliency, role: str, reading: str) -> Rows:
+    """A row per pair, method and control: its r with its interval, the trained network's first.
+
+    A method keeps the reading it has (occlusion has windows, not samples).
+
+    Yields:
+        pair, what (the pair in words), method, name (of the control, or `trained`), estimate; `paper` has a
+        number alone.
     """
-    rows = []
     by_method = saliency.role(role)
     pairs = list(dict.fromkeys(pair for method in METHODS for pair in by_method.get(method, {})))
     for pair, method in ((pair, method) for pair in pairs for method in METHODS):
@@ -118,31 +163,33 @@ def controls(saliency: Saliency, role: str, reading: str) -> list[dict[str, Any]
         own = reading if reading in entry.readings else READING.get(method, entry.decisive)
         if own not in entry.readings:
             continue
-        marks = [_correlated("trained", entry.readings[own].trained)]
+        known = {"pair": pair, "what": _what(pair), "method": method}
+        yield known | {"name": "trained", "estimate": entry.readings[own].trained}
         for name, control in entry.controls.items():
             if own in control.readings:
-                marks.append(_correlated(name, control.readings[own]))
-        verdict = entry.readings[own].contrast.verdict
-        paper = entry.paper if own in ("padded", "signed") else None
-        row = {"pair": pair, "what": _what(pair), "method": method, "reading": own, "verdict": verdict}
-        rows.append(row | {"paper": paper, "marks": marks})
-    return rows
+                yield known | {"name": name, "estimate": control.readings[own]}
+        if entry.paper is not None and own in ("padded", "signed"):
+            yield known | {"name": "paper", "estimate": None, "value": entry.paper}
 
 
-def bands(saliency: Saliency) -> dict[str, list[dict[str, Any]]]:
-    """By head a point per mel band: its middle (`mel`, and `hertz`), its share in the fall of the logit without bands
-    (`value`, with `low` and `high`), and that in untrained networks (`untrained`)."""
-    found = {}
+def _controls(saliency: Saliency, role: str) -> Rows:
+    for reading in READINGS:
+        for row in controls(saliency, role, reading):
+            one = row["estimate"]
+            numbers = (row["value"], None, None) if one is None else (one.r, one.low, one.high)
+            name = f"{row['what']}: {METHODS[row['method']]}"
+            yield {"role": role, "reading": reading, "row": name, "series": row["name"]} | _numbers(*numbers)
+
+
+def bands(saliency: Saliency) -> Rows:
+    """By head a point per mel band, at its middle: its share in the fall of the logit without bands."""
     for head, entry in saliency.bands.items():
         edges = mel(entry.edges_hz)
-        middles = (edges[:-1] + edges[1:]) / 2
-        names = {"value": "trained", "low": "low", "high": "high", "untrained": "untrained"}
-        found[head] = [
-            {"mel": float(middle), "hertz": float(hertz(middle))}
-            | {name: getattr(entry, key)[band] for name, key in names.items()}
-            for band, middle in enumerate(middles)
-        ]
-    return found
+        for band, middle in enumerate(hertz((edges[:-1] + edges[1:]) / 2)):
+            known = {"head": head, "hertz": float(middle)}
+            shares = _numbers(entry.trained[band], entry.low[band], entry.high[band])
+            yield known | {"networks": "trained"} | shares
+            yield known | {"networks": "untrained"} | _numbers(entry.untrained[band])
 
 
 def mel(frequencies: ArrayLike) -> NDArray:
@@ -161,63 +208,66 @@ def sampled(saliency: Saliency) -> int:
     return max((entry.slices for entry in entries), default=0)
 
 
-def _what(pair: str) -> str:
-    """What is correlated, in words; a pair without two sides is the two heads at the flattened layer."""
-    one, _, other = pair.partition("~")
-    if not other:
-        return f"the heads' gradients, {one} layer"
-    return f"{one} map, {'waveform' if other == 'input' else f'{other} map'}"
+def interventions(found: Findings) -> Rows:
+    """How far each dose moves the answers. Doses that are no numbers stand in their order."""
+    for network, entries in found.interventions.networks.items():
+        for name, entry in entries.items():
+            for head, measured in entry.heads.items():
+                known = {
+                    "network": network,
+                    "rev": title(network),
+                    "intervention": name,
+                    "unit": entry.unit,
+                    "head": head,
+                }
+                for place, (dose, point) in enumerate(measured.doses.items()):
+                    if point.change is not None:
+                        numbers = {"change": point.change, "low": point.low, "high": point.high}
+                        yield known | {"dose": _dose(dose, place)} | numbers
 
 
-def doses(network: Mapping[str, Intervention]) -> list[dict[str, Any]]:
-    """Of one network in metrics/interventions.json a panel per intervention: name, unit, and by head its points.
+def prototypes(found: Findings) -> Rows:
+    """The best restart of every label: the outline of its waveform, in thousandths of its peak."""
+    for way_, some in found.fig5.items():
+        for one in some:
+            outline = np.rint(1000 * columns(one.signal, OUTLINE) / (np.abs(one.signal).max() or 1.0)).astype(int)
+            known = {"way": way_, "panel": f"{one.head} {one.label}", "head": one.head}
+            yield known | {
+                "seconds": len(one.signal) / SAMPLE_RATE,
+                "low": outline[:, 0].tolist(),
+                "high": outline[:, 1].tolist(),
+            }
 
-    Doses that are no numbers stand in their order.
+
+def spectra(found: Findings) -> Rows:
+    """The spectra of all restarts of every label, the best restart first, at equal steps of octaves."""
+    for way_, some in found.fig5.items():
+        for one in some:
+            known = {"way": way_, "panel": f"{one.head} {one.label}", "head": one.head}
+            for place, levels in enumerate(one.spectra):
+                levels = np.interp(BANDS, one.hertz, levels).round(1).tolist()
+                restart = {"restart": place + 1, "converged": one.converged[place]}
+                yield known | restart | {"lowest": BANDS[0], "highest": BANDS[-1], "levels": levels}
+
+
+def descriptors(found: Prototypes) -> Rows:
+    """By way, descriptor, head and label a row for the mean over the folds' networks (`value`, with its t-interval;
+    None where nothing converged or the descriptor is undefined), and one for each of them (`fold`: the median of its
+    converged restarts).
+
+    Untrained networks are left out, and descriptors without a value in one way.
     """
-    panels = []
-    for name, entry in network.items():
-        lines = []
-        for head, measured in entry.heads.items():
-            points = [
-                {"dose": _dose(dose, place), "value": point.change, "low": point.low, "high": point.high}
-                for place, (dose, point) in enumerate(measured.doses.items())
-            ]
-            points = sorted((point for point in points if point["value"] is not None), key=lambda p: p["dose"])
-            counts = [(point.speakers, point.slices) for point in measured.doses.values()]
-            lines.append({"head": head, "points": points, "counts": counts, "verdict": measured.verdict})
-        panels.append({"name": name.replace("_", " "), "unit": entry.unit, "what": entry.what, "lines": lines})
-    return panels
-
-
-def descriptors(found: Prototypes, key: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """By descriptor and head the labels of the prototypes of one `mode.parametrisation`: fold points and their mean.
-
-    A point is a fold's network: the median over its converged restarts. Untrained networks are left out.
-
-    Args:
-        found: metrics/prototypes.json.
-        key: which prototypes.
-
-    Returns:
-        {descriptor: {head: [{label, value, low, high, folds: [value]}]}}, every label of a head; `value` is the mean
-        of the folds with its t-interval, None where nothing converged or the descriptor is undefined. Descriptors
-        without a value are left out.
-    """
-    heads = found.table.get(key, {})
-    result = {}
-    for name in DESCRIPTOR_NAMES:
-        rows = {
-            head: [_described(label, entry.descriptors[name]) for label, entry in labels.items()]
-            for head, labels in heads.items()
-        }
-        if any(row["folds"] for some in rows.values() for row in some):
-            result[name] = rows
-    return result
-
-
-def _described(label: str, entry: Descriptor) -> dict[str, Any]:
-    kept = {"value": entry.mean, "low": entry.ci_low, "high": entry.ci_high, "folds": list(entry.points)}
-    return {"label": label} | kept
+    for key, heads in found.table.items():
+        entries = [(head, label, entry) for head, labels in heads.items() for label, entry in labels.items()]
+        for name, (words, unit) in DESCRIPTOR_NAMES.items():
+            if not any(entry.descriptors[name].points for *_, entry in entries):
+                continue
+            for head, label, entry in entries:
+                one = entry.descriptors[name]
+                known = {"way": key, "descriptor": f"{words} ({unit})", "head": head, "label": label}
+                yield known | _numbers(one.mean, one.ci_low, one.ci_high) | {"fold": None}
+                for fold in one.points:
+                    yield known | _numbers(None) | {"fold": fold}
 
 
 def ways(prototypes: Prototypes) -> list[str]:
@@ -238,13 +288,16 @@ def score_title(found: Results) -> str:
     return SCORE_TITLES[found.headline]
 
 
-def _scored(name: str, key: str, values: Mapping[str, Any], kind: str) -> Mark:
-    return {"name": name, "value": values[key], "low": values["ci_low"], "high": values["ci_high"], "kind": kind}
+def _what(pair: str) -> str:
+    """What is correlated, in words; a pair without two sides is the two heads at the flattened layer."""
+    one, _, other = pair.partition("~")
+    if not other:
+        return f"the heads' gradients, {one} layer"
+    return f"{one} map, {'waveform' if other == 'input' else f'{other} map'}"
 
 
-def _correlated(name: str, estimate: Estimate) -> Mark:
-    kept = {"value": estimate.r, "low": estimate.low, "high": estimate.high}
-    return {"name": name, **kept, "slices": estimate.slices, "speakers": estimate.speakers}
+def _numbers(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, float | None]:
+    return {"value": value, "low": low, "high": high}
 
 
 def _dose(text: str, place: int) -> float:
@@ -252,7 +305,3 @@ def _dose(text: str, place: int) -> float:
         return float(text)
     except ValueError:
         return float(place)
-
-
-def _number(value: Any) -> float | None:
-    return None if pd.isna(value) else float(f"{value:.6g}")

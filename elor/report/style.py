@@ -18,11 +18,6 @@ from elor.files import replacing
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito, "Color universal design", 2008."""
 
-NETWORK_HUES = dict(zip(("elor", "lom", "ftr", "elor_ftr"), HUES, strict=False))
-NETWORK_MARKS = {"elor": "o", "lom": "s", "ftr": "^", "elor_ftr": "D"}
-HEAD_MARKS = {"arousal": "o", "valence": "^", "emotion": "s"}
-HEAD_HUES = {"arousal": HUES[0], "valence": HUES[1], "emotion": HUES[2]}
-
 INK, SOFT, LINE, FAINT = "#1c2430", "#5b6675", "#dde2e8", "#c3cad3"
 
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#004f7c", "#56b4e9", "#d3d7dc", "#f0975a", "#a33c00"])

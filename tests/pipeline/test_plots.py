@@ -17,10 +17,12 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from elor.report.page import CHARTS
+
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
-PLOTS = ROOT / ".dvc" / "plots"
+PLOTS = ROOT / "elor" / "report" / "vega"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 SEARCHED = NETWORKS[:3]
@@ -76,7 +78,8 @@ def call(*command: str | Path, cwd: Path) -> str:
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git and DVC repository with this pipeline's plots, committed once and then changed."""
     path = tmp_path_factory.mktemp("plots") / "repository"
-    shutil.copytree(PLOTS, path / ".dvc" / "plots")
+    shutil.copytree(PLOTS, path / "elor" / "report" / "vega")
+    shutil.copytree(ROOT / ".dvc" / "plots", path / ".dvc" / "plots")
     for name in (".dvc/config", "dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, path / name)
     invent(path, gain=0.0)
@@ -145,6 +148,7 @@ def test_page_refers_to_nothing_outside(shown: Path):
     loaded = re.findall(r"""(?:src|href|action|data)\s*=\s*["']?(?:https?:)?//|@import|url\(\s*["']?http""", page)
     assert loaded == []
     assert "default-src 'none'" in page
+    assert "unsafe-eval" not in page
     assert "jsdelivr" not in page
 
 
@@ -155,13 +159,14 @@ def test_page_is_assembled_from_its_source():
     assert re.findall(inlined, page, re.DOTALL) == list(libraries)
     plain = re.sub(f"{inlined}+", "<!-- libraries -->\n", page, flags=re.DOTALL)
     plain = plain.replace(html.escape((PLOTS / "licences.txt").read_text()), "<!-- licences -->")
-    assert plain == (PLOTS / "page.in.html").read_text(), "page.html is stale; run .dvc/plots/assemble.py"
+    assert plain == (PLOTS / "page.in.html").read_text(), "page.html is stale; run elor/report/vega/assemble.py"
 
 
 def test_every_template_is_used():
     text = (ROOT / "dvc.yaml").read_text()
-    used = set(re.findall(r"^\s+template: (\w+)$", text, re.MULTILINE))
-    assert used == {path.stem for path in PLOTS.glob("*.json")}
+    used = set(re.findall(r"^\s+template: \S+/(\w+).json$", text, re.MULTILINE))
+    assert used | set(CHARTS) == {path.stem for path in PLOTS.glob("*.json")}
+    assert {"curves", "confusion", "reliability", "interventions"} <= used & set(CHARTS)  # one description each
     plots = YAML(typ="safe").load(text)["plots"]
     assert "plots/figures" in plots  # pictures need no template
     for plot in (one for one in plots if one != "plots/figures"):
@@ -221,7 +226,15 @@ def test_browser_draws_every_chart(which: str, revisions: int, request: pytest.F
 
 @needs_browser
 def test_browser_leaves_out_a_chart_without_table(repository: Path, tmp_path: Path):
-    for path in ("data/tuning", "plots/data", ".dvc/plots", ".dvc/config", "dvc.yaml", "params.yaml"):
+    for path in (
+        "data/tuning",
+        "plots/data",
+        "elor/report/vega",
+        ".dvc/plots",
+        ".dvc/config",
+        "dvc.yaml",
+        "params.yaml",
+    ):
         copy = shutil.copytree if (repository / path).is_dir() else shutil.copy
         (tmp_path / "bare" / path).parent.mkdir(parents=True, exist_ok=True)
         copy(repository / path, tmp_path / "bare" / path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -45,7 +47,7 @@ def choose(browser: Browser, name: str, value: str) -> None:
         f"{{ const s = document.querySelector('#{name}'); s.value = '{value}'; "
         "s.dispatchEvent(new Event('change', { bubbles: true })); }"
     )
-    browser.run(FRAMES)
+    browser.run(f"drawing.then(() => {FRAMES})")
 
 
 def click(browser: Browser, selector: str) -> None:
@@ -109,16 +111,42 @@ def test_charts_follow_their_controls(opened: Browser) -> None:
         ("pick-factor", "length", "groups"),
         ("pick-curves", "ftr", "curves"),
         ("pick-prototypes", "level.fourier", "prototypes"),
+        ("pick-prototypes", "paper.time", "spectra"),
+        ("pick-prototypes", "level.fourier", "descriptors"),
         ("pick-prototypes", "paper.time", "descriptors"),
         ("pick-intervened", "ftr", "interventions"),
     )
     for name, value, chart in pairs:
-        drawn = f"document.querySelector('[data-chart={chart}]').innerHTML"
+        drawn = f"document.querySelector('[data-table={chart}]').innerHTML"
         before = opened.run(drawn)
         choose(opened, name, value)
         assert opened.run(drawn) != before, name
     hidden = "[...document.querySelectorAll('[data-prototype=\"level.fourier\"]')].every(one => one.hidden)"
     assert opened.run(hidden) is True
+
+
+def test_a_chart_draws_what_the_run_found(opened: Browser, found: Findings) -> None:
+    """Marks are counted, and one is read as a screen reader would."""
+    marks = 'document.querySelectorAll(\'[data-table="{}"] [aria-roledescription="{}"]\').length'
+    networks, heads = len(found.results.scores["arousal"]), len(found.results.scores)
+    assert opened.run(marks.format("scores", "point")) == heads * (networks + 3 + 1)  # three guesses, people
+    assert opened.run(marks.format("reliability", "point")) == heads * networks * 2
+    elor = found.results.scores["valence"]["elor"]
+    points = """'[data-title="UAR of valence"] [aria-label*="ELoR;"]'"""
+    said = f"[...document.querySelectorAll({points})].map(one => one.ariaLabel)"
+    assert any(f"{elor['uar']:.4g}" in label or f"{elor['uar']:.3f}" in label for label in opened.run(said))
+
+
+def test_a_chart_is_saved_with_its_colours(opened: Browser) -> None:
+    caught = "HTMLAnchorElement.prototype.click = function () { globalThis.saved = [this.download, this.href]; }"
+    opened.run(caught)
+    click(opened, "[data-save='UAR of arousal']")
+    name, address = opened.run("saved")
+    assert name == "UAR of arousal.svg"
+    drawn = ElementTree.fromstring(unquote(address.partition(",")[2]))
+    assert drawn.tag.endswith("svg")
+    assert "#0072b2" in address.replace("%23", "#")
+    assert "var(" not in unquote(address)
 
 
 def test_claims_can_be_filtered_by_verdict(opened: Browser) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from elor.report import failures, sections
+from elor.report import series
 from elor.report.findings import Findings
+from elor.report.page import Making, report
 from elor.tables import read_table
 from tests.report.conftest import invented
 from tests.report.world import NETWORKS, World
+
+
+def results(found: Findings) -> str:
+    """The section on results."""
+    return report(found, Making({}, {}, [])).split('<section id="results"')[1].split("</section>")[0]
 
 
 def text_of(html: str) -> str:
@@ -24,56 +30,57 @@ def text_of(html: str) -> str:
 
 def test_groups_are_those_of_the_table(found: Findings, world: World) -> None:
     table = read_table(world.plots / "scores" / "breakdown.csv")
-    groups = failures.groups(found)
-    assert list(groups) == list(world.heads)
-    assert list(groups["arousal"]) == ["gender", "length", "agreement"]  # speakers have a chart of their own
-    first = groups["valence"]["gender"][0]
-    assert (first["group"], first["slices"], first["speakers"], first["classes"]) == ("F", 3, 2, 4)
+    groups = series.groups(found)
+    assert list(groups["dimension"].unique()) == list(world.heads)
+    assert set(groups["factor"]) == {"speaker", "gender", "length", "agreement"}
+    women = groups.query("dimension == 'valence' and factor == 'gender' and group == 'F'").set_index("network")
+    assert list(women.index) == list(NETWORKS)
+    assert set(zip(women["slices"], women["speakers"], women["classes"], strict=True)) == {(3, 2, 4)}
     for network in NETWORKS:
         row = table.query("network == @network and dimension == 'valence' and factor == 'gender' and group == 'F'")
-        assert first["values"][network] == {
-            "value": row["uar"].item(),
-            "low": pytest.approx(row["ci_low"].item()),
-            "high": pytest.approx(row["ci_high"].item()),
-        }
-    assert groups["valence"]["gender"][1]["values"]["elor"]["low"] is None
+        assert women["value"][network] == row["uar"].item()
+        assert women["low"][network] == pytest.approx(row["ci_low"].item())
+        assert women["high"][network] == pytest.approx(row["ci_high"].item())
+    men = groups.query("dimension == 'valence' and factor == 'gender' and group == 'M'").set_index("network")
+    assert np.isnan(men["low"]["elor"])
 
 
 def test_the_page_has_a_chart_by_dimension_and_all_groups_as_tables(found: Findings) -> None:
-    html = sections.results(found)
-    assert html.count('data-chart="groups"') == html.count('data-chart="reliability"') == 2
+    html = results(found)
+    assert html.count('data-table="groups"') == html.count('data-chart="reliability"') == 2
     assert re.findall(r'<option value="(\w+)">', html.split('id="pick-factor"')[1].split("</select>")[0]) == [
+        "speaker",
         "gender",
         "length",
         "agreement",
     ]
-    one = failures.groups(found)["arousal"]["length"][0]["values"]["ftr"]
-    assert f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]" in text_of(html)
+    some = series.groups(found).query("dimension == 'arousal' and factor == 'length' and network == 'ftr'").iloc[0]
+    assert f"{some['value']:.3f} [{some['low']:.3f}, {some['high']:.3f}]" in text_of(html)
 
 
 def test_bins_without_slices_are_left_out_and_the_error_stands_beside(found: Findings) -> None:
     scores = found.results.scores
     scored = {head: {net: {**one, "ece": 0.125} for net, one in nets.items()} for head, nets in scores.items()}
     some = replace(found, results=replace(found.results, scores=scored))
-    by_dimension = failures.reliability(some)
-    assert [entry["network"] for entry in by_dimension["arousal"]] == list(NETWORKS)
-    assert [(one["low"], one["count"]) for one in by_dimension["arousal"][0]["bins"]] == [(0.25, 2), (0.5, 4)]
-    assert "ECE: ELoR 0.125, LoM 0.125" in text_of(failures.calibration(some))
-    json.dumps(by_dimension, allow_nan=False)
+    arousal = series.reliability(some).query("dimension == 'arousal'")
+    assert list(arousal["network"].unique()) == ["ELoR", "LoM", "FTR", "ELoR+FTR"]
+    first = arousal[arousal["network"] == "ELoR"]
+    assert list(zip(first["low"], first["count"], strict=True)) == [(0.25, 2), (0.5, 4)]
+    assert "ECE: ELoR 0.125, LoM 0.125" in text_of(results(some))
 
 
 def test_very_many_groups_stay_in_the_file(found: Findings) -> None:
     about = {"network": "elor", "dimension": "arousal", "factor": "session", "slices": 1, "speakers": 1, "uar": 0.5}
-    many = pd.DataFrame([{**about, "group": f"day {k}"} for k in range(failures.MOST_GROUPS + 1)])
-    groups = failures.groups(replace(found, breakdown=pd.concat([found.breakdown, many])))
-    assert "session" not in groups["arousal"]
+    many = pd.DataFrame([{**about, "group": f"day {k}"} for k in range(series.MOST_GROUPS + 1)])
+    groups = series.groups(replace(found, breakdown=pd.concat([found.breakdown, many])))
+    assert "session" not in set(groups["factor"])
 
 
 def test_what_is_missing_is_said(found: Findings, tmp_path: Path) -> None:
     none = replace(found, breakdown=pd.DataFrame(), reliability=pd.DataFrame())
-    html = sections.results(none)
-    assert "No scores by gender, session, scenario, length or agreement were written." in html
+    html = results(none)
+    assert "No scores by speaker, gender, session, scenario, length or agreement were written." in html
     assert "No reliability diagrams: the predictions have no probabilities." in html
-    values = sections.results(invented(tmp_path, "regression"))
-    assert 'data-chart="groups"' in values
+    values = results(invented(tmp_path, "regression"))
+    assert 'data-table="groups"' in values
     assert 'data-chart="reliability"' not in values

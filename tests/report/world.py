@@ -112,6 +112,8 @@ class World:
         for network in NETWORKS:
             curve = [(s, epoch, int(epoch == 2), self.draw()) for s in SPEAKERS for epoch in range(4)]
             frame = pd.DataFrame(curve, columns=["fold", "epoch", "selected", "score"])
+            for head in self.heads:
+                frame = frame.assign(**{f"loss_{head}": 1.5 - frame["score"], f"validation_{head}": frame["score"]})
             write_table(frame, self.plots / "curves" / f"{network}.csv")
             for head in () if self.values else self.heads:
                 pairs = pd.DataFrame(self.rng.integers(0, 5, (6, 2)), columns=["actual", "predicted"])

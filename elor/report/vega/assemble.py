@@ -1,7 +1,7 @@
 """Assembles page.html, the page into which `dvc plots show` writes, from page.in.html and the three Vega libraries.
 
     npm pack vega@5.33.1 vega-lite@5.23.0 vega-embed@6.29.0
-    python .dvc/plots/assemble.py .
+    python elor/report/vega/assemble.py .
 
 The packages come from any npm registry; only the very files that were reviewed are taken.
 """
