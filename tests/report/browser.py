@@ -16,7 +16,7 @@ import aiohttp
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_BROWSER = "there is no Chromium on this machine"
 OFFLINE = ("data:", "file:", "about:", "blob:")
-WAIT_S = 60
+WAIT_S = 300  # drawing all charts takes seconds, and minutes where many processes share a core
 
 
 class Browser:
