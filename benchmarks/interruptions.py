@@ -27,7 +27,7 @@ from benchmarks.publish import command, publish
 from elor.errors import UserError
 from elor.files import file_digest
 from elor.report.text import Block, Table, number
-from tests.pipeline.project import shrink
+from tests.worlds.project import shrink
 
 LOOK_EVERY_S = 0.02
 ALONE_EVERY = 4

@@ -120,7 +120,7 @@ def test_another_set_of_vectors_survives_the_journey(tmp_path: Path) -> None:
 
 
 def test_a_network_on_vectors_from_elsewhere_is_exported_and_takes_them(tmp_path: Path) -> None:
-    given = {"Ses01F": small("ftr", vectors=Vectors("wavlm.npz", 12, table=True))}
+    given = {"Ses01F": trained_network("ftr", vectors=Vectors("wavlm.npz", 12, table=True))}
     assert write_onnx(given, tmp_path / "a.onnx").difference < 1e-5
     session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
     vectors = 1e4 * torch.randn(3, 12, generator=torch.Generator().manual_seed(0))

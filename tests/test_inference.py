@@ -112,7 +112,7 @@ def test_a_network_on_another_set_hears_that_set(tmp_path: Path, speech: Path) -
 
 
 def test_a_network_on_vectors_from_elsewhere_refuses_recordings(tmp_path: Path) -> None:
-    run = write_run(tmp_path, ("ftr",), vectors=Vectors("wavlm.npz", 12, table=True))
+    run = write_models(tmp_path, ("ftr",), vectors=Vectors("wavlm.npz", 12, table=True))
     with pytest.raises(UserError, match=r"read vectors of 12 numbers from wavlm\.npz, which were made elsewhere"):
         load(run, "ftr")
 

@@ -7,7 +7,7 @@ import pytest
 
 from elor.check.corpus import Wanted, corpus
 from elor.corpora import release
-from tests.corpora.release import write_sound
+from tests.worlds.release import write_sound
 
 
 def table(folder: Path, speakers: str, valence: float = 4) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from elor.commands import app
-from tests.commands.workspace import make_workspace
+from tests.worlds.run import make_workspace
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.files import file_digest
 from elor.targets import Target
-from tests.corpora.release import write_sound
-from tests.labelfiles import files
+from tests.worlds import labelfiles
+from tests.worlds.release import write_sound
 
 Elor = Callable[..., Result]
 RECIPE = Path(__file__).parents[2] / "data/demo.yaml"
@@ -50,14 +50,14 @@ def test_a_made_corpus_is_read_back_and_repeats_itself(tmp_path: Path, elor: Elo
 
 
 def test_msp_improv_becomes_a_corpus(tmp_path: Path, elor: Elor) -> None:
-    labels, output = files.improv(tmp_path / "improv"), tmp_path / "tables/improv.csv"
+    labels, output = labelfiles.improv(tmp_path / "improv"), tmp_path / "tables/improv.csv"
     text = imported(elor, labels, "--kind", "msp-improv", "--output", output)
     assert "5 ratings of 3 segments by 3 speakers, on 1 .. 5" in text
     assert "activation, released from 1 (active) to 5 (calm), was turned round" in text
     assert text.endswith(f"dvc exp run -S corpus.path={output} -S labels.rater=mean\n")
     tables = open_corpus(output).read()
     ratings = tables.ratings.set_index(["utterance", "rater"]).arousal
-    assert ratings.to_dict() == files.AROUSAL
+    assert ratings.to_dict() == labelfiles.AROUSAL
     assert set(tables.utterances.speaker) == {"F01", "M01", "M03"}
     assert set(tables.utterances.emotion) == {"angry", "sad", "happy"}
     assert (tables.utterances.samples == 8000).all()
@@ -67,7 +67,7 @@ def test_msp_improv_becomes_a_corpus(tmp_path: Path, elor: Elor) -> None:
 
 
 def test_msp_podcast_on_its_own_range(tmp_path: Path, elor: Elor) -> None:
-    labels, output = files.podcast(tmp_path / "pod"), tmp_path / "pod.csv"
+    labels, output = labelfiles.podcast(tmp_path / "pod"), tmp_path / "pod.csv"
     where = ("--kind", "msp-podcast", "--audio", tmp_path / "pod/Audios", "--output", output)
     text = imported(elor, labels / "labels_consensus.csv", *where)
     assert "1 rating of unknown speakers left out (MSP-PODCAST_0003_0001.wav)" in text
@@ -82,7 +82,7 @@ def test_msp_podcast_on_its_own_range(tmp_path: Path, elor: Elor) -> None:
 
 
 def test_unknown_speakers_and_partitions_as_asked(tmp_path: Path, elor: Elor) -> None:
-    labels, output = files.podcast(tmp_path / "pod") / "labels_consensus.csv", tmp_path / "pod.csv"
+    labels, output = labelfiles.podcast(tmp_path / "pod") / "labels_consensus.csv", tmp_path / "pod.csv"
     where = ("--kind", "msp-podcast", "--audio", tmp_path / "pod", "--output", output)
     assert "by 3 speakers" in imported(elor, labels, *where, "--unknown-speakers", "together")
     assert ",unknown," in output.read_text()
@@ -95,7 +95,7 @@ def test_unknown_speakers_and_partitions_as_asked(tmp_path: Path, elor: Elor) ->
 
 
 def test_missing_and_ambiguous_sounds_are_named_and_nothing_is_written(tmp_path: Path, elor: Elor) -> None:
-    labels, output = files.improv(tmp_path), tmp_path / "out.csv"
+    labels, output = labelfiles.improv(tmp_path), tmp_path / "out.csv"
     sound = next(tmp_path.rglob("MSP-IMPROV-S05H*.wav"))
     write_sound(tmp_path / "copy" / sound.name, 8000)
     where = (labels, "--kind", "msp-improv", "--output", output)

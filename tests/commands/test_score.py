@@ -17,7 +17,7 @@ from typer.testing import Result
 from elor.api.score import rater_of
 from elor.corpora.reader import open_corpus
 from elor.features.slices import slice_count
-from tests.corpora.release import build
+from tests.worlds.release import build
 
 Elor = Callable[..., Result]
 

@@ -15,8 +15,7 @@ from elor.corpora.iemocap import Iemocap, parse
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.targets import Target
-
-from .release import (
+from tests.worlds.release import (
     E2_LABELS,
     IMPRO05A,
     Turn,

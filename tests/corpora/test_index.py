@@ -16,8 +16,7 @@ from elor.corpora import index as module
 from elor.corpora.index import index, read_index, write_index
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
-
-from .release import annotation_of, build, plain, sound_of, write_dialogue
+from tests.worlds.release import annotation_of, build, plain, sound_of, write_dialogue
 
 TURN = "Ses03M_impro05a_F000"
 

@@ -20,8 +20,7 @@ from elor.corpora.schema import Tables, read_utterances
 from elor.errors import UserError
 from elor.tables import write_table
 from elor.targets import Target
-
-from .release import write_sound
+from tests.worlds.release import write_sound
 
 EMODB = Path(__file__).resolve().parents[3] / "shared/emodb/manifest.csv"
 

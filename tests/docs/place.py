@@ -5,24 +5,20 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
 
 from elor.evidence.model import write
 from elor.explain.claims.rows import claims
-from elor.networks import Architecture, MultiHeadNetwork
 from elor.tables import read_table
-from elor.targets import Target
-from elor.training.checkpoint import save
 from tests.check.test_corpus import table
-from tests.commands.workspace import make_workspace
-from tests.corpora.release import build, write_sound
 from tests.explain.claimed import facts
-from tests.labelfiles import files
+from tests.worlds import labelfiles
+from tests.worlds.networks import new_network, save
+from tests.worlds.release import build, write_sound
+from tests.worlds.run import make_workspace
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,8 +63,8 @@ def corpora(folder: Path) -> None:
         f"stereo{index}.wav,{who},{rater},{2 + index},3" for index, who in enumerate("xyz") for rater in ("r1", "r2")
     ]
     (folder / "my/stereo.csv").write_text("\n".join(["file,speaker,rater,valence,arousal", *rows]) + "\n")
-    files.improv(folder / "MSP-IMPROV")
-    labels = files.podcast(folder / "MSP-PODCAST")
+    labelfiles.improv(folder / "MSP-IMPROV")
+    labels = labelfiles.podcast(folder / "MSP-PODCAST")
     (labels / "packed.csv").rename(labels / "labels_detailed.csv")
     (folder / "labels.csv").write_text("file,speaker,valence,activation\nmy/0.wav,x,9,1\nmy/1.wav,y,1,9\n")
     (folder / "my/labels.txt").write_text("a anna 4 2\nb bert 1 5\nc carl 3 3\n")
@@ -86,15 +82,10 @@ def recordings(folder: Path) -> None:
 
 def models(folder: Path) -> None:
     """Untrained networks where trained ones are expected."""
-    torch.manual_seed(0)
-    for network in ("elor", "ftr"):
-        layers = ((2,), (64,), (400,)) if network == "elor" else ((), (), ())
-        shape = Architecture(
-            network, Target("classes", 5).heads, *layers, stride=16, hidden=(4,), dropout=0.0, standardize=True
-        )
+    small = {"filters": (2,), "lengths": (64,), "pools": (400,), "stride": 16}
+    for name, layers in (("elor", small), ("ftr", {})):
         for fold in read_table(folder / "data/folds.csv")["fold"].unique():
-            notes = {"fold": fold, "architecture": asdict(shape), "epoch": 1}
-            save(folder / f"data/models/{network}/{fold}.safetensors", MultiHeadNetwork(shape).state_dict(), notes)
+            save(folder / f"data/models/{name}/{fold}.safetensors", new_network(name, hidden=(4,), **layers), fold)
 
 
 def run(folder: Path, *command: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands.workspace import make_workspace
 from tests.docs.place import ROOT
+from tests.worlds.run import make_workspace
 
 TEXT = re.sub(r"^```.*?^```", "", (ROOT / "docs/scores.md").read_text(), flags=re.MULTILINE | re.DOTALL)
 NAMED = [name.replace("<k>", "[0-9]") for name in re.findall(r"`([^`]+)`", TEXT)]

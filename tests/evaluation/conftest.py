@@ -2,7 +2,7 @@
 
 import pytest
 
-from .world import World, make_world
+from tests.worlds.tables import World, make_world
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import pytest
 from elor.errors import UserError
 from elor.evaluation.guard import check_folds
 from elor.training.folds import make_folds
-
-from .world import make_world
+from tests.worlds.tables import make_world
 
 
 @pytest.mark.parametrize("speakers", [3, 10, 24])

@@ -7,8 +7,7 @@ from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, read_ratings,
 from elor.evaluation.evaluate import Settings, evaluate
 from elor.tables import read_table, write_table
 from elor.training.folds import make_folds
-
-from .world import make_world
+from tests.worlds.tables import make_world
 
 NAMES = ("NA", "nan", "03", "1e5", "a,b", " leading", "true", "group-00", "3", '"quoted"', "None", "É x")
 RANDOM = ("bootstrap_low", "bootstrap_high", "bootstrap_t_low", "bootstrap_t_high", "permutation_p", "permutation_999")

@@ -15,8 +15,7 @@ from elor.evaluation.predictions import check_predictions
 from elor.files import plain
 from elor.targets import Head
 from elor.training.folds import make_folds
-
-from .world import make_world
+from tests.worlds.tables import make_world
 
 QUICK = Settings(draws=300, permutations=300)
 BOTH = {"arousal": 5, "valence": 5}

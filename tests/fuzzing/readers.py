@@ -42,11 +42,10 @@ from elor.training import checkpoint
 from elor.training.tuned import Tuning
 from elor.vectors import IS10
 from tests.check.test_corpus import table
-from tests.corpora import release
 from tests.fuzzing.judge import Attempt, Wrong
 from tests.fuzzing.mutate import NAMES, odd, spoil_bytes, spoil_value
-from tests.labelfiles import files
 from tests.report.world import World
+from tests.worlds import labelfiles, release
 from tests.worlds.networks import save, trained_network
 
 ROOT = Path(__file__).parents[2]
@@ -315,8 +314,8 @@ def annotations(folder: Path) -> Attempt:
 
 def labels(folder: Path) -> Attempt:
     """Foreign label files; a refused import leaves no manifest."""
-    improv = files.improv(folder / "improv")
-    podcast = files.podcast(folder / "podcast")
+    improv = labelfiles.improv(folder / "improv")
+    podcast = labelfiles.podcast(folder / "podcast")
     given: list[tuple[Path, Any, Mapping[str, Any]]] = [(improv, "msp-improv", {})]
     given += [(podcast / name, "msp-podcast", {}) for name in ("labels_consensus.csv", "labels.txt", "packed.csv")]
     output = folder / "manifest.csv"

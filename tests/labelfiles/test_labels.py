@@ -8,19 +8,19 @@ from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.labelfiles import columns, msp_improv, msp_podcast
 from elor.labelfiles.convert import import_labels
-from tests.corpora.release import write_sound
-from tests.labelfiles import files
+from tests.worlds import labelfiles
+from tests.worlds.release import write_sound
 
 
 def test_activation_of_msp_improv_is_turned_round_and_nothing_else(tmp_path: Path) -> None:
-    ratings = {(r.file, r.rater): r for r in msp_improv.read(files.improv(tmp_path)).ratings}
-    assert {key: rating.arousal for key, rating in ratings.items()} == files.AROUSAL
+    ratings = {(r.file, r.rater): r for r in msp_improv.read(labelfiles.improv(tmp_path)).ratings}
+    assert {key: rating.arousal for key, rating in ratings.items()} == labelfiles.AROUSAL
     angry = ratings["MSP-IMPROV-S01A-F01-S-FM02", "second_2"]
     assert (angry.valence, angry.dominance, angry.emotion) == (2.0, None, "angry")
 
 
 def test_the_speaker_of_msp_improv_is_the_turns_not_the_scenarios(tmp_path: Path) -> None:
-    labels = msp_improv.read(files.improv(tmp_path), consensus=True)
+    labels = msp_improv.read(labelfiles.improv(tmp_path), consensus=True)
     found = {r.file[-9:]: (r.speaker, r.gender, r.session, r.scenario) for r in labels.ratings}
     assert found == {
         "01-S-FM02": ("F01", "F", "session1", "improvised"),
@@ -33,13 +33,13 @@ def test_the_speaker_of_msp_improv_is_the_turns_not_the_scenarios(tmp_path: Path
 
 def test_a_target_sentence_of_the_other_actor_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
-    path.write_text(files.IMPROV.replace("M03-T-MF01", "M03-T-FM01"))
+    path.write_text(labelfiles.IMPROV.replace("M03-T-MF01", "M03-T-FM01"))
     with pytest.raises(UserError, match=r"1 rating of a target sentence .* \(line 12\)"):
         msp_improv.read(path)
 
 
 def test_repeated_raters_are_told_apart(tmp_path: Path) -> None:
-    notes = msp_improv.read(files.improv(tmp_path)).notes
+    notes = msp_improv.read(labelfiles.improv(tmp_path)).notes
     assert "2 segments rated more than once" in notes[-1]
     assert "differing ones are averaged (MSP-IMPROV-S01A-F01-S-MF01)" in notes[-1]
 
@@ -52,18 +52,18 @@ def test_repeated_raters_are_told_apart(tmp_path: Path) -> None:
         (("third3;", "third3"), r"1 line of no pattern of MSP-IMPROV \(line 12\)"),
         (("\nUTD-IMPROV-S05H", "\nnobody; Sad; Sad; A:1; V:1; D:1; N:1;\nUTD-IMPROV-S05H"), r"line of no pattern .*11"),
         (("A:2.000000; V:2", "A:two; V:2"), "Line 3 of .*has the arousal 'two'"),
-        ((files.IMPROV, "\n"), "holds no rating of this format"),
+        ((labelfiles.IMPROV, "\n"), "holds no rating of this format"),
     ],
 )
 def test_strange_lines_of_msp_improv_are_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     path = tmp_path / "labels.txt"
-    path.write_text(files.IMPROV.replace(*change))
+    path.write_text(labelfiles.IMPROV.replace(*change))
     with pytest.raises(UserError, match=message):
         msp_improv.read(path)
 
 
 def test_the_consensus_of_msp_podcast_keeps_its_range_and_partitions(tmp_path: Path) -> None:
-    labels = msp_podcast.read(files.podcast(tmp_path) / "labels_consensus.csv")
+    labels = msp_podcast.read(labelfiles.podcast(tmp_path) / "labels_consensus.csv")
     assert (labels.low, labels.high) == (1.0, 7.0)
     first, *_, third, unknown = labels.ratings
     assert (first.arousal, first.valence, first.dominance, first.emotion) == (6.2, 1.8, 5.4, "angry")
@@ -73,7 +73,7 @@ def test_the_consensus_of_msp_podcast_keeps_its_range_and_partitions(tmp_path: P
 
 @pytest.mark.parametrize("name", ["packed.csv", "detailed.csv", "labels.txt"])
 def test_every_raters_layout_of_msp_podcast_reads_alike(tmp_path: Path, name: str) -> None:
-    labels = msp_podcast.read(files.podcast(tmp_path) / name)
+    labels = msp_podcast.read(labelfiles.podcast(tmp_path) / name)
     found = [
         (r.file[12:21], r.rater, r.arousal, r.valence, r.dominance, r.speaker, r.partition) for r in labels.ratings
     ]
@@ -85,7 +85,7 @@ def test_every_raters_layout_of_msp_podcast_reads_alike(tmp_path: Path, name: st
 
 
 def test_raters_without_a_table_of_speakers_are_refused(tmp_path: Path) -> None:
-    folder = files.podcast(tmp_path)
+    folder = labelfiles.podcast(tmp_path)
     (folder / "labels_consensus.csv").rename(tmp_path / "who.csv")
     with pytest.raises(UserError, match=r"names no speaker and .* give the consensus by --speakers"):
         msp_podcast.read(folder / "packed.csv")
@@ -95,10 +95,10 @@ def test_raters_without_a_table_of_speakers_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (files.CONSENSUS.replace("6.2", "7.5"), r"with arousal outside 1\.\.7 \(line 2\)"),
-        (files.CONSENSUS.replace("1.8", "low"), "Line 2 of .*has the valence 'low'"),
-        (files.CONSENSUS.replace("EmoAct", "Act"), "lacks the columns EmoAct"),
-        (files.PACKED.replace("V:7.000000", "V7"), "Line 4 of .* no rating in EmoDetail"),
+        (labelfiles.CONSENSUS.replace("6.2", "7.5"), r"with arousal outside 1\.\.7 \(line 2\)"),
+        (labelfiles.CONSENSUS.replace("1.8", "low"), "Line 2 of .*has the valence 'low'"),
+        (labelfiles.CONSENSUS.replace("EmoAct", "Act"), "lacks the columns EmoAct"),
+        (labelfiles.PACKED.replace("V:7.000000", "V7"), "Line 4 of .* no rating in EmoDetail"),
         ("WORKER1; Sad; Sad; A:1; V:1; D:1;\n", "Line 1 of .* rates no turn"),
         ("hello\n", "Line 1 of .* fits no pattern of MSP-Podcast"),
     ],
@@ -200,7 +200,7 @@ def test_line_ends_of_unicode_end_no_line(tmp_path: Path) -> None:
 
 
 def test_a_table_of_speakers_that_names_none_is_refused_and_not_asked_for_itself(tmp_path: Path) -> None:
-    folder = files.podcast(tmp_path)
+    folder = labelfiles.podcast(tmp_path)
     path = folder / "labels_consensus.csv"
     path.write_text(path.read_text().replace("SpkrID", "Spkr"))
     for name in ("labels.txt", "labels_consensus.csv"):

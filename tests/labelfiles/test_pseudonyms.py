@@ -8,7 +8,7 @@ import pytest
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.labelfiles.pseudonyms import rename
-from tests.corpora.release import write_sound
+from tests.worlds.release import write_sound
 
 TABLE = """\
 file,speaker,rater,valence,arousal

@@ -17,8 +17,8 @@ from elor.features.store import VectorStore, holding
 from elor.files import file_digest
 from elor.tables import read_table
 from elor.vectors import SETS
-from tests.pipeline import voices
-from tests.pipeline.project import MODELS, NETWORKS, ROOT, Project
+from tests.worlds import voices
+from tests.worlds.project import MODELS, NETWORKS, ROOT, Project
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.long]
 

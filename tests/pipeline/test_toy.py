@@ -19,7 +19,7 @@ import pytest
 from dvc.repo import Repo
 
 import elor
-from tests.pipeline.project import MODELS, NETWORKS, Project
+from tests.worlds.project import MODELS, NETWORKS, Project
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.long]
 

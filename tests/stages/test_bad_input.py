@@ -11,9 +11,8 @@ import pytest
 
 from elor.tables import read_table
 from elor.vectors import IS10
-from tests.corpora import release
-from tests.pipeline import voices
 from tests.stages.workspace import READING, Workspace
+from tests.worlds import release, voices
 
 pytestmark = pytest.mark.long
 

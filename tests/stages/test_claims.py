@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from elor.tables import read_table
 from stages.claims import claims
-from tests.commands.workspace import make_workspace
 from tests.stages.workspace import READING, Workspace
+from tests.worlds.run import make_workspace
 
 pytestmark = pytest.mark.long
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from elor.tables import read_table, write_table
-from tests.commands import workspace as commands
 from tests.stages.workspace import Workspace
+from tests.worlds import run as commands
 
 pytestmark = pytest.mark.long
 

@@ -7,8 +7,8 @@ import pytest
 
 from elor.corpora.copies import COLUMNS
 from elor.tables import read_table, write_table
-from tests.evaluation.world import make_world
 from tests.stages.workspace import Workspace
+from tests.worlds.tables import make_world
 
 pytestmark = pytest.mark.long
 

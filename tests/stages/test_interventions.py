@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from elor.tables import read_table
 from tests.explain.sounds import speech
-from tests.pipeline.project import ROOT
 from tests.stages.workspace import Workspace
+from tests.worlds.project import ROOT
 from tests.worlds.slices import write_slices
 
 pytestmark = pytest.mark.long

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.pipeline.project import NETWORKS, ROOT
 from tests.report.world import World
 from tests.stages.workspace import Workspace
+from tests.worlds.project import NETWORKS, ROOT
 
 pytestmark = pytest.mark.long
 

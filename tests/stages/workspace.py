@@ -14,7 +14,7 @@ import pytest
 
 from elor.engine import Engine
 from elor.files import file_digest
-from tests.pipeline.project import NETWORKS, ROOT, shrink
+from tests.worlds.project import NETWORKS, ROOT, shrink
 
 CORPUS = (("env",), ("sources",), ("corpus",))
 """What no choice of labels changes."""

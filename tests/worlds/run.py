@@ -18,7 +18,7 @@ from elor.tables import write_table
 from elor.targets import Head, Target
 from elor.training.tuned import Tuning
 from stages.evaluate import evaluate
-from tests.evaluation.world import World, make_world
+from tests.worlds.tables import World, make_world
 
 ROOT = Path(__file__).parents[2]
 EMOTIONS = ("ang", "exc", "sad", "neu")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.corpora.release import write_sound
+from tests.worlds.release import write_sound
 
 IMPROV = """\
 UTD-IMPROV-S01A-F01-S-FM02.avi; A; A:1.500000; V:1.500000; D:4.000000 ; N:4.000000;
