@@ -47,7 +47,7 @@ def test_faults_must_be_mended(tmp_path: Path, change: dict, message: str) -> No
 
 
 def test_a_release_that_counts_otherwise_must_be_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.corpora import release as invented
+    from tests.worlds import release as invented
 
     invented.build(tmp_path / "release")
     (clean,) = [f for f in corpus(tmp_path / "release", Wanted()) if f.what == "deviations from the release"]
