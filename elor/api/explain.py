@@ -9,13 +9,14 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from elor.audio import FULL_SCALE, Stereo
 from elor.errors import UserError
@@ -24,7 +25,9 @@ from elor.explain.any_network.subjects import Score, Subject, committee, steadie
 from elor.explain.any_network.trials import interventions, seek
 from elor.explain.any_network.window import CannotRun, Effort, asked, explain
 from elor.explain.interventions.resynthesis import fitted
+from elor.explain.model import prepared
 from elor.explain.prototypes.ascent import Ascent
+from elor.explain.trust import spare, steady
 from elor.files import replacing, write_json
 from elor.inference import load_networks
 from elor.progress import Progress, clock
@@ -196,14 +199,14 @@ def _explain_one(
     """All windows of a recording; the whole of it is one where the network has no length of its own."""
     if fixed is None:
         try:
-            asked(subject.model, torch.from_numpy(sound).float()[None, None])
+            asked(spare(subject.model), torch.from_numpy(sound).float()[None, None])
         except CannotRun as error:
             if len(sound) == SIX_SECONDS:
                 raise UserError(f"{error} {HINT}") from None
             print(f"elor explain: {error} Trying windows of six seconds.", file=sys.stderr)
             fixed = SIX_SECONDS
             try:
-                asked(subject.model, torch.from_numpy(fitted(sound, fixed)).float()[None, None])
+                asked(spare(subject.model), torch.from_numpy(fitted(sound, fixed)).float()[None, None])
             except CannotRun as again:
                 raise UserError(f"{again} {HINT}") from None
     return [
@@ -233,10 +236,12 @@ def _explain_window(
     stem: Path,
 ) -> dict[str, Any]:
     """One window's numbers; its maps and players are written beside `stem`."""
-    waveform = None if other is None else fitted(other, len(sound))
-    asked(subject.model, torch.from_numpy(sound).float()[None, None])
-    subject, remark = steadied(subject, torch.from_numpy(sound).float()[None, None])
-    explained = explain(subject, sound, support, effort, waveform)
+    waveform, audio = None if other is None else fitted(other, len(sound)), torch.from_numpy(sound).float()[None, None]
+    asked(spare(subject.model), audio)
+    subject, remark = steadied(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
+    with prepared(subject.model), steady(subject.model, audio, beside=1):
+        explained = explain(subject, sound, support, effort, waveform)
+        altered = _altered(subject.model, sound, support, effort.seed, explained.summary["remarks"])
     stem.parent.mkdir(parents=True, exist_ok=True)
     heads = list(explained.summary["prediction"])
     players = {"": sound[:support]}
@@ -251,13 +256,17 @@ def _explain_window(
         arrays = {"heads": np.array(heads), "sound": sound.astype(np.float32)} | explained.maps
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
     times = {"start_s": start / 16_000, "end_s": (start + support) / 16_000, "samples": len(sound), "files": stem.name}
-    try:
-        altered = interventions(subject.model, sound, support, effort.seed)
-    except Exception as error:  # the user's code: some sounds may be too quiet for it, say
-        altered = {}
-        explained.summary["remarks"].append(f"It fails on altered sounds: {type(error).__name__}: {error}"[:300])
     explained.summary["remarks"][:0] = [remark] if remark else []
     return times | explained.summary | {"interventions": altered}
+
+
+def _altered(model: nn.Module, sound: NDArray, support: int, seed: int, remarks: list[str]) -> dict[str, Any]:
+    """What altering the sound does to the answer; if the network fails on that, a remark and nothing."""
+    try:
+        return interventions(model, sound, support, seed)
+    except Exception as error:  # the user's code: some sounds may be too quiet for it, say
+        remarks.append(f"It fails on altered sounds: {type(error).__name__}: {error}"[:300])
+        return {}
 
 
 def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Path) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elor.explain.model import Heads, input_gradients, prepared, steady
+from elor.explain.model import Heads, input_gradients, prepared
+from elor.explain.trust import checked
 
 SEGMENT = 800
 """50 ms at 16 kHz, about the span of one or two periods of a voice and short against a syllable."""
@@ -27,11 +28,10 @@ def gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | No
         Per head (batch, samples).
 
     Raises:
-        UserError: if the shapes are others, a class does not exist, the gradient is not finite, or the answer depends
-            on chance, company or history.
+        UserError: if the shapes are others, a class does not exist, the gradient is not finite or not how the
+            answer changes, or the answer depends on chance, company or history.
     """
-    with prepared(model):
-        steady(model, audio, len(audio) > 1)
+    with prepared(model), checked(model, audio, targets, len(audio)):
         return {name: found for name, found, _ in input_gradients(model, audio, targets)}
 
 

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
-from elor.explain.model import Forward, Heads, prepared, steady, targets_of
+from elor.explain.model import Forward, Heads, prepared, targets_of
 from elor.explain.operators import Crossings, opaque
+from elor.explain.trust import another, false_gradient, steady
 
 METHODS = ("guided", "gradient")
 
@@ -44,9 +45,9 @@ class Guided(TorchDispatchMode):
         self.others: set[str] = set()
         self.crossings: Crossings | None = None
 
-    def forward(self, model: nn.Module, audio: Tensor) -> Forward:
+    def forward(self, model: nn.Module, audio: Tensor, found: Crossings | None = None) -> Forward:
         """One forward pass, watched; use it while the mode is entered."""
-        found = Crossings()
+        found = found or Crossings()
 
         def watch(signal: Tensor) -> None:
             found.follow(signal)
@@ -64,6 +65,8 @@ class Guided(TorchDispatchMode):
             self.crossed += 1
             grad, *rest = args
             return func(grad.clamp(min=0) if self.guiding else grad, *rest, **(kwargs or {}))
+        if self.crossings is not None:
+            self.crossings.enter(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
         if self.crossings is not None:
             self.crossings.note(func, args, kwargs or {}, result)
@@ -86,18 +89,27 @@ def guided_backprop(
         Per head (batch, samples).
 
     Raises:
-        UserError: if strict and the model is compiled or scripted, crosses what is neither linear nor a known ReLU, or
-            meets no ReLU between the input and a head.
+        UserError: if strict and the model is compiled or scripted, crosses what is neither linear nor a known ReLU,
+            meets no ReLU between the input and a head, or takes something of the signal out of torch's operators; and
+            as `elor.explain.attribution.gradient`.
     """
     if strict:
         _refuse_opaque(model)
-    with prepared(model):
-        steady(model, audio, len(audio) > 1)
-    return _maps(model, audio, lambda logits: [targets_of(logits, targets)], ("guided",), strict)[1]["guided"][0]
+    with prepared(model), steady(model, audio, len(audio)):
+        found = _maps(model, audio, lambda logits: [targets_of(logits, targets)], ("guided",), strict)[1]["guided"][0]
+        if strict:
+            _refuse_hidden(model, audio)
+        if why := false_gradient(model, audio, targets):
+            raise UserError(why)
+    return found
 
 
 def guided_and_plain(
-    model: nn.Module, audio: Tensor, choose: Callable[[Heads], Sequence[Heads]], methods: Sequence[str] = METHODS
+    model: nn.Module,
+    audio: Tensor,
+    choose: Callable[[Heads], Sequence[Heads]],
+    methods: Sequence[str] = METHODS,
+    trusted: bool = True,
 ) -> tuple[Heads, dict[str, list[Heads]]]:
     """Guided backpropagation and the gradient, of several sets of classes, all from one forward pass.
 
@@ -105,6 +117,7 @@ def guided_and_plain(
         model, audio: as in `elor.explain.attribution.gradient`.
         choose: from the logits to the sets of classes; a set may leave heads out.
         methods: of `METHODS`.
+        trusted: nothing of the signal is known to leave torch's operators and to come back.
 
     Returns:
         The logits, and by method a map (batch, samples) per set and head.
@@ -114,7 +127,11 @@ def guided_and_plain(
     """
     if "guided" in methods:
         _refuse_opaque(model)
-    return _maps(model, audio, choose, methods, strict=True)
+    found = _maps(model, audio, choose, methods, strict=True)
+    if "guided" in methods and not trusted:
+        with prepared(model):
+            _refuse_hidden(model, audio)
+    return found
 
 
 def _maps(
@@ -151,6 +168,28 @@ def _refuse_other(others: set[str], logits: Heads) -> None:
         raise UserError(
             "Guided backpropagation is defined for linear layers and ReLU only, and this model also uses "
             f"{', '.join(sorted(others | hidden))}; use the gradient, integrated gradients or occlusion."
+        )
+
+
+def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
+    """What leaves torch's operators (as numpy's arrays, as lists, in another thread) cannot be followed: it is noticed
+    where it comes back, since what the signal meets on its way must be the same for any signal.
+
+    Raises:
+        UserError: if it is not.
+    """
+    one, met = audio[:1].detach(), []
+    other, _ = another(model, one)
+    for signal in (one, other):
+        crossings = Crossings((*model.parameters(), *model.buffers()))
+        with Guided() as guide:
+            guide.forward(model, signal, crossings)
+        met.append(crossings.met)
+    if met[0] != met[1]:
+        raise UserError(
+            "Guided backpropagation is defined for linear layers and ReLU only, and in this model something that "
+            "depends on the signal comes to it from outside torch's operators (from numpy, a list, another thread); "
+            "use the gradient, integrated gradients or occlusion."
         )
 
 

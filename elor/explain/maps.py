@@ -134,20 +134,20 @@ def _attempt(
     audio, values = windows.audio, dict[str, Heads]()
     if {"guided", "gradient", "segments"} & set(group):
         asked = [kind for kind in METHODS if kind in group or (kind == "gradient" and "segments" in group)]
-        both_ways = guided_and_plain(model, audio, lambda _: [targets], asked)[1]
+        both_ways = guided_and_plain(model, audio, lambda _: [targets], asked, trusted=not lenient)[1]
         values = {kind: sets[0] for kind, sets in both_ways.items()}
         if "segments" in group:
             plain = values["gradient"]
             values["segments"] = {head: segment_sums(value * audio[:, 0]) for head, value in plain.items()}
     elif "occlusion" in group:
-        values["occlusion"] = occlusion(model, audio, targets, supports=windows.supports)
+        values["occlusion"] = occlusion(model, audio, targets, supports=windows.supports, trusted=True)
     elif "bands" in group:
-        values["bands"] = band_occlusion(model, audio, targets)
+        values["bands"] = band_occlusion(model, audio, targets, trusted=True)
     else:
         if lenient:
             maps.path, maps.baseline = complete_path(model, windows, targets, steps)
         else:
-            maps.path = integrated_gradients(model, audio, targets, steps=steps.first, most=steps.most)
+            maps.path = integrated_gradients(model, audio, targets, steps=steps.first, most=steps.most, trusted=True)
         kinds = {"integrated": maps.path.time, "frequency": maps.path.frequency, "stft": maps.path.stft}
         values = {kind: kinds[kind]() for kind in group}
     for kind in group:  # a head with a single value has no second class
@@ -163,7 +163,9 @@ def complete_path(model: nn.Module, windows: Windows, targets: Heads, steps: Ste
     paths, reasons = [], []
     for name, start in (("silence", None), ("noise at -60 dBFS", noise_like(windows.audio))):
         try:
-            path = integrated_gradients(model, windows.audio, targets, start, steps.first, most=steps.most)
+            path = integrated_gradients(
+                model, windows.audio, targets, start, steps.first, most=steps.most, trusted=True
+            )
         except UserError as error:  # a gradient that is no number
             reasons.append(f"from {name}: {error}")
             continue

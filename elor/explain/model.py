@@ -67,12 +67,21 @@ def logits_of(model: nn.Module, audio: Tensor) -> Heads:
     if audio.dim() != 3 or audio.shape[1] != 1:
         raise UserError(f"Audio has the shape {tuple(audio.shape)}; attribution needs (batch, 1, samples).")
     before = _random_state(audio)
-    heads = _named(model(audio.clone()), len(audio))  # a copy: it may change its input in place
+    heads = _answer(model, audio)
     if _random_state(audio) != before:  # drawing alone does no harm: a layer may draw and not use it
         with torch.no_grad():
-            again, other = (_named(model(given), len(audio)) for given in (audio.clone(), _other(audio)))
-        _refuse_unsteady(heads, again, other, "chance", "switch off what is random in it, or fix its seed")
+            again, other = _answer(model, audio), _answer(model, other_sound(audio))
+        refuse_unsteady(heads, again, other, "chance", "switch off what is random in it, or fix its seed")
     return heads
+
+
+def _answer(model: nn.Module, audio: Tensor) -> Heads:
+    """What a model returns for a copy of the signals, which it may change in place, by head."""
+    try:
+        output = model(audio.clone())
+    except SystemExit as error:
+        raise UserError(f"The network ends the program (sys.exit, {error.code}); let it return logits.") from None
+    return _named(output, len(audio))
 
 
 def _named(output: object, count: int) -> Heads:
@@ -91,6 +100,8 @@ def _named(output: object, count: int) -> Heads:
             raise UserError(f"Head {name} of the model gives {shape}; logits must be ({count}, classes).")
         if not value.is_floating_point():
             raise UserError(f"Head {name} of the model gives {value.dtype}; logits must be real numbers.")
+    if len({str(name) for name in output}) < len(output):
+        raise UserError(f"Two heads of the model have one name ({', '.join(map(repr, output))}); give them others.")
     return {str(name): value.float() if value.dtype.itemsize < 4 else value for name, value in output.items()}
 
 
@@ -101,14 +112,29 @@ def _random_state(audio: Tensor) -> tuple:
     return (*(state.numpy().tobytes() for state in states), legacy[1].tobytes(), legacy[2], random.getstate())
 
 
-def _other(audio: Tensor) -> Tensor:
+def other_sound(audio: Tensor) -> Tensor:
     """Signals that any network should tell from these: hardly to be heard, or noise if these hardly are."""
     if audio.detach().abs().max() > 0.01:
         return audio.detach().flip(-1) / 100
     return 0.1 * torch.randn(audio.shape, generator=torch.Generator().manual_seed(0)).to(audio)
 
 
-def _refuse_unsteady(one: Heads, again: Heads, other: Heads, what: str, remedy: str) -> None:
+def refuse_infinite(logits: Heads) -> None:
+    """Falls and gradients of what is no number mean nothing.
+
+    Raises:
+        UserError: if a logit is NaN or infinite.
+    """
+    for head, value in logits.items():
+        if wrong := (~value.isfinite()).any(0).nonzero()[:, 0].tolist():
+            raise UserError(
+                f"Head {head} answers with NaN or infinity (class {', '.join(map(str, wrong[:5]))} of "
+                f"{value.shape[1]}); its weights or its scaling of the input are broken, or a class is masked: leave "
+                "that one out."
+            )
+
+
+def refuse_unsteady(one: Heads, again: Heads, other: Heads, what: str, remedy: str) -> None:
     """Refuse a model whose answers to one signal differ too much for falls and gradients to mean anything.
 
     Args:
@@ -116,8 +142,10 @@ def _refuse_unsteady(one: Heads, again: Heads, other: Heads, what: str, remedy: 
         other: the answer to another one: logits may be large for no other reason than a bias.
 
     Raises:
-        UserError: if they differ by more than `UNSTEADY`; there is a warning if they differ beyond rounding.
+        UserError: if they differ by more than `UNSTEADY`, or are no numbers; there is a warning if they differ beyond
+            rounding.
     """
+    refuse_infinite(one)
     for head, value in one.items():
         now, then, beyond = value.detach(), again[head].detach(), other[head].detach()
         apart, reach = float((now - then).abs().max()), float((now - beyond).abs().max())
@@ -131,53 +159,6 @@ def _refuse_unsteady(one: Heads, again: Heads, other: Heads, what: str, remedy: 
         if not apart < UNSTEADY * reach:
             raise UserError(f"{text}; {remedy}.")
         warnings.warn(f"{text}; what is smaller says nothing.", Unsteady, stacklevel=4)
-
-
-def steady(model: nn.Module, audio: Tensor, together: bool) -> None:
-    """Notice a model whose answer to a signal depends on what it heard before, or on the signals beside it.
-
-    Use it inside `prepared`.
-
-    Args:
-        audio: (batch, 1, samples); the first signal is asked about.
-        together: whether several signals will be asked about at once.
-
-    Raises:
-        UserError: if it does, by more than `UNSTEADY`; below that there is a warning.
-    """
-    with torch.no_grad():
-        one = audio[:1].detach()
-        first, quiet = logits_of(model, one), _other(one)
-        try:
-            other = logits_of(model, quiet)
-        except UserError:
-            raise
-        except Exception:  # it may refuse what can hardly be heard
-            quiet = one.flip(-1) / 2
-            other = logits_of(model, quiet)
-        again = logits_of(model, one)
-        _refuse_unsteady(first, again, other, "what it was asked before", "reset its state first")
-        if all(torch.equal(first[name], other[name]) for name in first):
-            _fresh(model, one, quiet, other)
-        for beside in (quiet, 4 * one.flip(-1)) if together else ():  # some normalise by the loudest of all
-            both = {name: value[:1] for name, value in logits_of(model, torch.cat([one, beside])).items()}
-            _refuse_unsteady(first, both, other, "the signals beside it", "ask about one signal at a time")
-
-
-def _fresh(model: nn.Module, one: Tensor, quiet: Tensor, remembered: Heads) -> None:
-    """Tell a model that answers the same to everything from one that keeps its first answer to signals of one shape.
-
-    Raises:
-        UserError: if the answer to `quiet`, asked in a batch of another shape, is not the one `remembered`.
-    """
-    try:
-        three = logits_of(model, torch.cat([quiet, one, one]))
-    except UserError:
-        raise
-    except Exception:  # it takes no such batch: nothing can be told
-        return
-    now, beyond = ({name: value[row : row + 1] for name, value in three.items()} for row in (0, 1))
-    _refuse_unsteady(remembered, now, beyond, "what it was asked before", "let it keep no answers")
 
 
 def predict(model: nn.Module, audio: Tensor) -> Heads:

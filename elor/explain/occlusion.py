@@ -7,13 +7,15 @@ It asks the network itself, needs no gradient, and is exact: for a linear model 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.model import Heads, logits_of, prepared, steady, targets_of
+from elor.explain.model import Heads, logits_of, prepared, targets_of
+from elor.explain.trust import steady
 
 WINDOW, HOP = 1_600, 800
 """100-ms windows every 50 ms at 16 kHz."""
@@ -38,6 +40,7 @@ def occlusion(
     hop: int = HOP,
     mask: Tensor | None = None,
     supports: list[int] | None = None,
+    trusted: bool = False,
 ) -> Heads:
     """z(x) - z(x without a window), for every window of every signal.
 
@@ -46,6 +49,7 @@ def occlusion(
         window, hop: in samples.
         mask: what stands in the window instead, (batch, 1, samples), for instance `integrated.noise_like`; none: zeros.
         supports: samples of each signal before its padding; windows wholly in the padding are 0 and cost nothing.
+        trusted: the model is known to mind nothing but the signal, and is not asked whether it does.
 
     Returns:
         Per head (batch, windows), windows beginning at `starts(samples)`; positive where the window speaks for the
@@ -61,7 +65,7 @@ def occlusion(
         return masked
 
     counts = [sum(b < s for b in begins) for s in supports or [audio.shape[-1]] * len(audio)]
-    return _drops(model, audio, targets, without, counts, len(begins))
+    return _drops(model, audio, targets, without, counts, len(begins), trusted)
 
 
 def band_edges(samples: int, bands: int = BANDS, rate: int = 16_000) -> np.ndarray:
@@ -78,7 +82,11 @@ def band_hertz(bands: int = BANDS, rate: int = 16_000) -> np.ndarray:
 
 
 def band_occlusion(
-    model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None, bands: int = BANDS
+    model: nn.Module,
+    audio: Tensor,
+    targets: Mapping[str, Tensor] | None = None,
+    bands: int = BANDS,
+    trusted: bool = False,
 ) -> Heads:
     """z(x) - z(x without a mel band): the band's bins of the signal's Fourier transform are set to 0.
 
@@ -93,7 +101,7 @@ def band_occlusion(
         masked[:, edges[index] : edges[index + 1]] = 0
         return torch.fft.irfft(masked, samples)
 
-    return _drops(model, audio, targets, without, [bands] * len(audio), bands)
+    return _drops(model, audio, targets, without, [bands] * len(audio), bands, trusted)
 
 
 def _drops(
@@ -103,10 +111,11 @@ def _drops(
     without: Callable[[int, int], Tensor],
     counts: list[int],
     width: int,
+    trusted: bool,
 ) -> Heads:
     """z(x) - z(without(row, index)) for the first `counts[row]` indices, (batch, width); 0 for the rest."""
-    with prepared(model), torch.no_grad():
-        steady(model, audio, together=True)
+    most = max(len(audio), min(CHUNK, max(counts)))
+    with prepared(model), nullcontext() if trusted else steady(model, audio, most), torch.no_grad():
         logits = logits_of(model, audio)
         chosen = targets_of(logits, targets)
         drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}

@@ -26,7 +26,19 @@ ORDINARY = {
 
 LINEAR = {
     *("_conj", "_conj_physical", "_neg_view", "_reshape_alias", "_to_copy", "_unsafe_view", "alias", "as_strided"),
-    *("cat", "chunk", "clone", "complex", "constant_pad_nd", "contiguous", "copy", "detach", "diagonal", "expand"),
+    *(
+        "cat",
+        "chunk",
+        "clone",
+        "complex",
+        "constant_pad_nd",
+        "contiguous",
+        "copy",
+        "detach",
+        "diagonal",
+        "expand",
+        "fill",
+    ),
     *("flip", "im2col", "col2im", "imag", "lift_fresh", "movedim", "narrow", "permute", "pixel_shuffle", "real"),
     *("reflection_pad1d", "reflection_pad2d", "repeat", "replication_pad1d", "replication_pad2d", "reshape"),
     *("resolve_conj", "resolve_neg", "roll", "select", "select_scatter", "slice", "slice_scatter", "split"),
@@ -51,7 +63,10 @@ NORMS = {"native_batch_norm": 5, "cudnn_batch_norm": 5, "miopen_batch_norm": 5, 
 
 FROZEN_NORMS = {"_native_batch_norm_legit_no_training", "_batch_norm_no_update"}
 
-CONSTANT = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "zero", "fill"} | {
+LEAVING = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+"""Marks of operators whose result is a number for Python, or as long as the signal will have it."""
+
+CONSTANT = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "zero"} | {
     f"new_{kind}" for kind in ("zeros", "ones", "full", "empty", "empty_strided")
 }
 """They take a signal's shape and nothing else."""
@@ -59,6 +74,7 @@ CONSTANT = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "
 NAMES = {
     "_prelu_kernel": "PReLU",
     "_local_scalar_dense": "a number that Python takes out of the signal",
+    "equal": "a number that Python takes out of the signal",
     "_log_softmax": "log-softmax",
     "_scaled_dot_product_flash_attention_for_cpu": "attention",
     "_scaled_dot_product_flash_attention": "attention",
@@ -107,10 +123,17 @@ class Crossings:
 
     Attributes:
         others: what it crossed for which guided backpropagation is not defined.
+        met: if asked for, every operator that the signal was given to, with all else that this was given: numbers, and
+            the content of tensors that do not come from the signal. It must not depend on the signal; where it does,
+            something left torch's operators and came back (by numpy, a list, another thread).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Iterable[Tensor] | None = None) -> None:
+        """`weights`: of the model, which need not be looked into; given if `met` is asked for."""
         self.others: set[str] = set()
+        self.met: list[tuple] | None = None if weights is None else []
+        self._known = {_storage(value) for value in weights or ()}
+        self._blank: set[int | None] = set()
         self._reached: dict[int, Any] = {}  # storages by address, kept so that no address is given out again
 
     def follow(self, signal: Tensor) -> None:
@@ -123,13 +146,34 @@ class Crossings:
         """Let go of all that is kept."""
         self._reached = {}
 
+    def enter(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        """Take note of an operator that will be run now."""
+        if self.met is not None and any(self._comes(value) for value in _tensors((args, kwargs))):
+            self.met.append((str(func), *map(self._content, (*args, *kwargs.values()))))
+
+    def _content(self, value: object) -> object:
+        """What an operator is given, to be compared: of the signal the shape alone."""
+        if isinstance(value, (list, tuple)):
+            return tuple(map(self._content, value))
+        if not isinstance(value, Tensor):
+            return None if isinstance(value, torch.Generator) else repr(value)
+        place = _storage(value)
+        if place is None or place in self._reached or place in self._known or place in self._blank:
+            return tuple(value.shape)
+        plain = torch.view_as_real(value.detach().resolve_conj()) if value.is_complex() else value.detach()
+        return tuple(value.shape), hash(
+            plain.resolve_neg().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+        )
+
     def note(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Take note of an operator that was just run."""
+        name = func._schema.name.removeprefix("aten::")
+        name = name if name.startswith("__") else name.removesuffix("_")
+        if self.met is not None:
+            self._note_blank(name, func, args, result)
         given = [value for value in _tensors((args, kwargs)) if self._comes(value)]
         if not given:
             return
-        name = func._schema.name.removeprefix("aten::")
-        name = name if name.startswith("__") else name.removesuffix("_")
         found = list(_tensors(result)) + [args[0]] * (func._schema.is_mutable and not isinstance(result, Tensor))
         if name in CONSTANT:
             return
@@ -137,13 +181,24 @@ class Crossings:
             if isinstance(value, Tensor):
                 self._reach(value)
         number = any(_real(value) for value in found if isinstance(value, Tensor))
-        if name == "_local_scalar_dense" or (number and (what := self._refused(name, given, args, kwargs))):
-            self.others.add(NAMES[name] if name == "_local_scalar_dense" else what)
+        if _leaves(name, func, args):
+            self.others.add(NAMES.get(name, f"a number or a size that depends on the signal ({name})"))
+        elif number and (what := self._refused(name, given, args, kwargs)):
+            self.others.add(what)
+
+    def _note_blank(self, name: str, func: Any, args: Sequence[Any], result: object) -> None:
+        """Memory that nothing was written to has a content by chance."""
+        if name in ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"):
+            self._blank |= {_storage(value) for value in _tensors(result)}
+        elif func._schema.is_mutable and args and isinstance(args[0], Tensor):
+            self._blank.discard(_storage(args[0]))
 
     def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:
         """What an operator does to the signal that cannot be guided; None if nothing."""
         if not all(_real(value) for value in given):
             return f"a selection or a step that depends on the signal ({name})"
+        if (name in NORMS or name in FROZEN_NORMS) and any(map(self._comes, args[1:])):
+            return "a normalisation whose weights or statistics come from the signal"
         if name in LINEAR or name in RELU or name in ORDINARY or name in FROZEN_NORMS:
             return None
         if name in FACTORS:
@@ -162,6 +217,15 @@ class Crossings:
     def _reach(self, value: Tensor) -> None:
         if (key := _storage(value)) is not None:
             self._reached[key] = value.untyped_storage()
+        else:
+            self.others.add("a sparse tensor")  # what becomes of it cannot be followed
+
+
+def _leaves(name: str, func: Any, args: Sequence[Any]) -> bool:
+    """Does it make a number or a size of what it is given? An index by whole numbers does not."""
+    if name in ("index", "index_put"):
+        return False  # by a mask it is refused as a selection
+    return not LEAVING.isdisjoint(func.tags)
 
 
 def _storage(value: Tensor) -> int | None:

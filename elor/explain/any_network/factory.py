@@ -26,7 +26,7 @@ from elor.corpora.faults import some
 from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.any_network.subjects import Cast, Resampled, Subject
-from elor.explain.any_network.twins import different, said, twin_of
+from elor.explain.any_network.twins import said, twin_of
 
 Factory = Callable[[], nn.Module]
 
@@ -50,16 +50,14 @@ def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE, sample
         return _made(factory, spec, seed, length)
 
     model = made(0)
-    twin, reason = twin_of(made, model)
     if weights is not None:
         _fill(model, weights)
-    if twin is not None:
-        twin, reason = different(model, twin)
+    twin, reason = twin_of(made, model, weights is not None, length)
 
     def adapted(network: nn.Module) -> nn.Module:
         kinds = {value.dtype for value in network.parameters() if value.is_floating_point()}
         if len(kinds) == 1 and kinds != {torch.float32}:
-            network = Cast(network, kinds.pop())
+            network = Cast(network)
         return (network if rate == SAMPLE_RATE else Resampled(network, rate)).eval()
 
     fresh = None if twin is None else (lambda seed: adapted(twin(seed)))
@@ -90,7 +88,7 @@ def _factory(spec: str) -> Factory:
                     "holds it, or install it."
                 ) from None
             raise UserError(f"{module_name} needs {error.name}, which is not installed.") from None
-        except Exception as error:  # it is the user's code: anything may come out of it
+        except (Exception, SystemExit) as error:  # it is the user's code: anything may come out of it
             raise UserError(f"{module_name} cannot be imported: {said(error)}.") from None
     for part in name.split("."):
         if not hasattr(found, part):
@@ -121,7 +119,7 @@ def _made(factory: Factory, spec: str, seed: int, samples: int) -> nn.Module:
             model: Any = factory()
         except UserError:
             raise
-        except Exception as error:  # the user's code again
+        except (Exception, SystemExit) as error:  # the user's code again
             raise UserError(f"{spec} fails when it is called without arguments: {said(error)}.") from None
         if not isinstance(model, nn.Module):
             raise UserError(f"{spec} returns {_kind(model)}; it must return a torch module (torch.nn.Module).")

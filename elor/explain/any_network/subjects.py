@@ -14,7 +14,9 @@ from elor.audio import SAMPLE_RATE
 from elor.errors import UserError
 from elor.explain.any_network.twins import said
 from elor.explain.controls import partly_untrained, untrained
-from elor.explain.model import Heads, Unsteady, logits_of, predict, prepared, steady
+from elor.explain.model import Heads, Unsteady, logits_of, predict, prepared
+from elor.explain.occlusion import CHUNK
+from elor.explain.trust import steady
 from elor.networks import MultiHeadNetwork
 
 SAME = 1e-3
@@ -88,19 +90,20 @@ class Cast(nn.Module):
         (batch, 1, samples), float32 -> logits
     """
 
-    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model, self.dtype, self.converts = model, dtype, True
+        self.model, self.converts = model, True
 
     def forward(self, audio: Tensor) -> Any:
+        dtype = next(value.dtype for value in self.model.parameters() if value.is_floating_point())
         if self.converts:
             try:
                 return self.model(audio.clone())
             except RuntimeError:  # float32 against weights of another kind
-                found = self.model(audio.to(self.dtype))
+                found = self.model(audio.to(dtype))
             self.converts = False
             return found
-        return self.model(audio.to(self.dtype))
+        return self.model(audio.to(dtype))
 
 
 class Alone(nn.Module):
@@ -228,7 +231,8 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
     with prepared(subject.model), warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always")
         try:
-            steady(subject.model, audio, together=False)
+            with steady(subject.model, audio, beside=1):
+                pass
         except UserError:
             raise
         except Exception as error:  # the user's code
@@ -236,7 +240,8 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
         own = [str(each.message) for each in noticed if issubclass(each.category, Unsteady)]
         noted = " ".join([*_coarse(subject.model, audio), *dict.fromkeys(own)])
         try:
-            steady(subject.model, audio, together=True)
+            with steady(subject.model, audio, beside=CHUNK):
+                pass
         except Exception as error:  # signals beside it change the answer, or it takes one at a time only
             twin = subject.twin
             apart = None if twin is None else lambda seed: Alone(twin(seed)).eval()

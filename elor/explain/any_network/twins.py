@@ -1,58 +1,160 @@
-"""Untrained twins: the same network with weights drawn anew, or the reason why there is none."""
+"""Untrained twins: the same network with weights drawn anew, or the reason why there is none.
+
+A twin must differ from the network in every tensor that training may have changed: weights, but also a scale of one
+element, the statistics that a layer keeps, tensors that are plain attributes. A factory whose weights follow the seed
+makes the twin; where it gives the same network whatever the seed, the modules of a copy draw anew, and what they leave
+as it was is found by filling the copy with NaN first.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from elor.device import seeded
 from elor.explain.controls import untrained
+from elor.explain.trust import copied
 
 ANOTHER = 1_000_003
 """Added to the seed of twins: drawn anew under the seed of its own, a network would become itself."""
 
+POWERS = 30
+"""Iterations until the vectors of a spectral norm are those of the weight that was drawn."""
 
-def twin_of(made: Callable[[int], nn.Module], model: nn.Module) -> tuple[Callable[[int], nn.Module] | None, str]:
-    """How to make an untrained network, or why that is impossible."""
+Twin = Callable[[int], nn.Module]
+Held = dict[str, tuple[Tensor, nn.Module]]
+"""Tensors by name, and the modules that hold them."""
+
+
+def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[Twin | None, str]:
+    """How to make an untrained network, or why that is impossible.
+
+    Args:
+        made: calls the factory under a seed.
+        model: what it made, with its weights.
+        filled: whether those came from a file; else from the factory.
+        samples: of a signal that it takes.
+    """
     if not any(True for _ in model.parameters()):
         return None, "the network has no parameters in torch that could be drawn anew"
     if any(not isinstance(value, Tensor) or value.is_quantized for value in model.state_dict().values()):
         return None, "the network has quantised weights, which cannot be drawn anew"
-    if not _shared(model, made(1)):
-        return lambda seed: made(ANOTHER + seed).eval(), ""
+    if not _alike(made(0), one := made(1)):
+        if not (same := _loaded(model, one, filled, samples)):
+            return lambda seed: made(ANOTHER + seed).eval(), ""
+        return None, (
+            f"the factory gives {some(same)} alike whatever the seed, which training may have changed; let it load "
+            "nothing, and give the weights by --weights"
+        )
     if stuck := sorted({type(module).__name__ for module in _drawn(model) if not _reset_of(module)}):
         return None, (
             f"the factory gives the same weights whatever the seed, and {', '.join(stuck)} has parameters but no "
             "reset_parameters to draw them anew"
         )
     try:
-        blank = _copied(model)
+        blank = copied(made(0))
     except Exception as error:
         return None, f"the factory loads weights itself, and the network cannot be copied: {said(error)}"
-    return (lambda seed: untrained(lambda: _redrawn(blank), ANOTHER + seed)), ""
-
-
-def different(model: nn.Module, twin: Callable[[int], nn.Module]) -> tuple[Callable[[int], nn.Module] | None, str]:
-    """The twin, if it shares no weight with the network; else why there is none."""
     try:
-        same = _shared(model, twin(0))
+        same = _left(model, blank, filled)
     except Exception as error:
         return None, f"drawing the network anew fails: {said(error)}"
     if same:
-        some = ", ".join(same[:4]) + (", ..." if len(same) > 4 else "")
-        return None, f"drawing the network anew leaves {some} as trained, so that a twin would be partly this network"
-    return twin, ""
+        return None, (
+            f"drawing the network anew leaves {some(same)} as trained, so that a twin would be partly this network; "
+            "if the factory loads them, let it not, and give them by --weights"
+        )
+    return (lambda seed: untrained(lambda: _redrawn(blank), ANOTHER + seed)), ""
 
 
-def _shared(one: nn.Module, other: nn.Module) -> list[str]:
+def _alike(one: nn.Module, other: nn.Module) -> list[str]:
     """Names of the weights that are the same in both and not constant: those of one have not been drawn at random."""
     pairs = zip(one.named_parameters(), other.parameters(), strict=True)
     return [name for (name, a), b in pairs if (a != a.flatten()[:1]).any() and torch.equal(a, b)]
+
+
+def _loaded(model: nn.Module, other: nn.Module, filled: bool, samples: int) -> list[str]:
+    """What a factory whose weights follow the seed may have loaded nevertheless: names of tensors that are the same in
+    a model and in a twin, though training changes such tensors."""
+    same = _same(model, other)
+    learned = {name for name in same if isinstance(same[name][0], nn.Parameter) or same[name][0].requires_grad}
+    if filled:  # then what the factory makes is what training began with
+        learned &= set(_alike(model, other))
+    elif learned:
+        reset = _held(_blanked(model))
+        learned = {name for name in learned if not torch.equal(same[name][0], reset[name][0])}
+    return sorted(learned | (_statistics(model, samples) & same.keys()))
+
+
+def _left(model: nn.Module, blank: nn.Module, filled: bool) -> list[str]:
+    """Names of the tensors of a model that drawing a copy of it anew leaves as they are, unless they are constants: of
+    torch's own modules (windows, filters), not in its state, or 0 or 1 throughout."""
+    after, same, left = _held(_blanked(blank)), _same(model, blank), []
+    state = model.state_dict().keys()
+    for name, (value, owner) in same.items():
+        if not after[name][0].isnan().any():
+            continue
+        foreign = not type(owner).__module__.startswith(("torch.", "torchaudio."))
+        kept = name in state or name not in dict(model.named_buffers())
+        if isinstance(value, nn.Parameter) or (foreign and kept and not filled):
+            left.append(name)
+    return left + [name for name in _alike(model, _redrawn(blank)) if name not in left]
+
+
+def _same(one: nn.Module, other: nn.Module) -> Held:
+    """The tensors that two networks have in common, but those of zeros or ones."""
+    known = _held(other)
+    return {
+        name: (value, owner)
+        for name, (value, owner) in _held(one).items()
+        if name in known and torch.equal(value, known[name][0]) and not ((value == 0).all() or (value == 1).all())
+    }
+
+
+def _held(model: nn.Module) -> Held:
+    """All numbers that a network holds: parameters, buffers, tensors and arrays in attributes and in lists."""
+    return {name: (value, owner) for name, value, owner in _walk(model, "", model, set())}
+
+
+def _walk(value: object, name: str, owner: nn.Module, seen: set[int]) -> Iterator[tuple[str, Tensor, nn.Module]]:
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.flags.writeable:
+        value = torch.from_numpy(value)
+    if isinstance(value, Tensor):
+        if (value.is_floating_point() or value.is_complex()) and value.layout == torch.strided and value.numel():
+            yield name, value, owner
+        return
+    inside: Mapping | None = None
+    if isinstance(value, nn.Module):
+        owner, inside = value, vars(value)
+    elif isinstance(value, (dict, list, tuple)):
+        inside = value if isinstance(value, dict) else dict(enumerate(value))
+    for key, part in (inside or {}).items():
+        own = key in ("_parameters", "_buffers", "_modules")
+        yield from _walk(part, name if own else f"{name}.{key}".lstrip("."), owner, seen)
+
+
+def _statistics(model: nn.Module, samples: int) -> set[str]:
+    """Names of the tensors that a pass in training mode changes, as moving averages."""
+    try:
+        trial = copied(model).train()
+        with seeded(0), torch.no_grad():
+            before = {name: value.clone() for name, (value, _) in _held(trial).items()}
+            trial(0.1 * torch.randn(2, 1, samples))
+        after = _held(trial)
+        return {name for name, value in before.items() if name in after and not torch.equal(value, after[name][0])}
+    except Exception:  # it cannot be trained on two signals: nothing is known
+        return set()
 
 
 def _drawn(model: nn.Module) -> list[nn.Module]:
@@ -67,10 +169,22 @@ def _reset_of(module: nn.Module) -> Callable[[], None] | None:
     return getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
 
 
+def _blanked(model: nn.Module) -> nn.Module:
+    """A copy of NaN that was drawn anew: what is NaN still was left as it was."""
+    blank = copied(model)
+    with torch.no_grad():
+        for value, _ in _held(blank).values():
+            with suppress(RuntimeError):  # several elements in one place
+                value.fill_(float("nan"))
+    with seeded(0):
+        return _redrawn(blank)
+
+
 def _redrawn(model: nn.Module) -> nn.Module:
     """A copy whose modules have drawn their parameters, and reset their statistics, anew."""
-    fresh = _copied(model)
-    for module in _drawn(fresh):
+    fresh = copied(model)
+    drawn = [*_drawn(fresh), *(module for module in fresh.modules() if hasattr(module, "reset_running_stats"))]
+    for module in dict.fromkeys(drawn):
         if reset := _reset_of(module):
             with torch.no_grad():
                 _redraw(module, reset)
@@ -84,33 +198,36 @@ def _redraw(module: nn.Module, reset: Callable[[], None]) -> None:
         weights = {name: getattr(module, name).clone() for name in getattr(module, "parametrizations", {})}
     for name, value in weights.items():
         setattr(module, name, value)
+        for part in module.parametrizations[name]:
+            if hasattr(part, "_power_method"):  # of a spectral norm
+                matrix = part._reshape_weight_to_matrix(value)
+                _draw_unit(part._u, part._v)
+                part._power_method(matrix, POWERS)
     for hook in module._forward_pre_hooks.values():
         if isinstance(hook, SpectralNorm):
             getattr(module, f"{hook.name}_orig").copy_(getattr(module, hook.name))
+            _draw_unit(getattr(module, f"{hook.name}_u"), getattr(module, f"{hook.name}_v"))
+            for _ in range(POWERS):
+                value = hook.compute_weight(module, do_power_iteration=True)
+            setattr(module, hook.name, value)
         if isinstance(hook, WeightNorm):
             value = getattr(module, hook.name)
             getattr(module, f"{hook.name}_v").copy_(value)
             getattr(module, f"{hook.name}_g").copy_(torch.norm_except_dim(value, 2, hook.dim))
 
 
-def _copied(model: nn.Module) -> nn.Module:
-    """A deep copy; a weight that is derived from others stays behind, since torch does not copy it (weight_norm)."""
-    derived = [
-        (vars(module), name, value)
-        for module in model.modules()
-        for name, value in vars(module).items()
-        if isinstance(value, Tensor) and not value.is_leaf
-    ]
-    try:
-        for attributes, name, value in derived:
-            attributes[name] = value.detach()
-        return copy.deepcopy(model)
-    finally:
-        for attributes, name, value in derived:
-            attributes[name] = value
+def _draw_unit(*vectors: Tensor) -> None:
+    """Vectors of length 1 and of any direction, in place."""
+    for vector in vectors:
+        vector.copy_(F.normalize(torch.randn_like(vector), dim=0))
 
 
-def said(error: Exception) -> str:
+def some(names: list[str]) -> str:
+    """The first of some names."""
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def said(error: BaseException) -> str:
     """An exception in one line."""
     text = " ".join(str(error).split()).rstrip(".")
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

@@ -8,6 +8,7 @@ to this network is listed with its reason; the others go on. The results are pla
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -26,9 +27,10 @@ from elor.explain.correlation import READINGS, View, among_networks, pearson
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
 from elor.explain.maps import SAMPLES, TITLES, Maps, Steps, predicted
-from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
+from elor.explain.model import Heads, logits_of, predict, prepared, refuse_infinite, targets_of
 from elor.explain.occlusion import WINDOW
 from elor.explain.operators import OPAQUE, opaque
+from elor.explain.trust import Unchecked, false_gradient
 from elor.explain.windows import Found, Windows
 
 COMPARED = tuple(method for method in TITLES if method != "stft")
@@ -94,7 +96,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     steps = Steps(effort.steps, effort.most)
     scope = Scope(tuple(TITLES), COMPARED, COMPARED, AGAINST, steps, lenient=True)
     _, (own, swapped) = examine(subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second])
-    if why := _no_derivative(subject.model, audio, targets, own):
+    why, doubts = _doubted(subject.model, audio, targets)
+    if why:
         for method in ("guided", "gradient", "segments", "integrated", "frequency", "stft"):
             own.values.pop(method, None)
             own.refused.setdefault(method, why)
@@ -104,7 +107,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
             examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
-    remarks = [*no_logits(logits), *_own_backward(subject.model, audio)]
+    remarks = [*no_logits(logits), *_own_backward(subject.model, audio), *doubts]
     try:
         erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
     except Exception as error:  # the user's code may refuse silence
@@ -143,9 +146,16 @@ def asked(model: nn.Module, audio: Tensor) -> Heads:
     except Exception as error:  # the user's code: anything may come out of it
         said = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
         raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {said}.") from None
-    if not all(torch.isfinite(value).all() for value in logits.values()):
-        raise UserError("The network answers with NaN or infinity; its weights or its scaling of the input are broken.")
+    refuse_infinite(logits)
     return logits
+
+
+def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[str | None, list[str]]:
+    """Why there is no gradient to be shown, or None; and where that could not be told, sentences that say so."""
+    with prepared(model), warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always")
+        why = false_gradient(model, audio, targets)
+    return why, list(dict.fromkeys(str(each.message) for each in noticed if issubclass(each.category, Unchecked)))
 
 
 def _own_backward(model: nn.Module, audio: Tensor) -> Iterator[str]:
@@ -157,36 +167,6 @@ def _own_backward(model: nn.Module, audio: Tensor) -> Iterator[str]:
         return
     for what in sorted({what for value in logits.values() if (what := opaque(value))} - {OPAQUE}):
         yield f"All gradients rest on {what}: whether it is the derivative is not known here."
-
-
-def _no_derivative(model: nn.Module, audio: Tensor, targets: Heads, own: Maps) -> str | None:
-    """Why the gradient is not how the answer changes: a path may be detached, or have a backward pass that differs.
-
-    The logit is asked a little ahead and a little behind, along the gradient and along the sound itself. Steps of
-    several lengths are tried, from the shortest that rounding allows, since a rectifier may turn between two of them.
-    """
-    for head, gradients in own.values.get("gradient", {}).items():
-        gradient, label = gradients[0].to(audio), int(targets[head][0])
-        slope, level = float(gradient.norm()), float(audio.norm())
-        largest = float(predict(model, audio)[head].abs().max())
-        shortest = 3e-5 * largest / max(slope, 1e-30)
-        if not slope > 0 or shortest > 0.01 * level:  # too flat for the precision of its logits
-            continue
-        for name, way in (("along itself", gradient), ("along the sound", audio[0, 0])):
-            way = way / way.norm()
-            said, found = float((gradient * way).sum()), []
-            for length in shortest * np.array([1.0, 10.0, 100.0, 1_000.0]):
-                both = torch.stack([audio[0] + length * way, audio[0] - length * way])
-                ahead, behind = predict(model, both)[head][:, label].double().tolist()
-                found.append((ahead - behind) / (2 * length))
-            if all(abs(value - said) > 0.25 * abs(said) + 0.05 * slope for value in found):
-                nearest = min(found, key=lambda value: abs(value - said))
-                return (
-                    f"The gradient of head {head} is not how its answer changes: {name} it says {said:.2g}, and the "
-                    f"logit changes by {nearest:.2g} (a jump, a detached path, or a backward pass that is no "
-                    "derivative); use occlusion."
-                )
-    return None
 
 
 class _Rows:

@@ -69,8 +69,8 @@ def _note_completeness(tag: dict, windows: Windows, own: Maps, found: Found) -> 
 def _mask(job: SaliencyJob, windows: Windows, model: MultiHeadNetwork, own: Maps, found: Found) -> None:
     """How alike the maps are where noise at -60 dBFS stands in the place of silence."""
     mask = noise_like(windows.audio, seed=job.seed, supports=windows.supports)
-    path = integrated_gradients(model, windows.audio, baseline=mask, steps=job.steps, most=job.steps)
-    noisy = occlusion(model, windows.audio, mask=mask, supports=windows.supports)
+    path = integrated_gradients(model, windows.audio, baseline=mask, steps=job.steps, most=job.steps, trusted=True)
+    noisy = occlusion(model, windows.audio, mask=mask, supports=windows.supports, trusted=True)
     for method, other in (("integrated", path.time()), ("occlusion", noisy)):
         one = arrays(own.values[method])
         for head, values in arrays(other).items():

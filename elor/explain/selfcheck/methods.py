@@ -88,12 +88,15 @@ def _magnitude(method: Callable[..., Heads]) -> Map:
 def _integrated(model: nn.Module, audio: Tensor) -> Heads:
     return {
         name: segment_sums(value)
-        for name, value in integrated_gradients(model, audio, steps=32, most=32).time().items()
+        for name, value in integrated_gradients(model, audio, steps=32, most=32, trusted=True).time().items()
     }
 
 
 def _integrated_bands(model: nn.Module, audio: Tensor) -> Heads:
-    spectra, edges = integrated_gradients(model, audio, steps=32, most=32).frequency(), band_edges(audio.shape[-1])
+    spectra, edges = (
+        integrated_gradients(model, audio, steps=32, most=32, trusted=True).frequency(),
+        band_edges(audio.shape[-1]),
+    )
     return {
         name: torch.stack([value[:, low:high].sum(1) for low, high in pairwise(edges)], dim=1)
         for name, value in spectra.items()
@@ -101,7 +104,7 @@ def _integrated_bands(model: nn.Module, audio: Tensor) -> Heads:
 
 
 def _occlusion(model: nn.Module, audio: Tensor) -> Heads:
-    return {name: _segments(value) for name, value in occlusion(model, audio).items()}
+    return {name: _segments(value) for name, value in occlusion(model, audio, trusted=True).items()}
 
 
 def _filled(model: nn.Module, audio: Tensor) -> Heads:
@@ -109,7 +112,7 @@ def _filled(model: nn.Module, audio: Tensor) -> Heads:
     power = audio.square().mean(-1, keepdim=True)
     level = power.clamp(min=torch.finfo(power.dtype).tiny).rsqrt().reciprocal()  # torch's root differs by processor
     mask = level * noise_like(audio, rms=1.0)
-    return {name: _segments(value) for name, value in occlusion(model, audio, mask=mask).items()}
+    return {name: _segments(value) for name, value in occlusion(model, audio, mask=mask, trusted=True).items()}
 
 
 def _segments(drops: Tensor) -> Tensor:
