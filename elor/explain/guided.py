@@ -54,7 +54,10 @@ class Guided(TorchDispatchMode):
             self.crossings = found
 
         try:
-            return Forward(model, audio, watch)
+            forward = Forward(model, audio, watch)
+            if not all(map(found.comes, forward.logits.values())):
+                found.others.add("operators that cannot be seen (in another thread, say)")
+            return forward
         finally:
             found.done()
             self.crossings = None

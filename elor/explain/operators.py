@@ -148,8 +148,12 @@ class Crossings:
 
     def enter(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """Take note of an operator that will be run now."""
-        if self.met is not None and any(self._comes(value) for value in _tensors((args, kwargs))):
-            self.met.append((str(func), *map(self._content, (*args, *kwargs.values()))))
+        if self.met is not None and any(self.comes(value) for value in _tensors((args, kwargs))):
+            given = [*args, *kwargs.values()]
+            name = _name(func)
+            if name == "copy" or (name in ("index_put", "index_copy", "scatter") and _storage(args[0]) in self._blank):
+                given = given[1:]  # what is written over; memory that nothing was written to has a content by chance
+            self.met.append((str(func), *map(self._content, given)))
 
     def _content(self, value: object) -> object:
         """What an operator is given, to be compared: of the signal the shape alone."""
@@ -158,7 +162,7 @@ class Crossings:
         if not isinstance(value, Tensor):
             return None if isinstance(value, torch.Generator) else repr(value)
         place = _storage(value)
-        if place is None or place in self._reached or place in self._known or place in self._blank:
+        if place is None or place in self._reached or place in self._known:
             return tuple(value.shape)
         plain = torch.view_as_real(value.detach().resolve_conj()) if value.is_complex() else value.detach()
         return tuple(value.shape), hash(
@@ -167,11 +171,10 @@ class Crossings:
 
     def note(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Take note of an operator that was just run."""
-        name = func._schema.name.removeprefix("aten::")
-        name = name if name.startswith("__") else name.removesuffix("_")
-        if self.met is not None:
-            self._note_blank(name, func, args, result)
-        given = [value for value in _tensors((args, kwargs)) if self._comes(value)]
+        name = _name(func)
+        if name.startswith(("empty", "new_empty")):
+            self._blank |= {_storage(value) for value in _tensors(result)}
+        given = [value for value in _tensors((args, kwargs)) if self.comes(value)]
         if not given:
             return
         found = list(_tensors(result)) + [args[0]] * (func._schema.is_mutable and not isinstance(result, Tensor))
@@ -186,31 +189,24 @@ class Crossings:
         elif number and (what := self._refused(name, given, args, kwargs)):
             self.others.add(what)
 
-    def _note_blank(self, name: str, func: Any, args: Sequence[Any], result: object) -> None:
-        """Memory that nothing was written to has a content by chance."""
-        if name in ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"):
-            self._blank |= {_storage(value) for value in _tensors(result)}
-        elif func._schema.is_mutable and args and isinstance(args[0], Tensor):
-            self._blank.discard(_storage(args[0]))
-
     def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:
         """What an operator does to the signal that cannot be guided; None if nothing."""
         if not all(_real(value) for value in given):
             return f"a selection or a step that depends on the signal ({name})"
-        if (name in NORMS or name in FROZEN_NORMS) and any(map(self._comes, args[1:])):
+        if (name in NORMS or name in FROZEN_NORMS) and any(map(self.comes, args[1:])):
             return "a normalisation whose weights or statistics come from the signal"
         if name in LINEAR or name in RELU or name in ORDINARY or name in FROZEN_NORMS:
             return None
         if name in FACTORS:
-            from_signal = [index for index in FACTORS[name] if index < len(args) and self._comes(args[index])]
+            from_signal = [index for index in FACTORS[name] if index < len(args) and self.comes(args[index])]
             return None if len(from_signal) < 2 else "a product of the signal with itself (a gate or attention, say)"
-        if name == "div" and not self._comes(args[1]) and kwargs.get("rounding_mode") is None:
+        if name == "div" and not self.comes(args[1]) and kwargs.get("rounding_mode") is None:
             return None
         if name in NORMS:
             return "batch normalisation by the batch's own statistics" if args[NORMS[name]] else None
         return NAMES.get(name, name)
 
-    def _comes(self, value: object) -> bool:
+    def comes(self, value: object) -> bool:
         """Does it come from the signal?"""
         return isinstance(value, Tensor) and _storage(value) in self._reached
 
@@ -219,6 +215,12 @@ class Crossings:
             self._reached[key] = value.untyped_storage()
         else:
             self.others.add("a sparse tensor")  # what becomes of it cannot be followed
+
+
+def _name(func: Any) -> str:
+    """An operator's name, the same in place."""
+    name = func._schema.name.removeprefix("aten::")
+    return name if name.startswith("__") else name.removesuffix("_")
 
 
 def _leaves(name: str, func: Any, args: Sequence[Any]) -> bool:
