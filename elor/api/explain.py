@@ -23,9 +23,9 @@ from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Score, Subject, committee, steadied
 from elor.explain.any_network.trials import interventions, seek
-from elor.explain.any_network.window import CannotRun, Effort, asked, explain
+from elor.explain.any_network.window import Effort, asked, explain
 from elor.explain.interventions.resynthesis import fitted
-from elor.explain.model import prepared
+from elor.explain.model import CannotRun, prepared
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.trust import spare, steady
 from elor.files import replacing, write_json

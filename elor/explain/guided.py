@@ -53,8 +53,11 @@ class Guided(TorchDispatchMode):
             found.follow(signal)
             self.crossings = found
 
+        def answered() -> None:
+            self.crossings = None  # what is asked further, about chance, is none of it
+
         try:
-            forward = Forward(model, audio, watch)
+            forward = Forward(model, audio, watch, answered)
             if not all(map(found.comes, forward.logits.values())):
                 found.others.add("operators that cannot be seen (in another thread, say)")
             return forward

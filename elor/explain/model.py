@@ -23,6 +23,10 @@ class Unsteady(UserWarning):
     """A model's answer to one signal differs from time to time."""
 
 
+class CannotRun(UserError):
+    """A network fails on signals of this shape, or on this signal."""
+
+
 Heads = dict[str, Tensor]
 """One tensor per head, by the head's name."""
 
@@ -42,6 +46,8 @@ def prepared(model: nn.Module) -> Iterator[None]:
 
     In training mode dropout would make every map a random one and batch normalisation would move its statistics.
     """
+    if any(nn.parameter.is_lazy(value) for value in (*model.parameters(), *model.buffers())):
+        raise UserError("The network has lazy parameters; run it once on a sound, so that they are made.")
     training = {module: module.training for module in model.modules()}
     frozen = {parameter: parameter.requires_grad for parameter in model.parameters()}
     try:
@@ -57,10 +63,13 @@ def prepared(model: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(flag)
 
 
-def logits_of(model: nn.Module, audio: Tensor) -> Heads:
+def logits_of(model: nn.Module, audio: Tensor, answered: Callable[[], None] = lambda: None) -> Heads:
     """Run a model and name its heads; each output is (batch, classes), half precision as float32.
 
+    `answered` is called as soon as the model has answered.
+
     Raises:
+        CannotRun: if the model fails.
         UserError: if the audio or an output has another shape, an output is no tensor of real numbers, or the answer
             depends on chance by more than `UNSTEADY`; below that there is a warning.
     """
@@ -68,6 +77,7 @@ def logits_of(model: nn.Module, audio: Tensor) -> Heads:
         raise UserError(f"Audio has the shape {tuple(audio.shape)}; attribution needs (batch, 1, samples).")
     before = _random_state(audio)
     heads = _answer(model, audio)
+    answered()
     if _random_state(audio) != before:  # drawing alone does no harm: a layer may draw and not use it
         with torch.no_grad():
             again, other = _answer(model, audio), _answer(model, other_sound(audio))
@@ -81,7 +91,15 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
         output = model(audio.clone())
     except SystemExit as error:
         raise UserError(f"The network ends the program (sys.exit, {error.code}); let it return logits.") from None
+    except (UserError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # the user's code: anything may come out of it
+        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {_said(error)}.") from error
     return _named(output, len(audio))
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
 
 
 def _named(output: object, count: int) -> Heads:
@@ -194,11 +212,17 @@ class Forward:
         logits: by head, (batch, classes).
     """
 
-    def __init__(self, model: nn.Module, audio: Tensor, watch: Callable[[Tensor], None] = lambda signal: None) -> None:
-        """`watch` is called with the signal before the model is."""
+    def __init__(
+        self,
+        model: nn.Module,
+        audio: Tensor,
+        watch: Callable[[Tensor], None] = lambda signal: None,
+        answered: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`watch` is called with the signal before the model is, `answered` after it."""
         self._signal = audio.detach().clone().requires_grad_()
         watch(self._signal)
-        self.logits = logits_of(model, self._signal)
+        self.logits = logits_of(model, self._signal, answered)
 
     def gradient(self, head: str, target: Tensor, last: bool = False) -> tuple[Tensor, Tensor]:
         """The gradient (batch, samples) of a head's logits of given classes, and those logits (batch,).
@@ -217,8 +241,15 @@ class Forward:
             raise UserError(
                 f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."
             )
-        with QuickBackward():
-            (gradient,) = torch.autograd.grad(picked.sum(), self._signal, retain_graph=not last, allow_unused=True)
+        try:
+            with QuickBackward():
+                (gradient,) = torch.autograd.grad(picked.sum(), self._signal, retain_graph=not last, allow_unused=True)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # the user's code again: a backward pass of its own, values changed in place
+            raise UserError(
+                f"Head {head} cannot be differentiated by the signal ({_said(error)}); use occlusion."
+            ) from error
         if gradient is None:  # weights that want a gradient of their own, and no way to the signal
             raise UserError(
                 f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."

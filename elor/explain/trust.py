@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
-from elor.explain.model import Forward, Heads, logits_of, other_sound, refuse_unsteady, targets_of
+from elor.explain.model import CannotRun, Forward, Heads, logits_of, other_sound, refuse_unsteady, targets_of
 
 PIECE = 800
 """Samples (50 ms) whose level is changed at once."""
@@ -98,9 +98,7 @@ def another(model: nn.Module, one: Tensor) -> tuple[Tensor, Heads]:
     quiet = other_sound(one)
     try:
         return quiet, logits_of(model, quiet)
-    except UserError:
-        raise
-    except Exception:
+    except CannotRun:
         quiet = one.flip(-1) / 2
         return quiet, logits_of(model, quiet)
 
@@ -122,9 +120,7 @@ def _refuse_kept(model: nn.Module, one: Tensor, quiet: Tensor, remembered: Heads
     """
     try:
         three = logits_of(model, torch.cat([quiet, one, one]))
-    except UserError:
-        raise
-    except Exception:  # it takes no such batch: nothing can be told
+    except CannotRun:  # it takes no such batch: nothing can be told
         return
     now, beyond = ({name: value[row : row + 1] for name, value in three.items()} for row in (0, 1))
     refuse_unsteady(remembered, now, beyond, "what it was asked before", "let it keep no answers")
@@ -138,9 +134,11 @@ def checked(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | Non
         UserError: then.
     """
     with steady(model, audio, beside):
-        if why := false_gradient(model, audio, targets):
-            raise UserError(why)
-        yield
+        why = false_gradient(model, audio, targets)
+        if why is None:
+            yield
+    if why is not None:  # and not because it answers otherwise by now
+        raise UserError(why)
 
 
 def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None) -> str | None:
@@ -165,7 +163,9 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor
             with _default(torch.float64):
                 with _Rounds() as rounds, torch.no_grad():
                     answers = logits_of(double.double(), one.double())
-                if not rounds.met and _same(answers, logits_of(model, one)):
+                with torch.no_grad():
+                    same = _same(logits_of(model, one), answers)
+                if same and not rounds.met:
                     return _disagreement(double, one.double(), targets, (EXACT,), 0.01)
     except Exception:  # it is not made for float64: asked in its own precision
         pass
@@ -195,6 +195,9 @@ def _disagreement(
         for head, target in chosen.items():
             change = torch.cat([(a[head] - b[head])[:, target[0]] for a, b in zip(ahead, behind, strict=True)])
             found[head].append(change / (step if exact else 2 * step))
+    with torch.no_grad():
+        if not _same(logits_of(model, one), answers):
+            raise ArithmeticError("It answers otherwise by now.")
     for head, target in chosen.items():
         gradient, _ = forward.gradient(head, target)
         blur = 32 * _grain(model, answers[head]) * float(answers[head].abs().max())
@@ -205,11 +208,11 @@ def _disagreement(
     return None
 
 
-def _same(copy: Heads, original: Heads) -> bool:
-    """Does a copy in float64 answer as the original does?"""
+def _same(one: Heads, other: Heads) -> bool:
+    """Do a network and its copy in float64, or a network at two times, answer alike?"""
     return all(
-        torch.allclose(value.detach().double(), copy[head].double(), rtol=0.01, atol=0.01 * float(value.abs().max()))
-        for head, value in original.items()
+        torch.allclose(value.double(), other[head].double(), rtol=0.01, atol=0.01 * float(value.abs().max()))
+        for head, value in one.items()
     )
 
 

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from elor.audio import SAMPLE_RATE
 from elor.errors import UserError
-from elor.explain.any_network.twins import said
 from elor.explain.controls import partly_untrained, untrained
-from elor.explain.model import Heads, Unsteady, logits_of, predict, prepared
+from elor.explain.model import CannotRun, Heads, Unsteady, logits_of, predict, prepared
 from elor.explain.occlusion import CHUNK
 from elor.explain.trust import steady
 from elor.networks import MultiHeadNetwork
@@ -233,20 +232,18 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
         try:
             with steady(subject.model, audio, beside=1):
                 pass
-        except UserError:
-            raise
-        except Exception as error:  # the user's code
-            raise UserError(f"The network cannot be run on a quieter sound: {said(error)}.") from None
+        except CannotRun as error:
+            raise UserError(f"The network cannot be run on every sound, a quieter one say: {error}") from None
         own = [str(each.message) for each in noticed if issubclass(each.category, Unsteady)]
         noted = " ".join([*_coarse(subject.model, audio), *dict.fromkeys(own)])
         try:
             with steady(subject.model, audio, beside=CHUNK):
                 pass
-        except Exception as error:  # signals beside it change the answer, or it takes one at a time only
+        except UserError as error:  # signals beside it change the answer, or it takes one at a time only
             twin = subject.twin
             apart = None if twin is None else lambda seed: Alone(twin(seed)).eval()
             alone = replace(subject, model=Alone(subject.model).eval(), twin=apart)
-            why = str(error).split(";")[0] if isinstance(error, UserError) else f"of several it fails, {said(error)}"
+            why = str(error).split(";")[0].rstrip(".")
             return alone, f"{noted} It is asked about one signal at a time: {why}.".strip()
     return subject, noted
 

@@ -41,10 +41,6 @@ NO_CONTROL = "undecided: there is no untrained control"
 NOT_LEARNED = "not learned"
 
 
-class CannotRun(UserError):
-    """A network fails on signals of this shape."""
-
-
 @dataclass(frozen=True)
 class Effort:
     """How much: untrained twins, steps of integrated gradients (at first; at most), and the seed of all that is drawn.
@@ -111,7 +107,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     try:
         erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
     except Exception as error:  # the user's code may refuse silence
-        remarks.append(f"Deletion and insertion fail in this network: {type(error).__name__}: {error}"[:300])
+        remarks.append(f"Deletion and insertion fail in this network: {error}"[:300])
     rows = _Rows(found.correlations, own, swapped, subject)
     summary: dict[str, Any] = {
         "prediction": {head: _answer(value, answers[head], targets[head]) for head, value in logits.items()},
@@ -134,18 +130,12 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
 
 
 def asked(model: nn.Module, audio: Tensor) -> Heads:
-    """The logits of a foreign network; whatever goes wrong in it is said in one sentence.
+    """The logits of a foreign network.
 
     Raises:
         CannotRun: if it fails. UserError: if it returns something else than logits.
     """
-    try:
-        logits = predict(model, audio)
-    except UserError:
-        raise
-    except Exception as error:  # the user's code: anything may come out of it
-        said = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
-        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {said}.") from None
+    logits = predict(model, audio)
     refuse_infinite(logits)
     return logits
 
