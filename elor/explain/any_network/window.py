@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elor.errors import UserError
 from elor.explain.any_network.subjects import Subject, deciding, no_logits, probabilities
 from elor.explain.attribution import SEGMENT
 from elor.explain.controls import model_free, runner_up
