@@ -1,6 +1,8 @@
 """For all tests, before any of them imports torch."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +22,10 @@ def nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_collection_modifyitems(items: list) -> None:
     """The pipeline's own tests first: they take minutes each, and whoever runs last should have little left to do."""
     items.sort(key=lambda item: "pipeline" not in item.keywords)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where long tests are left out, modules of nothing else are not even imported: that alone takes a minute."""
+    if "not long" not in config.option.markexpr or collection_path.suffix != ".py":
+        return None
+    return bool(re.search(r"^pytestmark = .*mark\.long", collection_path.read_text(), re.MULTILINE)) or None

@@ -62,7 +62,9 @@ def test_hours_are_steps_times_trainings(params: Params, measured: list[Training
 
 def test_steps_are_measured_on_noise(params: Params) -> None:
     found = effort.effort(params.model_copy(update={"profile": "demo"}), corpus())
-    assert all("up to" in one.found for one in found if one.what.startswith(("search", "folds", "all")))
+    told = [one.found for one in found if one.what.startswith(("search", "folds", "all"))]
+    assert told
+    assert all("up to" in one for one in told)
 
 
 def test_what_the_guard_would_refuse_is_said_beforehand(params: Params, measured: list[TrainingJob]) -> None:
