@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.publish import command, publish
+from elor.device import one_thread
 from elor.fastconv import ConvBlock, same_padding
 from elor.networks import SHAPES, Architecture
 from elor.report.text import Block, Table, number
@@ -127,12 +128,8 @@ def ratio(found: dict[str, list[float]], way: str, other: str) -> float:
 
 def measure(repetitions: int = 5, epochs: int = 6) -> dict[str, Any]:
     """Both tables' numbers; one thread per process."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return {"epochs": epochs, "ftr": measure_ftr(repetitions, epochs), "lom": measure_lom(repetitions)}
-    finally:
-        torch.set_num_threads(threads)
 
 
 def measure_ftr(repetitions: int, epochs: int) -> list[dict[str, Any]]:

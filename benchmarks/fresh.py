@@ -26,7 +26,7 @@ from elor.params import NETWORKS, Params
 from elor.report import text
 from elor.report.results import title
 from elor.report.text import Block, Table, number
-from elor.training.task import place, run
+from elor.training.train import place, run
 from elor.training.tune import merge
 from stages.task import task_of
 

@@ -31,7 +31,8 @@ from elor.report.text import Block, Table, number
 from elor.tables import read_table
 from elor.targets import Head
 from elor.training.job import Outcome
-from elor.training.task import Task, input_files, place, run
+from elor.training.task import Task, input_files
+from elor.training.train import place, run
 from elor.training.tune import merge
 
 STAGES = ("env", "sources", "corpus", "labels", "slices", "folds")

@@ -18,6 +18,7 @@ from torch import Tensor
 from benchmarks.measure import ROOT, alternated
 from benchmarks.projection import RELEASE_SLICES
 from benchmarks.publish import command, publish
+from elor.engine import available_cores
 from elor.explain.attribution import gradient, segment_saliency, segment_sums
 from elor.explain.controls import untrained
 from elor.explain.erasure import erasure
@@ -31,7 +32,6 @@ from elor.progress import clock
 from elor.report.text import Block, Table, number
 from elor.targets import Target
 from elor.training.task import architecture
-from elor.workers import available_cores
 from stages.cost import MIB, Watch
 
 BATCH = {"demo": 16, "paper": 1}

@@ -22,10 +22,10 @@ from benchmarks.invented import invent
 from benchmarks.measure import ROOT, costs_of, run_stage
 from benchmarks.publish import command, publish
 from elor.audio import SAMPLE_RATE
+from elor.engine import available_cores
 from elor.files import file_digest, replacing, scratch
 from elor.progress import clock, track
 from elor.report.text import Block, Table, number
-from elor.workers import available_cores
 
 FULL = 10_039
 """Turns of the release."""

@@ -20,7 +20,8 @@ from elor.params import NETWORKS, Params, Settings, load
 from elor.progress import Progress
 from elor.report.text import Block, Table, number
 from elor.training import tpe
-from elor.training.task import Task, place, spread
+from elor.training.task import Task
+from elor.training.train import place, spread
 from elor.training.trials import Trial, evaluate
 from elor.training.tune import merge
 from stages.task import task_of

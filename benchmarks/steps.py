@@ -23,12 +23,12 @@ from benchmarks.measure import ROOT, alternated, ratio
 from benchmarks.plainstep import PlainStep
 from benchmarks.publish import command, publish
 from benchmarks.toy import Case, operations, our_step, prediction, toy_job
+from elor.engine import available_cores
 from elor.networks import INPUTS
 from elor.params import NETWORKS, Params, load
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.training.loop import Trainer
-from elor.workers import available_cores
 
 SIDE = 1_024
 """Rows of the matrices whose product says what the machine can do."""

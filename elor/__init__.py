@@ -30,8 +30,8 @@ from elor import arithmetic
 arithmetic.hold(arithmetic.choice())  # before numpy and torch are loaded
 
 _HOMES = {
-    "Ensemble": "elor.inference:Ensemble",
-    "Prediction": "elor.inference:Prediction",
+    "Ensemble": "elor.ensemble:Ensemble",
+    "Prediction": "elor.ensemble:Prediction",
     "Results": "elor.report.results:Results",
     "ScoreSettings": "elor.evaluation.evaluate:Settings",
     "UserError": "elor.errors:UserError",

@@ -4,6 +4,8 @@ from elor.api.explain import own_networks as own_networks
 from elor.api.score import score as score
 from elor.check.everything import inspect as inspect
 from elor.corpora.making import make_corpus as make_corpus
+from elor.ensemble import Ensemble as Ensemble
+from elor.ensemble import Prediction as Prediction
 from elor.errors import UserError as UserError
 from elor.evaluation.evaluate import Settings as ScoreSettings
 from elor.explain.attribution import gradient as gradient
@@ -11,8 +13,6 @@ from elor.explain.guided import guided_backprop as guided_backprop
 from elor.explain.integrated import integrated_gradients as integrated_gradients
 from elor.explain.occlusion import occlusion as occlusion
 from elor.explain.selfcheck.suite import selfcheck as selfcheck
-from elor.inference import Ensemble as Ensemble
-from elor.inference import Prediction as Prediction
 from elor.inference import load as load
 from elor.inference import predict as predict
 from elor.labelfiles.convert import import_labels as import_labels

@@ -83,6 +83,17 @@ def exact() -> Iterator[None]:
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: products are split among threads, which changes their last digits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw under a seed of one's own; the global random state is left as it was, and no GPU is woken for it."""
     awake = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()

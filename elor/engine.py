@@ -8,19 +8,23 @@ own launchers. Workers must see the same files.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import connection
 from typing import Any, Generic, TypeVar
 
 from elor import arithmetic
 from elor.errors import UserError
 from elor.progress import Progress
-from elor.workers import available_cores, end_with_parent
 
 Result = TypeVar("Result")
 
@@ -31,6 +35,11 @@ small kernels to be launched; and analysis, which spends most of its time on a c
 POLL_S = 1.0
 
 
+def available_cores() -> int:
+    """Cores that this process may use (a container's or a batch system's share, not the machine's)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class _Work(Generic[Result]):
     """What `Engine.run` was asked for."""
@@ -38,7 +47,7 @@ class _Work(Generic[Result]):
     function: Callable[..., Result]
     jobs: Sequence[tuple]
     watch: Callable[[], None]
-    finished: Callable[[int], None]
+    finished: Callable[[int, Result], None]
 
 
 @dataclass(frozen=True)
@@ -64,10 +73,11 @@ class Engine:
         Raises:
             UserError: if a GPU is asked for that this machine does not show.
         """
+        if self.address or self.device == "cpu":  # on a cluster its machines decide, see `elor.device.local`
+            return [self.device]
         from elor.device import resolved
 
-        # on a cluster the workers' machines decide, see `elor.device.local`
-        return [self.device] if self.address else resolved(self.device)
+        return resolved(self.device)
 
     def count(self) -> int:
         """How many local jobs run at a time."""
@@ -81,7 +91,7 @@ class Engine:
         function: Callable[..., Result],
         jobs: Sequence[tuple],
         watch: Callable[[], None] = lambda: None,
-        finished: Callable[[int], None] = lambda index: None,
+        finished: Callable[[int, Result], None] = lambda index, result: None,
     ) -> list[Result]:
         """Run `function(*job)` for every job and return the results in the jobs' order.
 
@@ -89,7 +99,7 @@ class Engine:
             function: importable by its name.
             jobs: arguments of each call.
             watch: called about once a second while jobs run, to show the progress inside them.
-            finished: called with a job's index as soon as it has ended.
+            finished: called with a job's index and its result as soon as it has ended.
 
         Raises:
             UserError: if workers die again and again, or the cluster does not answer.
@@ -104,13 +114,13 @@ class Engine:
     ) -> list[Result]:
         """`run`, with progress in units of work: of every job `sizes`, called `unit` in the singular."""
         with Progress(title, sum(sizes), unit) as progress:
-            return self.run(function, jobs, finished=lambda index: progress.advance(sizes[index]))
+            return self.run(function, jobs, finished=lambda index, result: progress.advance(sizes[index]))
 
     def _here(self, work: _Work[Result]) -> list[Result]:
         jobs, results = work.jobs, {}
         for _attempt in range(3):  # a worker that the system killed takes the pool with it; its jobs resume
             try:
-                with _pool(min(self.count(), len(jobs) - len(results))) as pool:
+                with _pool(min(self.count(), len(jobs) - len(results)), work.function.__module__) as pool:
                     left = {
                         pool.submit(work.function, *job): index
                         for index, job in enumerate(jobs)
@@ -118,7 +128,7 @@ class Engine:
                     }
                     for future in _as_they_finish(list(left), work.watch):
                         results[left[future]] = future.result()
-                        work.finished(left[future])
+                        work.finished(left[future], results[left[future]])
                 return [results[index] for index in range(len(jobs))]
             except BrokenProcessPool:
                 continue
@@ -141,40 +151,51 @@ class Engine:
             ) from None
         with client:
             futures = [client.submit(_on_a_node, work.function, job, pure=False, retries=3) for job in work.jobs]
-            left = set(range(len(futures)))
-            while left:
+            results: dict[int, Result] = {}
+            conditions = []
+            while len(results) < len(futures):
                 work.watch()
                 time.sleep(POLL_S)
-                ended = {index for index in left if futures[index].done()}
-                for index in sorted(ended):
-                    work.finished(index)
-                left -= ended
-            found = client.gather(futures)
-        arithmetic.compare(conditions for _, conditions in found)
-        return [result for result, _ in found]
+                for index, future in enumerate(futures):
+                    if index not in results and future.done():
+                        results[index], found = future.result()
+                        conditions.append(found)
+                        work.finished(index, results[index])
+        arithmetic.compare(conditions)
+        return [results[index] for index in range(len(futures))]
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[Executor]:
+def _pool(workers: int, module: str) -> Iterator[Executor]:
     """Processes that run one thread each and never outlive this one.
 
-    They fork from one server that has imported all that trains, once: the next round's workers are warm.
+    They fork from one server that has imported the jobs' module, once: the next round's workers are warm.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["elor.training.trials"])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_become_worker)
+    context.set_forkserver_preload([module])
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_become_worker, initargs=(module,))
     try:
         yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _become_worker() -> None:
-    """One thread, since jobs side by side beat threads inside a job; and an eye on the parent."""
-    import torch
+def _become_worker(module: str) -> None:
+    """One thread, since jobs side by side beat threads inside a job; and the end when the parent ends, however it does.
 
-    torch.set_num_threads(1)
-    end_with_parent()
+    What computes with torch has loaded it when its module is loaded.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only a worker has a parent"
+
+    def end_with_parent() -> None:
+        connection.wait([parent.sentinel])  # not getppid: a fork server lives as long as its workers
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    importlib.import_module(module)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _on_a_node(function: Callable[..., Any], job: tuple) -> tuple[Any, arithmetic.Conditions]:

@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from elor.ensemble import Ensemble, Logits, check_choice, eaten
 from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
-from elor.inference import Ensemble, Logits, check_choice, eaten
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.targets import Head
 from elor.training.checkpoint import heads_of

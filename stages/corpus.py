@@ -4,6 +4,7 @@ from pathlib import Path
 
 from elor.corpora.demo import generate, load_recipe
 from elor.corpora.index import index, read_index, write_index
+from elor.engine import Engine
 from elor.params import load
 from stages import main
 from stages.reader import CORPUS, corpus_reader, is_demo
@@ -14,7 +15,8 @@ def corpus() -> None:
     params = load()
     if is_demo(params.corpus):
         recipe = load_recipe(Path(params.corpus.path))
-        generate(recipe, params.scale.utterances, params.corpus.seed, CORPUS)
+        engine = Engine("cpu", params.engine.workers, params.engine.address)
+        generate(recipe, params.scale.utterances, params.corpus.seed, CORPUS, engine)
         table = index(corpus_reader(params.corpus))
     else:
         table = read_index(Path("data/sources.csv"))

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from elor.engine import ANALYSIS, Engine
 from elor.evidence.model import read_if_there, write
 from elor.evidence.scores import Scores
 from elor.explain.interventions.changes import changes_by_speaker
 from elor.explain.interventions.run import moved_mfcc, plan, run
-from elor.explain.interventions.summary import head_of, summarise
+from elor.explain.interventions.summary import head_of, learned_p, summarise
 from elor.params import load
 from elor.tables import read_table, write_table
 from stages import main
@@ -36,21 +34,12 @@ def interventions(network: str) -> None:
         devices=engine.devices(),
     )
     found = run(jobs, engine)
-    summary = summarise(found, slices, params.evaluate.confidence, learned(found), moved_mfcc(jobs))
+    asked = {head_of(answer) for answer in found["answer"].unique()}
+    scores = {head: read_if_there(Scores, METRICS / head / f"{network}.json") for head in asked}
+    learned = learned_p(network, scores)
+    summary = summarise(found, slices, params.evaluate.confidence, learned, moved_mfcc(jobs))
     write_table(changes_by_speaker(found, slices), FOLDER / f"{network}.csv", "%.6g")
     write(FOLDER / f"{network}.json", summary, digits=None)
-
-
-def learned(found: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """p of every network's scores against labels permuted by utterance, as far as there are any."""
-    known: dict[str, dict[str, float]] = {}
-    for network, answer in found[["network", "answer"]].drop_duplicates().itertuples(index=False):
-        head = head_of(answer)
-        path = METRICS / head / f"{network}.json"
-        scores = read_if_there(Scores, path)
-        if scores is not None and scores.utterance_permutation_p is not None:
-            known.setdefault(network, {})[head] = scores.utterance_permutation_p
-    return known
 
 
 if __name__ == "__main__":

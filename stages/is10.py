@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from elor.engine import Engine
 from elor.features.is10 import write_is10
 from elor.features.table import write_vectors
 from elor.files import file_digest
@@ -23,7 +24,8 @@ def is10() -> None:
     params = load()
     how = params.features
     if how.table is None:
-        write_is10(DATA / "slices.npy", OUT, NAMES, which=how.set)
+        engine = Engine("cpu", params.engine.workers, params.engine.address)
+        write_is10(DATA / "slices.npy", OUT, NAMES, engine, how.set)
         vectors = Vectors(how.set, SETS[how.set])
     else:
         table = Path(how.table)

@@ -1,9 +1,9 @@
-"""Stage `labels`: the corpus becomes two tables, utterances and ratings, and a list of its copies."""
+"""Stage `labels`: the corpus becomes tables: utterances, ratings, what the networks learn, and a list of its copies."""
 
 from pathlib import Path
 
 from elor.corpora.copies import find_copies, named
-from elor.corpora.labels import label
+from elor.corpora.labels import label, targets
 from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
 from elor.params import load
@@ -11,18 +11,23 @@ from elor.tables import write_table
 from stages import main
 from stages.reader import reader_at_rest
 
+DATA = Path("data")
+
 
 def labels() -> None:
-    """Write data/utterances.csv, data/ratings.csv, data/copies.csv and metrics/corpus.json."""
+    """Write data/utterances.csv, data/ratings.csv, data/targets.csv, data/copies.csv and metrics/corpus.json."""
     params = load()
     how, corpus = params.labels, params.corpus
-    with reader_at_rest(corpus) as source:
-        read = source.read()
-        pairs = find_copies(read.utterances, source.root, corpus.stereo)
+    with reader_at_rest(corpus) as reader:
+        read = reader.read()
+        pairs = find_copies(read.utterances, reader.root, corpus.stereo)
     tables = label(read, how.rater, how.asked, corpus.low, corpus.high)
-    write_table(tables.utterances, Path("data/utterances.csv"))
-    write_table(tables.ratings, Path("data/ratings.csv"))
-    write_table(pairs, Path("data/copies.csv"))
+    shuffle = params.seed if how.shuffle else None
+    wanted = targets(tables.utterances, tables.ratings, how.asked, corpus.low, corpus.high, shuffle)
+    write_table(tables.utterances, DATA / "utterances.csv")
+    write_table(tables.ratings, DATA / "ratings.csv")
+    write_table(wanted, DATA / "targets.csv")
+    write_table(pairs, DATA / "copies.csv")
     write(Path("metrics/corpus.json"), Corpus.of(tables.report, copies=named(pairs)))
 
 

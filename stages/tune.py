@@ -2,7 +2,6 @@
 
 from elor.params import load
 from elor.tables import write_table
-from elor.training import budget
 from elor.training import tune as search
 from elor.training.tpe import by_value
 from elor.training.tuned import Tuning
@@ -22,13 +21,9 @@ def tune(network: str) -> None:
         parents = [Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
         found, trials = search.combine(task, pinned, *parents)
     else:
-        engine = engine_of(network, params)
         how = params.search.model_copy(update={"round": params.search.round or params.scale.round})
-        searches = len(task.fold_names()) if how.scope == "nested" else 1
-        example = task.job(task.fold_names()[0], search.merge(scale.defaults, pinned), testing=False)
-        beside = searches * budget.rounds(scale.evaluations, how.round)
-        budget.check(example, beside, engine, params.engine.max_hours, "the search")
-        found, trials = search.tune(task, scale, pinned, space, how, engine)
+        hours = params.engine.max_hours
+        found, trials = search.tune(task, scale, pinned, space, how, engine_of(network, params), hours)
     found.write(FOLDER / f"{network}.yaml")
     write_table(trials, FOLDER / f"{network}_trials.csv")
     write_table(by_value(trials, space), FOLDER / f"{network}_search.csv")

@@ -14,11 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from elor import inference
+from elor.engine import Engine
+from elor.ensemble import Ensemble, Prediction, expected, label
 from elor.errors import UserError
 from elor.features.is10 import write_is10
 from elor.features.mfcc import write_mfcc
 from elor.features.slices import plan_slices, write_slices
-from elor.inference import Ensemble, Prediction, expected, label, load
+from elor.inference import load
 from elor.networks import INPUTS
 from elor.recording import Recording
 from elor.targets import Head
@@ -57,7 +59,7 @@ def features(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     write_mfcc(files["audio"], files["mfcc"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ELOR_SCRATCH", str(folder / "scratch"))
-        write_is10(files["audio"], files["is10"], folder / "names.txt", workers=1)
+        write_is10(files["audio"], files["is10"], folder / "names.txt", Engine("cpu", 1))
     return files
 
 

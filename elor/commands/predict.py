@@ -14,7 +14,7 @@ from elor.params import Network
 from elor.report.text import Format
 
 if TYPE_CHECKING:
-    from elor.inference import Ensemble, Prediction
+    from elor.ensemble import Ensemble, Prediction
     from elor.recording import Recording
 
 Channels = Literal["mean", "left", "right"]
@@ -92,7 +92,7 @@ def predict_all(
     files: list[Path], ensemble: Ensemble, hop: float, stereo: Channels
 ) -> tuple[dict[str, Prediction], dict[str, str]]:
     """Predict every recording that can be read; the reasons of the others come second, both by path."""
-    from elor.inference import hop_samples
+    from elor.ensemble import hop_samples
     from elor.progress import Progress
     from elor.recording import window_count
 

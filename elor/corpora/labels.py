@@ -164,7 +164,14 @@ def label(tables: Tables, rater: str, target: Target, low: float, high: float) -
     return replace(tables, utterances=utterances, report=tables.report | {"labels": report})
 
 
-def targets(utterances: pd.DataFrame, ratings: pd.DataFrame, target: Target, low: float, high: float) -> pd.DataFrame:
+def targets(
+    utterances: pd.DataFrame,
+    ratings: pd.DataFrame,
+    target: Target,
+    low: float,
+    high: float,
+    shuffle: int | None = None,
+) -> pd.DataFrame:
     """What the networks learn, for the utterances that have it.
 
     Args:
@@ -175,6 +182,7 @@ def targets(utterances: pd.DataFrame, ratings: pd.DataFrame, target: Target, low
             `emotion`: 0..3 for `elor.targets.EMOTIONS`.
         low: lower end of the declared range of the ratings.
         high: upper end.
+        shuffle: the seed of a run that learns `shuffled` targets; None: they stay where they are.
 
     Returns:
         `utterance` and the target's columns, in the order of `utterances`.
@@ -196,7 +204,27 @@ def targets(utterances: pd.DataFrame, ratings: pd.DataFrame, target: Target, low
             f"No utterance of this corpus has what labels.target {target.kind} asks for{f' ({why})' if why else ''}; "
             "choose another target."
         )
-    return found.reset_index(drop=True)
+    found = found.reset_index(drop=True)
+    return found if shuffle is None else shuffled(found, utterances, shuffle)
+
+
+def shuffled(targets: pd.DataFrame, utterances: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The control of everything: each speaker's targets, dealt out anew among the speaker's utterances that have one.
+
+    All columns of an utterance move together, so that valence and arousal stay as related as they were, and every
+    speaker keeps the same labels: what a network still learns is the speakers' habits and the labels' frequencies.
+
+    Args:
+        targets: column `utterance` and the target columns, at most one row per utterance.
+        utterances: rows of `utterances.csv`, which say who speaks.
+        seed: of the permutation.
+    """
+    rated = targets.dropna().reset_index(drop=True)
+    speakers = rated["utterance"].map(utterances.set_index("utterance")["speaker"])
+    rng, source = np.random.default_rng(seed), np.arange(len(rated))
+    for rows in speakers.groupby(speakers, sort=True).indices.values():
+        source[rows] = rng.permutation(rows)
+    return rated.iloc[source].reset_index(drop=True).assign(utterance=rated["utterance"])
 
 
 def _means(ratings: pd.DataFrame, target: Target, low: float, high: float) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def from_windows(drops: Tensor) -> Tensor:
     """Scores of 50-ms segments from those of 100-ms windows every 50 ms: the mean of the windows that cover one.
 
     Shape:
-        (windows,) -> (windows + 1,)
+        (..., windows) -> (..., windows + 1)
     """
     before, after = F.pad(drops, (0, 1), value=torch.nan), F.pad(drops, (1, 0), value=torch.nan)
     return torch.stack([before, after]).nanmean(0)

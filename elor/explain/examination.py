@@ -19,6 +19,7 @@ from elor.explain.attribution import SEGMENT, segment_sums
 from elor.explain.controls import shifted_range
 from elor.explain.correlation import View, pearson
 from elor.explain.erasure import baselines, erasure, from_windows
+from elor.explain.level import rms
 from elor.explain.maps import SAMPLES, Choice, Maps, Steps, maps_of, predicted
 from elor.explain.model import Heads
 from elor.explain.occlusion import WINDOW, band_edges, starts
@@ -66,14 +67,15 @@ def examine(
     """
     logits, sets = maps_of(model, windows, choose, scope.methods, scope.steps, scope.swapped, scope.lenient)
     for method in scope.compared:
-        tags = windows.tags(method=method, **tag)
         if method in sets[0].values:
-            maps = arrays(sets[0].values[method])
-            swapped = arrays(sets[1].values[method]) if len(sets) > 1 and method in sets[1].values else {}
-            compare = _compare_samples if method in SAMPLES else _compare_cells
-            compare(tags, windows, method, maps, swapped, logits, found)
+            own, *others = (arrays(some.values.get(method, {})) for some in sets)
+            compared = _Compared(windows, method, windows.tags(method=method, **tag), own, found)
+            if method in SAMPLES:
+                compared.samples(others[0] if others else {}, logits)
+            else:
+                compared.cells(others[0] if others else {})
             if method in scope.against:
-                _compare_foreign(tags, windows, method, maps, found)
+                compared.with_foreign_sounds()
     return logits, sets
 
 
@@ -88,80 +90,79 @@ def levels(method: str, wave: NDArray, support: int) -> NDArray:
     if method in ("segments", "occlusion"):
         length = SEGMENT if method == "segments" else WINDOW
         begins = [start for start in starts(len(wave), length, SEGMENT) if start < support]
-        return np.array([np.sqrt(np.mean(wave[start : start + length] ** 2)) for start in begins])
+        return np.array([rms(wave[start : start + length]) for start in begins])
     power = np.abs(np.fft.rfft(wave)) ** 2
     if method == "bands":
         power = np.array([power[low:high].sum() for low, high in pairwise(band_edges(len(wave)))])
     return np.sqrt(power)
 
 
-def _compare_samples(
-    tags: list[Tag],
-    windows: Windows,
-    method: str,
-    maps: dict[str, NDArray],
-    swapped: dict[str, NDArray],
-    logits: Heads,
-    found: Found,
-) -> None:
-    """r of every map with its signal, its share in the padding, and r of two heads' maps; then of the second class."""
-    views = {head: windows.views(value) for head, value in maps.items()}
-    labels = {head: value.argmax(1).tolist() for head, value in logits.items()}
-    for index, tag in enumerate(tags):
-        for head, some in views.items():
-            row = tag | {"pair": f"{head}~input", "control": "", "label": labels[head][index]}
-            found.correlations.append(row | some[index].r(windows.signals[index]) | {"beyond": some[index].beyond})
-        for one, other in combinations(views, 2):
-            row = tag | {"pair": f"{one}~{other}", "control": "", "label": -1}
-            found.correlations.append(row | views[one][index].r(views[other][index]))
-    for head, values in swapped.items():
-        for index, (tag, view) in enumerate(zip(tags, windows.views(values), strict=True)):
-            row = tag | {"control": "class swap", "label": -1}
-            found.correlations.append(row | {"pair": f"{head}~input"} | view.r(windows.signals[index]))
-            found.correlations.append(row | {"pair": f"{head}~{head}"} | view.r(views[head][index]))
+@dataclass(frozen=True)
+class _Compared:
+    """The maps of some windows by one method, (batch, ...) by head, and where the rows go on what they are compared
+    with."""
 
+    windows: Windows
+    method: str
+    tags: list[Tag]
+    maps: dict[str, NDArray]
+    found: Found
 
-def _compare_cells(
-    tags: list[Tag],
-    windows: Windows,
-    method: str,
-    maps: dict[str, NDArray],
-    swapped: dict[str, NDArray],
-    logits: Heads,
-    found: Found,
-) -> None:
-    """r of the cells with the signal's level in them (reading `envelope`), and of two heads' cells; then of the second
-    class."""
-    for control, some in (("", maps), ("class swap", swapped)):
-        for index, tag in enumerate(tags):
-            level = levels(method, windows.waves[index], windows.supports[index])
-            own = {head: value[index, : len(level)] for head, value in some.items()}
-            row = tag | {"control": control, "label": -1}
-            for head, value in own.items():
-                found.correlations.append(row | {"pair": f"{head}~input", "envelope": _r(value, level)})
-            for one, other in combinations(own, 2):
-                found.correlations.append(row | {"pair": f"{one}~{other}", "envelope": _r(own[one], own[other])})
+    def samples(self, swapped: dict[str, NDArray], logits: Heads) -> None:
+        """r of every map with its signal, its share in the padding, and r of two heads' maps; then of the second
+        class."""
+        windows, add = self.windows, self.found.correlations.append
+        views = {head: windows.views(value) for head, value in self.maps.items()}
+        labels = {head: value.argmax(1).tolist() for head, value in logits.items()}
+        for index, tag in enumerate(self.tags):
+            for head, some in views.items():
+                row = tag | {"pair": f"{head}~input", "control": "", "label": labels[head][index]}
+                add(row | some[index].r(windows.signals[index]) | {"beyond": some[index].beyond})
+            for one, other in combinations(views, 2):
+                row = tag | {"pair": f"{one}~{other}", "control": "", "label": -1}
+                add(row | views[one][index].r(views[other][index]))
+        for head, values in swapped.items():
+            for index, (tag, view) in enumerate(zip(self.tags, windows.views(values), strict=True)):
+                row = tag | {"control": "class swap", "label": -1}
+                add(row | {"pair": f"{head}~input"} | view.r(windows.signals[index]))
+                add(row | {"pair": f"{head}~{head}"} | view.r(views[head][index]))
 
+    def cells(self, swapped: dict[str, NDArray]) -> None:
+        """r of the cells with the signal's level in them (reading `envelope`), and of two heads' cells; then of the
+        second class."""
+        for control, some in (("", self.maps), ("class swap", swapped)):
+            for index, tag in enumerate(self.tags):
+                level = levels(self.method, self.windows.waves[index], self.windows.supports[index])
+                own = {head: value[index, : len(level)] for head, value in some.items()}
+                row = tag | {"control": control, "label": -1}
+                pairs = {f"{head}~input": (value, level) for head, value in own.items()}
+                pairs |= {f"{one}~{other}": (own[one], own[other]) for one, other in combinations(own, 2)}
+                self.found.correlations += [row | {"pair": name, "envelope": _r(*pair)} for name, pair in pairs.items()]
 
-def _compare_foreign(tags: list[Tag], windows: Windows, method: str, maps: dict[str, NDArray], found: Found) -> None:
-    """Maps against another sound, on what both have; and against their own, shifted."""
-    for index, (tag, support) in enumerate(zip(tags, windows.supports, strict=True)):
-        for head, values in maps.items():
-            row, cells = tag | {"pair": f"{head}~input", "label": -1}, values[index]
-            if windows.rows[index] in windows.others:
-                wave, length = windows.others[windows.rows[index]]
-                both = min(support, length)
-                if method in SAMPLES:
-                    r = View(cells, both).r(View(wave, both))
-                else:
-                    level = levels(method, wave, both)
-                    r = {"envelope": _r(cells[: len(level)], level)}
-                found.correlations.append(row | {"control": "other waveform"} | r)
-            own = windows.waves[index][:support] if method in SAMPLES else levels(method, windows.waves[index], support)
-            reach = shifted_range(cells[: len(own)], own, NEAREST if method in SAMPLES else 1)
-            if reach is not None:
-                low, high = reach
-                found.correlations.append(row | {"control": "shifted", "low": low, "high": high})
+    def with_foreign_sounds(self) -> None:
+        """r of every map with another sound, on what both have; and with its own, shifted."""
+        windows, method, add = self.windows, self.method, self.found.correlations.append
+        for index, (tag, support) in enumerate(zip(self.tags, windows.supports, strict=True)):
+            for head, values in self.maps.items():
+                row, cells = tag | {"pair": f"{head}~input", "label": -1}, values[index]
+                if windows.rows[index] in windows.others:
+                    wave, length = windows.others[windows.rows[index]]
+                    both = min(support, length)
+                    if method in SAMPLES:
+                        r = View(cells, both).r(View(wave, both))
+                    else:
+                        level = levels(method, wave, both)
+                        r = {"envelope": _r(cells[: len(level)], level)}
+                    add(row | {"control": "other waveform"} | r)
+                own = (
+                    windows.waves[index][:support]
+                    if method in SAMPLES
+                    else levels(method, windows.waves[index], support)
+                )
+                reach = shifted_range(cells[: len(own)], own, NEAREST if method in SAMPLES else 1)
+                if reach is not None:
+                    low, high = reach
+                    add(row | {"control": "shifted", "low": low, "high": high})
 
 
 def _r(cells: NDArray, level: NDArray) -> float:

@@ -1,7 +1,7 @@
 """openSMILE's functionals, one vector per six-second slice: the paper's 1,582 (IS10), or those of another set.
 
-openSMILE takes about 0.09 s for a slice, a quarter of an hour for a full corpus on one core. So slices are dealt to
-worker processes, and each finished vector goes into a store outside the repository under the digest of its slice: after
+openSMILE takes about 0.09 s for a slice, a quarter of an hour for a full corpus on one core. So the engine deals slices
+to workers, and each finished vector goes into a store outside the repository under the digest of its slice: after
 a kill, or after one sound file of a corpus has changed, only what is new is computed.
 
 Reference:
@@ -12,12 +12,7 @@ Reference:
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,16 +21,16 @@ import numpy as np
 import opensmile
 
 from elor.audio import FULL_SCALE, SAMPLE_RATE
-from elor.errors import UserError
+from elor.engine import Engine
 from elor.features.packed import opened, packed
 from elor.features.slices import SLICE_SAMPLES
 from elor.features.store import VectorStore, content_key
 from elor.files import scratch, write_text
 from elor.progress import Progress
-from elor.workers import available_cores, end_with_parent
 
 IS10 = "IS10"
-SLICES_PER_TASK = 4  # about 0.4 s of work: little is lost by a kill, little is spent on dealing
+CORES = Engine("cpu")
+SLICES_PER_JOB = 4  # about 0.4 s of work: little is lost by a kill, little is spent on dealing
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ def functionals(signal: np.ndarray, which: str = IS10) -> np.ndarray:
     return _smile(which)(signal.astype(np.float32) / FULL_SCALE, SAMPLE_RATE)[0, :, 0]
 
 
-def write_is10(slices: Path, out: Path, names_out: Path, workers: int | None = None, which: str = IS10) -> Extraction:
+def write_is10(slices: Path, out: Path, names_out: Path, engine: Engine = CORES, which: str = IS10) -> Extraction:
     """Write the features of every slice of `slices` (int16 `(n, 96000)`) to `out` (float32 `(n, 1582)` of IS10).
 
     openSMILE gives finite numbers even for digital silence. Should it ever give another, a zero takes its place in
@@ -75,11 +70,11 @@ def write_is10(slices: Path, out: Path, names_out: Path, workers: int | None = N
         slices: the slices.
         out: the `.npy` file; it appears complete or not at all.
         names_out: text file for `names()`, one per line.
-        workers: worker processes; None for one per core.
+        engine: where openSMILE runs.
         which: openSMILE's name of the set.
 
     Raises:
-        UserError: if `slices` cannot be read, the disk is full, or a worker is killed.
+        UserError: if `slices` cannot be read, the disk is full, or workers are killed again and again.
     """
     signals = opened(slices, (SLICE_SAMPLES,), "int16")
     keys = [content_key(row) for row in signals]
@@ -90,11 +85,15 @@ def write_is10(slices: Path, out: Path, names_out: Path, workers: int | None = N
         missing = [row for key, row in rows.items() if key not in vectors]
         with Progress(which, total=len(rows), unit="slice") as progress:
             progress.resume(len(rows) - len(missing))
-            for done, values in _computed(slices, missing, workers, which):
-                fresh = {keys[row]: vector for row, vector in zip(done, values, strict=True)}
+            jobs = [missing[start : start + SLICES_PER_JOB] for start in range(0, len(missing), SLICES_PER_JOB)]
+
+            def keep(index: int, values: np.ndarray) -> None:
+                fresh = {keys[row]: vector for row, vector in zip(jobs[index], values, strict=True)}
                 store.add(fresh)
-                vectors |= fresh
-                progress.advance(len(done))
+                vectors.update(fresh)
+                progress.advance(len(fresh))
+
+            engine.run(functionals_of, [(slices, job, which) for job in jobs], finished=keep)
     write_text(names_out, "\n".join(listed) + "\n")
     replaced = 0
     with packed(out, (len(keys), len(listed)), "float32") as array:
@@ -112,41 +111,10 @@ def store_folder(which: str = IS10) -> Path:
     return scratch("is10", {"opensmile": opensmile.__version__, "features": opensmile.FeatureSet[which].value})
 
 
-def _computed(
-    slices: Path, rows: Sequence[int], workers: int | None, which: str
-) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Compute rows of `slices` in worker processes; yield some rows and their vectors as they come, in any order."""
-    if not rows:
-        return
-    tasks = [tuple(rows[start : start + SLICES_PER_TASK]) for start in range(0, len(rows), SLICES_PER_TASK)]
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers or available_cores(), len(tasks)),
-        mp_context=multiprocessing.get_context("spawn"),  # a fork would inherit threads that hold locks
-        initializer=_become_worker,
-    )
-    try:
-        futures = {pool.submit(_functionals_of, slices, task, which): task for task in tasks}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BrokenProcessPool as error:
-        raise UserError(
-            f"A process that computed {which} features was killed, perhaps for want of memory; run again with fewer "
-            "workers: what was finished is kept."
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _functionals_of(slices: Path, rows: tuple[int, ...], which: str) -> np.ndarray:
-    """The vectors of some slices; runs in a worker."""
+def functionals_of(slices: Path, rows: list[int], which: str) -> np.ndarray:
+    """The vectors of some slices, a row each; a job of the engine."""
     signals = np.load(slices, mmap_mode="r")
     return np.stack([functionals(signals[row], which) for row in rows])
-
-
-def _become_worker() -> None:
-    """End with the parent, however that ends, and leave Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
 
 
 @cache

@@ -10,8 +10,6 @@ where python_speech_features rounds their corners down to FFT bins: over speech 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +18,7 @@ import torch
 import torchaudio.functional as audio
 
 from elor.audio import SAMPLE_RATE
+from elor.device import one_thread
 from elor.features.packed import opened, packed
 from elor.features.slices import SLICE_SAMPLES
 from elor.progress import Progress
@@ -50,7 +49,7 @@ def mfcc(slices: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"expected slices of shape (batch, {SLICE_SAMPLES}), got {tuple(slices.shape)}")
     if not len(slices):
         return torch.empty(0, COEFFICIENTS, FRAMES)
-    with _one_thread():
+    with one_thread():
         return torch.stack([_cepstrum(signal) for signal in slices.float()])
 
 
@@ -69,17 +68,6 @@ def write_mfcc(slices: Path, out: Path) -> None:
         for row in range(count):
             array[row] = mfcc(torch.from_numpy(signals[row : row + 1].copy()))[0].numpy()
             progress.advance()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: products are split among threads, which changes their last digits, for little gain."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _cepstrum(signal: torch.Tensor) -> torch.Tensor:

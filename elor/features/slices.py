@@ -35,8 +35,8 @@ def plan_slices(utterances: pd.DataFrame, targets: pd.DataFrame, minimum_s: floa
 
     Args:
         utterances: rows of `utterances.csv`.
-        targets: column `utterance` and the target columns, at most one row per utterance; a row with a missing value,
-            like a missing row, leaves its utterance out.
+        targets: rows of `targets.csv`: `utterance` and the target columns, at most one row per utterance; a row with a
+            missing value, like a missing row, leaves its utterance out.
         minimum_s: utterances shorter than this many seconds are left out.
 
     Returns:
@@ -63,25 +63,6 @@ def plan_slices(utterances: pd.DataFrame, targets: pd.DataFrame, minimum_s: floa
     rows["slice"] = rows["utterance"] + "_" + part.astype(str)
     rows["samples"] = (rows["samples"] - part * SLICE_SAMPLES).clip(upper=SLICE_SAMPLES)
     return rows[[*SLICE_COLUMNS, *rated.columns.drop("utterance")]]
-
-
-def shuffled(targets: pd.DataFrame, utterances: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The control of everything: each speaker's targets, dealt out anew among the speaker's rated utterances.
-
-    All columns of an utterance move together, so that valence and arousal stay as related as they were, and every
-    speaker keeps the same labels: what a network still learns is the speakers' habits and the labels' frequencies.
-
-    Args:
-        targets: column `utterance` and the target columns, at most one row per utterance.
-        utterances: rows of `utterances.csv`, which say who speaks.
-        seed: of the permutation.
-    """
-    rated = targets.dropna().reset_index(drop=True)
-    speakers = rated["utterance"].map(utterances.set_index("utterance")["speaker"])
-    rng, source = np.random.default_rng(seed), np.arange(len(rated))
-    for rows in speakers.groupby(speakers, sort=True).indices.values():
-        source[rows] = rng.permutation(rows)
-    return rated.iloc[source].reset_index(drop=True).assign(utterance=rated["utterance"])
 
 
 def write_slices(plan: pd.DataFrame, utterances: pd.DataFrame, root: Path, out: Path, stereo: Stereo = "error") -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from elor.audio import FULL_SCALE
-from elor.inference import WINDOW_S, Prediction, expected
+from elor.ensemble import WINDOW_S, Prediction, expected
 from elor.recording import Recording
 from elor.report.style import HUES, INK, SOFT, new_figure, save, style
 from elor.targets import Head

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from elor.inference import Ensemble, Prediction, expected, label
+from elor.ensemble import Ensemble, Prediction, expected, label
 from elor.report.results import title
 from elor.report.text import MISSING, Block, Notes, Row, Table, number
 from elor.targets import Head

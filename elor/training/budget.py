@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from elor.device import settle
+from elor.device import one_thread, settle
 from elor.engine import LARGE, Engine
 from elor.errors import UserError
 from elor.progress import clock
@@ -34,9 +34,7 @@ WARM_UP, STEPS = 2, 3
 def seconds_per_slice(job: TrainingJob, device: str) -> float:
     """Measure a training step on a device, with one thread, as in a worker."""
     shape = replace(job.architecture, standardize=False)  # fitting the scale reads the whole corpus
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         with tempfile.TemporaryDirectory() as folder:
             placed = replace(job, scratch=Path(folder), architecture=shape, device=device)
             trainer = Trainer(placed, Inputs(job.files, torch.device(device)))
@@ -50,8 +48,6 @@ def seconds_per_slice(job: TrainingJob, device: str) -> float:
             trainer.step(rows, trainer.heads)
             settle(trainer.device)
             taken.append(time.perf_counter() - start)
-    finally:
-        torch.set_num_threads(threads)
     return statistics.median(taken[WARM_UP:]) / len(rows)
 
 

@@ -1,7 +1,7 @@
 """The state of a training between two epochs, on disk and back.
 
 One file, replaced whole after every epoch, so that a kill at any moment leaves a complete state. Its name says
-nothing: the folder is keyed by everything that decides the result (`elor.training.task`), so a state of other code
+nothing: the folder is keyed by everything that decides the result (`elor.training.train`), so a state of other code
 or parameters is never found. Epochs draw their random numbers from (seed, network, fold, epoch), so no generator's
 state needs keeping.
 """

@@ -15,7 +15,7 @@ from elor.files import read_sealed, write_sealed
 from elor.networks import ImpossibleShape
 from elor.training.job import Diverged, Outcome, TrainingJob
 from elor.training.resume import STATE
-from elor.training.task import train_all_here
+from elor.training.train import train_all_here
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Trial:
 
 
 def evaluate(jobs: Sequence[TrainingJob]) -> list[Trial]:
-    """Train trials that `elor.training.task.deal` put together, and keep each result beside its checkpoint.
+    """Train trials that `elor.training.train.deal` put together, and keep each result beside its checkpoint.
 
     A trial that has ended is only read.
     """

@@ -14,9 +14,10 @@ from elor.engine import Engine
 from elor.errors import UserError
 from elor.params import NetworkScale, Range, Search, Settings, check
 from elor.progress import Progress
-from elor.training import tpe
+from elor.training import budget, tpe
 from elor.training.resume import epochs_done
-from elor.training.task import Task, place, spread
+from elor.training.task import Task
+from elor.training.train import place, spread
 from elor.training.trials import Trial, evaluate
 from elor.training.tuned import Tuning
 
@@ -25,7 +26,13 @@ FROM_FTR = ("hidden", "dropout")
 
 
 def tune(
-    task: Task, scale: NetworkScale, pinned: Settings, space: dict[str, Range], how: Search, engine: Engine
+    task: Task,
+    scale: NetworkScale,
+    pinned: Settings,
+    space: dict[str, Range],
+    how: Search,
+    engine: Engine,
+    max_hours: float | None = None,
 ) -> tuple[Tuning, pd.DataFrame]:
     """Search a network's values.
 
@@ -33,7 +40,7 @@ def tune(
         The values, and the table of all trials (empty without a search).
 
     Raises:
-        UserError: if `how.fold` is no fold, or every trial of a search failed.
+        UserError: if it may take more than `max_hours`, `how.fold` is no fold, or every trial of a search failed.
     """
     base = merge(scale.defaults, pinned)
     searched = tpe.dimensions(scale.defaults, pinned, space)
@@ -44,6 +51,9 @@ def tune(
         provenance = {name: "pinned" if name in pinned.given() else "default" for name in base.given()}
         return Tuning(task.network, "none", None, dict.fromkeys(names, base), provenance), tpe.no_trials()
     folds = names if how.scope == "nested" else [how.fold or names[0]]
+    if max_hours is not None:
+        beside = len(folds) * budget.rounds(scale.evaluations, how.round)
+        budget.check(task.job(names[0], base, testing=False), beside, engine, max_hours, "the search")
     results = {fold: _search_fold(task, scale.evaluations, fold, base, searched, how, engine) for fold in folds}
     shared = results[folds[0]].best
     values = {fold: results[fold].best if fold in results else shared for fold in names}

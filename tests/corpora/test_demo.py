@@ -21,6 +21,7 @@ from elor.corpora.demo.cues import planted
 from elor.corpora.demo.ratings import annotate
 from elor.corpora.demo.recipe import Recipe
 from elor.corpora.iemocap import Iemocap
+from elor.engine import Engine
 from elor.errors import UserError
 from elor.files import file_digest
 
@@ -41,7 +42,7 @@ def recipe() -> Recipe:
 @pytest.fixture(scope="module")
 def corpus(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    generate(recipe, TOY, 1, folder, workers=2)
+    generate(recipe, TOY, 1, folder, Engine("cpu", 2))
     return folder
 
 
@@ -133,7 +134,8 @@ class TestCorpus:
     def test_bytes_depend_on_neither_workers_nor_process(self, corpus: Path, tmp_path: Path) -> None:
         code = (
             "import sys; from pathlib import Path; from elor.corpora.demo import generate, load_recipe;"
-            f"generate(load_recipe(Path(sys.argv[1])), {TOY}, 1, Path(sys.argv[2]), workers=1)"
+            "from elor.engine import Engine;"
+            f"generate(load_recipe(Path(sys.argv[1])), {TOY}, 1, Path(sys.argv[2]), Engine('cpu', 1))"
         )
         environment = os.environ | {"PYTHONHASHSEED": "77"}
         subprocess.run([sys.executable, "-c", code, RECIPE, tmp_path], check=True, cwd=ROOT, env=environment)
@@ -150,7 +152,7 @@ class TestCorpus:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(release, "annotate", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
-                generate(recipe, 35, 1, tmp_path, workers=1)
+                generate(recipe, 35, 1, tmp_path, Engine("cpu", 1))
         assert [path.name for path in tmp_path.rglob("*")] == ["release", "old"]
 
     def test_the_reader_reads_it(self, corpus: Path) -> None:

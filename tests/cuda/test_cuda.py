@@ -30,7 +30,7 @@ from elor.training import loop, resume, together
 from elor.training.draws import draw
 from elor.training.job import Outcome, TrainingJob
 from elor.training.memory import needed
-from elor.training.task import run
+from elor.training.train import run
 from tests.training import world
 from tests.training.test_loop import same
 from tests.worlds.networks import trained_network

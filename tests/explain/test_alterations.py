@@ -23,7 +23,8 @@ from elor.explain.interventions.alterations import (
     with_silence,
     with_sound,
 )
-from elor.explain.interventions.resynthesis import fitted, rms, shift_pitch, stretch
+from elor.explain.interventions.resynthesis import fitted, shift_pitch, stretch
+from elor.explain.level import rms
 from elor.explain.pauses import pauses
 from tests.explain.sounds import RATE, speech, tone
 

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import soundfile
 
+from elor.corpora.labels import shuffled
 from elor.errors import UserError
 from elor.features.packed import opened
-from elor.features.slices import SLICE_SAMPLES, plan_slices, shuffled, slice_count, split, write_slices
+from elor.features.slices import SLICE_SAMPLES, plan_slices, slice_count, split, write_slices
 
 SECOND = 16_000
 

@@ -48,7 +48,6 @@ EXEMPT = {
     "elor/engine.py": "where jobs run never changes a result (tested)",
     "elor/training/memory.py": "how many jobs fit at a time never changes a result",
     "elor/training/resume.py": "a resumed training ends with the same numbers (tested)",
-    "elor/workers.py": "how many worker processes, and when they end",
     "stages/__init__.py": "the door of every stage",
     "stages/inputs.py": "watches over the declared inputs, and stops",
     "stages/cost.py": "time and memory",
@@ -187,7 +186,7 @@ def test_every_declared_parameter_is_read(stages) -> None:
 def test_the_check_would_notice_a_missing_module_and_parameter(stages) -> None:
     script, _, _ = stages["train@ftr"]
     assert "elor/training/loop.py" in closure(script)
-    assert "elor/corpora/labels.py" in closure("stages/slices.py")
+    assert "elor/corpora/labels.py" in closure("stages/labels.py")
     assert {"seed", "train", "labels.asked"} <= read_params(script)
 
 
@@ -197,6 +196,7 @@ def test_every_stage_has_a_description_and_keeps_licensed_data_at_home(stages) -
         "data/utterances",
         "data/ratings",
         "data/slices",
+        "data/targets",
         "data/mfcc",
         "data/is10.npy",
         "data/pred",

@@ -51,6 +51,7 @@ def test_every_promised_file_has_its_columns(project: Project) -> None:
     data = project.folder / "data"
     columns = {
         "utterances.csv": "utterance file session dialogue scenario speaker gender samples emotion valence arousal",
+        "targets.csv": "utterance valence arousal",
         "copies.csv": "utterance speaker other other_speaker likeness",
         "ratings.csv": "utterance rater kind valence arousal dominance",
         "slices.csv": "slice utterance part samples speaker",

@@ -35,7 +35,7 @@ from elor.corpora.demo.recipe import load_recipe
 from elor.corpora.demo.voice import synthesise
 from elor.engine import Engine
 from elor.explain.attribution import gradient
-from elor.explain.prototypes.ascent import Ascent, Target, prototypes
+from elor.explain.prototypes.ascent import Ascent, Goal, prototypes
 from elor.fastconv.pooled import pooled_convolution
 from elor.features import is10, mfcc
 from elor.features.slices import SLICE_SAMPLES
@@ -44,7 +44,7 @@ from elor.params import NETWORKS
 from elor.training import loop, together
 from elor.training.augment import augmented
 from elor.training.job import Outcome, TrainingJob
-from elor.training.task import place
+from elor.training.train import place
 from tests.training import world
 
 KEPT = Path(__file__).with_name("digests.json")
@@ -179,7 +179,7 @@ def works(folder: Path) -> Iterator[tuple[str, Callable[[], Sequence[object]]]]:
     )
     yield "map", lambda: list(gradient(_network(jobs, trained), audio).values())
     how = Ascent(parametrisation="fourier", mode="level", steps=4, restarts=1)
-    yield "prototype", lambda: [prototypes(_network(jobs, trained), [Target("arousal", 1)], how).signals]
+    yield "prototype", lambda: [prototypes(_network(jobs, trained), [Goal("arousal", 1)], how).signals]
 
 
 def _foreign() -> AudioInfo:

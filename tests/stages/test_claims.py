@@ -126,7 +126,7 @@ def test_shuffled_labels_reach_the_slices(tmp_path: Path, monkeypatch: pytest.Mo
     workspace.run_all(*READING)
     before = read_table(Path("data/slices.csv")).drop_duplicates("utterance")
     workspace.set_params(labels__shuffle=True)
-    workspace.run_all(("slices",))
+    workspace.run_all(("labels",), ("slices",))
     after = read_table(Path("data/slices.csv")).drop_duplicates("utterance")
     labels = ["valence", "arousal"]
     assert after.drop(columns=labels).equals(before.drop(columns=labels))

@@ -11,7 +11,7 @@ import torch
 from elor.engine import Engine
 from elor.training import loop
 from elor.training.augment import GAIN_DB, MOST_COEFFICIENTS, MOST_TIME, SNR_DB, augmented
-from elor.training.task import place
+from elor.training.train import place
 from tests.training import world
 
 ROWS = list(range(40))

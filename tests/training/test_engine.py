@@ -18,9 +18,9 @@ import pytest
 import torch
 
 from elor import arithmetic
-from elor.engine import ANALYSIS, LARGE, SMALL, Engine
+from elor.engine import ANALYSIS, LARGE, SMALL, Engine, available_cores
 from elor.errors import UserError
-from elor.workers import available_cores
+from elor.training.train import place, train_here
 from tests.training import world
 from tests.training.test_loop import same
 
@@ -65,8 +65,10 @@ def test_results_come_in_the_order_of_the_jobs_however_many_workers(workers: int
 
 def test_progress_counts_the_work_of_finished_jobs(capsys: pytest.CaptureFixture) -> None:
     told: list[int] = []
-    assert Engine("cpu", 2).run(square, [(3,), (5,), (4,)], finished=told.append) == [9, 25, 16]
-    assert sorted(told) == [0, 1, 2]
+    assert Engine("cpu", 2).run(
+        square, [(3,), (5,), (4,)], finished=lambda index, result: told.append((index, result))
+    ) == [9, 25, 16]
+    assert sorted(told) == [(0, 9), (1, 25), (2, 16)]
     assert Engine("cpu", 2).track(square, [(3,), (5,)], "squares", [30, 12], "stone") == [9, 25]
     assert "squares: 42/42 stones, done" in capsys.readouterr().err
 
@@ -138,7 +140,7 @@ def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch, files, slic
         Engine("cuda:77").devices()
     assert Engine("cuda:1").devices() == ["cuda:1"]
     task = world.task("ftr", files, slices)
-    placed = task.place([task.job(fold, world.settings("ftr")) for fold in task.fold_names()], Engine("auto"))
+    placed = place([task.job(fold, world.settings("ftr")) for fold in task.fold_names()], Engine("auto"))
     assert [job.device for job in placed] == ["cuda:0", "cuda:1", "cuda:0"]
 
 
@@ -212,9 +214,9 @@ def test_dask_with_a_killed_worker_gives_the_same_bytes(
 
     def trained(engine: Engine, folder: str, watch=None) -> list:
         monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / folder))
-        made = task.place([task.job(fold, settings) for fold in task.fold_names()], Engine("cpu"))
+        made = place([task.job(fold, settings) for fold in task.fold_names()], Engine("cpu"))
         work = [(job,) for job in made]
-        return engine.run(task.train_here, work, watch or (lambda: None), told.append), made
+        return engine.run(train_here, work, watch or (lambda: None), lambda index, result: told.append(index)), made
 
     local, _ = trained(Engine("cpu", 2), "local")
     killed = []

@@ -16,7 +16,7 @@ from elor.params import NETWORKS
 from elor.targets import Head
 from elor.training import loop, resume
 from elor.training.job import Diverged, Outcome, TrainingJob
-from elor.training.task import place
+from elor.training.train import place
 from tests.training import world
 
 
@@ -268,7 +268,7 @@ def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, sl
     places = {job().scratch, job(alpha=0.5).scratch, job(fold="S01").scratch, job(epochs=7).scratch}
     task = world.task("ftr", files, slices, seed=2)
     places.add(place([task.job("S00", world.settings("ftr"))], Engine("cpu"))[0].scratch)
-    monkeypatch.setattr("elor.training.task.code_digest", lambda: "other code")
+    monkeypatch.setattr("elor.training.train.code_digest", lambda: "other code")
     places.add(job().scratch)
     values = np.load(files["is10"])
     np.save(files["is10"], values + 1)

@@ -13,7 +13,7 @@ from elor.errors import UserError
 from elor.params import read_yaml
 from elor.tables import read_table
 from elor.training import checkpoint, outputs
-from elor.training.task import place, run
+from elor.training.train import place, run
 from tests.training import world
 
 pytestmark = pytest.mark.long

@@ -19,7 +19,7 @@ from elor.params import NetworkScale, Range, Search, Settings, load
 from elor.training import tpe, tune
 from elor.training import trials as trained
 from elor.training.job import TrainingJob
-from elor.training.task import deal, place
+from elor.training.train import deal, place
 from elor.training.trials import Trial
 from elor.training.tuned import Tuning
 from tests.training import world

@@ -18,7 +18,7 @@ from elor.engine import Engine
 from elor.targets import Head
 from elor.training import loop, resume, together
 from elor.training.job import Diverged, Outcome, TrainingJob
-from elor.training.task import deal, place, run
+from elor.training.train import deal, place, run
 from tests.training import world
 
 pytestmark = pytest.mark.long

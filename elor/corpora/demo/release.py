@@ -1,7 +1,7 @@
 """Writes the demonstration corpus as a release in IEMOCAP's layout, with the planted truth beside it.
 
-Sound files are made by as many processes as there are cores. A file's content depends on the recipe, the seed and the
-turn alone, so neither the number of processes nor their order changes a byte.
+A file's content depends on the recipe, the seed and the turn alone, so neither the number of workers nor their order
+changes a byte.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ import os
 import shutil
 import wave
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +28,10 @@ from elor.corpora.demo.cues import Plan, plan_utterance
 from elor.corpora.demo.ratings import annotate
 from elor.corpora.demo.recipe import Recipe
 from elor.corpora.demo.voice import synthesise
+from elor.engine import Engine
 from elor.files import replacing, write_text
-from elor.progress import Progress
+
+CORES = Engine("cpu")
 
 APPLE_DOUBLE = bytes.fromhex("00051607 00020000") + b"Mac OS X        " + bytes(26)
 """The beginning of the `._*` files that a Mac leaves beside every file on a foreign disk."""
@@ -46,7 +46,7 @@ class Spoken:
     level_db: float
 
 
-def generate(recipe: Recipe, utterances: int, seed: int, folder: Path, workers: int | None = None) -> None:
+def generate(recipe: Recipe, utterances: int, seed: int, folder: Path, engine: Engine = CORES) -> None:
     """Write `release/`, `truth.csv` and `segments.csv` into a folder.
 
     Args:
@@ -54,7 +54,7 @@ def generate(recipe: Recipe, utterances: int, seed: int, folder: Path, workers: 
         utterances: how many turns; at least one per dialogue.
         seed: not negative; another seed gives other turns, moods, syllables and noise.
         folder: made if need be. A release that stands there is replaced, but not before the new one is complete.
-        workers: processes; by default one per core.
+        engine: where sound files are made.
 
     Raises:
         UserError: if there are fewer utterances than dialogues, or the disk is full.
@@ -64,7 +64,8 @@ def generate(recipe: Recipe, utterances: int, seed: int, folder: Path, workers: 
     part, release = folder / ".release.part", folder / "release"
     shutil.rmtree(part, ignore_errors=True)
     try:
-        spoken = list(_speak_all(plans, [_sound_file(part, turn) for turn in turns], workers))
+        jobs = [(plan, _sound_file(part, turn)) for plan, turn in zip(plans, turns, strict=True)]
+        spoken = engine.track(speak, jobs, "demo corpus", [1] * len(jobs), "utterance")
         _write_annotations(recipe, turns, spoken, seed, part)
         _write_debris(part)
         shutil.rmtree(release, ignore_errors=True)
@@ -79,23 +80,8 @@ def _sound_file(release: Path, turn: Turn) -> Path:
     return release / f"Session{turn.session}" / "sentences" / "wav" / turn.dialogue / f"{turn.name}.wav"
 
 
-def _speak_all(plans: list[Plan], paths: list[Path], workers: int | None) -> Iterator[Spoken]:
-    """Speak every plan into its file; yields in the order of the plans."""
-    workers = workers or os.cpu_count() or 1
-    with Progress("demo corpus", total=len(plans), unit="utterance") as progress:
-        if workers == 1:
-            for done in map(_speak, plans, paths):
-                yield done
-                progress.advance()
-            return
-        # spawn: a fork of a process that has threads (torch, a test runner) may hang
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for done in pool.map(_speak, plans, paths, chunksize=8):
-                yield done
-                progress.advance()
-
-
-def _speak(plan: Plan, path: Path) -> Spoken:
+def speak(plan: Plan, path: Path) -> Spoken:
+    """Speak an utterance into its file; a job of the engine."""
     speech = synthesise(plan)
     with replacing(path) as part, wave.open(str(part), "wb") as stream:
         stream.setnchannels(1)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.signal import istft, stft
 from scipy.signal.windows import hann
 
+from elor.explain.level import rms
+
 RATE = 16_000
 """Samples per second."""
 
@@ -61,10 +63,6 @@ def as_loud(altered: NDArray, signal: NDArray) -> NDArray:
     """The altered signal at the other's RMS; silence stays silence."""
     level = rms(altered)
     return altered * (rms(signal) / level) if level > 1e-12 else altered
-
-
-def rms(signal: NDArray) -> float:
-    return float(np.sqrt(np.mean(signal**2))) if len(signal) else 0.0
 
 
 def _best_match(padded: NDArray, squares: NDArray, natural: int, nominal: int) -> int:

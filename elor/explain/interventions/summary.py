@@ -43,6 +43,7 @@ from scipy.special import stdtr, stdtrit
 from elor.evaluation.comparisons import sign_flip
 from elor.evidence.interventions import Interventions
 from elor.evidence.names import Finding, said
+from elor.evidence.scores import Scores
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration
 from elor.explain.interventions.changes import changes_by_slice, spreads
 from elor.explain.interventions.run import EXTREMITY
@@ -146,6 +147,12 @@ def summarise(
         settings=_settings(found, slices, units),
         features=dict(features or {}),
     )
+
+
+def learned_p(network: str, scores: Mapping[str, Scores | None]) -> Learned:
+    """p of a network's scores against labels permuted by utterance, as far as there are any; scores by head."""
+    known = {head: one.utterance_permutation_p for head, one in scores.items() if one is not None}
+    return {network: {head: p for head, p in known.items() if p is not None}}
 
 
 def key(dose: float) -> str:

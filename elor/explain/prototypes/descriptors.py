@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 from scipy.signal import lfilter
 
+from elor.explain.level import rms
 from elor.explain.pauses import BELOW, pauses
 
 Array = NDArray[np.floating]
@@ -133,14 +134,14 @@ def level(signal: Array, rate: int = 16_000) -> dict[str, float]:
     kurtosis: m4 / m2^2 about the mean; 3 for Gaussian noise, 1.5 for a sine.
     rms_dbfs: 20 log10 RMS.
     """
-    peak, rms = np.abs(signal).max(initial=0.0), np.sqrt(np.square(signal).mean()) if len(signal) else 0.0
+    peak, mean = np.abs(signal).max(initial=0.0), rms(signal)
     squares = np.square(signal - signal.mean()) if len(signal) else np.zeros(1)
     spread = squares.mean()
     return {
         "peak": peak,
-        "crest_db": 20 * np.log10(peak / rms) if rms > 0 else np.nan,
+        "crest_db": 20 * np.log10(peak / mean) if mean > 0 else np.nan,
         "kurtosis": np.square(squares).mean() / spread**2 if spread > 0 else np.nan,
-        "rms_dbfs": 20 * np.log10(rms) if rms > 0 else np.nan,
+        "rms_dbfs": 20 * np.log10(mean) if mean > 0 else np.nan,
     }
 
 

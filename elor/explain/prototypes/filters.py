@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elor.device import exact, local
+from elor.explain.level import below_highest
 from elor.explain.prototypes.ascent import Ascent, Goal, prototypes
 from elor.explain.prototypes.descriptors import describe
 from elor.fastconv import ConvBlock
@@ -124,7 +125,7 @@ def response(signals: NDArray) -> NDArray:
     """Power spectra in dB below the highest bin, mean of Hann frames of 2 `BINS`: (n, samples) -> (n, BINS + 1)."""
     frames = np.lib.stride_tricks.sliding_window_view(signals, 2 * BINS, axis=1)[:, ::BINS]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(2 * BINS)))).mean(1)
-    return 10 * np.log10(np.maximum(power / power.max(1, keepdims=True), 1e-10))
+    return below_highest(power)
 
 
 def write_filters(folder: Path, found: list[LayerFilters]) -> pd.DataFrame:

@@ -7,15 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import welch
 
 from elor.audio import SAMPLE_RATE
+from elor.explain.level import below_highest
 
 FRAME = 1_024
 """64 ms at 16 kHz: 15.6 Hz per bin."""
 
 LOWEST_HZ = 50.0
 """Below it nobody hears anything, and no figure shows it."""
-
-FAINTEST = 1e-10
-"""The least share of the highest bin's power, -100 dB."""
 
 
 def frequencies() -> NDArray:
@@ -27,6 +25,4 @@ def frequencies() -> NDArray:
 def spectra(signals: ArrayLike) -> NDArray:
     """Power in dB below the highest bin, from `LOWEST_HZ` on: (..., samples) -> (..., bins)."""
     hertz, power = welch(signals, SAMPLE_RATE, nperseg=FRAME)
-    kept = power[..., hertz >= LOWEST_HZ]
-    highest = kept.max(axis=-1, keepdims=True)
-    return 10 * np.log10(np.maximum(kept / np.where(highest > 0, highest, 1.0), FAINTEST))
+    return below_highest(power[..., hertz >= LOWEST_HZ])

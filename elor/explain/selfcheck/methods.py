@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from elor.device import seeded
 from elor.explain.attribution import gradient, segment_saliency, segment_sums
 from elor.explain.correlation import pearson
+from elor.explain.erasure import from_windows
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients, noise_like
 from elor.explain.model import Heads, predict
@@ -104,7 +105,7 @@ def _integrated_bands(model: nn.Module, audio: Tensor) -> Heads:
 
 
 def _occlusion(model: nn.Module, audio: Tensor) -> Heads:
-    return {name: _segments(value) for name, value in occlusion(model, audio, trusted=True).items()}
+    return {name: from_windows(value) for name, value in occlusion(model, audio, trusted=True).items()}
 
 
 def _filled(model: nn.Module, audio: Tensor) -> Heads:
@@ -112,15 +113,7 @@ def _filled(model: nn.Module, audio: Tensor) -> Heads:
     power = audio.square().mean(-1, keepdim=True)
     level = power.clamp(min=torch.finfo(power.dtype).tiny).rsqrt().reciprocal()  # torch's root differs by processor
     mask = level * noise_like(audio, rms=1.0)
-    return {name: _segments(value) for name, value in occlusion(model, audio, mask=mask, trusted=True).items()}
-
-
-def _segments(drops: Tensor) -> Tensor:
-    """Scores of 50-ms segments, the mean of the windows that cover each: (batch, windows) -> (batch, windows + 1)."""
-    total = F.pad(drops, (0, 1)) + F.pad(drops, (1, 0))
-    count = torch.full_like(total, 2.0)
-    count[:, [0, -1]] = 1.0
-    return total / count
+    return {name: from_windows(value) for name, value in occlusion(model, audio, mask=mask, trusted=True).items()}
 
 
 METHODS: dict[str, dict[str, Map]] = {

@@ -1,0 +1,152 @@
+"""Training all folds of a network: where each one's unfinished work lies, and which are trained as one."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TypeVar
+
+import elor
+from elor.device import local
+from elor.engine import Engine
+from elor.files import digest, file_digest, scratch
+from elor.progress import Progress
+from elor.training import budget
+from elor.training.job import Outcome, TrainingJob
+from elor.training.loop import train
+from elor.training.memory import fitting
+from elor.training.resume import STATE, epochs_done
+from elor.training.task import Task
+from elor.training.together import alike, stackable, train_together
+from elor.training.tuned import Tuning
+
+Result = TypeVar("Result")
+
+CODE = (
+    "device.py",
+    "networks.py",
+    "targets.py",
+    "vectors.py",
+    "fastconv",
+    "training/augment.py",
+    "training/job.py",
+    "training/loop.py",
+    "training/losses.py",
+    "training/data.py",
+    "training/draws.py",
+    "training/together.py",
+)
+"""The modules that decide a training's numbers: unfinished work of other code is not gone on with."""
+
+
+def train_folds(
+    task: Task, tuning: Tuning, engine: Engine, max_hours: float
+) -> tuple[list[TrainingJob], list[Outcome]]:
+    """Train a network once per fold, with the fold's tuned values, on all but the fold's test speaker.
+
+    Raises:
+        UserError: if it may take more than `max_hours`, or a loss is not finite, naming network, fold and epoch.
+    """
+    jobs = [task.job(fold, tuning.values[fold]) for fold in task.fold_names()]
+    budget.check(jobs[0], [len(tuning.values)], engine, max_hours, "training")
+    jobs = place(jobs, engine)
+    return jobs, run(jobs, engine, f"train {task.network}")
+
+
+def place(jobs: Sequence[TrainingJob], engine: Engine) -> list[TrainingJob]:
+    """Give each job its device, and the scratch folder that everything which decides its result names."""
+    shared = {"files": {name: file_digest(path) for name, path in jobs[0].files.items()}, "code": code_digest()}
+    devices = engine.devices()
+    placed = []
+    for index, job in enumerate(jobs):
+        value = asdict(replace(job, scratch=Path(), device="", files={}))
+        key = value | shared | {"device": devices[0].split(":")[0]}
+        folder = scratch(f"train/{job.architecture.network}/{job.fold}", key)
+        placed.append(replace(job, scratch=folder.resolve(), device=devices[index % len(devices)]))
+    _say_what_is_left_aside(placed)
+    return placed
+
+
+def _say_what_is_left_aside(jobs: Sequence[TrainingJob]) -> None:
+    """A training begins anew although unfinished work lies there: say that it is another training's."""
+    fresh = [job for job in jobs if not (job.scratch / STATE).exists()]
+    others = {state.parent for job in fresh for state in job.scratch.parent.glob(f"*/{STATE}")}
+    if others:
+        print(
+            f"{jobs[0].architecture.network}: {len(others)} unfinished trainings in {jobs[0].scratch.parents[1]} are "
+            "of other code, parameters or data and are left aside.",
+            file=sys.stderr,
+        )
+
+
+def code_digest() -> str:
+    """One digest of the source of the modules in `CODE`."""
+    root = Path(elor.__file__).parent
+    files = [file for name in CODE for file in (sorted((root / name).glob("*.py")) or [root / name])]
+    return digest([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
+
+
+def run(jobs: Sequence[TrainingJob], engine: Engine, title: str) -> list[Outcome]:
+    """Train all folds, those of small networks together, with progress in epochs.
+
+    Raises:
+        UserError: if a loss is not finite, naming network, fold and epoch.
+    """
+    with Progress(title, total=sum(job.options.epochs for job in jobs), unit="epoch") as progress:
+        progress.resume(sum(epochs_done(job.scratch) for job in jobs))
+
+        def watch() -> None:
+            progress.advance(sum(epochs_done(job.scratch) for job in jobs) - progress.done)
+
+        return spread(train_all_here, jobs, engine, watch)
+
+
+def spread(
+    function: Callable[[Sequence[TrainingJob]], list[Result]],
+    jobs: Sequence[TrainingJob],
+    engine: Engine,
+    watch: Callable[[], None] = lambda: None,
+) -> list[Result]:
+    """Call a function of some jobs with those that `deal` puts together; one result per job, in the jobs' order.
+
+    Raises:
+        UserError: if one of them does not fit into the memory.
+    """
+    engine = fitting(engine, jobs)
+    hands = deal(jobs, engine.count())
+    found = engine.run(function, [([jobs[index] for index in hand],) for hand in hands], watch)
+    results: dict[int, Result] = {}
+    for hand, some in zip(hands, found, strict=True):
+        results |= zip(hand, some, strict=True)
+    return [results[index] for index in range(len(jobs))]
+
+
+def deal(jobs: Sequence[TrainingJob], workers: int) -> list[list[int]]:
+    """Which jobs a worker trains as one: `alike` and `stackable`, dealt out so that every worker has some.
+
+    How they are dealt decides no number: a fold's do not depend on the folds beside it.
+    """
+    stacks: dict[Hashable, list[int]] = {}
+    for index, job in enumerate(jobs):
+        stacks.setdefault(alike(job) if stackable(job) else index, []).append(index)
+    hands = []
+    for members in stacks.values():
+        count = min(len(members), math.ceil(workers * len(members) / len(jobs)))
+        hands += [members[start::count] for start in range(count)]
+    return hands
+
+
+def train_here(job: TrainingJob) -> Outcome:
+    """`train`, on the device that the worker's machine has."""
+    return train(replace(job, device=str(local(job.device))))
+
+
+def train_all_here(jobs: Sequence[TrainingJob]) -> list[Outcome]:
+    """`train_together` where the jobs allow it, else one after the other, on the device that the machine has."""
+    if stackable(jobs[0]):
+        return train_together([replace(job, device=str(local(job.device))) for job in jobs])
+    return [train_here(job) for job in jobs]
