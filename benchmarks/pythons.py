@@ -36,8 +36,11 @@ def measure() -> dict[str, Any]:
 
 def tried(version: str) -> dict[str, Any]:
     """Run `make test-fast` under a version, in an environment that later runs find again."""
-    interpreter = shutil.which(f"python{version}")
-    if interpreter is None:
+    interpreter, full = shutil.which(f"python{version}") or "", ""
+    if interpreter:  # a shim of pyenv's is there whether or not PYENV_VERSION names the version
+        ask = [interpreter, "-c", "import platform; print(platform.python_version())"]
+        full = subprocess.run(ask, capture_output=True, text=True).stdout.strip()
+    if not full:
         return {"why": "not on this machine"}
     home = scratch("benchmark", {"python": version, "lock": file_digest(ROOT / "requirements.lock")})
     started = time.monotonic()
@@ -45,9 +48,8 @@ def tried(version: str) -> dict[str, Any]:
     ended = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
     last = (ended.stdout.strip().splitlines() or [""])[-1]
     found = PASSED.search(last)
-    told = subprocess.run([interpreter, "-c", "import platform; print(platform.python_version())"], capture_output=True)
     return {
-        "version": told.stdout.decode().strip(),
+        "version": full,
         "date": datetime.now(UTC).date().isoformat(),
         "passed": int(found["passed"]) if found else 0,
         "seconds": time.monotonic() - started,
