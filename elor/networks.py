@@ -1,4 +1,4 @@
-"""The four networks of the paper: one CNN, one MLP per head, four ways to feed them.
+"""The networks: one CNN, one MLP per head, and the ways to feed them that `elor.registry` names. The paper's four:
 
     elor      raw audio            -> CNN ------------\\
     lom       26 MFCCs as channels -> CNN -------------> one MLP per head -> logits
@@ -19,16 +19,12 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.fastconv import ConvBlock
+from elor.registry import NETWORKS
 from elor.targets import Head
 from elor.vectors import IS10, SETS, Vectors
 
-INPUTS: dict[str, tuple[str, ...]] = {
-    "elor": ("audio",),
-    "lom": ("mfcc",),
-    "ftr": ("is10",),
-    "elor_ftr": ("audio", "is10"),
-}
-"""What each network eats; the last of several is the vector that joins the CNN's output."""
+INPUTS = {name: network.inputs for name, network in NETWORKS.items()}
+"""What each network eats, in the order of its arguments."""
 
 SHAPES: dict[str, tuple[int, ...]] = {"audio": (1, 96_000), "mfcc": (26, 599), "is10": (SETS["IS10"],)}
 """One slice of each input: (channels, samples), (coefficients, frames), (functionals,); but see `elor.vectors`."""
@@ -39,7 +35,7 @@ class Architecture:
     """Everything that fixes a network's shape; stored beside its weights.
 
     Attributes:
-        network: `elor`, `lom`, `ftr` or `elor_ftr`.
+        network: one of `elor.registry.NETWORKS`.
         heads: what it predicts.
         filters, lengths, pools: of each convolutional layer (none for `ftr`); lengths in samples or frames.
         stride: of the first convolution (1 in the paper).

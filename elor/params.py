@@ -14,17 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from elor import registry
 from elor.arithmetic import Arithmetic
 from elor.errors import UserError
 from elor.targets import HEADS, Dimension, Kind, Target
 
-NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
-MODELS = (*NETWORKS, "svm")
+NETWORKS = tuple(registry.NETWORKS)
+MODELS = tuple(registry.TITLES)
 """All that answers for test slices: the networks, and the machine that they are held against."""
-ON_VECTORS = ("ftr", "elor_ftr", "svm")
-"""Those that read `data/is10.npy`: openSMILE's functionals, or the vectors of a table."""
-
-Network = Literal["elor", "lom", "ftr", "elor_ftr"]
+Network = Literal[NETWORKS]
 FeatureSet = Literal["IS10", "ComParE_2016", "eGeMAPSv02"]
 Share = Field(ge=0.0, lt=1.0)
 
@@ -304,7 +302,7 @@ class Params(Section):
             raise ValueError(
                 f"search.score is {self.search.score!r}, no score of these labels; choose {', '.join(scores)}"
             )
-        altered = [name for name in self.explain.interventions.networks if name in ON_VECTORS]
+        altered = [name for name in self.explain.interventions.networks if name in registry.ON_VECTORS]
         if altered and self.features.table is not None:
             raise ValueError(
                 f"explain.interventions.networks names {', '.join(altered)}, but features.table has no vectors of "

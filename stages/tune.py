@@ -1,6 +1,7 @@
-"""Stages `tune@<net>`: the hyperparameter search of one network; `elor_ftr` inherits from `elor` and `ftr`."""
+"""Stages `tune@<net>`: the hyperparameter search of one network; one with parents inherits from them."""
 
 from elor.params import load
+from elor.registry import NETWORKS
 from elor.tables import write_table
 from elor.training import tune as search
 from elor.training.tpe import by_value
@@ -17,9 +18,8 @@ def tune(network: str) -> None:
     task = task_of(network, params)
     scale, pinned = params.scale.networks[network], params.networks[network]
     space = params.scale.space | scale.space
-    if network == "elor_ftr":
-        parents = [Tuning.read(FOLDER / f"{name}.yaml") for name in ("elor", "ftr")]
-        found, trials = search.combine(task, pinned, *parents)
+    if parents := NETWORKS[network].parents:
+        found, trials = search.combine(task, pinned, *(Tuning.read(FOLDER / f"{name}.yaml") for name in parents))
     else:
         how = params.search.model_copy(update={"round": params.search.round or params.scale.round})
         hours = params.engine.max_hours

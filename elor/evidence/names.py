@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class Control(StrEnum):
-    """What a number of a trained network is compared with: one family, each member with one meaning."""
+    """What a number of a trained network is compared with: one family, each member with one meaning.
 
-    initial = "initial"
+    Attributes:
+        title: it in words.
+    """
+
+    title: str
+
+    def __new__(cls, name: str, title: str) -> Self:
+        member = str.__new__(cls, name)
+        member._value_, member.title = name, title
+        return member
+
+    initial = "initial", "untrained networks (random weights)"
     """the same network with random weights, as it is before training"""
-    calibrated = "calibrated"
+    calibrated = "calibrated", "untrained networks (normalisations fitted)"
     """random weights, and normalisations fitted to the slices, as training would have done"""
-    heads = "heads"
+    heads = "heads", "random heads on the trained convolutions"
     """trained convolutions under random heads"""
-    class_swap = "class swap"
+    class_swap = "class swap", "the runner-up class"
     """the same network, its runner-up class"""
-    other_waveform = "other waveform"
+    other_waveform = "other waveform", "another waveform"
     """the same map beside the waveform of another utterance"""
-    shifted = "shifted"
+    shifted = "shifted", "the waveform, shifted"
     """the same map beside its own waveform, moved against it"""
-    shuffled = "shuffled"
+    shuffled = "shuffled", "networks trained on shuffled labels"
     """networks trained on shuffled labels"""
-    sham = "sham"
+    sham = "sham", "the processing alone"
     """the processing of an alteration, or its length, without what it alters"""
 
 

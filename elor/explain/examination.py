@@ -83,7 +83,7 @@ def levels(method: str, wave: NDArray, support: int) -> NDArray:
     """What the cells of a method without a value per sample are correlated with: the signal's level in each.
 
     Args:
-        method: of `elor.explain.maps.TITLES`, but `SAMPLES` and `stft`.
+        method: of `elor.registry.METHODS`, but `SAMPLES` and `stft`.
         wave: (samples,).
         support: samples before the padding; segments and windows that begin behind it are left out.
     """

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
+from elor import registry
 from elor.errors import UserError
 from elor.explain.attribution import segment_sums
 from elor.explain.controls import runner_up
@@ -17,20 +18,8 @@ from elor.explain.model import Heads, predict, targets_of
 from elor.explain.occlusion import band_occlusion, occlusion
 from elor.explain.windows import Windows
 
-TITLES = {
-    "guided": "guided backpropagation",
-    "gradient": "gradient",
-    "segments": "input x gradient, 50-ms segments",
-    "integrated": "integrated gradients, time",
-    "frequency": "integrated gradients, frequency",
-    "stft": "integrated gradients, time and frequency",
-    "occlusion": "occlusion, 100-ms windows",
-    "bands": "occlusion, mel bands",
-}
-"""All methods, by the names of their arrays."""
-
-SAMPLES = ("guided", "gradient", "integrated")
-"""Methods whose maps have a value per sample; the others have segments, windows, frequencies or bands."""
+SAMPLES = tuple(name for name, method in registry.METHODS.items() if method.by_sample)
+"""Methods whose maps have a value per sample."""
 
 FEW = 8
 """Steps of integrated gradients to begin with on controls: a network without biases is complete with any number."""
@@ -92,7 +81,7 @@ def maps_of(
     Args:
         model: see `elor.explain.model`.
         choose: which classes are explained.
-        methods: of `TITLES`, for the first set of classes.
+        methods: of `elor.registry.METHODS`, for the first set of classes.
         steps: of integrated gradients; further sets take the first number only.
         swapped: the methods for all further sets.
         lenient: go on without a method that this model does not allow, and say why; and integrate from a noise floor

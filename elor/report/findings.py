@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from elor import registry
 from elor.audio import FULL_SCALE
 from elor.evidence.claims import Claims
 from elor.evidence.interventions import Interventions
@@ -24,12 +25,7 @@ from elor.report.exhibits import Exemplar, Prototype, exemplars, prototypes
 from elor.report.results import Results
 from elor.tables import read_table
 
-METHODS = {
-    "guided": "guided backpropagation",
-    "gradient": "gradient",
-    "integrated": "integrated gradients",
-    "occlusion": "occlusion",
-}
+METHODS = {name: method.shown for name, method in registry.METHODS.items() if method.shown}
 """The methods with a map in time, the paper's own first."""
 
 READING = {"occlusion": "envelope"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from elor.corpora.faults import plural
-from elor.params import ON_VECTORS
+from elor.registry import ON_VECTORS
 from elor.report.results import SCORE_TITLES, Results, rater_name, title
 from elor.report.text import Notes, number, p_value
 from elor.targets import ordered

@@ -24,6 +24,7 @@ from elor.evidence.corpus import Corpus
 from elor.evidence.model import read
 from elor.evidence.protocol import Protocol
 from elor.files import plain
+from elor.registry import TITLES
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
 from elor.targets import ordered
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:  # the evaluation brings pandas and scipy, which reading metri
     from elor.evaluation.evaluate import Evaluation
 
 Scores = dict[str, Any]
-
-TITLES = {"elor": "ELoR", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR", "svm": "SVM"}
-"""The paper's names of its networks, and the baseline's."""
 
 GUESSES = {
     "uniform": "guess: uniform",

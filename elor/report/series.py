@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from elor.audio import SAMPLE_RATE
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
+from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.files import plain
 from elor.report.columns import columns
 from elor.report.findings import METHODS, READING, Findings
@@ -35,25 +36,8 @@ ROLES = {
     "exemplary": "the exemplary speaker's network on all slices (the paper's way)",
 }
 
-DESCRIPTOR_NAMES = {
-    "centroid_hz": ("spectral centroid", "Hz"),
-    "bandwidth_hz": ("bandwidth", "Hz"),
-    "rolloff_hz": ("85 % roll-off", "Hz"),
-    "share_above_2k": ("energy above 2 kHz", "share"),
-    "pauses": ("pauses", "count"),
-    "pause_total_s": ("pauses in total", "s"),
-    "pause_mean_s": ("mean pause", "s"),
-    "pause_irregularity": ("irregularity of pauses", "ratio"),
-    "pause_trend": ("trend of pauses", "octaves"),
-    "peak": ("peak", "full scale"),
-    "crest_db": ("crest factor", "dB"),
-    "kurtosis": ("kurtosis", "ratio"),
-    "rms_dbfs": ("level", "dBFS"),
-    "lufs": ("loudness", "LUFS"),
-    "periodic_s": ("periodic in all", "s"),
-    "longest_periodic_s": ("longest periodic run", "s"),
-    "hnr_db": ("harmonics to noise", "dB"),
-}
+DESCRIPTOR_NAMES = {name: (one.title, one.axis or one.unit) for name, one in DESCRIPTORS.items()}
+"""What each descriptor is called, and what its axis says."""
 
 MOST_GROUPS = 30
 """Groups of a factor, other than speakers, that the page shows."""

@@ -9,18 +9,6 @@ from elor.evidence.claims import Claim, Family, Needed, Piece
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Role, Verdict
 from elor.report.text import MISSING, number, p_value
 
-CONTROLS = {
-    Control.initial: "untrained networks (random weights)",
-    Control.calibrated: "untrained networks (normalisations fitted)",
-    Control.heads: "random heads on the trained convolutions",
-    Control.class_swap: "the runner-up class",
-    Control.other_waveform: "another waveform",
-    Control.shifted: "the waveform, shifted",
-    Control.shuffled: "networks trained on shuffled labels",
-    Control.sham: "the processing alone",
-}
-"""The family of controls, in words."""
-
 ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
 
 POINTS = {1: "for", 0: "no further than its control", -1: "against"}
@@ -45,7 +33,7 @@ VERDICTS = {
 
 def control(name: str) -> str:
     """A control in words; the name of a rival stays as it is."""
-    return CONTROLS.get(Control(name), name) if name in list(Control) else name
+    return Control(name).title if name in list(Control) else name
 
 
 def quantity(value: Any) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from elor.networks import INPUTS, Architecture
 from elor.params import Settings, Train
+from elor.registry import FILES
 from elor.targets import Head
 from elor.training.job import Options, TrainingJob
 from elor.vectors import IS10, Vectors
@@ -30,8 +31,7 @@ def targets_of(slices: pd.DataFrame, heads: Sequence[Head]) -> dict[str, np.ndar
 
 def input_files(data: Path, network: str) -> dict[str, Path]:
     """Where the inputs of a network lie, in the order of its arguments."""
-    names = {"audio": "slices.npy", "mfcc": "mfcc.npy", "is10": "is10.npy"}
-    return {name: data / names[name] for name in INPUTS[network]}
+    return {name: data / FILES[name] for name in INPUTS[network]}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from elor.training.train import place, spread
 from elor.training.trials import Trial, evaluate
 from elor.training.tuned import Tuning
 
-FROM_FTR = ("hidden", "dropout")
+OF_THE_MLP = ("hidden", "dropout")
 """What `elor_ftr` inherits from `ftr`; its CNN and optimiser are `elor`'s (ours: the paper gives no rule)."""
 
 
@@ -96,19 +96,19 @@ def _search_fold(
         return tpe.search(base, searched, evaluations, how.round, task.seed, run, how.stop_losers)
 
 
-def combine(task: Task, pinned: Settings, elor: Tuning, ftr: Tuning) -> tuple[Tuning, pd.DataFrame]:
-    """The values of `elor_ftr`: the CNN and the optimiser of `elor`'s winner, the MLP of `ftr`'s."""
+def combine(task: Task, pinned: Settings, first: Tuning, second: Tuning) -> tuple[Tuning, pd.DataFrame]:
+    """The values of `elor_ftr`: the CNN and the optimiser of the first one's winner, the MLP of the second one's."""
     values = {}
     for fold in task.fold_names():
-        inherited = elor.values[fold].given() | {name: getattr(ftr.values[fold], name) for name in FROM_FTR}
-        values[fold] = merge(check(Settings, inherited, "elor_ftr"), pinned)
+        inherited = first.values[fold].given() | {name: getattr(second.values[fold], name) for name in OF_THE_MLP}
+        values[fold] = merge(check(Settings, inherited, task.network), pinned)
     provenance = {
-        name: "pinned" if name in pinned.given() else "ftr" if name in FROM_FTR else "elor"
+        name: "pinned" if name in pinned.given() else second.network if name in OF_THE_MLP else first.network
         for name in values[task.fold_names()[0]].given()
     }
-    scopes = {elor.scope, ftr.scope}
+    scopes = {first.scope, second.scope}
     scope = "shared" if "shared" in scopes else "nested" if "nested" in scopes else "none"
-    return Tuning(task.network, scope, elor.fold or ftr.fold, values, provenance), tpe.no_trials()
+    return Tuning(task.network, scope, first.fold or second.fold, values, provenance), tpe.no_trials()
 
 
 def merge(defaults: Settings, pinned: Settings) -> Settings:

@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import butter, sosfilt
 
 from elor.explain.pauses import pauses
-from elor.explain.prototypes.descriptors import UNITS, describe, interruptions, k_weighting, loudness
+from elor.explain.prototypes.descriptors import DESCRIPTORS, describe, interruptions, k_weighting, loudness
 
 RATE = 16_000
 TIME = np.arange(6 * RATE) / RATE
@@ -36,7 +36,7 @@ def with_gaps(starts: tuple[float, ...], durations: tuple[float, ...]) -> np.nda
 
 def test_a_sine() -> None:
     found = describe(0.5 * np.sin(2 * np.pi * 220 * TIME))
-    assert list(found) == list(UNITS)
+    assert list(found) == list(DESCRIPTORS)
     assert found["centroid_hz"] == pytest.approx(220, abs=0.5)
     assert found["bandwidth_hz"] < 10
     assert found["rolloff_hz"] == pytest.approx(220, abs=10)
@@ -117,7 +117,7 @@ def test_half_a_tone_is_periodic_for_half_the_time() -> None:
 def test_a_gain_moves_the_level_only(gain: float) -> None:
     signal = with_gaps((1.0, 2.5, 4.0), (0.3, 0.4, 0.5)) + np.where(TIME < 1, voice(), 0)
     before, after = describe(signal), describe(gain * signal)
-    for name in UNITS:
+    for name in DESCRIPTORS:
         if name not in LEVEL_KEYS:
             assert after[name] == pytest.approx(before[name], rel=1e-4, nan_ok=True), name
     assert after["peak"] == pytest.approx(gain * before["peak"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
-from elor.explain.prototypes.descriptors import UNITS
+from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.explain.prototypes.run import Found
 from elor.explain.prototypes.spectra import frequencies, spectra
 from elor.explain.prototypes.summary import exemplars, label_descriptors
@@ -24,7 +24,7 @@ def table() -> pd.DataFrame:
             row = {"network": network, "untrained": int(network.startswith("untrained")), "restart": restart}
             row |= {"mode": "level", "parametrisation": "time", "head": "arousal", "label": 3}
             row |= {"place": 3 - restart, "converged": int((network, restart) != ("B", 1))}
-            row |= {"logit": 2.0, "percentile": 99.0} | dict.fromkeys(UNITS, 1.0)
+            row |= {"logit": 2.0, "percentile": 99.0} | dict.fromkeys(DESCRIPTORS, 1.0)
             rows.append(row | {"centroid_hz": value, "pause_mean_s": 0.2 if network == "A" else np.nan})
     return pd.DataFrame(rows)
 

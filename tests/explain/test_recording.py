@@ -18,8 +18,8 @@ from elor.explain.any_network.window import NO_CONTROL, Effort, asked, explain
 from elor.explain.controls import shifted_range
 from elor.explain.correlation import INDISTINCT, pearson
 from elor.explain.erasure import MEASURES
-from elor.explain.maps import TITLES
 from elor.explain.prototypes.ascent import Ascent
+from elor.registry import METHODS
 from tests.explain.foreign_networks import Functional, Outside, faint
 from tests.worlds.networks import new_network
 
@@ -111,9 +111,9 @@ def test_a_functional_network_is_explained_by_every_method() -> None:
     found = explain(factory.load(f"{HERE}:Functional"), sound, len(sound), QUICK, voice(seed=1))
     methods = found.summary["methods"]
     assert not [name for name, method in methods.items() if method["refused"]]
-    assert set(found.maps) == set(TITLES)
+    assert set(found.maps) == set(METHODS)
     assert found.maps["gradient"].shape == (2, 16_000)
-    for method in set(TITLES) - {"stft"}:
+    for method in set(METHODS) - {"stft"}:
         for head in ("0", "1"):
             entry = methods[method]["heads"][head]
             assert len(entry["untrained"]) == QUICK.twins

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from elor.evidence.names import Finding
 from elor.explain.prototypes.ascent import Ascent, Goal, prototypes
-from elor.explain.prototypes.descriptors import UNITS, describe
+from elor.explain.prototypes.descriptors import DESCRIPTORS, describe
 from elor.explain.prototypes.trends import Trend, effects, page, scores, trend, trends, verdict_of
 from elor.files import plain
 
@@ -88,7 +88,7 @@ def table(folds: dict, untrained: dict, restarts: int = 2) -> pd.DataFrame:
             for (network, label), restart in product(np.ndindex(*np.shape(block)), range(restarts)):
                 tag = {"untrained": kind, "network": f"{kind}-{network}", "mode": mode, "parametrisation": how}
                 tag |= {"head": "arousal", "label": LABELS[label], "restart": restart, "converged": 1}
-                rows.append(tag | dict.fromkeys(UNITS, block[network, label]))
+                rows.append(tag | dict.fromkeys(DESCRIPTORS, block[network, label]))
     return pd.DataFrame(rows)
 
 
@@ -237,7 +237,7 @@ def test_what_has_not_converged_is_left_out() -> None:
     searched = table(independent(10, 1, 0.3, 2.0), independent(20, 2, 0.0))
     spoilt = searched.copy()
     rows = (spoilt["untrained"] == 0) & (spoilt["restart"] == 1)
-    spoilt.loc[rows, list(UNITS)] = 1e9
+    spoilt.loc[rows, list(DESCRIPTORS)] = 1e9
     spoilt.loc[rows, "converged"] = 0
     assert plain(trends(spoilt, {"arousal": LABELS})) == plain(trends(searched, {"arousal": LABELS}))
 

@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain import correlation
-from elor.explain.prototypes.descriptors import UNITS
+from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.report.album import album, write_figures
 from elor.report.figures import spectrogram_map, waveform_map
 from elor.report.findings import METHODS, Findings
@@ -167,7 +167,7 @@ def test_mel_bands_lie_at_their_middles(found: Findings) -> None:
 
 
 def test_descriptors_are_those_that_are_measured() -> None:
-    assert list(DESCRIPTOR_NAMES) == list(UNITS)
+    assert list(DESCRIPTOR_NAMES) == list(DESCRIPTORS)
     assert set(READINGS) == set(correlation.READINGS)
 
 

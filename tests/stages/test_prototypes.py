@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from elor.explain.prototypes.descriptors import UNITS, describe
+from elor.explain.prototypes.descriptors import DESCRIPTORS, describe
 from elor.explain.prototypes.run import KEPT, percentile
 from elor.explain.prototypes.spectra import spectra as levels
 from elor.tables import read_table
@@ -67,7 +67,7 @@ def test_every_kind_of_head_has_prototypes(ran: Callable[[str], Workspace], targ
         assert {head: list(labels) for head, labels in found["table"][search].items()} == expected
         for head, label in ((head, label) for head, labels in expected.items() for label in labels):
             entry, name = found["table"][search][head][label], f"{search}.{head}.{label}"
-            assert set(entry["descriptors"]) == set(UNITS)
+            assert set(entry["descriptors"]) == set(DESCRIPTORS)
             assert entry["restarts"] == len(entry["converged_best_first"]) == 2
             assert sum(entry["converged_best_first"]) == entry["converged"]
             assert spectra[name].shape == (2, len(spectra["hertz"]))

@@ -25,14 +25,15 @@ from elor.explain.controls import model_free, runner_up
 from elor.explain.correlation import READINGS, View, among_networks, pearson
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
-from elor.explain.maps import SAMPLES, TITLES, Maps, Steps, predicted
+from elor.explain.maps import SAMPLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, refuse_infinite, targets_of
 from elor.explain.occlusion import WINDOW
 from elor.explain.operators import OPAQUE, opaque
 from elor.explain.trust import Unchecked, false_gradient
 from elor.explain.windows import Found, Windows
+from elor.registry import METHODS
 
-COMPARED = tuple(method for method in TITLES if method != "stft")
+COMPARED = tuple(method for method in METHODS if method != "stft")
 AGAINST = (*SAMPLES, "segments", "occlusion")
 """Methods whose maps are compared with the sound at all, and with another or a shifted one."""
 
@@ -89,7 +90,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     others = {} if other is None else {0: (np.asarray(other, dtype=np.float32), len(other))}
     windows, found = Windows([0], audio, [support], others), Found()
     steps = Steps(effort.steps, effort.most)
-    scope = Scope(tuple(TITLES), COMPARED, COMPARED, AGAINST, steps, lenient=True)
+    scope = Scope(tuple(METHODS), COMPARED, COMPARED, AGAINST, steps, lenient=True)
     _, (own, swapped) = examine(subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second])
     why, doubts = _doubted(subject.model, audio, targets)
     if why:
@@ -111,7 +112,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     summary: dict[str, Any] = {
         "prediction": {head: _answer(value, answers[head], targets[head]) for head, value in logits.items()},
         "scores": {head: asdict(score) for head, score in subject.scores.items()},
-        "methods": {method: _method(method, rows, list(logits)) for method in TITLES},
+        "methods": {method: _method(method, rows, list(logits)) for method in METHODS},
         "integrated": _completeness(own),
         "model_free": {
             name: View(value, support).r(View(sound, support)) for name, value in model_free(np.asarray(sound)).items()
@@ -189,7 +190,7 @@ class _Rows:
 def _method(method: str, rows: _Rows, heads: Sequence[str]) -> dict[str, Any]:
     """One method's entry in the summary."""
     refused = rows.own.refused.get(method)
-    entry: dict[str, Any] = {"title": TITLES[method], "refused": refused, "heads": {}, "between": {}}
+    entry: dict[str, Any] = {"title": METHODS[method].title, "refused": refused, "heads": {}, "between": {}}
     if method in COMPARED and method in rows.own.values:
         entry["heads"] = {head: _head(method, head, rows) for head in heads}
         pairs = (pair for pair in combinations(heads, 2) if rows.row(method, "~".join(pair)))
@@ -211,7 +212,7 @@ def _head(method: str, head: str, rows: _Rows) -> dict[str, Any]:
         entry["shifted"] = None
     if (other := rows.r(method, pair, "other waveform")) is not None:
         entry["other"] = other
-    return entry | {"text": _sentence(f"{TITLES[method]}: r of the {head} map and the signal", entry)}
+    return entry | {"text": _sentence(f"{METHODS[method].title}: r of the {head} map and the signal", entry)}
 
 
 def _pair(method: str, heads: tuple[str, str], rows: _Rows) -> dict[str, Any]:
@@ -219,7 +220,7 @@ def _pair(method: str, heads: tuple[str, str], rows: _Rows) -> dict[str, Any]:
     entry = _against(method, "~".join(heads), heads, rows)
     swaps = [value for head in heads if (value := rows.swap(method, head)) is not None]
     entry["class_swap"] = float(np.mean(swaps)) if swaps else None
-    return entry | {"text": _sentence(f"{TITLES[method]}: r of the {heads[0]} and the {heads[1]} map", entry)}
+    return entry | {"text": _sentence(f"{METHODS[method].title}: r of the {heads[0]} and the {heads[1]} map", entry)}
 
 
 def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[str, Any]:

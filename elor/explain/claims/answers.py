@@ -7,7 +7,10 @@ from scipy.special import stdtr
 
 from elor.evidence.interventions import Change, Effect
 from elor.evidence.names import Control, Finding, Reference
-from elor.explain.claims.evidence import TITLES, Measured, Missing, Seen, defined, of, standard_error, t_test
+from elor.explain.claims.evidence import Measured, Missing, Seen, defined, of, standard_error, t_test
+from elor.explain.interventions.alterations import ALTERATIONS
+from elor.explain.prototypes.descriptors import DESCRIPTORS
+from elor.registry import TITLES
 
 MARGIN = 0.25
 """Of a class: changes of the expected label below it count as no influence, whatever the network."""
@@ -17,27 +20,6 @@ SHARE = 0.5
 
 NOTICEABLE = 0.1
 """Of the standard deviation of a feature over slices: less of a change counts as none."""
-
-DESCRIPTORS = {
-    "centroid_hz": ("spectral centroid", "Hz"),
-    "pauses": ("number of pauses", ""),
-    "peak": ("highest peak", ""),
-    "longest_periodic_s": ("longest periodic run", "s"),
-    "pause_irregularity": ("irregularity of pauses", ""),
-    "pause_mean_s": ("mean length of pauses", "s"),
-    "rms_dbfs": ("level", "dB"),
-}
-"""What the descriptors are called that claims speak of, and their units."""
-
-ALTERED = {
-    "gain": ("amplification", "dB"),
-    "high_shelf": ("a higher level above 2 kHz", "dB"),
-    "pause_insertion": ("pauses put in", "pause"),
-    "pause_lengthening": ("longer pauses", "second"),
-    "peak_limiting": ("peaks held down", "dB"),
-    "time_stretch": ("faster speech", "100 % of the rate"),
-}
-"""What the interventions are called that claims speak of, and one unit of their dose."""
 
 KINDS = {
     "monotone": "per label",
@@ -67,7 +49,7 @@ def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: 
         Missing: if it was not measured, or is undecided.
     """
     found = of(measured.prototypes.trends, head, descriptor, kind)
-    name, unit = DESCRIPTORS[descriptor]
+    name, unit = DESCRIPTORS[descriptor].title, DESCRIPTORS[descriptor].difference
     if found.finding is Finding.undecided:
         raise Missing(f"the {name} of the prototypes is undecided ({found.reason})")
     points = 0 if found.finding is Finding.within else 1 if found.direction == direction else -1
@@ -98,7 +80,7 @@ def effect(measured: Measured, network: str, head: str, intervention: str, sign:
         Missing: if it was not measured, or is undecided for another reason than untrained networks.
     """
     part = _altered(measured, network, head, intervention, answer)
-    what, unit = ALTERED[intervention]
+    what, unit = ALTERATIONS[intervention].claimed, ALTERATIONS[intervention].per
     slope, (bottom, top) = part.slope, _range(part)
     per = defined(slope.per_unit, f"what {what} does to {head} of {TITLES[network]}")
     p = t_test(per, slope.low, slope.high, slope.units, slope.p, measured.confidence)
@@ -175,7 +157,9 @@ def moved(measured: Measured, network: str, features: str, intervention: str) ->
     """
     found = np.asarray(of(measured.interventions.features, network, features, intervention, "moved_sd"), dtype=float)
     if not len(found) or not np.isfinite(found).all():
-        raise Missing(f"what {ALTERED[intervention][0]} does to the features of {TITLES[network]} is undefined")
+        raise Missing(
+            f"what {ALTERATIONS[intervention].claimed} does to the features of {TITLES[network]} is undefined"
+        )
     most = float(found.max())
     return Seen(most, -1 if most > NOTICEABLE else 1, Reference.margin, NOTICEABLE, unit="SD of the most moved")
 

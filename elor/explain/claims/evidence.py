@@ -22,11 +22,10 @@ from elor.evidence.names import Control, Reference
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Contrast, Saliency
 from elor.evidence.scores import Scores
+from elor.registry import TITLES
 
 ROUNDING = 1e-9
 """A standard error that is no larger a part of its mean is the rounding of equal numbers."""
-
-TITLES = {"elor": "ELoR", "lom": "LoM", "ftr": "FTR", "elor_ftr": "ELoR+FTR"}
 
 
 class Missing(Exception):

@@ -7,10 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from elor.evidence.names import Role
-from elor.explain.claims.answers import ALTERED, DESCRIPTORS, EXTREMITY, HEADS, KINDS, effect, trend
+from elor.explain.claims.answers import EXTREMITY, HEADS, KINDS, effect, trend
 from elor.explain.claims.claim import Facts, Look
-from elor.explain.claims.evidence import TITLES, Missing, Seen, any_learned, within
+from elor.explain.claims.evidence import Missing, Seen, any_learned, within
 from elor.explain.claims.maps import DELETIONS, above_heads, above_initial, loudest_first
+from elor.explain.interventions.alterations import ALTERATIONS
+from elor.explain.prototypes.descriptors import DESCRIPTORS
+from elor.registry import TITLES
 
 GUIDED = "guided"
 
@@ -22,7 +25,7 @@ def in_elor(what: str, role: Role, heads: Sequence[str], look: Callable[..., See
 
 def trends(head: str, descriptor: str, kind: str, direction: str) -> Look:
     """A trend of ELoR's prototypes, in every parametrisation: conditions."""
-    what = f"{DESCRIPTORS[descriptor][0]} of {head} prototypes, {KINDS[kind]}"
+    what = f"{DESCRIPTORS[descriptor].title} of {head} prototypes, {KINDS[kind]}"
 
     how = (head, descriptor, kind, direction)
     return Look(what, Role.conditions, lambda facts: within(facts.measured, "elor", (head,), trend, *how))
@@ -31,7 +34,7 @@ def trends(head: str, descriptor: str, kind: str, direction: str) -> Look:
 def alters(head: str, intervention: str, sign: int, answer: str = HEADS, network: str = "elor") -> Look:
     """An alteration of real slices, which counts as far as the network has learned the head."""
     called = f"extremity of {head}" if answer == EXTREMITY else f"expected {head}"
-    what = f"{ALTERED[intervention][0]}: {TITLES[network]}'s {called} on real slices"
+    what = f"{ALTERATIONS[intervention].claimed}: {TITLES[network]}'s {called} on real slices"
     how = (network, head, intervention, sign, answer)
     return Look(what, Role.decides, lambda facts: within(facts.measured, network, (head,), effect, *how))
 

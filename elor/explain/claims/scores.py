@@ -27,8 +27,9 @@ from elor.evaluation.intervals import Statistic, jackknife, speaker_interval
 from elor.evaluation.predictions import Judged
 from elor.evaluation.recall import Array, ratio, uar, war
 from elor.evidence.names import Reference
-from elor.explain.claims.evidence import TITLES, Missing, Seen, t_test
+from elor.explain.claims.evidence import Missing, Seen, t_test
 from elor.explain.correlation import fisher, pearson
+from elor.registry import TITLES
 
 FEWEST = 50
 """Utterances that two raters must have in common to be compared."""

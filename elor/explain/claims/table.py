@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from elor.evidence.names import Role
 from elor.explain.claims.answers import EXTREMITY, moved, no_effect
 from elor.explain.claims.claim import Claim, Look
-from elor.explain.claims.evidence import TITLES, within
+from elor.explain.claims.evidence import within
 from elor.explain.claims.looks import (
     GUIDED,
     alters,
@@ -30,11 +30,13 @@ from elor.explain.claims.looks import (
 )
 from elor.explain.claims.maps import above_initial, no_less_than_class_swap, overlapping
 from elor.explain.claims.scores import balance, better, easier, extremes, weighted_above
+from elor.registry import TITLES
 
 DIMENSIONS = ("arousal", "valence")
 BOTH = "arousal~valence"
 FLATTENED = "flattened"
-NETWORKS = tuple(TITLES)
+NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
+"""The paper's; of others it claims nothing."""
 EXPLORATORY = (
     "exploratory, as trends of prototypes have no p that could be corrected, and no alteration of real speech "
     "lengthens its periodic parts but not its pauses"

@@ -170,6 +170,7 @@ class Alteration:
         sham: the same processing without the alteration, if it has artefacts; its randomness likewise.
         needs_pauses: signals without a pause are left out, since there is nothing to alter.
         to_length: signal, samples and a source of randomness to the length control; None where the length stays.
+        claimed, per: what claims call it, and one unit of its dose there; empty where none speaks of it.
     """
 
     what: str
@@ -180,6 +181,8 @@ class Alteration:
     sham: Callable[[NDArray, np.random.Generator], NDArray] | None = None
     needs_pauses: bool = False
     to_length: Callable[[NDArray, int, np.random.Generator], NDArray] | None = None
+    claimed: str = ""
+    per: str = ""
 
 
 def _exactly(function: Callable) -> Callable:
@@ -190,11 +193,19 @@ DECIBELS = (-12.0, -6.0, 0.0, 6.0, 12.0)
 OCTAVES = (0.0, 1.0, 2.0, 3.0, 4.0)
 
 ALTERATIONS: Mapping[str, Alteration] = {
-    "gain": Alteration("level", "dB", DECIBELS, 0.0, _exactly(gain)),
+    "gain": Alteration("level", "dB", DECIBELS, 0.0, _exactly(gain), claimed="amplification", per="dB"),
     "low_pass": Alteration("frequencies above 8 kHz / 2^dose removed", "octaves", OCTAVES, 0.0, _exactly(low_pass)),
     "high_pass": Alteration("frequencies below 62.5 Hz * 2^dose removed", "octaves", OCTAVES, 0.0, _exactly(high_pass)),
     "low_shelf": Alteration("level below 500 Hz, RMS kept", "dB", DECIBELS, 0.0, _exactly(low_shelf)),
-    "high_shelf": Alteration("level above 2 kHz, RMS kept", "dB", DECIBELS, 0.0, _exactly(high_shelf)),
+    "high_shelf": Alteration(
+        "level above 2 kHz, RMS kept",
+        "dB",
+        DECIBELS,
+        0.0,
+        _exactly(high_shelf),
+        claimed="a higher level above 2 kHz",
+        per="dB",
+    ),
     "pause_insertion": Alteration(
         "pauses of 300 ms put in",
         "pauses",
@@ -203,6 +214,8 @@ ALTERATIONS: Mapping[str, Alteration] = {
         insert_pauses,
         lambda signal, rng: insert_pauses(signal, 4, rng, length=0),
         to_length=with_silence,
+        claimed="pauses put in",
+        per="pause",
     ),
     "pause_removal": Alteration(
         "share of every pause taken out",
@@ -223,8 +236,18 @@ ALTERATIONS: Mapping[str, Alteration] = {
         refill_pauses,
         needs_pauses=True,
         to_length=with_silence,
+        claimed="longer pauses",
+        per="second",
     ),
-    "peak_limiting": Alteration("peaks held down, RMS kept", "dB", (0.0, 3.0, 6.0, 9.0), 0.0, _exactly(limit_peaks)),
+    "peak_limiting": Alteration(
+        "peaks held down, RMS kept",
+        "dB",
+        (0.0, 3.0, 6.0, 9.0),
+        0.0,
+        _exactly(limit_peaks),
+        claimed="peaks held down",
+        per="dB",
+    ),
     "time_stretch": Alteration(
         "speaking rate, pitch kept",
         "times the rate",
@@ -233,6 +256,8 @@ ALTERATIONS: Mapping[str, Alteration] = {
         _exactly(stretch),
         lambda signal, rng: fitted(stretch(stretch(signal, 1.25), 0.8), len(signal)),
         to_length=_exactly(with_sound),
+        claimed="faster speech",
+        per="100 % of the rate",
     ),
     "noise": Alteration("white noise added", "dB re signal", (-np.inf, -30.0, -20.0, -10.0, 0.0), -np.inf, add_noise),
     "pitch": Alteration(

@@ -8,6 +8,7 @@ can be tested. All of them but the level's (`peak`, `rms_dbfs`, `lufs`) are the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,26 +20,49 @@ from elor.explain.pauses import BELOW, pauses
 
 Array = NDArray[np.floating]
 
-UNITS: dict[str, str] = {
-    "centroid_hz": "Hz",
-    "bandwidth_hz": "Hz",
-    "rolloff_hz": "Hz",
-    "share_above_2k": "",
-    "pauses": "",
-    "pause_total_s": "s",
-    "pause_mean_s": "s",
-    "pause_irregularity": "",
-    "pause_trend": "octaves",
-    "peak": "full scale",
-    "crest_db": "dB",
-    "kurtosis": "",
-    "rms_dbfs": "dBFS",
-    "lufs": "LUFS",
-    "periodic_s": "s",
-    "longest_periodic_s": "s",
-    "hnr_db": "dB",
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A number that tells what a sound is like.
+
+    Attributes:
+        title: its name.
+        unit: empty where it is a plain number.
+        axis: what an axis says in place of a unit.
+        step: unit of a difference, where it is another one.
+    """
+
+    title: str
+    unit: str = ""
+    axis: str = ""
+    step: str | None = None
+
+    @property
+    def difference(self) -> str:
+        """The unit of a difference of two."""
+        return self.unit if self.step is None else self.step
+
+
+DESCRIPTORS = {
+    "centroid_hz": Descriptor("spectral centroid", "Hz"),
+    "bandwidth_hz": Descriptor("bandwidth", "Hz"),
+    "rolloff_hz": Descriptor("85 % roll-off", "Hz"),
+    "share_above_2k": Descriptor("energy above 2 kHz", "", axis="share"),
+    "pauses": Descriptor("number of pauses", "", axis="count"),
+    "pause_total_s": Descriptor("pauses in total", "s"),
+    "pause_mean_s": Descriptor("mean length of pauses", "s"),
+    "pause_irregularity": Descriptor("irregularity of pauses", "", axis="ratio"),
+    "pause_trend": Descriptor("trend of pauses", "octaves"),
+    "peak": Descriptor("highest peak", "full scale", step=""),
+    "crest_db": Descriptor("crest factor", "dB"),
+    "kurtosis": Descriptor("kurtosis", "", axis="ratio"),
+    "rms_dbfs": Descriptor("level", "dBFS", step="dB"),
+    "lufs": Descriptor("loudness", "LUFS"),
+    "periodic_s": Descriptor("periodic in all", "s"),
+    "longest_periodic_s": Descriptor("longest periodic run", "s"),
+    "hnr_db": Descriptor("harmonics to noise", "dB"),
 }
-"""All descriptors, in their order, and their units."""
+"""All descriptors, in their order."""
 
 LEVELS = ("rms_dbfs", "lufs")
 """Descriptors of overall loudness; at a given RMS they say nothing, or only how the ear weighs the spectrum."""
@@ -61,7 +85,8 @@ def describe(signal: ArrayLike, rate: int = 16_000) -> dict[str, float]:
         rate: samples per second.
 
     Returns:
-        The keys of `UNITS`; `spectrum`, `interruptions`, `level`, `loudness` and `periodicity` say what they mean.
+        The keys of `DESCRIPTORS`; `spectrum`, `interruptions`, `level`, `loudness` and `periodicity` say what they
+        mean.
 
     Raises:
         ValueError: if the signal is not one-dimensional, or holds NaN or infinities.
@@ -72,7 +97,7 @@ def describe(signal: ArrayLike, rate: int = 16_000) -> dict[str, float]:
     found: dict[str, float] = {}
     for part in PARTS:
         found |= part(signal, rate)
-    return {name: float(found[name]) for name in UNITS}
+    return {name: float(found[name]) for name in DESCRIPTORS}
 
 
 def spectrum(signal: Array, rate: int = 16_000) -> dict[str, float]:

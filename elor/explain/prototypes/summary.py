@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from elor.audio import SAMPLE_RATE
 from elor.evaluation.intervals import NOWHERE, speaker_interval
 from elor.evidence.prototypes import Prototypes
-from elor.explain.prototypes.descriptors import UNITS
+from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.explain.prototypes.run import Found, PrototypeJob, label_names
 from elor.explain.prototypes.spectra import frequencies
 from elor.explain.prototypes.trends import trends
@@ -104,7 +104,7 @@ def _label(rows: pd.DataFrame, shown: str) -> dict:
     """One label in one search."""
     own = rows[rows["network"] == shown].sort_values("place")
     settled = own[own["converged"] == 1]
-    columns = ["logit", "percentile", *UNITS]
+    columns = ["logit", "percentile", *DESCRIPTORS]
     medians = rows[rows["converged"] == 1].groupby(["untrained", "network"])[columns].median().reset_index("network")
     folds, untrained = (medians[medians.index == kind] for kind in (0, 1))
     return {
@@ -117,7 +117,7 @@ def _label(rows: pd.DataFrame, shown: str) -> dict:
         "converged_best_first": (own["converged"] == 1).tolist(),
         "descriptors": {
             name: _spread(settled[name]) | _folds(folds[name]) | {"untrained": _range(untrained[name])}
-            for name in UNITS
+            for name in DESCRIPTORS
         },
     }
 

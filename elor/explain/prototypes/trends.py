@@ -45,7 +45,7 @@ from scipy.stats import rankdata
 
 from elor.evaluation.comparisons import sign_flip
 from elor.evidence.names import Finding, said
-from elor.explain.prototypes.descriptors import LEVELS, UNITS
+from elor.explain.prototypes.descriptors import DESCRIPTORS, LEVELS
 
 FOLDS, UNTRAINED, PARAMETRISATIONS = 6, 20, 2
 """The least of each that a verdict needs; with five folds no sign-flip test reaches 5 %."""
@@ -191,12 +191,12 @@ def trends(table: pd.DataFrame, ordered: Mapping[str, Sequence[str]]) -> dict:
         By head, descriptor and pattern what `elor.evidence.prototypes.Pattern` holds.
     """
     keys = ["untrained", "network", "mode", "parametrisation", "head", "label"]
-    medians = table[table["converged"] == 1].groupby(keys)[list(UNITS)].median()
+    medians = table[table["converged"] == 1].groupby(keys)[list(DESCRIPTORS)].median()
     networks = table.drop_duplicates(["untrained", "network"]).set_index("untrained")["network"]
     searches = table.drop_duplicates(["mode", "parametrisation"])[["mode", "parametrisation"]].to_numpy().tolist()
     result: dict = {}
     for head, labels in ordered.items():
-        for name in UNITS:
+        for name in DESCRIPTORS:
             blocks = {
                 f"{mode}.{how}": (
                     _block(medians[name], networks, 0, (mode, how, head), labels),
@@ -282,7 +282,7 @@ def _sentence(
     head: str, descriptor: str, pattern: str, deciding: Mapping[str, Trend], direction: str, verdict: str
 ) -> str:
     """One line that a reader can quote: effects, those of untrained networks, and the verdict."""
-    unit = f" {UNITS[descriptor]}" if UNITS[descriptor] else ""
+    unit = f" {name}" if (name := DESCRIPTORS[descriptor].unit) else ""
     per = {"monotone": " per label", "extreme": " per label from the middle", "low_high": ""}[pattern]
     parts = []
     for key, one in deciding.items():

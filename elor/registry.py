@@ -1,0 +1,72 @@
+"""The networks, what they eat, and the methods that explain them: each declared once, here; everything else iterates.
+
+A key is what files, parameters and options call a thing; a title is what people read. What else has a name of its own
+stands where it is computed: heads in `elor.targets`, controls in `elor.evidence.names`, descriptors of a sound in
+`elor.explain.prototypes.descriptors`, alterations in `elor.explain.interventions.alterations`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network.
+
+    Attributes:
+        title: the paper's name of it.
+        inputs: what it eats, of `FILES`; the last of several is a vector that joins the CNN's output.
+        parents: networks whose winning values it takes in place of a search of its own: the CNN's and the optimiser's
+            of the first, the MLP's of the second.
+    """
+
+    title: str
+    inputs: tuple[str, ...]
+    parents: tuple[str, ...] = ()
+
+
+NETWORKS = {
+    "elor": Network("ELoR", ("audio",)),
+    "lom": Network("LoM", ("mfcc",)),
+    "ftr": Network("FTR", ("is10",)),
+    "elor_ftr": Network("ELoR+FTR", ("audio", "is10"), ("elor", "ftr")),
+}
+"""In the order of tables; dvc.yaml says the same of their inputs, and a test compares the two."""
+
+FILES = {"audio": "slices.npy", "mfcc": "mfcc.npy", "is10": "is10.npy"}
+"""Each input's array in `data/`, one row per slice."""
+
+TITLES = {name: one.title for name, one in NETWORKS.items()} | {"svm": "SVM"}
+"""Of all that answers for test slices: the networks, and the machine that they are held against."""
+
+ON_VECTORS = (*(name for name, one in NETWORKS.items() if "is10" in one.inputs), "svm")
+"""Those that read `data/is10.npy`: openSMILE's functionals, or the vectors of a table."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of explaining.
+
+    Attributes:
+        title: what it is called where all are told apart.
+        by_sample: whether its maps have a value per sample; the others have segments, windows, frequencies or bands.
+        shown: what figures and the page call it, which show its maps in time; empty where they do not.
+    """
+
+    title: str
+    by_sample: bool = False
+    shown: str = ""
+
+
+METHODS = {
+    "guided": Method("guided backpropagation", True, "guided backpropagation"),
+    "gradient": Method("gradient", True, "gradient"),
+    "segments": Method("input x gradient, 50-ms segments"),
+    "integrated": Method("integrated gradients, time", True, "integrated gradients"),
+    "frequency": Method("integrated gradients, frequency"),
+    "stft": Method("integrated gradients, time and frequency"),
+    "occlusion": Method("occlusion, 100-ms windows", False, "occlusion"),
+    "bands": Method("occlusion, mel bands"),
+}
+"""By the names of their arrays, the paper's own first."""
