@@ -24,7 +24,7 @@ from elor.evidence.saliency import Saliency
 from elor.evidence.scores import Headline, Level, Scores, Unasked
 from elor.explain.claims.decide import CASES
 from elor.files import write_text
-from elor.report.words import CONTROLS, VERDICTS
+from elor.report.words import VERDICTS
 
 PAGE = ROOT / "docs" / "evidence.md"
 
@@ -152,7 +152,7 @@ def _words() -> str:
 
 
 def _members(kind: type[StrEnum]) -> Iterator[str]:
-    said = {**CONTROLS, **VERDICTS}
+    said = {one: one.words for one in names.Control} | VERDICTS
     for member in kind:
         yield f"- `{member}`" + (f": {said[member]}" if member in said else "")
 

@@ -7,17 +7,14 @@ from typing import Self
 
 
 class Control(StrEnum):
-    """What a number of a trained network is compared with: one family, each member with one meaning.
+    """What a number of a trained network is compared with: one family, each member with one meaning."""
 
-    Attributes:
-        title: it in words.
-    """
+    words: str
+    """what people read"""
 
-    title: str
-
-    def __new__(cls, name: str, title: str) -> Self:
+    def __new__(cls, name: str, words: str) -> Self:
         member = str.__new__(cls, name)
-        member._value_, member.title = name, title
+        member._value_, member.words = name, words
         return member
 
     initial = "initial", "untrained networks (random weights)"

@@ -114,8 +114,8 @@ class Scores(Utterances, File):  # type: ignore[misc, valid-type]
     __pydantic_extra__: dict[str, Number]
 
     joint_war: Number = None
-    """of two heads: slices on which both are right, of the paper's 25 combinations the right one; the same in both
-    heads' files (Wieser et al. 2020)"""
+    """slices on which all heads are right: of the paper's 25 combinations the right one, of 125 with a third head; the
+    same in all heads' files (Wieser et al. 2020)"""
     uar_folds: Number = None
     """mean over folds of each fold's own score, over the classes that it has (Forman, Scholz 2010)"""
     war_folds: Number = None

@@ -33,7 +33,7 @@ VERDICTS = {
 
 def control(name: str) -> str:
     """A control in words; the name of a rival stays as it is."""
-    return Control(name).title if name in list(Control) else name
+    return Control(name).words if name in list(Control) else name
 
 
 def quantity(value: Any) -> str:

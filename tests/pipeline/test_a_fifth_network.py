@@ -25,9 +25,10 @@ def test_dvc_and_the_registry_say_the_same_of_inputs() -> None:
     assert list(trained_on) == list(tuned_on) == list(NETWORKS)
     for name, network in NETWORKS.items():
         files = [f"data/{FILES[one]}" for one in network.inputs]
-        assert trained_on[name] == {"one": files[0], "two": files[-1]}
+        last = "data/is10.json" if "is10" in network.inputs else files[0]
+        assert trained_on[name] == {"one": files[0], "two": files[-1], "three": last}
         parents = [f"data/tuning/{parent}.yaml" for parent in network.parents] or files
-        assert tuned_on[name] == {"one": parents[0], "two": parents[-1]}
+        assert tuned_on[name] == {"one": parents[0], "two": parents[-1], "three": last}
 
 
 def add(project: Project) -> None:
@@ -42,7 +43,7 @@ def add(project: Project) -> None:
     for scale in params["scale"].values():
         scale["networks"][NAME] = deepcopy(scale["networks"]["lom"])
     for part in pipeline["vars"]:
-        next(iter(part.values()))[NAME] = {"one": "data/mfcc.npy", "two": "data/is10.npy"}
+        next(iter(part.values()))[NAME] = {"one": "data/mfcc.npy", "two": "data/is10.npy", "three": "data/is10.json"}
     yaml.dump(params, project.folder / "params.yaml")
     yaml.dump(pipeline, project.folder / "dvc.yaml")
 
