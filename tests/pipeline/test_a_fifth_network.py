@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from elor.registry import FILES, NETWORKS
-from tests.pipeline.project import MODELS, ROOT, Project
+from tests.worlds.project import MODELS, ROOT, Project
 
 NAME, TITLE = "lom_ftr", "LoM+FTR"
 HEADS = ("arousal", "dominance", "valence")
