@@ -10,12 +10,12 @@ from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import NETWORKS, load
 from elor.targets import Head, Target
 from elor.training.task import architecture
-from tests.training import world
+from tests.worlds import toy
 
 
 def build(network: str, fast: bool = False, **changes: object) -> MultiHeadNetwork:
     torch.manual_seed(0)
-    return MultiHeadNetwork(architecture(network, world.HEADS, world.settings(network, **changes), True), fast)
+    return MultiHeadNetwork(architecture(network, toy.HEADS, toy.settings(network, **changes), True), fast)
 
 
 def batch(network: str, size: int = 2) -> tuple[torch.Tensor, ...]:
@@ -103,7 +103,7 @@ def test_pools_that_leave_nothing_are_refused() -> None:
 
 
 def test_a_value_has_one_output_and_a_class_count_many() -> None:
-    shape = architecture("ftr", (Head("valence", None), Head("arousal", 7)), world.settings("ftr"), True)
+    shape = architecture("ftr", (Head("valence", None), Head("arousal", 7)), toy.settings("ftr"), True)
     outputs = MultiHeadNetwork(shape)(*batch("ftr"))
     assert outputs["valence"].shape == (2, 1)
     assert outputs["arousal"].shape == (2, 7)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.training import world
+from tests.worlds import toy
 
 DEVICE = os.environ.get("ELOR_CUDA_TESTS_ON", "cuda")
 
@@ -29,7 +29,7 @@ def device() -> str:
 @pytest.fixture(scope="session")
 def slices() -> pd.DataFrame:
     """Labels of every target: classes, values, shares of the raters, emotions."""
-    table = world.tables()
+    table = toy.tables()
     names = ("valence", "arousal")
     shares = {f"{name}_p{k}": (table[name] == k) * 0.7 + 0.1 for name in names for k in range(3)}
     return table.assign(**shares, emotion=(table["valence"] + table["arousal"]) % 4)
@@ -37,4 +37,4 @@ def slices() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def files(slices: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return world.write_inputs(tmp_path_factory.mktemp("inputs"), slices)
+    return toy.write_inputs(tmp_path_factory.mktemp("inputs"), slices)

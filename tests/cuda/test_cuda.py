@@ -31,12 +31,12 @@ from elor.training.draws import draw
 from elor.training.job import Outcome, TrainingJob
 from elor.training.memory import needed
 from elor.training.train import run
-from tests.training import world
 from tests.training.test_loop import same
+from tests.worlds import toy
 from tests.worlds.networks import trained_network
 
 TARGETS = {
-    "classes": world.HEADS,
+    "classes": toy.HEADS,
     "regression": Target("regression").heads,
     "distribution": (Head("arousal", 3, soft=True), Head("valence", 3, soft=True)),
     "emotion": Target("emotion").heads,
@@ -53,9 +53,9 @@ def job(files: dict[str, Path], slices: pd.DataFrame, tmp_path: Path) -> Make:
     made: list[TrainingJob] = []
 
     def make(network: str, device: str, target: str = "classes", epochs: int = 3, fold: str = "S00", **how: object):
-        values = world.TRAIN.model_copy(update={"fast": True} | how)
-        task = world.task(network, files, slices, heads=TARGETS[target], how=values, epochs=epochs, patience=epochs)
-        job = replace(task.job(fold, world.settings(network)), device=device, scratch=tmp_path / str(len(made)))
+        values = toy.TRAIN.model_copy(update={"fast": True} | how)
+        task = toy.task(network, files, slices, heads=TARGETS[target], how=values, epochs=epochs, patience=epochs)
+        job = replace(task.job(fold, toy.settings(network)), device=device, scratch=tmp_path / str(len(made)))
         made.append(job)
         return job
 
@@ -111,7 +111,7 @@ def test_a_step_never_waits_for_the_gpu(network: str, update: str, job: Make, de
 def test_the_memory_of_a_shape_is_known_beforehand(batch: int, device: str) -> None:
     if not device.startswith("cuda"):
         pytest.skip("a CPU's memory is looked at in tests/training/test_memory.py")
-    shape = Architecture("elor", world.HEADS, (40, 40, 40), (80, 40, 400), (2, 10, 32), 1, (256, 256), 0.5, True)
+    shape = Architecture("elor", toy.HEADS, (40, 40, 40), (80, 40, 400), (2, 10, 32), 1, (256, 256), 0.5, True)
     network, audio = MultiHeadNetwork(shape).to(device).train(), torch.randn(batch, *SHAPES["audio"], device=device)
     torch.cuda.reset_peak_memory_stats()
     network.head("arousal", audio).sum().backward()

@@ -15,8 +15,8 @@ from elor.corpora.demo import generate, load_recipe
 from elor.corpora.iemocap import Iemocap
 from elor.features.slices import slice_count
 from elor.tables import read_table
-from tests.stages.workspace import CORPUS, EXPLAINING, LABELLING, LEARNING, Workspace
 from tests.worlds.project import MODELS, NETWORKS, ROOT
+from tests.worlds.stages import CORPUS, EXPLAINING, LABELLING, LEARNING, Workspace
 
 pytestmark = pytest.mark.long
 

@@ -45,7 +45,7 @@ from elor.training import loop, together
 from elor.training.augment import augmented
 from elor.training.job import Outcome, TrainingJob
 from elor.training.train import place
-from tests.training import world
+from tests.worlds import toy
 
 KEPT = Path(__file__).with_name("digests.json")
 ROOT = Path(__file__).parents[2]
@@ -191,12 +191,12 @@ def _jobs(network: str, folder: Path) -> list[TrainingJob]:
     """The folds of a small experiment."""
     os.environ["ELOR_SCRATCH"] = str(folder / "scratch")
     (folder / "inputs").mkdir(parents=True, exist_ok=True)
-    slices = world.tables(speakers=3, each=5)
-    files = world.write_inputs(folder / "inputs", slices)
-    how = world.TRAIN.model_copy(update={"fast": True})
-    task = world.task(network, files, slices, how=how, epochs=2, patience=2)
+    slices = toy.tables(speakers=3, each=5)
+    files = toy.write_inputs(folder / "inputs", slices)
+    how = toy.TRAIN.model_copy(update={"fast": True})
+    task = toy.task(network, files, slices, how=how, epochs=2, patience=2)
     return place(
-        [task.job(fold, world.settings(network, **SETTINGS[network])) for fold in task.fold_names()], Engine("cpu")
+        [task.job(fold, toy.settings(network, **SETTINGS[network])) for fold in task.fold_names()], Engine("cpu")
     )
 
 

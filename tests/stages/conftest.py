@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.workspace import Workspace
+from tests.worlds.stages import Workspace
 
 
 @pytest.fixture

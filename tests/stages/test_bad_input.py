@@ -11,8 +11,8 @@ import pytest
 
 from elor.tables import read_table
 from elor.vectors import IS10
-from tests.stages.workspace import READING, Workspace
 from tests.worlds import release, voices
+from tests.worlds.stages import READING, Workspace
 
 pytestmark = pytest.mark.long
 

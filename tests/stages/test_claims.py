@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from elor.tables import read_table
 from stages.claims import claims
-from tests.stages.workspace import READING, Workspace
 from tests.worlds.run import make_workspace
+from tests.worlds.stages import READING, Workspace
 
 pytestmark = pytest.mark.long
 

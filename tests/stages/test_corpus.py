@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stages.workspace import CORPUS, Workspace
+from tests.worlds.stages import CORPUS, Workspace
 
 
 def test_a_training_seed_leaves_the_demonstration_corpus_as_it_is(workspace: Workspace) -> None:

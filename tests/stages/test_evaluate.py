@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from elor.tables import read_table, write_table
-from tests.stages.workspace import Workspace
 from tests.worlds import run as commands
+from tests.worlds.stages import Workspace
 
 pytestmark = pytest.mark.long
 

@@ -7,7 +7,7 @@ import pytest
 
 from elor.corpora.copies import COLUMNS
 from elor.tables import read_table, write_table
-from tests.stages.workspace import Workspace
+from tests.worlds.stages import Workspace
 from tests.worlds.tables import make_world
 
 pytestmark = pytest.mark.long

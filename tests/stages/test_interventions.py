@@ -12,9 +12,9 @@ from ruamel.yaml import YAML
 
 from elor.tables import read_table
 from tests.explain.sounds import speech
-from tests.stages.workspace import Workspace
 from tests.worlds.project import ROOT
 from tests.worlds.slices import write_slices
+from tests.worlds.stages import Workspace
 
 pytestmark = pytest.mark.long
 

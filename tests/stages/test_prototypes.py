@@ -17,8 +17,8 @@ from elor.explain.prototypes.spectra import spectra as levels
 from elor.tables import read_table
 from elor.targets import EMOTIONS
 from elor.training import checkpoint
-from tests.stages.workspace import Workspace
 from tests.worlds.slices import SPEAKERS, write_slices
+from tests.worlds.stages import Workspace
 
 pytestmark = pytest.mark.long
 

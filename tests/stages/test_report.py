@@ -8,8 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.report.world import World
-from tests.stages.workspace import Workspace
 from tests.worlds.project import NETWORKS, ROOT
+from tests.worlds.stages import Workspace
 
 pytestmark = pytest.mark.long
 

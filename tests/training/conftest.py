@@ -5,17 +5,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.training import world
+from tests.worlds import toy
 
 
 @pytest.fixture(scope="session")
 def slices() -> pd.DataFrame:
-    return world.tables()
+    return toy.tables()
 
 
 @pytest.fixture(scope="session")
 def files(slices: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return world.write_inputs(tmp_path_factory.mktemp("inputs"), slices)
+    return toy.write_inputs(tmp_path_factory.mktemp("inputs"), slices)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from elor.engine import Engine
 from elor.training import loop
 from elor.training.augment import GAIN_DB, MOST_COEFFICIENTS, MOST_TIME, SNR_DB, augmented
 from elor.training.train import place
-from tests.training import world
+from tests.worlds import toy
 
 ROWS = list(range(40))
 AUDIO = torch.from_numpy(np.random.default_rng(0).normal(size=(40, 1, 4_000)).astype(np.float32)) / 10
@@ -86,9 +86,9 @@ def test_it_trains_on_them_and_is_judged_on_slices_as_they_are(
         return honest(batch, names, rows, how, seed, epoch)
 
     monkeypatch.setattr(loop, "augmented", noting)
-    how = world.TRAIN.model_copy(update={"augment": "all"})
-    task = world.task(network, files, slices, how=how, epochs=2)
-    job = place([task.job("S00", world.settings(network))], Engine("cpu"))[0]
+    how = toy.TRAIN.model_copy(update={"augment": "all"})
+    task = toy.task(network, files, slices, how=how, epochs=2)
+    job = place([task.job("S00", toy.settings(network))], Engine("cpu"))[0]
     found = loop.train(job)
     assert {row for rows, _ in seen for row in rows} == set(job.train.tolist())
     assert {epoch for _, epoch in seen} == {0, 1}

@@ -16,7 +16,7 @@ from elor.engine import Engine
 from elor.targets import Head
 from elor.training.baseline import CHOICES, Choice, Fold, cross_validated, predict
 from elor.training.folds import make_folds
-from tests.training import world
+from tests.worlds import toy
 
 pytestmark = pytest.mark.long
 
@@ -26,7 +26,7 @@ HEADS = (Head("arousal", 3), Head("valence", 3))
 @pytest.fixture
 def features(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
     """Functionals of which some tell the arousal, faintly, and one the valence of a rare class."""
-    slices = world.tables(speakers=4, each=24)
+    slices = toy.tables(speakers=4, each=24)
     random = np.random.default_rng(3)
     slices["valence"] = random.choice(3, len(slices), p=[0.7, 0.2, 0.1])
     array = random.normal(size=(len(slices), 30)) * 10.0 ** np.arange(-3, 3).repeat(5)

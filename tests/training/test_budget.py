@@ -10,11 +10,11 @@ from elor.engine import LARGE, SMALL, Engine
 from elor.errors import UserError
 from elor.training import budget
 from elor.training.loop import Trainer
-from tests.training import world
+from tests.worlds import toy
 
 
 def test_the_projection_is_the_time_of_a_step_times_the_steps(files, slices, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = world.task("ftr", files, slices, epochs=50).job("S00", world.settings("ftr"))
+    job = toy.task("ftr", files, slices, epochs=50).job("S00", toy.settings("ftr"))
     clock = itertools.count(step=0.02)  # looked at before and after a step
     monkeypatch.setattr(Trainer, "step", lambda self, rows, turns: next(clock))
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
@@ -34,7 +34,7 @@ def test_a_search_runs_a_round_at_a_time() -> None:
 
 def test_the_clock_runs_on_warm_steps_between_two_waits(files, slices, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a device whose work is done only when it is waited for, as on a GPU: a whole minibatch is measured there."""
-    made, told, clock = world.task("elor", files, slices).job("S00", world.settings("elor")), [], [0.0]
+    made, told, clock = toy.task("elor", files, slices).job("S00", toy.settings("elor")), [], [0.0]
     queued = []
 
     def step(self: Trainer, rows: np.ndarray, turns: object) -> None:
@@ -58,14 +58,14 @@ def test_large_networks_that_share_a_gpu_are_not_counted_as_faster(files, slices
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(budget, "seconds_per_slice", lambda job, device: 1.0)
     monkeypatch.setattr("elor.engine.available_cores", lambda: 16)
-    job = world.task("lom", files, slices, epochs=1).job("S00", world.settings("lom"))
+    job = toy.task("lom", files, slices, epochs=1).job("S00", toy.settings("lom"))
     one = len(job.train) / 3600
     assert budget.hours(job, [8], Engine("cuda", per_gpu=LARGE)) == pytest.approx(8 * one)
     assert budget.hours(job, [8], Engine("cuda", per_gpu=SMALL)) == pytest.approx(one)
 
 
 def test_too_long_a_training_is_refused_with_the_hours_and_the_ways_out(files, slices) -> None:
-    job = world.task("lom", files, slices, epochs=50).job("S00", world.settings("lom"))
+    job = toy.task("lom", files, slices, epochs=50).job("S00", toy.settings("lom"))
     budget.check(job, [3], Engine("cpu", 1), most=24, what="train lom")
     with pytest.raises(
         UserError, match=r"train lom would take up to .* \(3 trainings of up to 50 epochs, 1 at a time on cpu"

@@ -21,8 +21,8 @@ from elor import arithmetic
 from elor.engine import ANALYSIS, LARGE, SMALL, Engine, available_cores
 from elor.errors import UserError
 from elor.training.train import place, train_here
-from tests.training import world
 from tests.training.test_loop import same
+from tests.worlds import toy
 
 pytestmark = pytest.mark.long
 
@@ -139,8 +139,8 @@ def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch, files, slic
     with pytest.raises(UserError, match=r"cuda:77, but this machine shows cuda:0 to cuda:1"):
         Engine("cuda:77").devices()
     assert Engine("cuda:1").devices() == ["cuda:1"]
-    task = world.task("ftr", files, slices)
-    placed = place([task.job(fold, world.settings("ftr")) for fold in task.fold_names()], Engine("auto"))
+    task = toy.task("ftr", files, slices)
+    placed = place([task.job(fold, toy.settings("ftr")) for fold in task.fold_names()], Engine("auto"))
     assert [job.device for job in placed] == ["cuda:0", "cuda:1", "cuda:0"]
 
 
@@ -207,8 +207,8 @@ def test_dask_with_a_killed_worker_gives_the_same_bytes(
 ) -> None:
     pytest.importorskip("distributed")
     address, workers = cluster
-    task = world.task("lom", files, slices, epochs=50, patience=50)
-    settings = world.settings("lom", filters=[8, 8])
+    task = toy.task("lom", files, slices, epochs=50, patience=50)
+    settings = toy.settings("lom", filters=[8, 8])
 
     told: list[int] = []
 

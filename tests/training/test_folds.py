@@ -7,12 +7,12 @@ from sklearn.model_selection import LeaveOneGroupOut
 from elor.errors import UserError
 from elor.evaluation.guard import check_folds
 from elor.training.folds import make_folds, speakers_by_fold
-from tests.training import world
+from tests.worlds import toy
 
 
 @pytest.fixture
 def ten() -> pd.DataFrame:
-    return world.tables(speakers=10, each=20)
+    return toy.tables(speakers=10, each=20)
 
 
 def roles(folds: pd.DataFrame, fold: str, role: str) -> set[str]:
@@ -55,7 +55,7 @@ def test_the_order_of_rows_says_nothing(ten: pd.DataFrame, protocol: str) -> Non
 
 
 def test_many_speakers_become_groups_of_like_size() -> None:
-    slices = pd.concat([world.tables(23, 10), world.tables(1, 100).replace({"S00": "S99"}, regex=True)])
+    slices = pd.concat([toy.tables(23, 10), toy.tables(1, 100).replace({"S00": "S99"}, regex=True)])
     groups = speakers_by_fold(slices["speaker"], most=10)
     assert list(groups) == [f"group-{index:02d}" for index in range(10)]
     assert sorted(name for group in groups.values() for name in group) == sorted(slices["speaker"].unique())
@@ -66,10 +66,10 @@ def test_many_speakers_become_groups_of_like_size() -> None:
 
 @pytest.mark.parametrize("protocol", ["paper", "strict"])
 def test_three_speakers_are_enough_and_two_are_refused(protocol: str) -> None:
-    slices = world.tables(3, 5)
+    slices = toy.tables(3, 5)
     check_folds(make_folds(slices, protocol, 0.2, 10, seed=1), slices, protocol)
     with pytest.raises(UserError, match=r"has 2 speaker\(s\)"):
-        make_folds(world.tables(2, 5), protocol, 0.2, 10, seed=1)
+        make_folds(toy.tables(2, 5), protocol, 0.2, 10, seed=1)
 
 
 def test_strict_works_without_genders(ten: pd.DataFrame) -> None:

@@ -17,16 +17,16 @@ from elor.targets import Head
 from elor.training import loop, resume
 from elor.training.job import Diverged, Outcome, TrainingJob
 from elor.training.train import place
-from tests.training import world
+from tests.worlds import toy
 
 
 @pytest.fixture
 def job(files: dict[str, Path], slices: pd.DataFrame):
     def make(network: str = "ftr", fold: str = "S00", testing: bool = True, **changes: object) -> TrainingJob:
-        task = world.task(
+        task = toy.task(
             network, files, slices, **{k: changes.pop(k) for k in ("epochs", "patience", "how") if k in changes}
         )
-        return place([task.job(fold, world.settings(network, **changes), testing)], Engine("cpu"))[0]
+        return place([task.job(fold, toy.settings(network, **changes), testing)], Engine("cpu"))[0]
 
     return make
 
@@ -66,7 +66,7 @@ def by_hand(trainer: loop.Trainer, rows: np.ndarray, turns: list[Head]) -> dict[
 @pytest.mark.parametrize("first", [0, 1])
 def test_heads_are_updated_one_after_the_other_on_the_updated_network(network: str, first: int, job) -> None:
     trainer = loop.Trainer(job(network, dropout=0.0))
-    turns = [world.HEADS[first], world.HEADS[1 - first]]
+    turns = [toy.HEADS[first], toy.HEADS[1 - first]]
     rows = trainer.job.train[:8]
     trainer.network.train()
     expected = by_hand(trainer, rows, turns)
@@ -80,7 +80,7 @@ def test_heads_are_updated_one_after_the_other_on_the_updated_network(network: s
 def test_an_update_leaves_the_other_head_and_its_momentum_alone(job) -> None:
     trainer = loop.Trainer(job("elor_ftr"))
     before = {name: value.detach().clone() for name, value in trainer.network.named_parameters()}
-    trainer.update(world.HEADS[0], trainer.inputs.batch(trainer.job.train[:4]), torch.from_numpy(trainer.job.train[:4]))
+    trainer.update(toy.HEADS[0], trainer.inputs.batch(trainer.job.train[:4]), torch.from_numpy(trainer.job.train[:4]))
     for name, value in trainer.network.named_parameters():
         assert torch.equal(value, before[name]) == name.startswith("heads.valence"), name
         assert bool(trainer.optimiser.state[value]) != name.startswith("heads.valence"), name
@@ -95,15 +95,15 @@ def test_the_head_that_goes_first_changes_from_batch_to_batch(job, monkeypatch: 
 
 
 def test_joint_update_is_one_step_on_the_sum_of_the_losses(job) -> None:
-    how = world.TRAIN.model_copy(update={"update": "joint"})
+    how = toy.TRAIN.model_copy(update={"update": "joint"})
     trainer = loop.Trainer(job("ftr", dropout=0.0, how=how))
     rows = trainer.job.train[:8]
     weights = {name: value.detach().clone().requires_grad_() for name, value in trainer.network.named_parameters()}
     outputs = torch.func.functional_call(trainer.network, weights, trainer.inputs.batch(rows))
-    loss = sum(F.cross_entropy(outputs[head.name], trainer.truth[head.name][rows]) for head in world.HEADS)
+    loss = sum(F.cross_entropy(outputs[head.name], trainer.truth[head.name][rows]) for head in toy.HEADS)
     loss = loss + trainer.options.alpha * sum(w.norm() for name, w in weights.items() if name.endswith("weight"))
     gradients = torch.autograd.grad(loss, list(weights.values()))
-    trainer.step(rows, list(world.HEADS))
+    trainer.step(rows, list(toy.HEADS))
     for (_, value), weight, gradient in zip(
         trainer.network.named_parameters(), weights.values(), gradients, strict=True
     ):
@@ -116,10 +116,10 @@ def test_a_sum_over_the_minibatch_is_a_mean_at_another_rate(job, update: str) ->
     """n L + a P at the rate r / n is L + (a / n) P at the rate r."""
     found = []
     for reduction, rate, alpha in (("mean", 0.08, 0.01), ("sum", 0.01, 0.08)):
-        how = world.TRAIN.model_copy(update={"reduction": reduction, "update": update})
+        how = toy.TRAIN.model_copy(update={"reduction": reduction, "update": update})
         trainer = loop.Trainer(job("elor_ftr", dropout=0.0, how=how, learning_rate=rate, alpha=alpha))
         for _ in range(4):
-            means = trainer.step(trainer.job.train[:8], list(world.HEADS))
+            means = trainer.step(trainer.job.train[:8], list(toy.HEADS))
         found.append((trainer.network.state_dict(), means))
     for name, value in found[0][0].items():
         torch.testing.assert_close(value, found[1][0][name], rtol=1e-4, atol=1e-5)
@@ -127,7 +127,7 @@ def test_a_sum_over_the_minibatch_is_a_mean_at_another_rate(job, update: str) ->
 
 
 def test_the_learning_rate_falls_as_half_a_cosine(job, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = job(epochs=5, patience=5, how=world.TRAIN.model_copy(update={"schedule": "cosine"}), learning_rate=0.2)
+    made = job(epochs=5, patience=5, how=toy.TRAIN.model_copy(update={"schedule": "cosine"}), learning_rate=0.2)
     rates = []
     real = loop.Trainer.epoch
     monkeypatch.setattr(
@@ -152,7 +152,7 @@ def test_the_kept_epoch_is_the_best_by_what_was_asked(job) -> None:
         "loss": lambda truth, shares: -metrics.log_loss(truth, shares.astype(float), labels=[0, 1, 2]),
     }
     for select, scored in by.items():
-        made = job(epochs=8, how=world.TRAIN.model_copy(update={"select": select}), learning_rate=0.2, patience=8)
+        made = job(epochs=8, how=toy.TRAIN.model_copy(update={"select": select}), learning_rate=0.2, patience=8)
         trainer = loop.Trainer(replace(made, validation=made.train[:5]))  # five cannot be of three classes alike
         outcome = trainer.run()  # leaves the kept epoch's weights in the network
         scores = [row["score"] for row in outcome.history]
@@ -164,7 +164,7 @@ def test_the_kept_epoch_is_the_best_by_what_was_asked(job) -> None:
 
 
 def test_the_last_epoch_is_kept_where_it_is_asked_for(job) -> None:
-    made = job(epochs=6, how=world.TRAIN.model_copy(update={"keep": "last"}), learning_rate=0.2, patience=1)
+    made = job(epochs=6, how=toy.TRAIN.model_copy(update={"keep": "last"}), learning_rate=0.2, patience=1)
     trainer = loop.Trainer(replace(made, floor=(0.5,) * 6))  # which the best score so far reaches
     while not trainer.finished:
         trainer.judge(trainer.epoch() | {"score": 1.0 - trainer.state.epoch})  # every epoch is worse
@@ -176,7 +176,7 @@ def test_the_last_epoch_is_kept_where_it_is_asked_for(job) -> None:
 
 
 def test_rare_classes_pull_harder_when_classes_are_balanced(job) -> None:
-    made = job("ftr", dropout=0.0, how=world.TRAIN.model_copy(update={"balance": True}), alpha=0.0)
+    made = job("ftr", dropout=0.0, how=toy.TRAIN.model_copy(update={"balance": True}), alpha=0.0)
     trainer = loop.Trainer(made)
     rows = made.train[:8]
     truth = trainer.truth["valence"][torch.from_numpy(made.train)].numpy()
@@ -184,7 +184,7 @@ def test_rare_classes_pull_harder_when_classes_are_balanced(job) -> None:
     output = trainer.network(*trainer.inputs.batch(rows))["valence"]
     each = F.cross_entropy(output, trainer.truth["valence"][torch.from_numpy(rows)], reduction="none")
     expected = (each * torch.tensor([weights[row] for row in rows])).mean().item()
-    found = trainer.loss(world.HEADS[1], output, torch.from_numpy(rows))
+    found = trainer.loss(toy.HEADS[1], output, torch.from_numpy(rows))
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -203,7 +203,7 @@ def test_standardisation_is_fitted_on_the_training_part_alone(job, files: dict[s
 def test_half_precision_learns_the_same_within_its_rounding(job) -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):
-        how = world.TRAIN.model_copy(update={"precision": precision, "fast": True})
+        how = toy.TRAIN.model_copy(update={"precision": precision, "fast": True})
         losses[precision] = [row["loss_valence"] for row in loop.train(job("elor", how=how, dropout=0.0)).history]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.01)
     assert losses["bfloat16"] != losses["float32"]
@@ -212,7 +212,7 @@ def test_half_precision_learns_the_same_within_its_rounding(job) -> None:
 def test_the_compiler_gets_plain_layers(job, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(self))
-    trainer = loop.Trainer(job("elor", how=world.TRAIN.model_copy(update={"compile": True, "fast": True})))
+    trainer = loop.Trainer(job("elor", how=toy.TRAIN.model_copy(update={"compile": True, "fast": True})))
     assert compiled == [trainer.network.cnn, *trainer.network.heads.values()]
     assert not any(block.fast for block in trainer.network.cnn)
 
@@ -266,8 +266,8 @@ def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, sl
     assert job(alpha=0.5).scratch != job().scratch
     assert "1 unfinished trainings in" in capsys.readouterr().err
     places = {job().scratch, job(alpha=0.5).scratch, job(fold="S01").scratch, job(epochs=7).scratch}
-    task = world.task("ftr", files, slices, seed=2)
-    places.add(place([task.job("S00", world.settings("ftr"))], Engine("cpu"))[0].scratch)
+    task = toy.task("ftr", files, slices, seed=2)
+    places.add(place([task.job("S00", toy.settings("ftr"))], Engine("cpu"))[0].scratch)
     monkeypatch.setattr("elor.training.train.code_digest", lambda: "other code")
     places.add(job().scratch)
     values = np.load(files["is10"])
@@ -330,7 +330,7 @@ def test_other_targets_train_too(files, slices: pd.DataFrame) -> None:
         **{f"{n}_p{k}": np.where(slices[n] == k, 0.8, 0.1) for n in ("valence", "arousal") for k in range(3)}
     )
     for head, table in ((Head("valence", None), slices), (Head("valence", 3, soft=True), shares)):
-        task = world.task("ftr", files, table, heads=(head,), epochs=6)
-        outcome = loop.train(place([task.job("S00", world.settings("ftr", dropout=0.0))], Engine("cpu"))[0])
+        task = toy.task("ftr", files, table, heads=(head,), epochs=6)
+        outcome = loop.train(place([task.job("S00", toy.settings("ftr", dropout=0.0))], Engine("cpu"))[0])
         assert outcome.history[-1]["loss_valence"] < outcome.history[0]["loss_valence"]
         assert outcome.predictions["valence"].shape == (10, head.outputs)

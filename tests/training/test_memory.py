@@ -15,11 +15,11 @@ from elor.networks import Architecture
 from elor.params import load
 from elor.training import memory
 from elor.training.task import architecture
-from tests.training import world
+from tests.worlds import toy
 
 pytestmark = pytest.mark.long
 
-LARGE = Architecture("elor", world.HEADS, (24, 16, 16), (40, 20, 30), (4, 10, 20), 1, (64,), 0.5, True)
+LARGE = Architecture("elor", toy.HEADS, (24, 16, 16), (40, 20, 30), (4, 10, 20), 1, (64,), 0.5, True)
 BATCH = 16
 
 REAL = """
@@ -52,7 +52,7 @@ def test_the_estimate_is_what_a_process_takes() -> None:
 def test_it_grows_with_the_batch_and_knows_the_weights() -> None:
     one, two = (memory.needed(LARGE, batch) for batch in (4, 8))
     assert 1.7 < two / one < 2
-    flat = Architecture("ftr", world.HEADS, (), (), (), 1, (256, 256), 0.5, True)
+    flat = Architecture("ftr", toy.HEADS, (), (), (), 1, (256, 256), 0.5, True)
     weights = 2 * (1582 * 256 + 256 + 256 * 256 + 256 + 256 * 3 + 3)  # both heads are there, one is trained
     assert memory.needed(flat, 1) == pytest.approx(4 * 2.5 * weights, rel=0.1)  # its gradient, momentum, step
 
@@ -64,13 +64,13 @@ def test_an_impossible_shape_takes_nothing_and_is_left_to_fail() -> None:
 def test_the_largest_shape_of_the_papers_search_is_known_before_it_is_tried() -> None:
     defaults = load().scales["paper"].networks["elor"].defaults
     widest = defaults.model_copy(update={"filters": [60] * 3, "lengths": [120, 60, 600], "pools": [1, 5, 16]})
-    assert memory.needed(architecture("elor", world.HEADS, widest, True), 64) == pytest.approx(21e9, rel=0.1)
+    assert memory.needed(architecture("elor", toy.HEADS, widest, True), 64) == pytest.approx(21e9, rel=0.1)
 
 
 @pytest.fixture
 def jobs(files, slices):
-    task = world.task("elor", files, slices)
-    return [task.job(fold, world.settings("elor")) for fold in task.fold_names()]
+    task = toy.task("elor", files, slices)
+    return [task.job(fold, toy.settings("elor")) for fold in task.fold_names()]
 
 
 def test_as_many_workers_as_fit_and_no_more(jobs, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

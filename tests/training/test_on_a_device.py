@@ -10,9 +10,9 @@ from elor.params import NETWORKS
 from elor.training import data, draws, loop, resume, together
 from elor.training.data import Inputs
 from elor.training.job import TrainingJob
-from tests.training import world
 from tests.training.test_loop import same
 from tests.watch import Watch
+from tests.worlds import toy
 
 META = torch.device("meta")
 
@@ -20,8 +20,8 @@ META = torch.device("meta")
 @pytest.fixture
 def job(files, slices, tmp_path):
     def make(network: str, **changes: object) -> TrainingJob:
-        task = world.task(network, files, slices, how=world.TRAIN.model_copy(update={"fast": True} | changes))
-        return replace(task.job("S00", world.settings(network)), scratch=tmp_path)
+        task = toy.task(network, files, slices, how=toy.TRAIN.model_copy(update={"fast": True} | changes))
+        return replace(task.job("S00", toy.settings(network)), scratch=tmp_path)
 
     return make
 

@@ -14,7 +14,7 @@ from elor.params import read_yaml
 from elor.tables import read_table
 from elor.training import checkpoint, outputs
 from elor.training.train import place, run
-from tests.training import world
+from tests.worlds import toy
 
 pytestmark = pytest.mark.long
 
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("results")
-    slices = world.tables()
-    task = world.task("elor_ftr", world.write_inputs(folder, slices), slices)
+    slices = toy.tables()
+    task = toy.task("elor_ftr", toy.write_inputs(folder, slices), slices)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ELOR_SCRATCH", str(folder / "scratch"))
-        jobs = place([task.job(fold, world.settings("elor_ftr")) for fold in task.fold_names()], Engine("cpu"))
+        jobs = place([task.job(fold, toy.settings("elor_ftr")) for fold in task.fold_names()], Engine("cpu"))
         outcomes = run(jobs, Engine("cpu", 2), "toy")
         outputs.write_results(folder / "data", folder / "curves", task, jobs, outcomes)
     return folder, task, jobs, outcomes
@@ -85,7 +85,7 @@ def test_files_that_are_no_network_are_refused(tmp_path: Path) -> None:
 
 def test_folds_of_different_shapes_are_described_one_by_one(trained, tmp_path: Path) -> None:
     _, task, jobs, outcomes = trained
-    other = task.job("S01", world.settings("elor_ftr", hidden=[7, 7]))
+    other = task.job("S01", toy.settings("elor_ftr", hidden=[7, 7]))
     outputs.write_models(tmp_path, [jobs[0], other], outcomes[:2])
     value = read_yaml(tmp_path / "network.yaml")
     assert value["folds"]["S01"]["hidden"] == [7, 7]
@@ -96,9 +96,9 @@ def test_values_have_a_column_of_their_own(tmp_path: Path, monkeypatch: pytest.M
     from elor.targets import Head
 
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
-    slices = world.tables()
-    task = world.task("ftr", world.write_inputs(tmp_path, slices), slices, heads=(Head("valence", None),))
-    jobs = place([task.job("S00", world.settings("ftr"))], Engine("cpu"))
+    slices = toy.tables()
+    task = toy.task("ftr", toy.write_inputs(tmp_path, slices), slices, heads=(Head("valence", None),))
+    jobs = place([task.job("S00", toy.settings("ftr"))], Engine("cpu"))
     table = outputs.predictions_of(task, jobs, run(jobs, Engine("cpu", 1), "toy"))
     assert list(table.columns) == ["slice", "utterance", "fold", "speaker", "valence_value"]
     assert isinstance(table, pd.DataFrame)

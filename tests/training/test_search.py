@@ -22,7 +22,7 @@ from elor.training.job import TrainingJob
 from elor.training.train import deal, place
 from elor.training.trials import Trial
 from elor.training.tuned import Tuning
-from tests.training import world
+from tests.worlds import toy
 
 pytestmark = pytest.mark.long
 
@@ -31,7 +31,7 @@ SPACE = {
     "dropout": Range(low=0.2, high=0.7, source="ours"),
     "hidden": Range(around=0.5, step=2, source="ours"),
 }
-BASE = world.settings("ftr", learning_rate=0.003)
+BASE = toy.settings("ftr", learning_rate=0.003)
 HOW = Search(scope="shared", fold=None, score="mean", round=2, stop_losers=False)
 
 
@@ -139,7 +139,7 @@ def test_losers_are_stopped_only_if_asked() -> None:
 
 @pytest.fixture
 def task(files: dict[str, Path], slices: pd.DataFrame):
-    return world.task("ftr", files, slices, epochs=2, patience=2)
+    return toy.task("ftr", files, slices, epochs=2, patience=2)
 
 
 def scale(evaluations: int) -> NetworkScale:
@@ -180,7 +180,7 @@ def test_provenance_says_default_where_the_default_won(task, winner: int, monkey
 
 def test_of_trials_trained_together_only_the_one_that_diverges_fails(task) -> None:
     alphas = (0.003, 1e300, 0.01)
-    jobs = place([task.job("S00", world.settings("ftr", alpha=alpha), False) for alpha in alphas], Engine("cpu"))
+    jobs = place([task.job("S00", toy.settings("ftr", alpha=alpha), False) for alpha in alphas], Engine("cpu"))
     found = trained.evaluate(jobs)
     assert [trial.status for trial in found] == ["ok", "failed", "ok"]
     assert deal(jobs, workers=1) == [[0, 1, 2]]
@@ -208,10 +208,10 @@ def test_a_nested_search_never_shows_a_fold_its_test_speaker(task, tmp_path: Pat
 
 
 def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_path: Path) -> None:
-    both = world.task("elor_ftr", files, slices)
+    both = toy.task("elor_ftr", files, slices)
     names = both.fold_names()
-    elor = Tuning("elor", "shared", "S01", dict.fromkeys(names, world.settings("elor", alpha=0.5)), {})
-    ftr = Tuning("ftr", "none", None, dict.fromkeys(names, world.settings("ftr", dropout=0.6, hidden=[9, 9])), {})
+    elor = Tuning("elor", "shared", "S01", dict.fromkeys(names, toy.settings("elor", alpha=0.5)), {})
+    ftr = Tuning("ftr", "none", None, dict.fromkeys(names, toy.settings("ftr", dropout=0.6, hidden=[9, 9])), {})
     found, trials = tune.combine(both, Settings(batch=3), elor, ftr)
     values = found.values["S02"]
     assert (values.filters, values.alpha) == ([2, 3], 0.5)
@@ -228,7 +228,7 @@ def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_pa
 
 
 def test_an_ended_trial_is_on_disk(task) -> None:
-    hopeless = world.settings("ftr").model_copy(update={"alpha": float("inf")})  # which params.yaml does not allow
+    hopeless = toy.settings("ftr").model_copy(update={"alpha": float("inf")})  # which params.yaml does not allow
     job = place([task.job("S00", hopeless, testing=False)], Engine("cpu"))[0]
     trial = evaluate(job)
     assert trial.status == "failed"
@@ -242,7 +242,7 @@ def test_an_ended_trial_is_on_disk(task) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe", b'{"status": "ok", "score": 0.9}', None])
 def test_a_damaged_trial_is_trained_again(task, damage: bytes | None, capsys) -> None:
-    job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
+    job = place([task.job("S00", toy.settings("ftr"), testing=False)], Engine("cpu"))[0]
     first = evaluate(job)
     path = job.scratch / "trial.json"
     whole = path.read_bytes()
@@ -264,7 +264,7 @@ NO_MEMORY = (
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: type(error).__name__)
 def test_lack_of_memory_is_no_failure_of_a_trial(task, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """It stops the search with a sentence, and leaves nothing that a machine with more memory would have to undo."""
-    job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
+    job = place([task.job("S00", toy.settings("ftr"), testing=False)], Engine("cpu"))[0]
     monkeypatch.setattr("elor.training.together.Stack.epoch", raising(error))
     with pytest.raises(UserError, match=r"ftr, fold S00: a batch of \d+ does not fit into the memory of cpu"):
         evaluate(job)
@@ -274,7 +274,7 @@ def test_lack_of_memory_is_no_failure_of_a_trial(task, monkeypatch: pytest.Monke
 
 
 def test_a_full_disk_is_no_failure_of_a_trial(task, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
+    job = place([task.job("S00", toy.settings("ftr"), testing=False)], Engine("cpu"))[0]
     monkeypatch.setattr("pathlib.Path.write_bytes", raising(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(UserError, match=r"The disk is full: .*state\.safetensors was not written"):
         evaluate(job)
@@ -284,7 +284,7 @@ def test_a_full_disk_is_no_failure_of_a_trial(task, monkeypatch: pytest.MonkeyPa
 
 
 def test_impossible_shapes_are_failures_and_other_bugs_are_not(task, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = place([task.job("S00", world.settings("ftr"), testing=False)], Engine("cpu"))[0]
+    job = place([task.job("S00", toy.settings("ftr"), testing=False)], Engine("cpu"))[0]
     monkeypatch.setattr("elor.training.together.Stack.epoch", raising(RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):
         evaluate(job)

@@ -19,7 +19,7 @@ from elor.targets import Head
 from elor.training import loop, resume, together
 from elor.training.job import Diverged, Outcome, TrainingJob
 from elor.training.train import deal, place, run
-from tests.training import world
+from tests.worlds import toy
 
 pytestmark = pytest.mark.long
 
@@ -39,8 +39,8 @@ def _one_thread() -> Iterator[None]:
 def jobs(files: dict[str, Path], slices: pd.DataFrame):
     def make(network: str = "ftr", **changes: object) -> list[TrainingJob]:
         own = {name: changes.pop(name) for name in ("epochs", "patience", "how", "heads", "slices") if name in changes}
-        task = world.task(network, files, own.pop("slices", slices), **own)
-        made = place([task.job(fold, world.settings(network, **changes)) for fold in FOLDS], Engine("cpu"))
+        task = toy.task(network, files, own.pop("slices", slices), **own)
+        made = place([task.job(fold, toy.settings(network, **changes)) for fold in FOLDS], Engine("cpu"))
         # folds of 16, 14 and 13 slices: last minibatches of 8, 6 and 5
         return [replace(job, train=job.train[: len(job.train) - cut]) for job, cut in zip(made, (0, 2, 3), strict=True)]
 
@@ -108,7 +108,7 @@ def test_it_is_the_experiment_of_the_loop(jobs, dropout: float, hidden: list[int
     ids=lambda how: next(iter(how)),
 )
 def test_so_it_is_with_other_options(jobs, how: dict[str, object]) -> None:
-    made = jobs(how=world.TRAIN.model_copy(update=how), epochs=4, alpha=0.01)
+    made = jobs(how=toy.TRAIN.model_copy(update=how), epochs=4, alpha=0.01)
     close(afresh(together.train_together, made), afresh(alone, made))
 
 
@@ -138,7 +138,7 @@ def test_a_fold_does_not_depend_on_the_folds_beside_it(jobs, hidden: list[int]) 
 
 def test_trials_of_one_shape_share_a_stack_and_no_number(jobs) -> None:
     own = [{}, {"learning_rate": 0.2, "alpha": 0.1}, {"momentum": 0.5, "dropout": 0.6}, {"learning_rate": 0.01}]
-    made = [jobs(epochs=5, how=world.TRAIN.model_copy(update={"schedule": "cosine"}), **one)[0] for one in own]
+    made = [jobs(epochs=5, how=toy.TRAIN.model_copy(update={"schedule": "cosine"}), **one)[0] for one in own]
     whole = afresh(together.train_together, made)
     close(whole, afresh(alone, made))
     for index in range(len(made)):
@@ -146,7 +146,7 @@ def test_trials_of_one_shape_share_a_stack_and_no_number(jobs) -> None:
 
 
 def test_folds_that_lag_keep_their_own_learning_rate(jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = jobs(epochs=6, how=world.TRAIN.model_copy(update={"schedule": "cosine"}))
+    made = jobs(epochs=6, how=toy.TRAIN.model_copy(update={"schedule": "cosine"}))
     whole = afresh(together.train_together, made)
     forget(made)
     monkeypatch.setattr(together, "KEEP_SHARE", float("inf"))
@@ -218,7 +218,7 @@ def test_a_loss_that_is_not_finite_names_the_fold(jobs) -> None:
     spoilt = {name: values.astype(np.float32) for name, values in made[1].targets.items()}
     spoilt["arousal"][made[1].train[0]] = np.nan
     values = [{name: target.astype(np.float32) for name, target in job.targets.items()} for job in made]
-    heads = tuple(Head(head.name, None) for head in world.HEADS)
+    heads = tuple(Head(head.name, None) for head in toy.HEADS)
     values[1] = spoilt
     made = [
         replace(job, architecture=replace(job.architecture, heads=heads), targets=targets, truth=targets)
@@ -251,4 +251,4 @@ def test_the_engine_returns_the_same_outcomes_for_any_number_of_workers(jobs) ->
 @pytest.mark.parametrize(("network", "precision"), [("lom", "float32"), ("elor_ftr", "float32"), ("ftr", "bfloat16")])
 def test_only_small_float32_networks_are_stackable(jobs, network: str, precision: str) -> None:
     assert together.stackable(jobs("ftr")[0])
-    assert not together.stackable(jobs(network, how=world.TRAIN.model_copy(update={"precision": precision}))[0])
+    assert not together.stackable(jobs(network, how=toy.TRAIN.model_copy(update={"precision": precision}))[0])
