@@ -36,6 +36,7 @@ def refused(elor: Elor, *arguments: object) -> str:
     return result.stderr
 
 
+@pytest.mark.long
 def test_a_made_corpus_is_read_back_and_repeats_itself(tmp_path: Path, elor: Elor) -> None:
     for name in ("a", "b"):
         result = elor("corpus", "make", tmp_path / name, "--utterances", 70, "--seed", 3, "--recipe", RECIPE)
@@ -173,6 +174,7 @@ def test_a_relative_path_in_a_temporary_experiment_is_explained(
         open_corpus(Path("my/table.csv"))
 
 
+@pytest.mark.long
 def test_vectors_of_slices_by_a_network(tmp_path: Path, elor: Elor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(

@@ -49,6 +49,7 @@ def add(project: Project) -> None:
 
 
 @pytest.mark.pipeline
+@pytest.mark.long
 def test_a_fifth_network_and_a_third_head_reach_the_page(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     project.set_params(
