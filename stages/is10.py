@@ -4,7 +4,7 @@ from pathlib import Path
 
 from elor.engine import Engine
 from elor.features.is10 import write_is10
-from elor.features.table import write_vectors
+from elor.features.table import vectors_of, write_vectors
 from elor.files import file_digest
 from elor.params import load
 from elor.tables import read_table
@@ -29,10 +29,11 @@ def is10() -> None:
         vectors = Vectors(how.set, SETS[how.set])
     else:
         table = Path(how.table)
-        width = write_vectors(table, read_table(DATA / "slices.csv"), OUT, NAMES)
+        found, names = vectors_of(table, read_table(DATA / "slices.csv"))
         if file_digest(table) not in (DATA / "table.csv").read_text(encoding="utf-8"):
             raise changed_under([how.table])
-        vectors = Vectors(table.name, width, table=True)
+        write_vectors(found, names, OUT, NAMES)
+        vectors = Vectors(table.name, len(names), table=True)
     vectors.write(DATA / "is10.json")
 
 

@@ -24,20 +24,15 @@ KEYS = ("slice", "utterance")
 FORMATS = (".csv", ".parquet", ".npz")
 
 
-def write_vectors(table: Path, slices: pd.DataFrame, out: Path, names_out: Path) -> int:
-    """Write every slice's vector to `out`, float32 (slices, width), and the names of the numbers, one a line.
-
-    Returns:
-        The width.
+def write_vectors(vectors: np.ndarray, names: list[str], out: Path, names_out: Path) -> None:
+    """Write what `vectors_of` returned: the `.npy` file, and the names of the numbers, one a line.
 
     Raises:
-        UserError: as `vectors_of`, or if the disk is full.
+        UserError: if the disk is full.
     """
-    vectors, names = vectors_of(table, slices)
     with packed(out, vectors.shape, "float32") as array:
         array[:] = vectors
     write_text(names_out, "\n".join(names) + "\n")
-    return len(names)
 
 
 def vectors_of(path: Path, slices: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
