@@ -67,8 +67,9 @@ def score(
         UserError: as `read_truth` and `score_files` do, and for a head that the target has not.
     """
     settings = settings or Settings()
-    further = [name for name in only if name in DIMENSIONS and name not in settings.dimensions]
-    settings = replace(settings, dimensions=(*settings.dimensions, *further))
+    known_there = dimensions_of(corpus) or settings.dimensions
+    further = [name for name in only if name in DIMENSIONS and name not in known_there]
+    settings = replace(settings, dimensions=(*known_there, *further))
     known = [head.name for head in settings.asked.heads]
     if unknown := [name for name in only if name not in known]:
         raise UserError(f"Target {settings.target} has no head {', '.join(unknown)}; choose {' or '.join(known)}.")
@@ -93,6 +94,13 @@ def rater_of(corpus: Path) -> str | None:
         return str(json.loads(metrics.read_text(encoding="utf-8"))["labels"]["rater"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def dimensions_of(corpus: Path) -> tuple[str, ...]:
+    """The dimensions that a workspace's `data/` was made for; none if it is no such folder, or learns emotions."""
+    slices = corpus / "slices.csv"
+    columns = read_table(slices).columns if slices.is_file() else ()
+    return tuple(name for name in DIMENSIONS if name in columns)
 
 
 def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: bool = False) -> Truth:

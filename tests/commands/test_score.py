@@ -14,7 +14,7 @@ import soundfile
 from sklearn import metrics
 from typer.testing import Result
 
-from elor.api.score import rater_of
+from elor.api.score import dimensions_of, rater_of
 from elor.corpora.reader import open_corpus
 from elor.features.slices import slice_count
 from tests.worlds.release import build
@@ -286,3 +286,9 @@ def test_the_raters_of_a_workspace_need_not_be_said_again(workspace_of: Callable
     assert "labels: E-2" in said
     assert elor("score", *where, "--rater", "E-2").stdout == said
     assert elor("score", *where, "--rater", "E-1").exit_code == 1
+
+
+def test_the_dimensions_of_a_workspace_need_not_be_said_either(tmp_path: Path) -> None:
+    (tmp_path / "slices.csv").write_text("slice,speaker,dominance,arousal,dominance_p0\na_0,s,1,2,0.5\n")
+    assert dimensions_of(tmp_path) == ("arousal", "dominance")
+    assert dimensions_of(tmp_path / "elsewhere") == ()

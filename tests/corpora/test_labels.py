@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -184,3 +185,25 @@ def test_unknown_and_unsupported_targets_are_refused() -> None:
     original = tables()
     with pytest.raises(UserError, match="No utterance"):
         labels.targets(original.utterances.assign(emotion="xxx"), original.ratings, Target("emotion"), 1, 5)
+
+
+def test_one_dimension_alone_needs_no_other() -> None:
+    found = labels.label(tables(), "E-2", Target(dimensions=("valence",)), 1, 5)
+    assert found.utterances.set_index("utterance").valence.dropna().to_dict() == {"a": 2, "b": 2, "c": 0}  # b has one
+    assert found.utterances.arousal.isna().all()
+    assert "arousal" not in found.report["labels"]
+
+
+def test_a_third_dimension_is_labelled_where_all_three_are_given() -> None:
+    given = tables()
+    three = replace(given, ratings=given.ratings.assign(dominance=[4, 1, 5, 2, None, 3, 5, 1]))
+    target = Target(dimensions=("dominance", "arousal", "valence"))
+    found = labels.label(three, "E-1", target, 1, 5)
+    assert found.utterances.set_index("utterance").dominance.dropna().to_dict() == {"a": 3}  # c's E-1 gave none
+    chosen = labels.targets(found.utterances, found.ratings, target, 1, 5)
+    assert chosen.to_dict("records") == [{"utterance": "a", "valence": 1, "arousal": 2, "dominance": 3}]
+
+
+def test_who_asks_for_dominance_where_nobody_rated_it_is_told_what_there_is() -> None:
+    with pytest.raises(UserError, match=r"valence, arousal and dominance; .* but valence and arousal, as labels.dim"):
+        labels.label(tables(), "E-1", Target(dimensions=("arousal", "valence", "dominance")), 1, 5)

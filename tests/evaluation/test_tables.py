@@ -21,6 +21,23 @@ def test_heads_of_each_target():
         Target("mood")
 
 
+@pytest.mark.parametrize("dimensions", [("arousal", "valence", "dominance"), ("dominance", "valence", "arousal")])
+def test_heads_do_not_follow_the_order_of_the_list(dimensions):
+    assert [head.name for head in Target("classes", 5, dimensions).heads] == ["arousal", "dominance", "valence"]
+
+
+@pytest.mark.parametrize("dimensions", [(), ("arousal", "arousal"), ("arousal", "mood")])
+def test_dimensions_that_cannot_be_learned_are_refused(dimensions):
+    with pytest.raises(UserError, match="each once"):
+        Target("classes", 5, dimensions)
+
+
+def test_an_absent_head_says_why():
+    assert Target().without("dominance") == "labels.dimensions lacks dominance"
+    assert Target().without("emotion") == "labels.target is classes, which asks for no emotion"
+    assert Target("emotion").without("arousal") == "labels.target is emotion, which asks for no arousal"
+
+
 def test_rows_in_any_order_come_back_in_the_order_of_the_slices(world):
     table = world.predict({"valence": 5})
     found = check_predictions(table, world.slices, VALENCE, world.folds)
