@@ -53,7 +53,7 @@ def evaluate() -> None:
         audits={net: read_table(DATA / "audit" / f"{net}.csv") for net in NETWORKS},
         settings=settings,
     )
-    seen = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml").seen for net in NETWORKS}
+    tuned = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml") for net in NETWORKS}
     for dimension in HEADS:  # DVC wants the files of other targets too
         why = Unasked(why=labels.asked.without(dimension))
         scored = {net: Scores.of(scores) for net, scores in found.metrics.get(dimension, {}).items()}
@@ -61,9 +61,10 @@ def evaluate() -> None:
             write(METRICS / dimension / f"{net}.json", scores)
     write(METRICS / "comparisons.json", Comparisons.of(found.comparisons))
     write(METRICS / "agreement.json", Agreement.of(found.agreement))
-    known = {"confidence": how.confidence, "search_has_seen": seen}
+    known = {"confidence": how.confidence, "search_has_seen": {net: one.seen for net, one in tuned.items()}}
+    known["selected"] = {net: one.selected for net, one in tuned.items()}
     known["vectors"] = asdict(Vectors.read(DATA / "is10.json"))
-    write(METRICS / "protocol.json", Protocol.of(found.protocol, **known))
+    write(METRICS / "protocol.json", Protocol.of(found.protocol, **known), digits=None)  # a rate may be tiny
     for name, table in found.plots.items():
         write_plot(table, SCORES / f"{name}.csv", "%.6g")
     for name, headline in (("uar", found.headline), ("war", found.beside)):

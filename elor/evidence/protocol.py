@@ -1,8 +1,8 @@
-"""metrics/protocol.json: what the folds share, and what the search has seen."""
+"""metrics/protocol.json: what the folds share, what the search has seen, and what it has selected."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -18,6 +18,19 @@ class Vectors(Part):
     """how many numbers"""
     table: bool
     """whether they were made elsewhere"""
+
+
+class Selected(Part):
+    """What a network was trained with: the paper's Tables 1 to 4."""
+
+    scope: str
+    """`shared`: one search for all folds; `nested`: one per fold; `none`"""
+    fold: str | None
+    """of a shared search"""
+    provenance: dict[str, str]
+    """by value: `search`, `default`, `pinned`, or the network that it was inherited from"""
+    values: dict[str, Any]
+    """by name; by fold and name where folds differ"""
 
 
 class Protocol(File):
@@ -45,5 +58,7 @@ class Protocol(File):
     """of all intervals"""
     search_has_seen: dict[str, str] = Field(default_factory=dict)
     """by network, in words"""
+    selected: dict[str, Selected] = Field(default_factory=dict)
+    """by network"""
     vectors: Vectors | None = None
     """what the input `is10` held"""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from elor.report import details, reading
-from elor.report.results import Results, comparisons, further, headline, spread
+from elor.report.results import Results, comparisons, further, headline, selected, spread
 from elor.report.text import Block
 
 
 def results(found: Results, detailed: bool = False) -> list[Block]:
-    """The headline, further scores, the spread of raters, comparisons, notes; those that apply.
+    """The headline, further scores, the spread of raters, comparisons, selected values, notes; those that apply.
 
     Args:
         found: the metrics.
@@ -17,6 +17,7 @@ def results(found: Results, detailed: bool = False) -> list[Block]:
     blocks = [headline(found), reading.few_speakers(found), further(found), spread(found)]
     if found.comparisons["comparisons"]:
         blocks += [comparisons(found), reading.contradictions(found)]
+    blocks.append(selected(found))
     if detailed:
         blocks += details.tables(found)
     notes = [reading.reading(found), reading.setting(found)]

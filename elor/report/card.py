@@ -76,9 +76,9 @@ def results_of(found: Results, architecture: Architecture) -> Results:
             f"The metrics have scores of {network} for {', '.join(scores) or 'nothing'}, and its networks answer for "
             f"{', '.join(sorted(heads))}; run dvc repro, and export again."
         )
-    seen = found.protocol.get("search_has_seen", {})
-    protocol = found.protocol | {"search_has_seen": {name: text for name, text in seen.items() if name == network}}
-    return replace(found, scores=scores, protocol=protocol)
+    of_all = {key: found.protocol.get(key, {}) for key in ("search_has_seen", "selected")}
+    own = {key: {name: one for name, one in by.items() if name == network} for key, by in of_all.items()}
+    return replace(found, scores=scores, protocol=found.protocol | own)
 
 
 def card(model: Model, found: Results) -> str:

@@ -221,6 +221,26 @@ def spread(found: Results) -> Table | None:
     return score_table(found, "Spread of the raters, in nats", columns)
 
 
+def selected(found: Results) -> Table | None:
+    """What the networks were trained with, the paper's Tables 1 to 4; None for predictions from elsewhere."""
+    tuned = found.protocol.get("selected", {})
+    names = list(dict.fromkeys(name for one in tuned.values() for name in one["provenance"]))
+    rows = tuple((name.replace("_", " "), *(_selected(one, name) for one in tuned.values())) for name in names)
+    caption = "Values that the networks were trained with; in brackets who says so, where no search does"
+    return Table(caption, ("", *map(title, tuned)), (rows,)) if rows else None
+
+
+def _selected(one: Mapping[str, Any], name: str) -> str:
+    """One value of one network."""
+    if name not in one["provenance"]:
+        return MISSING
+    origin, value = one["provenance"][name], one["values"].get(name, "by fold")
+    said = (
+        ", ".join(map(str, value)) if isinstance(value, list) else f"{value:.3g}" if isinstance(value, float) else value
+    )
+    return str(said) if origin == "search" else f"{said} ({origin})"
+
+
 def comparisons(found: Results) -> Table:
     """The comparisons, with p as it is and corrected by Holm; says whether they were declared beforehand."""
     tests = found.comparisons["comparisons"]

@@ -55,16 +55,20 @@ class Tuning:
         """What the search has seen of test speakers, in a sentence."""
         return SEEN[self.scope].format(fold=self.fold)
 
-    def write(self, path: Path) -> None:
-        """Write data/tuning/<net>.yaml: one set of values, or one per fold if they differ."""
-        value: dict[str, Any] = {"network": self.network, "scope": self.scope, "fold": self.fold, "seen": self.seen}
-        value["provenance"] = self.provenance
+    @property
+    def selected(self) -> dict[str, Any]:
+        """How it was searched, who says each value, and the values: one set, or one per fold if they differ."""
         folds = {fold: settings.given() for fold, settings in self.values.items()}
         first = next(iter(folds.values()))
-        value["values"] = first if all(other == first for other in folds.values()) else folds
-        value["folds"] = list(folds)
+        values = first if all(other == first for other in folds.values()) else folds
+        return {"scope": self.scope, "fold": self.fold, "provenance": self.provenance, "values": values}
+
+    def write(self, path: Path) -> None:
+        """Write data/tuning/<net>.yaml."""
+        value = {"network": self.network, "seen": self.seen} | self.selected | {"folds": list(self.values)}
+        order = ("network", "scope", "fold", "seen", "provenance", "values", "folds")
         with replacing(path) as part:
-            YAML().dump(value, part)
+            YAML().dump({key: value[key] for key in order}, part)
 
     @staticmethod
     def read(path: Path) -> Tuning:

@@ -162,6 +162,20 @@ def test_what_a_mean_over_folds_does_is_said(workspace: Path, tmp_path: Path, el
     assert "arousal ELoR: It is narrow." in flat
 
 
+def test_selected_values_say_who_selected_them(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    folder = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
+    protocol = json.loads((folder / "protocol.json").read_text())
+    values = {"hidden": [96, 48], "alpha": 1.5e-5, "stride": 16}
+    provenance = {"hidden": "search", "alpha": "search", "stride": "pinned"}
+    shared = {"scope": "shared", "fold": "Ses01F", "provenance": provenance, "values": values}
+    nested = {"scope": "nested", "fold": None, "provenance": {"alpha": "search"}, "values": {"Ses01F": {"alpha": 0.25}}}
+    write_json(folder / "protocol.json", protocol | {"selected": {"elor": shared, "ftr": nested}}, digits=None)
+    lines = elor("results", "--metrics", folder).stdout.splitlines()
+    assert ["hidden", "96,", "48", "-"] in [line.split() for line in lines]
+    assert ["alpha", "1.5e-05", "by", "fold"] in [line.split() for line in lines]
+    assert ["stride", "16", "(pinned)", "-"] in [line.split() for line in lines]
+
+
 def test_interval_and_test_that_disagree_are_named(workspace: Path, tmp_path: Path, elor: Elor) -> None:
     folder = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
     found = json.loads((folder / "comparisons.json").read_text())

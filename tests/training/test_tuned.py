@@ -18,3 +18,6 @@ def test_folds_of_any_name_keep_their_values(tmp_path: Path, nested: bool) -> No
     tuning = Tuning("ftr", "nested" if nested else "shared", None if nested else "03", values, {"alpha": "search"})
     tuning.write(tmp_path / "ftr.yaml")
     assert Tuning.read(tmp_path / "ftr.yaml") == tuning
+    own = tuning.selected["values"]
+    assert (set(own) == set(ODD)) == nested
+    assert (own["alpha"] if nested else own) == {"hidden": [8], "alpha": pytest.approx(0.4 if nested else 0.1)}
