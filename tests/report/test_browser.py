@@ -140,7 +140,7 @@ def test_a_chart_draws_what_the_run_found(opened: Browser, found: Findings) -> N
 def test_a_chart_is_saved_with_its_colours(opened: Browser) -> None:
     caught = "HTMLAnchorElement.prototype.click = function () { globalThis.saved = [this.download, this.href]; }"
     opened.run(caught)
-    click(opened, "[data-save='UAR of arousal']")
+    click(opened, '[data-save="UAR of arousal"]')
     name, address = opened.run("saved")
     assert name == "UAR of arousal.svg"
     drawn = ElementTree.fromstring(unquote(address.partition(",")[2]))

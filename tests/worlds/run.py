@@ -17,6 +17,7 @@ from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import write_table
 from elor.targets import Head, Target
 from elor.training.tuned import Tuning
+from elor.vectors import IS10
 from stages.evaluate import evaluate
 from tests.worlds.tables import World, make_world
 
@@ -46,6 +47,7 @@ def make_workspace(folder: Path, target: str = "classes") -> Path:
         Tuning(network, scope, "Ses01F", values, {}).write(data / "tuning" / f"{network}.yaml")
     svm = predict(world, Target(target).heads, SKILL["svm"])
     write_table(svm.drop(columns=svm.filter(regex="_p[0-9]$")), data / "predictions" / "svm.csv")  # classes alone
+    IS10.write(data / "is10.json")
     write(folder / "metrics/corpus.json", Corpus.of(tables.report))
     write_params(folder / "params.yaml", target)
     with contextlib.chdir(folder):
