@@ -99,6 +99,7 @@ NAMES = {
     "max": "a maximum",
     "min": "a minimum",
     "mish": "Mish",
+    "mkldnn_rnn_layer": "an LSTM (rnn)",
     "native_group_norm": "a normalisation by the signal's own statistics",
     "native_layer_norm": "a normalisation by the signal's own statistics",
     "pow": "a power",
