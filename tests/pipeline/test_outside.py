@@ -24,7 +24,15 @@ pytestmark = [pytest.mark.pipeline, pytest.mark.long]
 
 CHANGED = "03/take-04.wav"
 EFFECTS = tuple(f"data/effects/{network}.json" for network in ("elor", "lom"))
-PUBLIC = ("data/demo.yaml", "data/env.txt", "data/is10_names.txt", "data/models/", "data/tuning/", *EFFECTS)
+PUBLIC = (
+    "data/demo.yaml",
+    "data/env.txt",
+    "data/is10.json",
+    "data/is10_names.txt",
+    "data/models/",
+    "data/tuning/",
+    *EFFECTS,
+)
 """What of data/ git or a remote may carry: weights, searched values, means; in which no speech and no rating stands."""
 
 
