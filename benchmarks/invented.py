@@ -11,6 +11,7 @@ from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import read_table, write_table
 from elor.targets import Target
 from elor.training.tuned import Tuning
+from elor.vectors import IS10
 
 CLASSES = 5
 EPOCHS = 50
@@ -20,6 +21,7 @@ SKILL = 1.0
 
 def invent(data: Path, seed: int = 0) -> None:
     """Write predictions of all models, audits and tunings of the networks, for a folder's slices and folds."""
+    IS10.write(data / "is10.json")
     slices, folds = read_table(data / "slices.csv"), read_table(data / "folds.csv")
     tests = folds[folds["role"] == "test"].merge(slices, on="slice", validate="one_to_one")
     for index, network in enumerate(MODELS):

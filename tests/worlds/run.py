@@ -49,6 +49,7 @@ def make_workspace(folder: Path, target: str = "classes") -> Path:
     write_table(svm.drop(columns=svm.filter(regex="_p[0-9]$")), data / "predictions" / "svm.csv")  # classes alone
     IS10.write(data / "is10.json")
     write(folder / "metrics/corpus.json", Corpus.of(tables.report))
+    IS10.write(data / "is10.json")
     write_params(folder / "params.yaml", target)
     with contextlib.chdir(folder):
         evaluate()
