@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
+import pandas as pd
+
+from elor.corpora.demo import load_recipe
+from elor.corpora.demo.truth import plans_of, planted, population
 from elor.corpora.labels import choose_rater, evaluations
 from elor.corpora.schema import read_ratings
+from elor.corpora.truth import Truth, read_pairs, read_truth
+from elor.engine import ANALYSIS, Engine
 from elor.evaluation.agreement import as_classes
 from elor.evaluation.predictions import check_predictions, fold_per_slice, judge
 from elor.evidence.interventions import Interventions
@@ -15,9 +21,12 @@ from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
+from elor.explain.claims.truth import ASKED, EACH, Known, of_ratings
+from elor.explain.counterfactuals import Pair, effects, jobs, measure, spoken_again, tested_by
 from elor.params import NETWORKS, Params, load
 from elor.tables import read_table
 from stages import main
+from stages.reader import CORPUS, is_demo
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -27,7 +36,8 @@ def claims() -> None:
     """Write metrics/claims.json."""
     params = load()
     facts = Facts(measured(params), scored(params))
-    write(METRICS / "claims.json", decide(facts, shuffled=params.labels.shuffle), digits=6)  # slopes are small
+    found = decide(facts, shuffled=params.labels.shuffle, known=known(params, facts.measured))
+    write(METRICS / "claims.json", found, digits=6)  # slopes are small
 
 
 def measured(params: Params) -> Measured:
@@ -66,6 +76,42 @@ def scored(params: Params) -> Scored:
         draws=how.permutations,
         seed=params.seed,
     )
+
+
+def known(params: Params, measured: Measured) -> Known | None:
+    """What is true of an invented corpus and of its networks; None where a corpus declares nothing."""
+    declared = declaration(params)
+    if declared is None:
+        return None
+    truth, pairs = declared
+    networks = tested_by(read_table(DATA / "folds.csv"), read_table(DATA / "slices.csv"), DATA / "models" / "elor")
+    engine = Engine(params.engine.device, params.engine.workers, params.engine.address, ANALYSIS)
+    asked = jobs(pairs, networks)
+    rows = engine.track(
+        measure, [(job,) for job in asked], "counterfactuals", [len(job.pairs) for job in asked], "pair"
+    )
+    spread = measured.interventions.spread.get("elor", {})
+    return Known(
+        cues={} if params.labels.shuffle else truth.cues,
+        effects=effects(pd.concat(rows), spread, params.evaluate.confidence) if rows else {},
+        ratings=truth.claims,
+    )
+
+
+def declaration(params: Params) -> tuple[Truth, list[Pair]] | None:
+    """What the corpus declares, and its counterfactual pairs: a recipe by its constants, a table by the file beside."""
+    corpus = params.corpus
+    path = Path(corpus.path).expanduser()
+    if is_demo(corpus):
+        recipe, table = load_recipe(path), read_table(CORPUS / "truth.csv")
+        plans = plans_of(recipe, params.scale.utterances, corpus.seed)
+        rater = choose_rater(read_ratings(DATA / "ratings.csv"), params.labels.rater, params.labels.target)
+        ratings = of_ratings(population(recipe, corpus.seed), rater)
+        truth = planted(recipe).model_copy(update={"claims": ratings})
+        return truth, [*spoken_again(recipe, plans, table, ASKED, EACH, params.seed)]
+    if path.suffix.lower() != ".csv" or (declared := read_truth(path)) is None:
+        return None
+    return declared, [*read_pairs(path, declared)]
 
 
 if __name__ == "__main__":

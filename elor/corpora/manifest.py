@@ -28,6 +28,7 @@ from elor.corpora.labels import GOLD, MEAN
 from elor.corpora.lost import explained, is_file
 from elor.corpora.schema import RATED, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.corpora.sound import channels_fault, inspect, notes
+from elor.corpora.truth import truth_files
 from elor.errors import UserError
 from elor.targets import DIMENSIONS
 
@@ -96,12 +97,13 @@ class Manifest:
         return self.path.parent
 
     def files(self) -> list[str]:
-        """The table and the sound files that it names.
+        """The table, the sound files that it names, and those of its truth.
 
         Raises:
             UserError: for a faulty table, and one for all sound files that are absent, unless `partial`.
         """
-        return sorted({self.path.name, *self._files})
+        truth = (Path(os.path.relpath(file, self.root)).as_posix() for file in truth_files(self.path))
+        return sorted({self.path.name, *self._files, *truth})
 
     def read(self) -> Tables:
         """Read the table and the headers of the sound files.

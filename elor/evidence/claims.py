@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from elor.evidence.model import File, Number, Part
-from elor.evidence.names import Case, Role, Verdict
+from elor.evidence.names import Case, Planted, Role, Verdict
 
 
 class Piece(Part):
@@ -104,7 +104,9 @@ class Claim(Part):
     nulled: bool
     """whether labels shuffled within speakers void it"""
     truth: bool | None = None
-    """whether it is true of the corpus, or of the network, where that is known"""
+    """whether it is true of the corpus, or of the network, where that is known (docs/known-truth.md)"""
+    planted: Planted | None = None
+    """how the corpus treats the cues that it is about, where that is known"""
     needed: Needed | None = None
     """of an undecided claim, what would have decided it"""
     evidence: tuple[Piece, ...]
@@ -126,6 +128,19 @@ class Family(Part):
     """of the error that it bounds: of Benjamini-Hochberg the expected share of wrong assertions among all"""
 
 
+class Scoreboard(Part):
+    """Verdicts beside the truth, where a corpus was made and its truth is known."""
+
+    right: int
+    """claims that hold and are true, or are contradicted and false"""
+    wrong: int
+    """the other way round"""
+    undecided: int
+    """claims of a known truth with any other verdict"""
+    undecidable: int
+    """claims of which the truth is not known"""
+
+
 class Claims(File):
     """The table of claims."""
 
@@ -137,6 +152,8 @@ class Claims(File):
     """of verdicts"""
     family: Family
     """what is corrected"""
+    scoreboard: Scoreboard | None = None
+    """verdicts beside the truth; null where the corpus declares none"""
     shuffled: bool = False
     """whether the labels were shuffled within speakers: the control of the claims that this voids"""
 

@@ -107,6 +107,17 @@ HOLM, FALSE_DISCOVERY = "Holm", "Benjamini-Hochberg"
 """Corrections: of the chance that any assertion is wrong, and of the expected share of wrong ones."""
 
 
+class Planted(StrEnum):
+    """How an invented corpus treats the cues that a claim is about."""
+
+    present = "present"
+    """planted as the claim says"""
+    absent = "absent"
+    """not planted"""
+    reversed = "reversed"
+    """planted the other way round"""
+
+
 class Case(StrEnum):
     """Which row of the table of cases gave a verdict (`elor.explain.claims.decide`)."""
 

@@ -12,12 +12,12 @@ from torch import nn
 
 from elor.corpora.demo import load_recipe, plan_utterance, synthesise
 from elor.corpora.demo.recipe import CUES
+from elor.explain.counterfactuals import ROOM
 from elor.explain.selfcheck import counterfactuals
 from elor.explain.selfcheck.counterfactuals import (
     LOWERS,
     NOTHING,
     RAISES,
-    ROOM,
     TWINS,
     CounterfactualJob,
     measure,

@@ -14,9 +14,16 @@ from elor.explain.claims.decide import LEVEL, METHOD, Picture, Settled, Table, l
 from elor.explain.claims.evidence import Missing
 from elor.explain.claims.needs import needed
 from elor.explain.claims.table import CLAIMS
+from elor.explain.claims.truth import Known, planted, scoreboard, truth_of
 
 
-def claims(facts: Facts, declared: Sequence[Claim] = CLAIMS, shuffled: bool = False, level: float = LEVEL) -> Claims:
+def claims(
+    facts: Facts,
+    declared: Sequence[Claim] = CLAIMS,
+    shuffled: bool = False,
+    level: float = LEVEL,
+    known: Known | None = None,
+) -> Claims:
     """Decide all claims.
 
     Args:
@@ -24,6 +31,7 @@ def claims(facts: Facts, declared: Sequence[Claim] = CLAIMS, shuffled: bool = Fa
         declared: the claims.
         shuffled: whether the labels were shuffled within speakers: a control of the claims that this voids.
         level: of the table's error.
+        known: of an invented corpus, what is true.
 
     Returns:
         One row each, in the order of the declaration.
@@ -34,7 +42,7 @@ def claims(facts: Facts, declared: Sequence[Claim] = CLAIMS, shuffled: bool = Fa
     ]
     table = settle([lean(picture) for picture in pictures], [claim.confirmatory for claim in declared], level)
     rows = [
-        row(claim, pieces, final, table, facts.measured.confidence)
+        row(claim, pieces, final, table, facts.measured.confidence, known)
         for claim, pieces, final in zip(declared, gathered, table.settled, strict=True)
     ]
     tally = Counter(one.verdict for one in rows)
@@ -43,6 +51,7 @@ def claims(facts: Facts, declared: Sequence[Claim] = CLAIMS, shuffled: bool = Fa
         claims=tuple(rows),
         counts={verdict: tally[verdict] for verdict in Verdict},
         family=Family(claims=asked, method=METHOD, level=level),
+        scoreboard=None if known is None else scoreboard(rows),
         shuffled=shuffled,
     )
 
@@ -61,7 +70,9 @@ def _pieces(look: Look, facts: Facts) -> list[Piece]:
     return [Piece.of(asdict(seen), what=look.what, role=look.role) for seen in some]
 
 
-def row(claim: Claim, pieces: Sequence[Piece], final: Settled, table: Table, confidence: float) -> evidence.Claim:
+def row(
+    claim: Claim, pieces: Sequence[Piece], final: Settled, table: Table, confidence: float, known: Known | None = None
+) -> evidence.Claim:
     """One row of metrics/claims.json; its numbers are those of the piece that the verdict hangs on."""
     place = final.lean.deciding
     own = Piece(what="", role="decides") if place is None else pieces[place]
@@ -88,7 +99,8 @@ def row(claim: Claim, pieces: Sequence[Piece], final: Settled, table: Table, con
         q=final.q,
         confirmatory=claim.confirmatory,
         nulled=claim.nulled,
-        truth=None,
+        truth=None if known is None else truth_of(claim.id, known),
+        planted=None if known is None else planted(claim.id, known),
         needed=needed(own, table.next_p, confidence) if wanting else None,
         evidence=tuple(pieces),
         undecidable=claim.undecidable,

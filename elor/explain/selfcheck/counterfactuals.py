@@ -9,7 +9,7 @@ that, on which the analysis of real recordings rests. And for every map, how muc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from elor.audio import FULL_SCALE, SAMPLE_RATE
+from elor.audio import FULL_SCALE
 from elor.corpora.demo import Plan, Recipe, synthesise
 from elor.corpora.demo.recipe import CUES
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.attribution import SEGMENT
+from elor.explain.counterfactuals import moved, sampled
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.resynthesis import fitted
 from elor.explain.interventions.run import answers
@@ -43,8 +44,6 @@ TWINS: dict[str, tuple[str, float, float]] = {
 """By cue the alteration that is meant to do the same, with the doses that stand for less and for more of the cue."""
 
 RAISES, LOWERS, NOTHING = "raises", "lowers", "no effect found"
-ROOM = SLICE_SAMPLES - SAMPLE_RATE // 2
-"""Longest utterance that is taken, in samples: spoken more slowly it must still fit into a slice."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +84,11 @@ def plan(
         each: utterances per speaker, drawn from those that fit into a slice.
         seed: of the draw.
     """
-    lengths = truth.set_index("utterance")["samples"]
-    spread = truth[list(CUES)].std()
-    fitting = pd.DataFrame({"plan": [p for p in plans if lengths[p.name] <= ROOM]})
-    fitting["speaker"] = truth.set_index("utterance")["speaker"].reindex([p.name for p in fitting["plan"]]).to_numpy()
-    jobs = []
-    for speaker, rows in fitting[fitting["speaker"].isin(list(networks))].groupby("speaker"):
-        some = tuple(rows.sample(min(each, len(rows)), random_state=seed)["plan"])
-        less, more = (tuple(_moved(recipe, one, side * spread) for one in some) for side in (-1, 1))
-        jobs.append(CounterfactualJob(str(speaker), networks[str(speaker)], some, less, more, seed))
+    spread, jobs = truth[list(CUES)].std(), []
+    for speaker, some in sampled(plans, truth, each, seed).items():
+        if speaker in networks:
+            less, more = (tuple(moved(recipe, one, side * spread) for one in some) for side in (-1, 1))
+            jobs.append(CounterfactualJob(speaker, networks[speaker], tuple(some), less, more, seed))
     return jobs
 
 
@@ -165,19 +160,6 @@ def _effect(rows: pd.DataFrame, confidence: float) -> dict:
     low, high = speaker_interval(means, confidence)
     verdict = RAISES if low > 0 else LOWERS if high < 0 else NOTHING
     return {"change": float(means.mean()), "low": low, "high": high, "speakers": len(means), "verdict": verdict}
-
-
-def _moved(recipe: Recipe, one: Plan, steps: pd.Series) -> dict[str, float]:
-    """Each cue's value moved by its step, within the recipe's limits; creak stays a whole number."""
-    values: dict[str, float] = {}
-    for cue, value in asdict(one.cues).items():
-        if cue in CUES:
-            formula = recipe.cues[cue]
-            free = cue in ("rate", "level_db")  # these hold the speaker's own on top of the formula
-            moved = value + steps[cue]
-            values[cue] = float(moved if free else np.clip(moved, formula.low, formula.high))
-    values["creak"] = round(values["creak"])
-    return values
 
 
 def _altered(name: str, sound: NDArray, dose: float, seed: int) -> NDArray:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from elor.corpora.demo import load_recipe, plan_utterance
-from elor.corpora.demo.casting import cast
+from elor.corpora.demo import load_recipe
+from elor.corpora.demo.truth import plans_of
 from elor.engine import Engine
 from elor.errors import UserError
+from elor.explain.counterfactuals import tested_by
 from elor.explain.selfcheck import counterfactuals
 from elor.explain.selfcheck.methods import Amount, check
 from elor.explain.selfcheck.planted import SETS
@@ -93,16 +94,10 @@ def on_corpus(data: Path, engine: Engine, seed: int, each: int = 2) -> dict[str,
     """
     params, truth = load(data.parent / "params.yaml"), read_table(data / "corpus" / "truth.csv")
     recipe = load_recipe(data.parent / params.corpus.path)
-    turns = cast(recipe, params.scale.utterances, params.seed)
-    plans = [plan_utterance(recipe, t.speaker, t.valence, t.arousal, t.name, params.seed) for t in turns]
+    plans = plans_of(recipe, params.scale.utterances, params.corpus.seed)
     if [plan.name for plan in plans] != truth["utterance"].tolist():
         raise UserError(f"{data / 'corpus'} is not the corpus that params.yaml describes; run dvc repro.")
-    folds = read_table(data / "folds.csv").merge(read_table(data / "slices.csv")[["slice", "speaker"]], on="slice")
-    tested = folds[folds["role"] == "test"].drop_duplicates("speaker")
-    networks = {
-        speaker: data / "models" / "elor" / f"{fold}.safetensors"
-        for speaker, fold in zip(tested["speaker"], tested["fold"], strict=True)
-    }
+    networks = tested_by(read_table(data / "folds.csv"), read_table(data / "slices.csv"), data / "models" / "elor")
     jobs = counterfactuals.plan(recipe, plans, truth, networks, each, seed)
     rows = engine.track(
         counterfactuals.measure, [(job,) for job in jobs], "counterfactuals", [1] * len(jobs), "speaker"

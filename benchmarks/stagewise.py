@@ -1,0 +1,106 @@
+"""The pipeline without DVC: its stages one after the other, in one process, in a folder of its own.
+
+Many small runs spend most of their time in starting Python and its workers; here nothing is started, and jobs run one
+after the other where they are called. What each stage computes is the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from ruamel.yaml import YAML
+
+from benchmarks.measure import ROOT
+from elor.engine import Engine
+from elor.evidence.claims import Claims
+from elor.evidence.model import read
+from elor.params import NETWORKS, load
+from elor.tables import read_table
+from elor.training.tune import merge
+from elor.training.tuned import Tuning
+
+READ = ("sources", "corpus", "labels", "slices", "mfcc", "is10")
+"""Stages that read the corpus."""
+
+LEARN = (
+    "folds",
+    *(f"train@{network}" for network in NETWORKS),
+    "baseline",
+    "evaluate",
+    "saliency",
+    "prototypes",
+    "interventions@elor",
+    "interventions@lom",
+    "gather",
+    "claims",
+)
+"""Stages that learn and explain."""
+
+
+def prepare(folder: Path, changes: dict[str, Any]) -> None:
+    """Write params.yaml: this repository's, with some values changed (`{"scale.demo.utterances": 60}`)."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    params["engine"]["workers"] = 1
+    for name, value in changes.items():
+        *parts, last = name.split(".")
+        section = params
+        for part in parts:
+            section = section[part]
+        section[last] = value
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "data").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "data" / "demo.yaml", folder / "data" / "demo.yaml")
+    yaml.dump(params, folder / "params.yaml")
+
+
+def run(folder: Path, stages: Iterable[str] = (*READ, *LEARN)) -> Claims:
+    """Run stages in a folder; of every network the default values are taken, without a search.
+
+    Returns:
+        Its metrics/claims.json.
+    """
+    os.environ["ELOR_SCRATCH"] = str(folder.absolute() / "scratch")
+    with contextlib.chdir(folder), patch.object(Engine, "run", here):
+        for stage in stages:
+            name, _, part = stage.partition("@")
+            function = getattr(importlib.import_module(f"stages.{name}"), name)
+            after = function(part) if part else function()
+            if after is not None:
+                after()
+            if name == "folds":
+                defaults()
+        return read(Claims, Path("metrics/claims.json"))
+
+
+def here(
+    engine: Engine,
+    function: Callable[..., Any],
+    jobs: Sequence[tuple],
+    watch: Callable[[], None] = lambda: None,
+    finished: Callable[[int], None] = lambda index: None,
+) -> list[Any]:
+    """`Engine.run` without workers."""
+    found = []
+    for index, job in enumerate(jobs):
+        found.append(function(*job))
+        finished(index)
+    return found
+
+
+def defaults() -> None:
+    """Write data/tuning/<net>.yaml with the default values."""
+    params = load()
+    folds = read_table(Path("data/folds.csv"))["fold"].unique()
+    for network in NETWORKS:
+        values = merge(params.scale.networks[network].defaults, params.networks[network])
+        path = Path("data/tuning") / f"{network}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Tuning(network, "none", None, dict.fromkeys(folds, values), {}).write(path)

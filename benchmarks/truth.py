@@ -1,0 +1,150 @@
+"""Verdicts beside known truth: invented corpora, what each plants, and how many claims were decided rightly.
+
+docs/known-truth.md declares the rule, the corpora and what is aimed at.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from ruamel.yaml import YAML
+from scipy.stats import beta
+
+from benchmarks.publish import command, publish
+from benchmarks.stagewise import prepare, run
+from benchmarks.tones import CORPORA, make
+from elor.evidence.names import Planted, Verdict
+from elor.report.text import Block, Table
+
+SEED = 11
+REVERSED = ("level_db", "tilt_db", "rate", "peakiness", "run_s", "pause_s")
+"""Cues of arousal that the corpus `reversed` turns round."""
+
+RECIPES = ("present", "reversed")
+
+SMALL: dict[str, Any] = {
+    "corpus.seed": SEED,
+    "seed": SEED,
+    "scale.demo.utterances": 300,
+    "scale.demo.explain.slices": 20,
+    "scale.demo.explain.steps": 64,
+    "scale.demo.explain.shown": 0,
+    "scale.demo.explain.untrained": 4,
+    "scale.demo.explain.interventions.slices": 40,
+    "scale.demo.explain.interventions.untrained": 4,
+    "scale.demo.explain.prototypes.restarts": 2,
+    "scale.demo.explain.prototypes.steps": 60,
+    "scale.demo.explain.prototypes.untrained": 20,
+    "explain.prototypes.modes": ["level"],
+    "scale.demo.networks.elor.epochs": 20,
+    "scale.demo.networks.elor_ftr.epochs": 20,
+    "scale.demo.networks.lom.epochs": 16,
+    "scale.demo.networks.ftr.epochs": 30,
+}
+"""What differs from params.yaml: less of everything, and no search."""
+
+
+def measure(names: Iterable[str] = (*RECIPES, *(spec.name for spec in CORPORA)), seed: int = SEED) -> dict[str, Any]:
+    """Make every corpus, run the pipeline on it, and keep what became of its claims."""
+    found = {}
+    for name in names:
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="elor-") as home:
+            folder = Path(home)
+            prepare(folder, SMALL | {"seed": seed, "corpus.seed": seed} | corpus_of(name, folder, seed))
+            if name == "reversed":
+                turn_round(folder / "data" / "demo.yaml")
+            claims = run(folder)
+        found[name] = {
+            "seconds": time.monotonic() - started,
+            "scoreboard": claims.scoreboard.tree() if claims.scoreboard else None,
+            "claims": [kept(row.tree()) for row in claims.claims],
+        }
+        print(name, found[name]["scoreboard"], f"{found[name]['seconds']:.0f} s", flush=True)
+    return {"corpora": found, "seed": seed}
+
+
+def corpus_of(name: str, folder: Path, seed: int) -> dict[str, Any]:
+    """Values of params.yaml that name the corpus; a corpus of tones is made."""
+    specs = {spec.name: spec for spec in CORPORA}
+    if name not in specs:
+        return {}
+    table = make(specs[name], folder / "corpus", seed=seed)
+    return {"corpus.path": str(table), "labels.rater": "gold", "explain.speaker": "S0"}
+
+
+def turn_round(path: Path) -> None:
+    """Give cues of arousal the other sign."""
+    yaml = YAML()
+    recipe = yaml.load(path)
+    for cue in REVERSED:
+        recipe["cues"][cue]["arousal"] *= -1
+    yaml.dump(recipe, path)
+
+
+def kept(row: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a claim."""
+    names = ("id", "group", "verdict", "case", "truth", "planted", "p_claim", "q", "evidence")
+    return {name: row.get(name) for name in names}
+
+
+def tally(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Right, wrong and undecided ones, those of them that the table calls no further than untrained, and the rest."""
+    rows = list(rows)
+    known = [row for row in rows if row["truth"] is not None]
+    said = [row for row in known if Verdict(row["verdict"]).asserts]
+    right = sum((row["verdict"] == Verdict.holds) == row["truth"] for row in said)
+    counts = {"right": right, "wrong": len(said) - right, "undecided": len(known) - len(said)}
+    for verdict, name in ((Verdict.unlearned, "not learned"), (Verdict.indistinct, "no further than untrained")):
+        counts[name] = sum(row["verdict"] == verdict for row in known)
+    return counts | {"undecidable": len(rows) - len(known)}
+
+
+def tables(measured: dict[str, Any]) -> list[Block]:
+    """The scoreboard by corpus, and by how cues were planted."""
+    by_corpus = {name: one["claims"] for name, one in measured["corpora"].items()}
+    everything = [row for rows in by_corpus.values() for row in rows]
+    lines = [_line(name, rows) for name, rows in by_corpus.items()]
+    kinds = [_line(str(kind), [row for row in everything if row["planted"] == kind]) for kind in Planted]
+    kinds.append(_line("true of the corpus or by construction", [row for row in everything if row["planted"] is None]))
+    of = ("of these not learned", "of these no further than untrained")
+    header = ("corpus, or cue", "decidable", "right", "wrong", "undecided", *of, "undecidable", "decided")
+    total = tally(everything)
+    decided, wrong = total["right"] + total["wrong"], total["wrong"]
+    low = float(beta.ppf(0.025, wrong, decided - wrong + 1)) if wrong else 0.0
+    caption = (
+        f"Scoreboard of {len(by_corpus)} invented corpora, seed {measured['seed']}: {decided} of "
+        f"{decided + total['undecided']} decidable claims decided, {wrong} of them wrong (95 % interval from {low:.3f})"
+    )
+    return [Table(caption, header, (tuple(lines), tuple(kinds), (_line("all", everything),)), labels=1)]
+
+
+def _line(name: str, rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    counts = tally(rows)
+    decided = counts["right"] + counts["wrong"]
+    known = decided + counts["undecided"]
+    return (
+        name,
+        str(known),
+        *(str(value) for value in counts.values()),
+        f"{100 * decided / known:.0f} %" if known else "-",
+    )
+
+
+def main(
+    corpora: Annotated[list[str] | None, typer.Argument(help="Which corpora; all if none is named.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of corpora and networks.")] = SEED,
+    name: Annotated[str, typer.Option(help="Of the results.")] = "truth",
+) -> None:
+    """Make invented corpora, run the pipeline on them, and write the scoreboard into docs/known-truth.md."""
+    some = corpora or (*RECIPES, *(spec.name for spec in CORPORA))
+    publish(name, "truth", lambda: measure(some, seed), tables)
+
+
+if __name__ == "__main__":
+    command(main)
