@@ -65,7 +65,7 @@ def five(judged: Claims) -> Table:
     cells = tuple(
         (
             row.claim,
-            words.quantity(row.paper),
+            words.paper_of(row),
             words.quantity(row.ours),
             f"{words.control_of(row)} ({words.control(row.control)})",
             row.verdict,

@@ -71,6 +71,8 @@ class Claim(Part):
     """in the paper"""
     paper: float | str
     """the paper's number, or its words"""
+    paper_unit: str = ""
+    """of that number: what statistic it is; to be set beside `ours` only where `unit` is the same"""
     test: str
     """what decides it, as declared"""
     verdict: Verdict

@@ -14,7 +14,7 @@ from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
 from elor.report.text import MISSING, Table, interval, number, p_value
-from elor.report.words import control, control_of, corrected_name, corrected_of, quantity
+from elor.report.words import control, control_of, corrected_name, corrected_of, paper_of, quantity
 
 STYLES = {
     Verdict.holds: "holds",
@@ -62,7 +62,7 @@ def claim_cells(row: Claim, family: Family) -> dict[str, str]:
     """What stands beside a claim, by the column's name; its words stand with the claim."""
     ours, beside = quantity(row.ours), control_of(row)
     return {
-        "Paper": quantity(row.paper),
+        "Paper": paper_of(row),
         "Here": ours if ours == MISSING else f"{ours} {row.unit}".rstrip(),
         "Control": beside if beside == MISSING else f"{beside} ({control(row.control)})",
         "p": p_value(row.p),

@@ -19,8 +19,10 @@ from elor.report.words import (
     corrected_of,
     interval_of,
     p_of,
+    paper_of,
     piece_line,
     quantity,
+    scored,
     sentence,
 )
 
@@ -48,6 +50,7 @@ def claims(found: Claims, against: Claims | None = None, name: str = "") -> list
 def overview(found: Claims) -> Table:
     """One row per claim: verdict, the paper's number, and of the piece that decides ours, its control, p and unit."""
     header = ("claim", "verdict", "paper", "ours", "control", "p", corrected_name(found.family), "unit")
+    header += () if found.scoreboard is None else ("truth",)
     return Table(_caption(found), header, _groups(found.claims, lambda row: _cells(found, row)), labels=2)
 
 
@@ -119,6 +122,7 @@ def reading(found: Claims) -> Notes:
 def _caption(found: Claims) -> str:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items() if count)
     caption = f"{plural(len(found.claims), 'claim')} of the paper: {counts}"
+    caption += "" if found.scoreboard is None else f"; {scored(found.scoreboard)}"
     return f"{caption} ({CONTROL})" if found.shuffled else caption
 
 
@@ -128,5 +132,7 @@ def _groups(claims: Sequence[Claim], cells: Callable[[Claim], Row]) -> tuple[tup
 
 
 def _cells(found: Claims, row: Claim) -> Row:
-    numbers = (quantity(row.paper), quantity(row.ours), control_of(row))
-    return (row.id, row.verdict, *numbers, p_value(row.p), p_value(corrected_of(row, found.family)), row.unit)
+    numbers = (paper_of(row), quantity(row.ours), control_of(row))
+    truth = {True: "true", False: "false", None: MISSING}[row.truth]
+    cells = (row.id, row.verdict, *numbers, p_value(row.p), p_value(corrected_of(row, found.family)), row.unit)
+    return cells if found.scoreboard is None else (*cells, truth)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from elor.corpora.faults import plural
-from elor.evidence.claims import Claim, Family, Needed, Piece
+from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Role, Verdict
 from elor.report.text import MISSING, number, p_value
 
@@ -110,9 +110,33 @@ def corrected_name(family: Family) -> str:
     return "p Holm" if family.method == HOLM else "q"
 
 
+def paper_of(claim: Claim) -> str:
+    """The paper's number beside ours of the same statistic; beside another one it says of what it is: `0.96 (r)`."""
+    number = quantity(claim.paper)
+    same = number == MISSING or claim.ours is None or claim.unit == claim.paper_unit
+    return number if same else f"{number} ({claim.paper_unit})"
+
+
+def known(claim: Claim) -> str:
+    """Whether a claim is known to be true, and whether its verdict is right; empty where that is not known."""
+    if claim.truth is None:
+        return ""
+    right = "right" if (claim.verdict is Verdict.holds) == claim.truth else "wrong"
+    said = f"the verdict is {right}" if claim.verdict.asserts else "not decided"
+    return f"known to be {str(claim.truth).lower()} here: {said}"
+
+
+def scored(board: Scoreboard) -> str:
+    """The scoreboard in words."""
+    return (
+        f"beside known truth {board.right} right, {board.wrong} wrong, {board.undecided} undecided, of "
+        f"{board.undecidable} no truth known"
+    )
+
+
 def sentence(claim: Claim, family: Family) -> str:
     """What a reader can quote: the claim, the verdict, and why."""
-    paper = f" (paper: {claim.paper:.2f})" if isinstance(claim.paper, float) else ""
+    paper = f" (paper: {claim.paper_unit} {claim.paper:.2f})" if isinstance(claim.paper, float) else ""
     untested = f" ({claim.untested})" if claim.untested else ""
     why = reason(claim, family)
     openings = {
@@ -124,7 +148,8 @@ def sentence(claim: Claim, family: Family) -> str:
         Verdict.undecided: f"Whether {claim.claim}{paper} is undecided",
     }
     needs = f" {needed_line(claim.needed, claim.unit)}" if claim.needed else ""
-    return f"{openings[claim.verdict]}{untested}: {why}.{needs}"
+    truth = f" It is {known(claim)}." if known(claim) else ""
+    return f"{openings[claim.verdict]}{untested}: {why}.{needs}{truth}"
 
 
 def needed_line(needed: Needed, unit: str) -> str:

@@ -42,7 +42,7 @@ class Claim:
         group: saliency, prototypes, scores or corpus.
         claim: completes "that ...".
         where: in the paper.
-        paper: the paper's number, or its words exactly (`...` where some are left out).
+        paper: the paper's number, an r, or its words exactly (`...` where some are left out).
         test: what decides it, in words.
         looks: the same as functions.
         every: whether they are parts of the claim, of which any that fails contradicts it.

@@ -83,6 +83,7 @@ def row(
         claim=claim.claim,
         where=claim.where,
         paper=claim.paper,
+        paper_unit="r" if isinstance(claim.paper, float) else "",
         test=claim.test,
         verdict=final.lean.verdict,
         case=final.lean.case,
