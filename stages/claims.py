@@ -105,7 +105,7 @@ def declaration(params: Params) -> tuple[Truth, list[Pair]] | None:
     if is_demo(corpus):
         recipe, table = load_recipe(path), read_table(CORPUS / "truth.csv")
         plans = plans_of(recipe, params.scale.utterances, corpus.seed)
-        rater = choose_rater(read_ratings(DATA / "ratings.csv"), params.labels.rater, params.labels.target)
+        rater = choose_rater(read_ratings(DATA / "ratings.csv"), params.labels.rater, params.labels.asked)
         ratings = of_ratings(population(recipe, corpus.seed), rater)
         truth = planted(recipe).model_copy(update={"claims": ratings})
         return truth, [*spoken_again(recipe, plans, table, ASKED, EACH, params.seed)]
