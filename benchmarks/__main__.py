@@ -32,8 +32,8 @@ PARTS = (
     "search",
     "pythons",
 )
-WHOLE = ("pipeline", "kills", "interruptions", "seeds")
-"""Those that run the demonstration, once or again and again."""
+WHOLE = ("pipeline", "kills", "interruptions", "seeds", "truth", "nulls")
+"""Those that run the demonstration, or smaller ones, once or again and again."""
 
 BENCHMARKS = (*PARTS, *WHOLE)
 
