@@ -115,7 +115,7 @@ def drawn(runs: Sequence[dict[str, Any]], world: str, rng: np.random.Generator) 
 
 
 def rates(runs: Sequence[dict[str, Any]], world: str, count: int = 1_000, seed: int = 0) -> dict[str, Rates]:
-    """Errors of many tables, by correction; claims that shuffled labels do not void are left out, and that of no effect.
+    """Errors of many tables, by correction; left out are claims that shuffled labels do not void, and that of no effect.
 
     That loudness has no say may well be true of a network that has learned nothing.
     """
@@ -146,8 +146,8 @@ def _effects(runs: Sequence[dict[str, Any]]) -> Table:
         rows.append((network, str(len(some)), *_share(small, len(some)), *_share(beyond, len(some))))
     caption = (
         f"Alterations of real slices, {len(runs)} trainings on shuffled labels: effects with p below {LEVEL:g}, and "
-        "those that are said to raise or lower the answer (beyond calibrated networks too), with 95 % intervals; whether the "
-        "head has learned is not asked here"
+        "those that are said to raise or lower the answer (beyond calibrated networks too), with 95 % intervals; whether "
+        "the head has learned is not asked here"
     )
     return Table(caption, ("network", "effects", "small p", "interval", "found", "interval"), (tuple(rows),), labels=1)
 
@@ -161,8 +161,8 @@ def _errors(runs: Sequence[dict[str, Any]], count: int) -> Table:
             rows.append((world, said, method, f"{one.wrong} of {one.tables}", number(error), number(low), valid))
     caption = (
         f"{count:,} tables of all claims, their pieces drawn from {len(runs)} trainings on shuffled labels; error: of "
-        "Holm the share of tables with a wrong assertion, of Benjamini-Hochberg the mean share of wrong ones among all; "
-        "valid: its 95 % interval begins below 5 %"
+        "Holm the share of tables with a wrong assertion, of Benjamini-Hochberg the mean share of wrong ones among "
+        "all; valid: its 95 % interval begins below 5 %"
     )
     header = ("world", "how drawn", "correction", "tables with a wrong one", "error", "from", "valid")
     return Table(caption, header, (tuple(rows),), labels=3)
