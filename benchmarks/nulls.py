@@ -115,7 +115,7 @@ def drawn(runs: Sequence[dict[str, Any]], world: str, rng: np.random.Generator) 
 
 
 def rates(runs: Sequence[dict[str, Any]], world: str, count: int = 1_000, seed: int = 0) -> dict[str, Rates]:
-    """Errors of many tables, by correction; left out are claims that shuffled labels do not void, and that of no effect.
+    """Errors of many tables, by correction; left out are claims that a shuffle does not void, and one of no effect.
 
     That loudness has no say may well be true of a network that has learned nothing.
     """
@@ -146,8 +146,8 @@ def _effects(runs: Sequence[dict[str, Any]]) -> Table:
         rows.append((network, str(len(some)), *_share(small, len(some)), *_share(beyond, len(some))))
     caption = (
         f"Alterations of real slices, {len(runs)} trainings on shuffled labels: effects with p below {LEVEL:g}, and "
-        "those that are said to raise or lower the answer (beyond calibrated networks too), with 95 % intervals; whether "
-        "the head has learned is not asked here"
+        "those that are said to raise or lower the answer (beyond calibrated networks too), with 95 % intervals; that "
+        "the head has learned is not asked"
     )
     return Table(caption, ("network", "effects", "small p", "interval", "found", "interval"), (tuple(rows),), labels=1)
 
