@@ -83,7 +83,7 @@ class Label(Part):
     """the mean"""
     slices: int
     """how many"""
-    untrained: Number
+    initial: Number
     """the same of untrained networks"""
     low: Number
     """t-interval"""
@@ -98,7 +98,7 @@ class Pair(Part):
     """the paper's number"""
     as_the_paper: Number = None
     """the mean over slices, padding included"""
-    untrained: Number = None
+    initial: Number = None
     """the same of untrained networks"""
     readings: dict[str, Reading]
     """by meaning of amplitude"""
@@ -142,7 +142,7 @@ class Bands(Part):
     """t-intervals, (bands,)"""
     high: tuple[Number, ...]
     """their upper limits, (bands,)"""
-    untrained: tuple[Number, ...]
+    initial: tuple[Number, ...]
     """(bands,)"""
 
 
@@ -157,7 +157,7 @@ class Overlap(Part):
     """how many"""
     over_chance: Contrast = Field(alias="over chance")
     """beyond chance"""
-    over_untrained: Contrast | None = Field(None, alias="over untrained")
+    over_initial: Contrast | None = Field(None, alias="over initial")
     """of trained networks only: beyond untrained ones, slice by slice"""
 
 
@@ -174,9 +174,9 @@ class Order(Part):
     """beyond the random order"""
     wins: Number = None
     """loudest first only: share of slices in which it beats the random order"""
-    untrained_wins: Number = Field(None, alias="untrained wins")
+    initial_wins: Number = Field(None, alias="initial wins")
     """the same in untrained networks"""
-    over_untrained: Contrast | None = Field(None, alias="over untrained")
+    over_initial: Contrast | None = Field(None, alias="over initial")
     """the difference of these shares"""
 
 
@@ -187,7 +187,7 @@ Pairs = dict[str, dict[str, Pair]]
 class Saliency(File):
     """What the networks on raw audio rest on."""
 
-    SCHEMA: ClassVar[str] = "saliency/1"
+    SCHEMA: ClassVar[str] = "saliency/2"
 
     exemplary: Pairs = Field(default_factory=dict)
     """the exemplary speaker's network on all slices, as the paper has it"""
@@ -202,7 +202,7 @@ class Saliency(File):
     bands: dict[str, Bands] = Field(default_factory=dict)
     """by head"""
     overlap: dict[str, Overlap] = Field(default_factory=dict)
-    """of `trained` and `untrained` networks"""
+    """of `trained` and `initial` networks"""
     erasure: dict[str, dict[str, dict[str, Order]]] = Field(default_factory=dict)
     """by head, order and measure"""
     exploratory: str = ""

@@ -32,14 +32,14 @@ def _erasures(by_head: Mapping[str, Mapping[str, Mapping[str, Order]]]) -> Itera
         slices = next(entry.slices for measures in orders.values() for entry in measures.values())
         yield Table(f"{head}: change of the logit, n = {slices}", header, groups, labels=2)
     lines = tuple(
-        (head, measure, number(entry.wins), number(entry.untrained_wins), *_beyond(entry.over_untrained))
+        (head, measure, number(entry.wins), number(entry.initial_wins), *_beyond(entry.over_initial))
         for head, orders in by_head.items()
         for measure, entry in orders.get("loudest", {}).items()
         if entry.wins is not None
     )
     if lines:
         caption = "Share of the slices in which loudest first beats the random order"
-        header = ("head", "measure", "trained", "untrained", "difference", "p")
+        header = ("head", "measure", "trained", "initial", "difference", "p")
         yield Table(caption, header, (lines,), labels=2)
 
 
@@ -51,14 +51,14 @@ def _overlaps(by_network: Mapping[str, Overlap]) -> Iterator[Table]:
             number(entry.overlap),
             number(entry.chance),
             *_beyond(entry.over_chance),
-            *_beyond(entry.over_untrained),
+            *_beyond(entry.over_initial),
         )
         for name, entry in by_network.items()
     )
     if lines:
         slices = next(iter(by_network.values())).slices
         caption = f"Overlap of the heads' top 10 % of occlusion windows (Jaccard index), n = {slices}"
-        header = ("networks", "overlap", "by chance", "over chance", "p", "over untrained", "p")
+        header = ("networks", "overlap", "by chance", "over chance", "p", "over initial", "p")
         yield Table(caption, header, (lines,))
 
 

@@ -38,7 +38,7 @@ class Correlation:
 
     Attributes:
         r: of the trained network; NaN where undefined.
-        controls: mean r by control (untrained, class swap, other waveform, ..); empty where none was measured.
+        controls: mean r by control (initial, class swap, other waveform, ..); empty where none was measured.
         basis: what the untrained mean is of: `5 networks, this slice`.
         note: what else stands beside the map: the completeness error of integrated gradients.
     """
@@ -52,9 +52,9 @@ class Correlation:
         """`r = 0.39; untrained networks 0.29 (mean of 5, this slice)`, as a title holds it."""
         r = f"r = {self.r:.2f}" if np.isfinite(self.r) else "r is undefined"
         note = f"; {self.note}" if self.note else ""
-        if "untrained" not in self.controls:
+        if "initial" not in self.controls:
             return f"{r}; no untrained network was measured{note}"
-        return f"{r}; untrained networks {self.controls['untrained']:.2f} ({self.basis}){note}"
+        return f"{r}; untrained networks {self.controls['initial']:.2f} ({self.basis}){note}"
 
 
 @dataclass(frozen=True)
@@ -240,15 +240,15 @@ def _correlation(r: float, method: str, head: str, own: pd.DataFrame, saliency: 
     some = own[(own["method"] == method) & (own["pair"] == pair)].dropna(subset=[reading])
     if len(some):
         names = some["control"].astype(object).fillna("").astype(str)
-        names = names.where(names != "", some["model"].str.replace(r"^untrained \d+$", "untrained", regex=True))
+        names = names.where(names != "", some["model"].str.replace(r"^initial \d+$", "initial", regex=True))
         means = some[reading].groupby(names).mean().drop("trained", errors="ignore")
-        count = int((names == "untrained").sum())
+        count = int((names == "initial").sum())
         basis = f"mean of {count}, this slice" if count > 1 else "one network, this slice"
         return Correlation(r, {str(name): float(value) for name, value in means.items()}, basis)
     measured = saliency.own.get(method, {}).get(pair)
     entries = {} if measured is None else {name: one.readings.get(reading) for name, one in measured.controls.items()}
     known = {name: one.r for name, one in entries.items() if one is not None and one.r is not None}
-    untrained = entries.get("untrained")
+    untrained = entries.get("initial")
     count = 0 if untrained is None else untrained.slices
     return Correlation(r, known, f"mean over {count} other slices")
 

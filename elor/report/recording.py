@@ -84,4 +84,4 @@ def _correlation(entry: Mapping[str, Any]) -> Correlation:
     r = float("nan") if entry["r"] is None else entry["r"]
     if not twins:
         return Correlation(r)
-    return Correlation(r, {"untrained": float(np.mean(twins))}, f"mean of {len(twins)}, this signal")
+    return Correlation(r, {"initial": float(np.mean(twins))}, f"mean of {len(twins)}, this signal")

@@ -173,7 +173,7 @@ def bands(saliency: Saliency) -> Rows:
             known = {"head": head, "hertz": float(middle)}
             shares = _numbers(entry.trained[band], entry.low[band], entry.high[band])
             yield known | {"networks": "trained"} | shares
-            yield known | {"networks": "untrained"} | _numbers(entry.untrained[band])
+            yield known | {"networks": "initial"} | _numbers(entry.initial[band])
 
 
 def mel(frequencies: ArrayLike) -> NDArray:

@@ -93,13 +93,13 @@ def pair(side: int, p: float) -> dict[str, Any]:
 
     return {
         "as_the_paper": 0.53,
-        "untrained": 0.53 - 0.2 * side,
+        "initial": 0.53 - 0.2 * side,
         "decisive": "signed",
         "verdict": "as its contrast",
         "readings": {name: {"trained": part, "contrast": contrast(side, p)} for name, part in readings(0.5).items()},
         "controls": {
-            "untrained": {"readings": readings(0.5 - 0.2 * side)},
-            "heads untrained": {"readings": readings(0.4), "contrast": contrast(side, p)},
+            "initial": {"readings": readings(0.5 - 0.2 * side)},
+            "heads": {"readings": readings(0.4), "contrast": contrast(side, p)},
             "class swap": {"readings": readings(0.4), "contrast": contrast(min(side, 0), p)},
         },
     }
@@ -107,15 +107,15 @@ def pair(side: int, p: float) -> dict[str, Any]:
 
 def saliency(side: int, p: float) -> dict[str, Any]:
     maps = {name: pair(side, p) for name in ("arousal~input", "valence~input", "arousal~valence")}
-    over = {"over random": contrast(side or 1, p if side else 0.6), "over untrained": contrast(side, p)}
-    wins = {"wins": 0.6 + 0.2 * side, "untrained wins": 0.6, "mean": 0.5, "slices": 20}
+    over = {"over random": contrast(side or 1, p if side else 0.6), "over initial": contrast(side, p)}
+    wins = {"wins": 0.6 + 0.2 * side, "initial wins": 0.6, "mean": 0.5, "slices": 20}
     fall = {"loudest": {measure: over | wins for measure in ("deletion", "noise deletion")}}
     excess = {"overlap": 0.3 + 0.2 * side, "chance": 0.1, "slices": 20}
-    excess |= {f"over {against}": contrast(side, p) for against in ("chance", "untrained")}
+    excess |= {f"over {against}": contrast(side, p) for against in ("chance", "initial")}
     untrained = {"overlap": 0.1, "chance": 0.1, "slices": 20, "over chance": contrast(0, p)}
     return {
         "own": {"guided": maps, "gradient": {"flattened": pair(side, p)}},
-        "overlap": {"trained": excess, "untrained": untrained},
+        "overlap": {"trained": excess, "initial": untrained},
         "erasure": {head: fall for head in HEADS},
     }
 

@@ -255,7 +255,7 @@ def test_what_counts_as_no_effect_shrinks_with_the_answers_variation(spread: flo
 def test_beyond_untrained_networks_but_not_beyond_untrained_heads_the_pieces_disagree() -> None:
     for low in ({"difference": -0.1, "low": -0.2, "high": -0.05}, {"difference": 0.01, "low": -0.2, "high": 0.2}):
         some = given(1)
-        control = some.saliency["own"]["guided"]["arousal~input"]["controls"]["heads untrained"]
+        control = some.saliency["own"]["guided"]["arousal~input"]["controls"]["heads"]
         control["contrast"] |= low
         found = claims(some.facts)
         row = by_id(found)["amplitude-arousal"]
@@ -271,7 +271,7 @@ def test_beyond_untrained_networks_but_not_beyond_untrained_heads_the_pieces_dis
 def test_what_untrained_networks_lose_with_the_loudest_parts_is_no_finding(measure: str) -> None:
     some = given(1)
     over = {"difference": 0.05, "low": -0.1, "high": 0.2, "p": 0.4, "units": 10}
-    some.saliency["erasure"]["arousal"]["loudest"][measure]["over untrained"] = over
+    some.saliency["erasure"]["arousal"]["loudest"][measure]["over initial"] = over
     row = by_id(claims(some.facts))["amplitude-matters"]
     assert row.verdict is DISAGREE
     piece = row.evidence[row.deciding]
@@ -281,7 +281,7 @@ def test_what_untrained_networks_lose_with_the_loudest_parts_is_no_finding(measu
 def test_more_overlap_than_chance_is_no_finding_where_untrained_networks_have_it_too() -> None:
     some = given(1)
     overlap = some.saliency["overlap"]["trained"]
-    overlap["over untrained"] = {"difference": 0.0, "low": -0.1, "high": 0.1, "p": 0.9, "units": 10}
+    overlap["over initial"] = {"difference": 0.0, "low": -0.1, "high": 0.1, "p": 0.9, "units": 10}
     assert overlap["over chance"]["low"] > 0
     row = by_id(claims(some.facts))["same-parts"]
     assert row.verdict is DISAGREE
@@ -338,11 +338,11 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
     ("name", "part", "path"),
     [
         ("amplitude-arousal", "saliency", ("own", "guided", "arousal~input")),
-        ("amplitude-valence", "saliency", ("own", "guided", "valence~input", "controls", "heads untrained")),
+        ("amplitude-valence", "saliency", ("own", "guided", "valence~input", "controls", "heads")),
         ("amplitude-matters", "saliency", ("erasure", "valence", "loudest")),
         ("amplitude-matters", "saliency", ("erasure", "arousal", "loudest", "noise deletion")),
-        ("same-parts", "saliency", ("overlap", "untrained")),
-        ("same-parts", "saliency", ("overlap", "trained", "over untrained")),
+        ("same-parts", "saliency", ("overlap", "initial")),
+        ("same-parts", "saliency", ("overlap", "trained", "over initial")),
         ("same-features", "saliency", ("own", "gradient", "flattened")),
         ("mfcc-amplitude", "interventions", ("features",)),
         ("arousal-loudness", "interventions", ("spread", "elor")),

@@ -185,23 +185,23 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
             expected = {"arousal~input", "valence~input", "arousal~valence"}
             assert set(pairs) == expected | ({"flattened"} if method == "gradient" else set()), method
             for entry in pairs.values():
-                assert entry["controls"]["untrained"]["readings"]
+                assert entry["controls"]["initial"]["readings"]
                 assert entry["verdict"] in entry["text"]
     own = result["own"]["guided"]
-    swaps = {"class swap", "other waveform", "shifted", "untrained", "heads untrained", "heads cnn.2 untrained"}
+    swaps = {"class swap", "other waveform", "shifted", "initial", "heads", "heads cnn.2"}
     for role, method in ((role, method) for role in ("own", "exemplary") for method in ("guided", "gradient")):
         assert swaps <= set(result[role][method]["arousal~input"]["controls"]), (role, method)
         assert "class swap" in result[role][method]["arousal~valence"]["controls"]
     for method in ("integrated", "occlusion"):
-        controls = {"class swap", "untrained", "heads untrained"}
+        controls = {"class swap", "initial", "heads"}
         assert controls <= set(result["own"][method]["arousal~input"]["controls"]), method
-        assert result["own"][method]["arousal~input"]["controls"]["untrained"]["readings"]["envelope"]["slices"] == 6
+        assert result["own"][method]["arousal~input"]["controls"]["initial"]["readings"]["envelope"]["slices"] == 6
     assert "exploratory" in result["exploratory"]
     assert own["arousal~input"]["paper"] == 0.50
     assert result["own"]["gradient"]["arousal~input"]["paper"] is None
     assert set(result["model_free"]) == {"x", "|x|", "|dx|"}
     assert result["model_free"]["x"]["signed"]["r"] > 0.999
-    assert set(result["overlap"]) == {"trained", "untrained"}
+    assert set(result["overlap"]) == {"trained", "initial"}
     assert result["integrated"]["arousal"]["maps"] == 3
     orders = {"guided", "gradient", "integrated", "occlusion", "loudest", "random"}
     assert set(result["erasure"]["valence"]) == orders
@@ -212,13 +212,13 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
 def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kind) -> None:
     entry = summarise(jobs, found, corpus.slices).tree()["erasure"]["arousal"]["loudest"][kind]
     table = table_of(jobs, found, "erasures", corpus.slices).query("head == 'arousal'")
-    for model, key in (("trained", "wins"), ("untrained", "untrained wins")):
+    for model, key in (("trained", "wins"), ("initial", "initial wins")):
         falls = table[table["model"].str.startswith(model)].pivot(
             index=["slice", "model"], columns="order", values=kind
         )
         assert entry[key] == pytest.approx((falls["loudest"] > falls["random"]).mean())
         assert (set(falls) == {"loudest", "random"}) == (model != "trained")
-    assert entry["over untrained"]["difference"] == pytest.approx(entry["wins"] - entry["untrained wins"])
+    assert entry["over initial"]["difference"] == pytest.approx(entry["wins"] - entry["initial wins"])
 
 
 def test_a_foreign_waveform_is_of_another_utterance(jobs, corpus) -> None:
@@ -251,13 +251,13 @@ def test_the_share_in_the_padding_is_that_of_padded_slices(jobs, found, corpus) 
         shares.append(values[slices["samples"][row] :].sum() / values.sum())
     padded = (slices["samples"] < 96_000).to_numpy()
     assert entry["trained"] == pytest.approx(np.mean(np.array(shares)[padded]), rel=1e-4)
-    assert 0 < entry["untrained"] < 1
+    assert 0 < entry["initial"] < 1
 
 
 def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(jobs, found, corpus) -> None:
     entry = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["valence~input"]
     assert sum(one["slices"] for one in entry["labels"].values()) == 9
-    assert all(abs(one["untrained"]) < 1 for one in entry["labels"].values())
+    assert all(abs(one["initial"]) < 1 for one in entry["labels"].values())
     whole = np.average(
         [o["r"] for o in entry["labels"].values()], weights=[o["slices"] for o in entry["labels"].values()]
     )
@@ -278,27 +278,27 @@ def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
     assert all(0.2 < one["r"] <= 1 for by_head in result["masks"].values() for one in by_head.values())
     assert set(result["masks"]) == {"integrated", "occlusion"}
     bands = result["bands"]["arousal"]
-    assert len(bands["edges_hz"]) == 1 + len(bands["trained"]) == 1 + len(bands["untrained"])
+    assert len(bands["edges_hz"]) == 1 + len(bands["trained"]) == 1 + len(bands["initial"])
     drops = []
     for job in jobs:
         audio = as_audio([np.load(corpus.sound)[row] for row in job.sample])
         falls = band_occlusion(load_network(job.networks["own"]), audio)["arousal"]
         drops.append((falls / falls.abs().sum(1, keepdim=True)).mean(0).numpy())
-    assert max(map(abs, bands["untrained"])) <= 1
+    assert max(map(abs, bands["initial"])) <= 1
     assert bands["trained"] == pytest.approx(np.mean(drops, axis=0), rel=1e-3, abs=1e-6)
 
 
 def test_overlap_is_compared_with_untrained_networks_slice_by_slice(jobs, found, corpus) -> None:
     overlap = summarise(jobs, found, corpus.slices).tree()["overlap"]
-    difference = overlap["trained"]["overlap"] - overlap["untrained"]["overlap"]
-    assert overlap["trained"]["over untrained"]["difference"] == pytest.approx(difference)
-    assert overlap["untrained"]["slices"] == 3
+    difference = overlap["trained"]["overlap"] - overlap["initial"]["overlap"]
+    assert overlap["trained"]["over initial"]["difference"] == pytest.approx(difference)
+    assert overlap["initial"]["slices"] == 3
 
 
 def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -> None:
     slices = corpus.slices
     entry = summarise(jobs, found, slices).tree()["own"]["gradient"]["flattened"]
-    assert {"untrained", "class swap", "heads untrained"} <= set(entry["controls"])
+    assert {"initial", "class swap", "heads"} <= set(entry["controls"])
     network, audio = new_network(seed=2), as_audio([np.load(corpus.sound)[7]])
     features = network.features(audio).detach().requires_grad_()
     by_head = {}

@@ -70,7 +70,7 @@ def test_every_figure_is_drawn_named_and_captioned(found: Findings, tmp_path: Pa
     numbers = json.loads((tmp_path / "paper" / "fig4.json").read_text())[found.shown[0].name]["arousal"]["guided"]
     shown = found.shown[0].correlations["guided"]["arousal"]
     assert numbers["r"] == pytest.approx(shown.r, abs=1e-4)
-    assert numbers["controls"]["untrained"] == pytest.approx(shown.controls["untrained"], abs=1e-4)
+    assert numbers["controls"]["initial"] == pytest.approx(shown.controls["initial"], abs=1e-4)
 
 
 def test_every_axis_says_what_it_shows(found: Findings) -> None:
@@ -158,7 +158,7 @@ def test_fig_5_shows_all_restarts_and_which_have_not_converged(found: Findings) 
 def test_mel_bands_lie_at_their_middles(found: Findings) -> None:
     rows = [row for row in bands(found.saliency) if row["head"] == "arousal"]
     points = [row for row in rows if row["networks"] == "trained"]
-    assert [row["hertz"] for row in rows if row["networks"] == "untrained"] == [row["hertz"] for row in points]
+    assert [row["hertz"] for row in rows if row["networks"] == "initial"] == [row["hertz"] for row in points]
     edges = found.saliency.bands["arousal"].edges_hz
     assert len(points) == 26
     assert all(low < point["hertz"] < high for point, low, high in zip(points, edges[:-1], edges[1:], strict=True))

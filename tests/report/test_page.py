@@ -196,11 +196,11 @@ def test_deletion_and_insertion_stand_beside_other_orders_and_networks(text: str
     for head, orders in saliency.erasure.items():
         beside = orders["guided"]["noise insertion"].over_loudest
         assert f"{beside.difference:.3f} [{beside.low:.3f}, {beside.high:.3f}]" in shown
-        assert f"{orders['loudest']['deletion'].untrained_wins:.3f}" in shown
+        assert f"{orders['loudest']['deletion'].initial_wins:.3f}" in shown
         assert f'data-chart="bands" data-table="bands"\n data-title="{head}"' in text
-        drawn = table(text, "bands", head=head, networks="untrained")
-        assert drawn[3]["value"] == pytest.approx(saliency.bands[head].untrained[3], rel=1e-4)
-    assert f"{saliency.overlap['trained'].over_untrained.difference:.3f}" in shown
+        drawn = table(text, "bands", head=head, networks="initial")
+        assert drawn[3]["value"] == pytest.approx(saliency.bands[head].initial[3], rel=1e-4)
+    assert f"{saliency.overlap['trained'].over_initial.difference:.3f}" in shown
 
 
 def test_runs_without_bands_overlap_or_untrained_orders_have_a_page(found: Findings, making: Making) -> None:

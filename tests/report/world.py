@@ -158,7 +158,7 @@ class World:
             maps["occlusion"] = self.rng.normal(0, 1, (count, len(starts(SAMPLES)))).astype(np.float32)
             np.savez(self.data / "saliency" / f"{name}.npz", **maps, target=np.zeros(count, dtype=int))
             for head in self.heads:
-                for model in ("trained", "untrained 0", "untrained 1"):
+                for model in ("trained", "initial 0", "initial 1"):
                     pair = {"method": "guided", "model": model, "pair": f"{head}~input", "control": ""}
                     rows.append({"slice": name, "role": "own", **pair, "signed": self.draw(), "envelope": self.draw()})
         write_table(pd.DataFrame(rows), self.data / "saliency" / "correlations.csv")
@@ -178,22 +178,22 @@ class World:
 
         def order(name: str) -> dict[str, Any]:
             entry = {"mean": self.draw(), "slices": 6} | {f"over {o}": beyond() for o in ORDERS[-2:] if o != name}
-            won = {"wins": self.draw(), "untrained wins": self.draw(), "over untrained": beyond()}
+            won = {"wins": self.draw(), "initial wins": self.draw(), "over initial": beyond()}
             return {measure: entry | (won if name == "loudest" else {}) for measure in MEASURES}
 
         edges = np.concatenate([[0.0], np.geomspace(60, 8_000, 26)])
-        band = {name: self.rng.normal(0, 1, 26) for name in ("trained", "untrained")}
+        band = {name: self.rng.normal(0, 1, 26) for name in ("trained", "initial")}
         band |= {"low": band["trained"] - 0.3, "high": band["trained"] + 0.3, "edges_hz": edges}
         overlap = {"overlap": self.draw(), "chance": 0.0526, "slices": 6, "over chance": beyond()}
         return {
             "erasure": {head: {name: order(name) for name in ORDERS} for head in self.heads},
             "bands": dict.fromkeys(self.heads, band),
-            "overlap": {"trained": overlap | {"over untrained": beyond()}, "untrained": overlap},
+            "overlap": {"trained": overlap | {"over initial": beyond()}, "initial": overlap},
         }
 
     def _pair(self, method: str) -> dict[str, Any]:
         readings = ("envelope",) if method == "occlusion" else tuple(READINGS)
-        names = ("untrained", "class swap", "heads untrained") if method == "guided" else ("untrained",)
+        names = ("initial", "class swap", "heads") if method == "guided" else ("initial",)
         said = "not distinguishable from untrained"
         contrast = {"difference": 0.1, "low": -0.1, "high": 0.3, "p": 0.2, "units": 3, "verdict": said}
         return {

@@ -6,9 +6,6 @@ from elor.evidence.names import Control
 from elor.evidence.saliency import ControlOf, Pair
 from elor.explain.claims.evidence import Measured, Missing, Seen, defined, of, side, tested
 
-UNTRAINED, HEADS, CLASS_SWAP = "untrained", "heads untrained", "class swap"
-"""The controls' keys in metrics/saliency.json."""
-
 DELETIONS = {"silence": "deletion", "noise": "noise deletion"}
 """Measures of `elor.explain.erasure` by what stands in the place of what is taken away."""
 
@@ -20,7 +17,7 @@ def above_initial(measured: Measured, method: str, pair: str) -> Seen:
     """
     found = _pair(measured, method, pair)
     seen = tested(of(found.readings, found.decisive).contrast, f"r of {pair}", measured.confidence)
-    control = _r(found, UNTRAINED)
+    control = _r(found, Control.initial)
     return Seen(_own(found, pair), side(seen["low"], seen["high"]), Control.initial, control, **seen, unit="r")
 
 
@@ -30,17 +27,19 @@ def above_heads(measured: Measured, method: str, pair: str) -> Seen:
     An r that is lower does not contradict that the map follows the amplitude; it supports it as little as an equal one.
     """
     found = _pair(measured, method, pair)
-    seen = tested(_control(found, HEADS).contrast, f"{HEADS} beside {pair}", measured.confidence)
+    seen = tested(_control(found, Control.heads).contrast, f"{Control.heads} beside {pair}", measured.confidence)
     points = max(side(seen["low"], seen["high"]), 0)
-    return Seen(_own(found, pair), points, Control.heads, _r(found, HEADS), **seen, unit="r")
+    return Seen(_own(found, pair), points, Control.heads, _r(found, Control.heads), **seen, unit="r")
 
 
 def no_less_than_class_swap(measured: Measured, method: str, pair: str) -> Seen:
     """Two heads' maps are as alike as one head's maps of two classes: a condition."""
     found = _pair(measured, method, pair)
-    seen = tested(_control(found, CLASS_SWAP).contrast, f"{CLASS_SWAP} beside {pair}", measured.confidence)
+    seen = tested(
+        _control(found, Control.class_swap).contrast, f"{Control.class_swap} beside {pair}", measured.confidence
+    )
     points = -1 if side(seen["low"], seen["high"]) < 0 else 1
-    return Seen(_own(found, pair), points, Control.class_swap, _r(found, CLASS_SWAP), **seen, unit="r")
+    return Seen(_own(found, pair), points, Control.class_swap, _r(found, Control.class_swap), **seen, unit="r")
 
 
 def overlapping(measured: Measured) -> Seen:
@@ -48,12 +47,12 @@ def overlapping(measured: Measured) -> Seen:
 
     That they overlap more than chance proves nothing, since they do so in untrained networks too.
     """
-    trained, untrained = (of(measured.saliency.overlap, model) for model in ("trained", "untrained"))
+    trained, untrained = (of(measured.saliency.overlap, model) for model in ("trained", Control.initial))
     share, control = (defined(model.overlap, "the overlap") for model in (trained, untrained))
     over = tested(trained.over_chance, "the overlap beyond chance", measured.confidence)
     if over["high"] < 0:
         return Seen(share, -1, "chance", trained.chance, **over)
-    seen = tested(trained.over_untrained, "the overlap beyond untrained networks", measured.confidence)
+    seen = tested(trained.over_initial, "the overlap beyond untrained networks", measured.confidence)
     return Seen(share, max(side(seen["low"], seen["high"]), 0), Control.initial, control, **seen)
 
 
@@ -72,8 +71,8 @@ def loudest_first(measured: Measured, head: str, mask: str) -> Seen:
     random = tested(found.over_random, f"erasure of {head}", measured.confidence)
     if random["difference"] <= 0:
         return Seen(defined(found.mean, "the fall"), -1, "random order", found.mean - random["difference"], **random)
-    beyond = tested(found.over_untrained, f"erasure of {head} in untrained networks", measured.confidence)
-    wins, control = (defined(share, "the share of slices") for share in (found.wins, found.untrained_wins))
+    beyond = tested(found.over_initial, f"erasure of {head} in untrained networks", measured.confidence)
+    wins, control = (defined(share, "the share of slices") for share in (found.wins, found.initial_wins))
     points = int(side(beyond["low"], beyond["high"]) > 0)
     p = max(random["p"], beyond["p"]) if points else beyond["p"]
     return Seen(wins, points, Control.initial, control, **(beyond | {"p": p}), unit="of slices")

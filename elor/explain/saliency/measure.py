@@ -54,7 +54,7 @@ def measure(job: SaliencyJob) -> Found:
     for role, path in job.networks.items():
         network = load_network(path).to(inputs.device)
         for name, model in models(network, job.seeds):
-            key = (network.architecture if name.startswith("untrained") else path, name)
+            key = (network.architecture if name.startswith("initial") else path, name)
             if key not in known:
                 known[key] = Found()
                 _explain(whole, name, model.to(inputs.device), known[key])

@@ -27,6 +27,6 @@ def models(
     yield TRAINED, network
     blocks = [f"cnn.{index}" for index in reversed(range(len(network.architecture.filters)))]
     for parts in cascade(["heads", *blocks])[:-1][:deepest]:
-        yield f"{' '.join(parts)} untrained", partly_untrained(network, fresh(seeds[0]), parts)
+        yield " ".join(parts), partly_untrained(network, fresh(seeds[0]), parts)
     for number, seed in enumerate(seeds):
-        yield f"untrained {number}", fresh(seed)
+        yield f"initial {number}", fresh(seed)

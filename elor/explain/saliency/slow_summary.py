@@ -42,7 +42,7 @@ def bands(table: pd.DataFrame, confidence: float) -> dict:
     Logits of untrained networks have a scale of their own; shares can be set beside each other.
 
     Returns:
-        By head `edges_hz` (bands + 1,), and per band `trained`, its t-interval `low` and `high`, and `untrained`.
+        By head `edges_hz` (bands + 1,), and per band `trained`, its t-interval `low` and `high`, and `initial`.
     """
     found: dict = {}
     if len(table):
@@ -59,7 +59,7 @@ def bands(table: pd.DataFrame, confidence: float) -> dict:
             "trained": [float(values.mean()) for values in known[TRAINED]],
             "low": [low for low, _ in limits],
             "high": [high for _, high in limits],
-            "untrained": [float(values.mean()) for values in known["untrained"]],
+            "initial": [float(values.mean()) for values in known["initial"]],
         }
     return found
 
@@ -79,9 +79,9 @@ def overlaps(table: pd.DataFrame, confidence: float) -> dict:
         found[model] = means | {"slices": rows["slice"].nunique(), "over chance": tested(excess, "chance", confidence)}
     by_slice = table.pivot(index="slice", columns="model", values="overlap")
     own = table[table["model"] == TRAINED].set_index("slice")
-    beyond = own["overlap"] - by_slice.filter(like="untrained").mean(axis=1).reindex(own.index)
+    beyond = own["overlap"] - by_slice.filter(like="initial").mean(axis=1).reindex(own.index)
     excess = over_units(beyond, own["speaker"], own["fold"])
-    found[TRAINED]["over untrained"] = tested(excess, "untrained", confidence)
+    found[TRAINED]["over initial"] = tested(excess, "initial", confidence)
     return found
 
 
@@ -104,10 +104,10 @@ def erasures(table: pd.DataFrame, confidence: float) -> dict:
                     entry[f"over {baseline}"] = tested(excess, f"{baseline} order", confidence)
                 found.setdefault(head, {}).setdefault(order, {})[measure] = entry
             won = (whole["loudest"] > whole["random"]).astype(float)
-            names = [name for name in whole.index.unique("model") if name.startswith("untrained")]
+            names = [name for name in whole.index.unique("model") if name.startswith("initial")]
             own, control = won.loc[TRAINED], pd.concat([won.loc[n] for n in names], axis=1).mean(axis=1)
             control = control.reindex(wide.index)
             entry = found[head]["loudest"][measure]
-            entry |= {"wins": float(own.mean()), "untrained wins": float(control.mean())}
-            entry["over untrained"] = tested(over_units(own - control, speakers, folds), "untrained", confidence)
+            entry |= {"wins": float(own.mean()), "initial wins": float(control.mean())}
+            entry["over initial"] = tested(over_units(own - control, speakers, folds), "initial", confidence)
     return found

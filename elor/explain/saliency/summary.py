@@ -82,9 +82,9 @@ def summarise(
 def _pair(series: Series, role: str, method: str, pair: str, confidence: float) -> dict:
     """One pair of one role and method: its correlation, its controls, and what follows."""
     trained = series[pair, "trained", ""]
-    untrained = [rows for (p, model, _), rows in series.items() if p == pair and model.startswith("untrained")]
+    untrained = [rows for (p, model, _), rows in series.items() if p == pair and model.startswith("initial")]
     fresh = pd.concat(untrained)
-    both = {"trained": trained, "untrained": fresh}
+    both = {"trained": trained, "initial": fresh}
     decisive = "signed" if trained["signed"].notna().any() else "envelope"
     readings = {}
     for reading, value in _estimates(trained, confidence).items():
@@ -93,10 +93,10 @@ def _pair(series: Series, role: str, method: str, pair: str, confidence: float) 
     entry = {
         "paper": PAPER.get(pair) if method == "guided" else None,
         "as_the_paper": float(trained["padded"].mean()),
-        "untrained": float(np.mean([rows["padded"].mean() for rows in untrained])),
+        "initial": float(np.mean([rows["padded"].mean() for rows in untrained])),
         "readings": readings,
         "bootstrap": _bootstrap(trained, decisive, confidence),
-        "controls": {"untrained": {"readings": _estimates(fresh, confidence)}}
+        "controls": {"initial": {"readings": _estimates(fresh, confidence)}}
         | _controls(series, trained, pair, decisive, confidence),
         "labels": _labels(trained, fresh, confidence),
         "padding": {name: float(rows["beyond"].mean()) for name, rows in both.items() if rows["beyond"].notna().any()},
@@ -162,7 +162,7 @@ def _labels(trained: pd.DataFrame, untrained: pd.DataFrame, confidence: float) -
     for label, rows in trained[trained["label"] >= 0].groupby("label"):
         known = asdict(estimate(rows["padded"], rows["speaker"], confidence, rows["unit"]))
         control = untrained[untrained["slice"].isin(rows["slice"])]["padded"].mean()
-        means = {"r": float(rows["padded"].mean()), "slices": len(rows), "untrained": float(control)}
+        means = {"r": float(rows["padded"].mean()), "slices": len(rows), "initial": float(control)}
         found[str(label)] = means | {name: known[name] for name in ("low", "high")}
     return found
 
@@ -206,12 +206,12 @@ def _sentence(method: str, pair: str, entry: dict) -> str:
     if pair == FLATTENED:
         what = "the two heads' gradients at the flattened layer"
     paper = f" (paper {entry['paper']:.2f})" if entry["paper"] is not None else ""
-    own, control = entry["as_the_paper"], entry["untrained"]
+    own, control = entry["as_the_paper"], entry["initial"]
     if not np.isfinite(own):  # occlusion has windows, not samples
         own = entry["readings"].get(entry["decisive"], {}).get("trained", {}).get("r", own)
-        control = entry["controls"]["untrained"]["readings"].get(entry["decisive"], {}).get("r", control)
+        control = entry["controls"]["initial"]["readings"].get(entry["decisive"], {}).get("r", control)
     text = f"{method}: r of {what} is {own:.2f}{paper}, in untrained networks {control:.2f}: {entry['verdict']}"
-    if heads := entry["controls"].get("heads untrained"):
+    if heads := entry["controls"].get("heads"):
         alone = heads["readings"].get("padded", heads["readings"].get(entry["decisive"], {})).get("r", float("nan"))
         text += f"; with trained convolutions and untrained heads {alone:.2f}: {heads['contrast']['verdict']}"
     return f"{text}."
