@@ -23,6 +23,7 @@ PARTS = (
     "maps",
     "prototypes",
     "selfcheck",
+    "twins",
     "untrained",
     "scale",
     "svm",

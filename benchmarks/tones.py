@@ -90,7 +90,7 @@ def make(spec: Spec, folder: Path, utterances: int = 240, speakers: int = 8, eac
         each: utterances of every speaker that are made again with each cue moved.
         seed: of everything.
     """
-    some = [_plan(spec, number, number % speakers, seed) for number in range(utterances)]
+    some = [plan(spec, number, number % speakers, seed) for number in range(utterances)]
     for one in some:
         _write(folder / "sounds" / f"{one.name}.wav", sound(one))
     rows = [
@@ -144,7 +144,8 @@ def _burst(length: int, pitch: float, cues: Mapping[str, float], noise: NDArray)
     return np.concatenate([(chord + band) * bell, np.zeros(length - wide)])
 
 
-def _plan(spec: Spec, number: int, speaker: int, seed: int) -> Utterance:
+def plan(spec: Spec, number: int, speaker: int, seed: int) -> Utterance:
+    """Draw an utterance: its labels, and its cues, which follow them or not."""
     rng = np.random.default_rng([seed, number, 1])
     labels = {name: int(rng.integers(1, 6)) for name in ("arousal", "valence")}
     chance, free = rng.normal(size=len(BASES)), rng.uniform(-1, 1, len(BASES))
