@@ -1,0 +1,94 @@
+"""Corpora of tones: what is declared is what sounds; tables drawn from trainings on shuffled labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from benchmarks.nulls import rates
+from benchmarks.tones import BASES, CORPORA, make, plan, sound
+from benchmarks.truth import tally
+from elor.corpora.manifest import Manifest
+from elor.corpora.truth import read_pairs, read_truth
+from elor.evidence.names import FALSE_DISCOVERY, HOLM
+from elor.explain.claims.table import CLAIMS
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(CORPORA[2], tmp_path_factory.mktemp("tones"), utterances=12, speakers=3, each=1)
+
+
+def level(path: Path) -> float:
+    """RMS in dB of what is louder than the floor and no loud noise."""
+    samples = soundfile.read(path)[0]
+    return 20 * float(np.log10(np.median(np.abs(samples[np.abs(samples) > 2e-3]))))
+
+
+def test_the_table_is_a_manifest_with_its_truth_and_a_pair_per_cue_and_speaker(table: Path) -> None:
+    truth = read_truth(table)
+    assert truth is not None
+    assert truth.cues == {"arousal": {"level_db": 1}, "valence": {}}
+    pairs = read_pairs(table, truth)
+    assert sorted((pair.speaker, pair.cue) for pair in pairs) == sorted(
+        (f"S{s}", cue) for s in range(3) for cue in BASES
+    )
+    assert len(Manifest(table).files()) == 12 + 2 * len(pairs) + 3
+    assert len(Manifest(table).read().utterances) == 12
+
+
+def test_a_pair_differs_in_its_own_cue(table: Path) -> None:
+    truth = read_truth(table)
+    assert truth is not None
+    by_cue = {pair.cue: pair for pair in read_pairs(table, truth)}
+    assert level(by_cue["level_db"].more) - level(by_cue["level_db"].less) > 5
+    assert abs(level(by_cue["pause_s"].more) - level(by_cue["pause_s"].less)) < 1
+    longer = [len(soundfile.read(path)[0]) for path in (by_cue["pause_s"].less, by_cue["pause_s"].more)]
+    assert longer[0] < longer[1]
+
+
+def test_planted_cues_follow_their_label_and_no_other() -> None:
+    some = [plan(CORPORA[0], number, number % 8, 11) for number in range(300)]
+    rows = pd.DataFrame([dict(one.labels) | dict(one.cues) for one in some])
+    r = rows.corr("spearman")
+    assert r.loc["rate", "arousal"] > 0.9
+    assert r.loc["tilt_db", "valence"] < -0.9
+    rest = r.drop(index=["rate", "tilt_db", "arousal", "valence"])[["arousal", "valence"]]
+    assert rest.abs().to_numpy().max() < 0.2
+    assert abs(r.loc["arousal", "valence"]) < 0.15
+    assert np.array_equal(sound(some[0]), sound(some[0]))
+
+
+def runs(p: float, points: int, learned_p: float) -> list[dict]:
+    """Runs whose every piece has these values."""
+    piece = {"control": "initial", "p": p, "points": points, "learned_p": learned_p}
+    rows = [
+        {"id": claim.id, "evidence": [piece | {"what": look.what, "role": look.role} for look in claim.looks]}
+        for claim in CLAIMS
+    ]
+    return [{"claims": rows}]
+
+
+def test_what_has_not_learned_is_never_wrong_and_what_seems_to_have_is_always() -> None:
+    for method in (HOLM, FALSE_DISCOVERY):
+        assert rates(runs(1e-6, 1, 0.5), "nothing was learned", 20)[method].wrong == 0
+        assert rates(runs(1e-6, 1, 0.5), "everything passes for learned", 20)[method].wrong == 20
+        assert rates(runs(0.5, 1, 1e-4), "nothing was learned", 20)[method].wrong == 0
+
+
+def test_the_tally_counts_by_hand() -> None:
+    rows = [
+        {"truth": True, "verdict": "holds"},
+        {"truth": False, "verdict": "holds"},
+        {"truth": False, "verdict": "contradicted"},
+        {"truth": False, "verdict": "not learned"},
+        {"truth": True, "verdict": "not distinguishable from untrained"},
+        {"truth": None, "verdict": "holds"},
+    ]
+    found = tally(rows)
+    assert (found["right"], found["wrong"], found["undecided"], found["undecidable"]) == (2, 1, 2, 1)
+    assert (found["not learned"], found["no further than untrained"]) == (1, 1)
