@@ -103,6 +103,8 @@ def declaration(params: Params) -> tuple[Truth, list[Pair]] | None:
     corpus = params.corpus
     path = Path(corpus.path).expanduser()
     if is_demo(corpus):
+        if not (CORPUS / "truth.csv").is_file():
+            return None  # predictions from elsewhere: nothing was spoken here
         recipe, table = load_recipe(path), read_table(CORPUS / "truth.csv")
         plans = plans_of(recipe, params.scale.utterances, corpus.seed)
         rater = choose_rater(read_ratings(DATA / "ratings.csv"), params.labels.rater, params.labels.asked)
