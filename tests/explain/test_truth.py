@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 from elor.corpora.demo import load_recipe
+from elor.corpora.demo.recipe import CUES
+from elor.corpora.demo.truth import plans_of, population
 from elor.corpora.demo.truth import planted as recipe_truth
-from elor.corpora.demo.truth import population
 from elor.corpora.manifest import Manifest
 from elor.corpora.truth import Recorded, Truth, read_pairs, read_truth, truth_files
 from elor.errors import UserError
@@ -20,7 +21,7 @@ from elor.explain import counterfactuals
 from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
 from elor.explain.claims.truth import ASKED, BETTER, NETWORK, Known, of_ratings, planted, truth_of
-from elor.explain.counterfactuals import Effect, PairJob, effects, measure
+from elor.explain.counterfactuals import Effect, PairJob, effects, jobs, measure, spoken_again
 from elor.report.words import known, sentence
 from tests.explain.claimed import facts
 from tests.explain.test_counterfactuals import Level
@@ -149,6 +150,24 @@ def test_a_pair_that_differs_by_6_db_moves_what_hears_the_level_by_half_of_that(
     both = pd.concat([rows, rows.assign(speaker="T", value=rows["value"] + 1)])
     assert effects(both, {"arousal": 2.0})["level_db", "arousal"].change == pytest.approx(1.75, abs=0.01)
     assert ("level_db", "valence") not in effects(both, {"arousal": 2.0})  # its spread is not known
+
+
+def test_an_utterance_spoken_again_is_louder_and_softer_by_a_standard_deviation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counterfactuals, "load_network", lambda path: Level())
+    plans = plans_of(RECIPE, utterances=40, seed=3)
+    rows = [{"utterance": one.name, "speaker": one.name[:5] + one.name[-4]} | {"samples": 40_000} for one in plans]
+    truth = pd.DataFrame(
+        [row | {cue: getattr(one.cues, cue) for cue in CUES} for row, one in zip(rows, plans, strict=True)]
+    )
+    pairs = spoken_again(RECIPE, plans, truth, ("level_db", "pause_cv"), each=1, seed=1)
+    some = [pair for pair in pairs if pair.speaker == "Ses01F"]
+    assert {pair.cue for pair in some} == {"level_db", "pause_cv"}
+    (job,) = jobs(pairs, {"Ses01F": Path("network")})
+    found = measure(job).set_index(["cue", "answer"])["value"]
+    assert found["level_db", "arousal"] == pytest.approx(truth["level_db"].std(), abs=0.3)
+    assert abs(found["pause_cv", "arousal"]) < 0.3
 
 
 def declare(folder: Path, text: str) -> Path:
