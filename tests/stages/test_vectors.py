@@ -12,8 +12,8 @@ from elor.features.is10 import functionals
 from elor.tables import read_table
 from elor.training.checkpoint import load_network
 from elor.vectors import Vectors
-from tests.stages.workspace import READING, Workspace
 from tests.worlds import voices
+from tests.worlds.stages import READING, Workspace
 
 
 @pytest.fixture
