@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from elor.arithmetic import processor
 from elor.errors import UserError
-from elor.processor import processor
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "numpy", "scikit-learn", "opensmile", "dvc")

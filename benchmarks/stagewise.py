@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from elor.training.tuned import Tuning
 from ruamel.yaml import YAML
 
 from benchmarks.measure import ROOT
@@ -24,7 +25,6 @@ from elor.evidence.model import read
 from elor.params import NETWORKS, load
 from elor.tables import read_table
 from elor.training.tune import merge
-from elor.training.tuned import Tuning
 
 READ = ("sources", "corpus", "labels", "slices", "mfcc", "is10")
 """Stages that read the corpus."""

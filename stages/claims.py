@@ -6,12 +6,10 @@ import pandas as pd
 
 from elor.corpora.demo import load_recipe
 from elor.corpora.demo.truth import plans_of, planted, population
-from elor.corpora.labels import choose_rater, evaluations
+from elor.corpora.labels import choose_rater
 from elor.corpora.schema import read_ratings
 from elor.corpora.truth import Truth, read_pairs, read_truth
 from elor.engine import ANALYSIS, Engine
-from elor.evaluation.agreement import as_classes
-from elor.evaluation.predictions import check_predictions, fold_per_slice, judge
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read, read_if_there, write
 from elor.evidence.prototypes import Prototypes
@@ -57,21 +55,15 @@ def measured(params: Params) -> Measured:
 
 def scored(params: Params) -> Scored:
     """Predictions beside the truth, and the ratings as classes."""
-    labels, how, corpus = params.labels, params.evaluate, params.corpus
-    slices, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
-    asked, fold = labels.asked.heads, fold_per_slice(slices, folds)
-    tables = {
-        net: check_predictions(read_table(DATA / "predictions" / f"{net}.csv"), slices, asked, folds)
-        for net in NETWORKS
-    }
-    ratings = read_ratings(DATA / "ratings.csv")
-    rated = as_classes(evaluations(ratings, labels.asked.dimensions), labels.asked, (corpus.low, corpus.high))
-    spoken = slices.drop_duplicates("utterance")[["utterance", "speaker"]]
-    return Scored(
-        judged={head.name: {net: judge(table, slices, head, fold) for net, table in tables.items()} for head in asked},
-        ratings=rated.merge(spoken, on="utterance")[["utterance", "rater", "speaker", *labels.asked.dimensions]],
-        rater=choose_rater(ratings, labels.rater, labels.asked),
-        classes=labels.classes,
+    labels, how = params.labels, params.evaluate
+    return Scored.of(
+        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in NETWORKS},
+        slices=read_table(DATA / "slices.csv"),
+        folds=read_table(DATA / "folds.csv"),
+        ratings=read_ratings(DATA / "ratings.csv"),
+        target=labels.asked,
+        scale=(params.corpus.low, params.corpus.high),
+        rater=labels.rater,
         confidence=how.confidence,
         draws=how.permutations,
         seed=params.seed,

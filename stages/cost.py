@@ -16,7 +16,6 @@ import psutil
 
 from elor import arithmetic
 from elor.files import write_json
-from elor.processor import processor
 
 LOOK_EVERY_S = 0.25
 MIB = 1024**2
@@ -70,7 +69,7 @@ def costs(stage: str) -> Iterator[None]:
         "cpu_seconds": sum(watch.cpu.values()),
         "peak_mb": watch.peak / MIB,
         "cores": psutil.cpu_count(),
-        "processor": processor(),
+        "processor": arithmetic.processor(),
         "doubts": arithmetic.doubts(),
     }
     write_json(Path("metrics/cost") / f"{stage}.json", cost, digits=1)

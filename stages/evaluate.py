@@ -11,12 +11,11 @@ from elor.evidence.agreement import Agreement
 from elor.evidence.comparisons import Comparisons
 from elor.evidence.model import write
 from elor.evidence.protocol import Protocol
-from elor.evidence.scores import Headline, Scores, Unasked
+from elor.evidence.scores import Headline, of_all_heads
 from elor.files import plain, write_json
 from elor.params import MODELS, NETWORKS, load
 from elor.tables import read_table, write_plot
-from elor.targets import HEADS
-from elor.training.tuned import Tuning
+from elor.training.tuning import Tuning
 from elor.vectors import Vectors
 from stages import main
 
@@ -54,11 +53,8 @@ def evaluate() -> None:
         settings=settings,
     )
     tuned = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml") for net in NETWORKS}
-    for dimension in HEADS:  # DVC wants the files of other targets too
-        why = Unasked(why=labels.asked.without(dimension))
-        scored = {net: Scores.of(scores) for net, scores in found.metrics.get(dimension, {}).items()}
-        for net, scores in (scored or dict.fromkeys(MODELS, why)).items():
-            write(METRICS / dimension / f"{net}.json", scores)
+    for head, network, scores in of_all_heads(found.metrics, MODELS, labels.asked):
+        write(METRICS / head / f"{network}.json", scores)
     write(METRICS / "comparisons.json", Comparisons.of(found.comparisons))
     write(METRICS / "agreement.json", Agreement.of(found.agreement))
     known = {"confidence": how.confidence, "search_has_seen": {net: one.seen for net, one in tuned.items()}}

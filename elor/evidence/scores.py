@@ -8,11 +8,13 @@ utterance.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, RootModel, create_model, model_validator
 
 from elor.evidence.model import File, Number, Part
+from elor.targets import HEADS, Target
 
 RECALL = re.compile(r"(utterance_)?recall_\d+")
 """Keys of the recalls: as many as there are classes."""
@@ -179,6 +181,23 @@ class Unasked(File):
 
     why: str
     """why there are no scores"""
+
+
+def of_all_heads(
+    metrics: Mapping[str, Mapping[str, Mapping[str, Any]]], networks: Iterable[str], target: Target
+) -> Iterator[tuple[str, str, File]]:
+    """Head, network and file of every score, and of every head that the target does not ask for.
+
+    Args:
+        metrics: `elor.evaluation.evaluate.Evaluation.metrics`.
+        networks: those that have a file.
+        target: what was asked for.
+    """
+    networks = list(networks)
+    for head in HEADS:
+        found = metrics.get(head, {})
+        for network in found or networks:
+            yield head, network, Scores.of(found[network]) if found else Unasked(why=target.without(head))
 
 
 class Headline(RootModel[dict[str, Number]]):

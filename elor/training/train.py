@@ -22,7 +22,7 @@ from elor.training.memory import fitting
 from elor.training.resume import STATE, epochs_done
 from elor.training.task import Task
 from elor.training.together import alike, stackable, train_together
-from elor.training.tuned import Tuning
+from elor.training.tuning import Tuning
 
 Result = TypeVar("Result")
 

@@ -19,7 +19,7 @@ from elor.training.resume import epochs_done
 from elor.training.task import Task
 from elor.training.train import place, spread
 from elor.training.trials import Trial, evaluate
-from elor.training.tuned import Tuning
+from elor.training.tuning import Tuning
 
 OF_THE_MLP = ("hidden", "dropout")
 """What `elor_ftr` inherits from `ftr`; its CNN and optimiser are `elor`'s (ours: the paper gives no rule)."""

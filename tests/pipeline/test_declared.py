@@ -41,7 +41,6 @@ EXEMPT = {
     "elor/files.py": "atomic writes and digests",
     "elor/params.py": "checks params.yaml; the values are declared one by one",
     "elor/registry.py": "names; what a network reads, dvc.yaml declares too (compared below)",
-    "elor/processor.py": "the name that stands beside a cost",
     "elor/progress.py": "bars and lines",
     "elor/tables.py": "CSV back and forth, bit for bit (tested)",
     "elor/training/__init__.py": "says what the package is",

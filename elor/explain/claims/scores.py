@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,15 +21,18 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from scipy.stats import rankdata
 
+from elor.corpora.labels import choose_rater, evaluations
+from elor.evaluation.agreement import as_classes
 from elor.evaluation.comparisons import difference_interval, exchange, sign_flip
 from elor.evaluation.continuous import ccc
 from elor.evaluation.intervals import Statistic, jackknife, speaker_interval
-from elor.evaluation.predictions import Judged
+from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge
 from elor.evaluation.recall import Array, ratio, uar, war
 from elor.evidence.names import Reference
 from elor.explain.claims.evidence import Missing, Seen, t_test
 from elor.explain.correlation import fisher, pearson
 from elor.registry import TITLES
+from elor.targets import Target
 
 FEWEST = 50
 """Utterances that two raters must have in common to be compared."""
@@ -66,6 +69,45 @@ class Scored:
     confidence: float = 0.95
     draws: int = 10_000
     seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        predictions: Mapping[str, pd.DataFrame],
+        slices: pd.DataFrame,
+        folds: pd.DataFrame,
+        ratings: pd.DataFrame,
+        target: Target,
+        scale: tuple[float, float],
+        rater: str,
+        **how: Any,
+    ) -> Scored:
+        """Hold predictions, by network, against the truth, and turn the ratings into classes.
+
+        Args:
+            predictions, slices, folds, ratings: tables as the stages write them.
+            target: what was predicted.
+            scale: lower and upper end of the ratings.
+            rater: the one that was asked for.
+            how: `confidence`, `draws`, `seed`.
+
+        Raises:
+            UserError: if predictions are incomplete, or the rater rated nothing.
+        """
+        fold = fold_per_slice(slices, folds)
+        tables = {net: check_predictions(table, slices, target.heads, folds) for net, table in predictions.items()}
+        rated = as_classes(evaluations(ratings, target.dimensions), target, scale)
+        spoken = slices.drop_duplicates("utterance")[["utterance", "speaker"]]
+        return cls(
+            judged={
+                head.name: {net: judge(table, slices, head, fold) for net, table in tables.items()}
+                for head in target.heads
+            },
+            ratings=rated.merge(spoken, on="utterance")[["utterance", "rater", "speaker", *target.dimensions]],
+            rater=choose_rater(ratings, rater, target),
+            classes=target.classes,
+            **how,
+        )
 
 
 def units(judged: Judged) -> NDArray:
