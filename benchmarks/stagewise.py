@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from elor.training.tuned import Tuning
+from elor.training.tuning import Tuning
 from ruamel.yaml import YAML
 
 from benchmarks.measure import ROOT
