@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from elor.training.tuning import Tuning
 from ruamel.yaml import YAML
 
 from benchmarks.measure import ROOT
@@ -25,6 +24,7 @@ from elor.evidence.model import read
 from elor.params import NETWORKS, load
 from elor.tables import read_table
 from elor.training.tune import merge
+from elor.training.tuning import Tuning
 
 READ = ("sources", "corpus", "labels", "slices", "mfcc", "is10")
 """Stages that read the corpus."""
