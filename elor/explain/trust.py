@@ -44,7 +44,8 @@ def copied(model: nn.Module) -> nn.Module:
     try:
         for attributes, name, value in derived:
             attributes[name] = value.detach()
-        return copy.deepcopy(model)
+        with torch.no_grad():  # TorchScript copies by an operation that would have a gradient
+            return copy.deepcopy(model)
     finally:
         for attributes, name, value in derived:
             attributes[name] = value
