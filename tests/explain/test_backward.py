@@ -33,11 +33,12 @@ def test_saliency_takes_it_and_gets_the_same_map(monkeypatch: pytest.MonkeyPatch
     taken = []
     monkeypatch.setattr(backward, "signal_gradient", lambda *args: taken.append(1) or signal_gradient(*args))
     quick = gradient(network, audio)
-    assert len(taken) == 2  # one per head
+    asked = len(taken)
+    assert asked >= 2  # one per head, and those of the check that the gradient is true
     monkeypatch.setattr(backward, "_wins", lambda *args: False)
     for head, plain in gradient(network, audio).items():
         torch.testing.assert_close(quick[head], plain, rtol=0, atol=1e-12 * plain.abs().max().item())
-    assert len(taken) == 2
+    assert len(taken) == asked
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,8 @@ def described(found: Prototypes, way: str) -> pd.DataFrame:
 
 
 def test_a_label_without_a_value_keeps_its_place(found: Findings) -> None:
-    table = described(found.prototypes, "paper.time").query("descriptor == 'mean pause (s)' and head == 'arousal'")
+    wanted = "descriptor == 'mean length of pauses (s)' and head == 'arousal'"
+    table = described(found.prototypes, "paper.time").query(wanted)
     means, folds = table[table["fold"].isna()].set_index("label"), table[table["fold"].notna()]
     assert list(means.index) == list("01234")
     assert means.loc["0", ["value", "low", "high"]].isna().all()
