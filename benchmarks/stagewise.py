@@ -85,13 +85,13 @@ def here(
     function: Callable[..., Any],
     jobs: Sequence[tuple],
     watch: Callable[[], None] = lambda: None,
-    finished: Callable[[int], None] = lambda index: None,
+    finished: Callable[[int, Any], None] = lambda index, result: None,
 ) -> list[Any]:
     """`Engine.run` without workers."""
     found = []
     for index, job in enumerate(jobs):
         found.append(function(*job))
-        finished(index)
+        finished(index, found[-1])
     return found
 
 
