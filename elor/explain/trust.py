@@ -187,15 +187,15 @@ def _disagreement(
     """
     forward = Forward(model, one)
     answers = {head: value.detach() for head, value in forward.logits.items()}
-    chosen, exact = targets_of(answers, targets), one.dtype == torch.float64
+    chosen = targets_of(answers, targets)
     ways, found = _ways(one), {head: list[Tensor]() for head in chosen}
     for step in steps:
         with torch.no_grad():
             ahead = [logits_of(model, one + step * way) for way in ways]
-            behind = [answers if exact else logits_of(model, one - step * way) for way in ways]
+            behind = [logits_of(model, one - step * way) for way in ways]  # from both sides: curvature is no falsehood
         for head, target in chosen.items():
             change = torch.cat([(a[head] - b[head])[:, target[0]] for a, b in zip(ahead, behind, strict=True)])
-            found[head].append(change / (step if exact else 2 * step))
+            found[head].append(change / (2 * step))
     with torch.no_grad():
         if not _same(logits_of(model, one), answers):
             raise ArithmeticError("It answers otherwise by now.")

@@ -20,8 +20,12 @@ def speech_corpus(tmp_path_factory: pytest.TempPathFactory) -> Slices:
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Jobs run in this process."""
 
-    def run(self: Engine, function: Callable, jobs: list[tuple], finished: Callable[[int], None]) -> list:
-        return [(function(*job), finished(index))[0] for index, job in enumerate(jobs)]
+    def run(self: Engine, function: Callable, jobs: list[tuple], finished: Callable[[int, object], None]) -> list:
+        found = []
+        for index, job in enumerate(jobs):
+            found.append(function(*job))
+            finished(index, found[-1])
+        return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ELOR_SCRATCH", str(tmp_path_factory.mktemp("scratch")))

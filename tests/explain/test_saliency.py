@@ -135,7 +135,7 @@ def test_a_fold_is_dealt_out_in_even_parts_with_the_same_untrained_networks(corp
 def test_progress_is_told_in_slices(jobs, found, monkeypatch, capsys: pytest.CaptureFixture) -> None:
     def measured(self, function, some, finished):
         for index in range(len(some)):
-            finished(index)
+            finished(index, None)
         return found
 
     monkeypatch.setattr(Engine, "run", measured)

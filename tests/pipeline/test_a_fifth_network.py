@@ -91,7 +91,7 @@ def check_analysis(project: Project) -> None:
     assert set(project.json("metrics/interventions.json")["networks"]["lom"]["gain"]["heads"]) == set(HEADS)
     page = (project.folder / "plots/report.html").read_text()
     assert TITLE in page
-    assert "<h3>dominance</h3>" in page
+    assert "UAR of dominance" in page
     command = [str(Path(sys.executable).parent / "elor"), "results"]
     said = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=True).stdout
     assert TITLE in said
