@@ -1,7 +1,7 @@
 """The training step as one would write it in plain PyTorch: layers as they come, a DataLoader, two passes, float32.
 
-It has the same network, weights, loss and optimiser as `elor.training.loop.Trainer`, and the same alternating update;
-what it lacks is everything that makes that one fast.
+It has the same network, weights, loss (without class weights) and optimiser as `elor.training.loop.Trainer`, and the
+same alternating update; what it lacks is everything that makes that one fast.
 """
 
 from __future__ import annotations

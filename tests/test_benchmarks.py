@@ -52,6 +52,7 @@ from elor.targets import Head, Target
 from elor.training.folds import make_folds
 from elor.training.loop import Trainer
 from elor.training.task import architecture
+from elor.vectors import IS10
 from tests.worlds.networks import new_network
 
 pytestmark = pytest.mark.long
@@ -376,7 +377,9 @@ def small_job(folder: Path, network: str) -> toy.TrainingJob:
         settings = SMALL.model_copy(update={"filters": None, "lengths": None, "pools": None, "stride": None})
     params = load(ROOT / "params.yaml")
     job = toy.toy_job(toy.Case(network, "toy", settings), params, folder, "cpu", slices=4)
-    return replace(job, options=replace(job.options, fast=True, update="alternating", precision="float32"))
+    return replace(
+        job, options=replace(job.options, fast=True, update="alternating", precision="float32", balance=False)
+    )
 
 
 def workspace(folder: Path) -> pd.DataFrame:
@@ -394,6 +397,7 @@ def workspace(folder: Path) -> pd.DataFrame:
     slices.to_csv(data / "slices.csv", index=False)
     make_folds(slices, "paper", 0.2, 10, seed=1).to_csv(data / "folds.csv", index=False)
     np.save(data / "is10.npy", features)
+    IS10.write(data / "is10.json")
     (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     return slices
 

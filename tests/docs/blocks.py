@@ -12,7 +12,7 @@ _BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w+)\n(?P<body>.*?)^ *```$"
 _HEREDOC = re.compile(r"<<'?(\w+)'?")
 
 SHELLS = ("console", "bash")
-SILENT = ("csv", "text", "mermaid")
+SILENT = ("csv", "text", "mermaid", "yaml")
 """Languages of blocks that are no commands."""
 
 
