@@ -9,7 +9,7 @@ PYTEST := python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile 
 .PHONY: repro test test-fast test-all bench venv lint
 
 repro: venv  ## run the pipeline, print the table of results, and say whether the committed numbers were reproduced
-	@echo "From nothing the demonstration takes up to 25 minutes on two cores; run again, seconds."
+	@echo "From nothing the demonstration takes 20 to 30 minutes on two cores; run again, seconds."
 	dvc repro
 	elor results
 	@elor runs HEAD . --compare || true
