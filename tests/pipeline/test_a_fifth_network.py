@@ -92,7 +92,7 @@ def check_analysis(project: Project) -> None:
     page = (project.folder / "plots/report.html").read_text()
     assert TITLE in page
     assert "UAR of dominance" in page
-    command = [str(Path(sys.executable).parent / "elor"), "results"]
+    command = [sys.executable, "-c", "from elor.commands import app; app()", "results"]  # the project's own elor
     said = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=True).stdout
     assert TITLE in said
     assert "dominance" in said
