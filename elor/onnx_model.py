@@ -104,12 +104,11 @@ def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -
         UserError: if onnxruntime is absent, the file is absent, damaged or another program's, or lacks what is asked.
     """
     need(("onnxruntime",))
-    session = _session(path)
+    content, session = _opened(path)
     text = session.get_modelmeta().custom_metadata_map.get(KEY)
     if text is None:
         raise UserError(f"{path} holds no network of this project; give a file that elor export wrote.")
     held, folds, heads, vectors = _described(text, session, path)
-    content = path.read_bytes()
     if b'"sha256"' not in content or content != _sealed(content):
         raise UserError(f"{path} is damaged (its checksum is another); export it again.")
     check_choice(path, held, folds, network, fold)
@@ -202,19 +201,21 @@ def _difference(module: _Folds, samples: tuple[Tensor, ...], path: Path) -> floa
     """The largest difference of a logit between torch and the file, relative where logits exceed 1."""
     with torch.no_grad():
         expected = [value.numpy() for value in module(*samples)]
-    found = _Onnx(_session(path), range(len(module.networks)))([value.numpy() for value in samples]).values()
+    found = _Onnx(_opened(path)[1], range(len(module.networks)))([value.numpy() for value in samples]).values()
     pairs = zip(found, expected, strict=True)
     return max(float((np.abs(a - b) / np.maximum(1, np.abs(b))).max()) for a, b in pairs)
 
 
-def _session(path: Path) -> Any:
+def _opened(path: Path) -> tuple[bytes, Any]:
+    """What the file holds, and a session of that very content."""
     import onnxruntime
 
     if not path.is_file():
         raise UserError(f"{path} does not exist; write it with elor export.")
     onnxruntime.set_default_logger_severity(4)  # what is wrong is said below, once
     try:
-        return onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+        content = path.read_bytes()
+        return content, onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no common base but this
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} is damaged ({reason}); export it again.") from None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from elor.commands.printing import AsJson, How, Output, answer, point_to_page
+from elor.commands.printing import AsJson, How, Output, answer
 from elor.evidence.claims import Claims
 from elor.evidence.model import check, read
 from elor.report.claims import claims as blocks
@@ -40,6 +40,4 @@ def claims(
     file = metrics / "claims.json"
     other = None if against is None else check(Claims, open_run(against).json(file.as_posix()), f"{file} of {against}")
     found = read(Claims, file)
-    answer(found.tree(), blocks(found, other, against or ""), how, as_json, output)
-    if not as_json and output is None:
-        point_to_page(metrics, how)
+    answer(found.tree(), blocks(found, other, against or ""), how, as_json, output, metrics)

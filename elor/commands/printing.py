@@ -33,20 +33,18 @@ def echo(blocks: Sequence[Block], how: Format) -> None:
     typer.echo(render(blocks, how, partial(typer.style, bold=True), width), color=False if plain else None)
 
 
-def answer(tree: object, blocks: Sequence[Block], how: Format, as_json: bool, output: Path | None) -> None:
-    """Print blocks, or `tree` as JSON; or write that to a file."""
+def answer(
+    tree: object, blocks: Sequence[Block], how: Format, as_json: bool, output: Path | None, metrics: Path
+) -> None:
+    """Print blocks, and on a terminal where the page of these metrics is; or `tree` as JSON; or write it to a file."""
     if output is not None:
         write_text(output, f"{json.dumps(tree, indent=2) if as_json else render(blocks, how)}\n")
     elif as_json:
         typer.echo(json.dumps(tree, indent=2))
     else:
         echo(blocks, how)
-
-
-def point_to_page(metrics: Path, how: Format) -> None:
-    """Say where the page of these metrics is, below what a terminal shows."""
-    if how is Format.terminal and (page := metrics.parent / PAGE).is_file():
-        typer.echo(f"\nOpen {page}")
+        if how is Format.terminal and (page := metrics.parent / PAGE).is_file():
+            typer.echo(f"\nOpen {page}")
 
 
 def setting(key: str, value: object) -> str:

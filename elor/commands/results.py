@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from elor.commands.printing import AsJson, How, Output, answer, point_to_page
+from elor.commands.printing import AsJson, How, Output, answer
 from elor.report import cost
 from elor.report.blocks import results as blocks
 from elor.report.results import Results, made_of
@@ -47,6 +47,4 @@ def results(
         if costs := cost.read(metrics):
             printed += [cost.table(costs)] if detail else []
             printed.append(cost.note(costs))
-        answer(asdict(found), printed, how, as_json, output)
-    if not as_json and output is None:
-        point_to_page(metrics, how)
+        answer(asdict(found), printed, how, as_json, output, metrics)
