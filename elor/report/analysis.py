@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from elor.audio import SAMPLE_RATE
-from elor.evidence.claims import Claim, Claims, Family
-from elor.evidence.names import Verdict
+from elor.evidence.claims import Claim, Claims, Family, Piece
+from elor.evidence.names import Case, Role, Verdict
 from elor.explain.claims.decide import LEVEL
 from elor.report import series
 from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
 from elor.report.text import MISSING, Table, interval, number, p_value
-from elor.report.words import control, control_of, corrected_name, corrected_of, paper_of, quantity
+from elor.report.words import POINTS, control, control_of, interval_of, p_of, quantity, reason
 
 STYLES = {
     Verdict.holds: "holds",
@@ -39,15 +40,24 @@ SAID = {
 """What a button says that shows one style only."""
 
 
+GROUPS = {
+    "saliency": "What the maps say",
+    "prototypes": "What the prototypes say",
+    "scores": "What the scores say: nothing about what a network hears",
+    "corpus": "What the ratings say: nothing about networks",
+}
+"""Headings of the groups of claims."""
+
+
 def style(verdict: Verdict) -> str:
     """The style of a verdict."""
     return STYLES[verdict]
 
 
-def style_counts(found: Claims) -> dict[str, int]:
-    """How many claims have a verdict of each style; those that occur."""
-    styles = [style(row.verdict) for row in found.claims]
-    return {name: styles.count(name) for name in SAID if name in styles}
+def by_style(found: Claims) -> dict[str, list[Claim]]:
+    """The claims with a verdict of each style; styles that occur."""
+    rows = {name: [row for row in found.claims if style(row.verdict) == name] for name in SAID}
+    return {name: some for name, some in rows.items() if some}
 
 
 def claim_groups(found: Claims) -> list[list[Claim]]:
@@ -58,16 +68,32 @@ def claim_groups(found: Claims) -> list[list[Claim]]:
     return list(groups.values())
 
 
-def claim_cells(row: Claim, family: Family) -> dict[str, str]:
-    """What stands beside a claim, by the column's name; its words stand with the claim."""
-    ours, beside = quantity(row.ours), control_of(row)
-    return {
-        "Paper": paper_of(row),
-        "Here": ours if ours == MISSING else f"{ours} {row.unit}".rstrip(),
-        "Control": beside if beside == MISSING else f"{beside} ({control(row.control)})",
-        "p": p_value(row.p),
-        corrected_name(family): p_value(corrected_of(row, family)),
+def beside(piece: Piece) -> dict[str, str]:
+    """The numbers of a piece of evidence that there are, by what they are: here, its control, their difference, p."""
+    if piece.missing:
+        return {"not to be had": piece.missing}
+    numbers = {
+        "here": MISSING if piece.ours is None else f"{quantity(piece.ours)} {piece.unit}".rstrip(),
+        control(piece.control) if piece.control else "": control_of(piece),
+        "difference" if piece.difference is not None else "interval": interval_of(piece),
+        "p": p_of(piece),
     }
+    return {name: text for name, text in numbers.items() if name and text != MISSING}
+
+
+def pointing(piece: Piece) -> tuple[str, str]:
+    """Style and words of where a piece of evidence points; nowhere, if it was not had or is told beside the others."""
+    if piece.missing or piece.role is Role.illustrates:
+        return "undecided", "counts for nothing" if piece.role is Role.illustrates else "not to be had"
+    return {1: "holds", -1: "contradicted"}.get(piece.points, "indistinct"), POINTS[piece.points]
+
+
+def because(row: Claim, family: Family) -> str:
+    """Why a claim has its verdict, as its card says below all pieces: where they point is counted, not named again."""
+    if row.case not in (Case.disagree, Case.nowhere):
+        return reason(row, family)
+    points = Counter(piece.points for piece in row.evidence if piece.role is not Role.illustrates and not piece.missing)
+    return ", ".join(f"{points[way]} {text}" for way, text in POINTS.items() if points[way])
 
 
 def players(shown: Shown) -> Iterator[tuple[str, Any]]:

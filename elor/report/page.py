@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elor.audio import SAMPLE_RATE
-from elor.report import analysis, blocks, details, erasure, failures, html, prototypes, series, words
+from elor.report import analysis, blocks, details, erasure, failures, glance, html, prototypes, series, words
 from elor.report.columns import columns, full_colour, packed, pooled
 from elor.report.findings import METHODS, Findings, Shown
 from elor.report.results import title
@@ -28,13 +28,13 @@ BLOCK = 2
 
 CONTENTS = {
     "summary": "At a glance",
-    "results": "Results",
     "claims": "Claims",
     "maps": "Maps",
     "controls": "Controls",
     "erasure": "Deletion",
     "prototypes": "Prototypes",
     "interventions": "Interventions",
+    "results": "Results",
     "corpus": "Corpus",
     "making": "Making",
 }
@@ -45,7 +45,7 @@ CHARTS = (
 )
 """The descriptions that the page draws from."""
 
-SAYING = (analysis, details, erasure, failures, prototypes, series, words)
+SAYING = (analysis, details, erasure, failures, glance, prototypes, series, words)
 """What the templates ask for tables and words, by the modules' names."""
 
 NUMBERS = (
@@ -81,7 +81,6 @@ def report(found: Findings, making: Making) -> str:
         contents=CONTENTS,
         footer=(licence(making), NUMBERS),
         data=maps_data(found.shown) | {"tables": series.tables(found), "charts": html.charts(CHARTS)},
-        about=_about(found, making),
         licence=licence(making),
         found=found,
         making=making,
@@ -109,23 +108,6 @@ def maps_data(shown: Sequence[Shown]) -> dict[str, Any]:
         "methods": METHODS,
         "shown": [_shown(one) for one in shown],
     }
-
-
-def _about(found: Findings, making: Making) -> list[str]:
-    """The sentences at the head of the page."""
-    scores = found.results.any_scores
-    corpus = "the embedded demonstration corpus of synthetic speech" if making.demo else "an outside corpus"
-    best = [
-        f"{dimension}: {title(net)} {values[found.results.headline]:.3f}"
-        for dimension, networks in found.results.scores.items()
-        for net, values in [max(networks.items(), key=lambda item: item[1][found.results.headline] or 0.0)]
-    ]
-    return [
-        "Networks that hear emotion in raw audio, trained and taken apart as Wieser et al. (2020) did, with a control "
-        "beside every number.",
-        f"Corpus: {corpus}; {scores['count']:,} slices of {scores['speakers']} speakers, each tested by networks that "
-        f"have not heard that speaker. Best {series.score_title(found.results)}: {'; '.join(best)}.",
-    ]
 
 
 def _shown(shown: Shown) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.files import plain
+from elor.report import glance
 from elor.report.columns import columns
 from elor.report.findings import METHODS, READING, Findings
 from elor.report.results import GUESSES, PEOPLE, SCORE_TITLES, Results, title
@@ -39,6 +40,9 @@ ROLES = {
 DESCRIPTOR_NAMES = {name: (one.title, one.axis or one.unit) for name, one in DESCRIPTORS.items()}
 """What each descriptor is called, and what its axis says."""
 
+MARKS = {"networks": "network", "people": "people", "guesses": "guess"}
+"""What a row of scores is; a mark means the same in every chart of the page (elor/report/templates/charts.js)."""
+
 MOST_GROUPS = 30
 """Groups of a factor, other than speakers, that the page shows."""
 
@@ -54,6 +58,7 @@ Rows = Iterator[dict[str, Any]]
 def tables(found: Findings) -> dict[str, dict[str, Any]]:
     """Every chart's table by its name, as names of columns and rows."""
     made = {
+        "answer": pd.DataFrame(glance.answers(found.saliency)),
         "scores": pd.DataFrame(scores(found.results)),
         "groups": groups(found),
         "confusion": pd.DataFrame(confusion(found)),
@@ -78,15 +83,18 @@ def scores(found: Results) -> Rows:
     for dimension, networks in found.scores.items():
         people = {PEOPLE: found.people[dimension]} if dimension in found.people else {}
         first = next(iter(networks.values()))
+        chance = first.get("baseline_uniform_uar") if key == "uar" else 0.0
         guesses = {name: first.get(f"baseline_{guess}_{key}") for guess, name in GUESSES.items()}
         for kind, entries in (("networks", networks), ("people", people)):
             for name, one in entries.items():
                 numbers = {"value": one[key], "low": one["ci_low"], "high": one["ci_high"]}
-                yield {"dimension": dimension, "row": title(name), "series": kind} | numbers
+                known = {"dimension": dimension, "row": title(name), "series": kind, "chance": chance}
+                yield known | {"kind": MARKS[kind]} | numbers
         for name, value in guesses.items():
             if value is not None:
                 numbers = {"value": value, "low": None, "high": None}
-                yield {"dimension": dimension, "row": name, "series": "guesses"} | numbers
+                known = {"dimension": dimension, "row": name, "series": "guesses", "chance": chance}
+                yield known | {"kind": MARKS["guesses"]} | numbers
 
 
 def groups(found: Findings) -> pd.DataFrame:
@@ -102,7 +110,9 @@ def groups(found: Findings) -> pd.DataFrame:
     some = some[(count <= MOST_GROUPS) | (some["factor"] == "speaker")]
     some = some.sort_values(["dimension", "factor", "group"], kind="stable")
     row = some["group"] + " (" + some["slices"].astype(str) + ")"
-    return some.assign(row=row, series=some["network"].map(title)).reset_index(drop=True)
+    chance = 1 / some["classes"].astype(float) if key == "uar" else 0.0
+    known = {"row": row, "series": some["network"].map(title), "kind": "network", "chance": chance}
+    return some.assign(**known).reset_index(drop=True)
 
 
 def confusion(found: Findings) -> Rows:
@@ -162,7 +172,9 @@ def _controls(saliency: Saliency, role: str) -> Rows:
             one = row["estimate"]
             numbers = (row["value"], None, None) if one is None else (one.r, one.low, one.high)
             name = f"{row['what']}: {METHODS[row['method']]}"
-            yield {"role": role, "reading": reading, "row": name, "series": row["name"]} | _numbers(*numbers)
+            kind = {"trained": "network", "paper": "paper"}.get(row["name"], "control")
+            known = {"role": role, "reading": reading, "row": name, "series": row["name"], "kind": kind}
+            yield known | _numbers(*numbers) | {"chance": 0.0}
 
 
 def bands(saliency: Saliency) -> Rows:

@@ -7,7 +7,7 @@ from typing import Any
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Role, Verdict
-from elor.report.text import MISSING, number, p_value
+from elor.report.text import MISSING, NO_SPREAD, number, p_value
 
 ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
 
@@ -47,7 +47,8 @@ def control_of(row: Claim | Piece) -> str:
     """The control in numbers: its value, or where it is a range `low to high`; `MISSING` without either."""
     if row.control_value is not None or row.control_low is None or row.control_high is None:
         return quantity(row.control_value)
-    return f"{quantity(row.control_low)} to {quantity(row.control_high)}"
+    low, high = quantity(row.control_low), quantity(row.control_high)
+    return f"{low} to {high}" if low != high else f"{low} ({NO_SPREAD})"
 
 
 def interval_of(piece: Piece) -> str:

@@ -150,13 +150,16 @@ def test_a_chart_is_saved_with_its_colours(opened: Browser) -> None:
 
 
 def test_claims_can_be_filtered_by_verdict(opened: Browser) -> None:
-    shown = (
-        "[...document.querySelectorAll('tr[data-verdict]')].filter(row => !row.hidden).map(row => row.dataset.verdict)"
-    )
+    shown = "[...document.querySelectorAll('.claim')].filter(one => !one.hidden).map(one => one.dataset.verdict)"
     assert len(opened.run(shown)) == 6
     click(opened, "[data-verdict-filter=contradicted]")
     assert opened.run(shown) == ["contradicted"]
     click(opened, "[data-verdict-filter=contradicted]")
+    assert len(opened.run(shown)) == 6
+    click(opened, "[data-verdict-link=holds]")
+    assert opened.run(shown) == ["holds"]
+    assert opened.run("document.querySelector(location.hash).dataset.verdict") == "holds"
+    click(opened, '.answers a[href="#claim-1"]')  # a link to another claim must not lead to a hidden card
     assert len(opened.run(shown)) == 6
 
 

@@ -22,6 +22,9 @@ from elor.report.page import CONTENTS, Making, report
 from tests.report.conftest import invented
 from tests.report.world import World
 
+PAPER = "https://doi.org/10.1007/s00521-018-3869-3"
+"""The one address that the page names, for a click."""
+
 VOID = {"meta", "link", "input", "br", "img"}
 
 
@@ -88,12 +91,12 @@ def numbers_in(value: Any) -> list[float]:
 def test_the_page_loads_nothing_and_is_well_formed(text: str) -> None:
     page = Page(text)
     assert page.addresses
-    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert {address for address in page.addresses if not address.startswith(("data:", "#"))} == {PAPER}
     own = re.sub(
         r"<script data-library=.*?</script>|<details><summary>Charts are drawn.*?</details>", "", text, flags=re.DOTALL
     )
     assert len(own) < len(text) - 8e5  # what is left out here, the drawing libraries and licences, may name addresses
-    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", own)
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", own.replace(f'<a href="{PAPER}"', ""))
     assert "unsafe-eval" not in text
     assert len(page.ids) == len(set(page.ids))
     assert set(CONTENTS) <= set(page.ids)
@@ -126,7 +129,7 @@ def test_a_head_that_has_learned_nothing_is_named_beside_what_is_seen_of_it(text
 
 
 def test_the_results_stand_beside_people_and_guesses(text: str, found: Findings) -> None:
-    results = text[text.index('id="results"') : text.index('id="claims"')]
+    results = text[text.index('id="results"') : text.index('id="corpus"')]
     for name in ("ELoR", "LoM", "FTR", "ELoR+FTR", "other evaluators", "guess: uniform"):
         assert name in results
     scores = found.results.scores["arousal"]["elor"]
@@ -143,14 +146,15 @@ def test_claims_come_first_in_the_analysis_with_their_controls(text: str) -> Non
     order = [text.index(f'<section id="{name}"') for name in CONTENTS]
     assert order == sorted(order)
     assert list(CONTENTS).index("claims") < min(map(list(CONTENTS).index, ("maps", "controls", "prototypes")))
-    row = re.search(r'<tr role="row" data-verdict="(\w+)" id="claim-1">(.*?)</tr>', text, re.S)
-    assert row[1] == "contradicted"
-    assert "in the paper's words" in unescape(row[2])
-    assert "untrained networks" in row[2]
-    for piece in (r"what 1 was looked at: [\d.]+ labels per dB, untrained networks \(normalisations fitted\) [\d.]+, "
-                  r"\[0.10, 0.20\], p 0.031: for \(decides\)",
-                  r"another: not to be had, it was not measured \(condition\)", r"p 0.031 \(beside it\)"):  # fmt: skip
-        assert re.search(piece, row[2])
+    verdict, card = cards(text)[1]
+    assert verdict == "contradicted"
+    assert "in the paper's words" in card
+    for piece in (r"for: what 1 was looked at here [\d.]+ labels per dB untrained networks \(normalisations fitted\) "
+                  r"[\d.]+ interval \[0.10, 0.20\] p 0.031",
+                  r"not to be had: another not to be had it was not measured condition",
+                  r"counts for nothing: what 1 .* p 0.031 beside it So: all pieces point with it"):  # fmt: skip
+        assert re.search(piece, card), card
+    assert 'href="#claim-1" data-verdict-link="contradicted"' in text
 
 
 @pytest.mark.parametrize(
@@ -184,11 +188,40 @@ def part(text: str, name: str) -> str:
     return unescape(re.sub(r"<[^>]+>", " ", found[1]))
 
 
+def cards(text: str) -> list[tuple[str, str]]:
+    """Verdict and words of each claim's card."""
+    found = re.findall(r'<article class="card claim" data-verdict="(\w+)" id="claim-\d">(.*?)</article>', text, re.S)
+    return [(verdict, " ".join(unescape(re.sub(r"<[^>]+>", " ", card)).split())) for verdict, card in found]
+
+
+def test_the_first_screen_answers_the_title_and_says_where_its_numbers_come_from(text: str, found: Findings) -> None:
+    shown = " ".join(part(text, "summary").split())
+    own = found.saliency.own["guided"]
+    r = [own[pair].readings["signed"].trained.r for pair in ("arousal~input", "valence~input")]
+    assert f"amplitude with r = {r[0]:.2f} and {r[1]:.2f}; 0.50 and 0.50 in the paper" in shown
+    drawn = table(text, "answer", row="arousal map and input")
+    assert [row["series"] for row in drawn] == ["the paper", "here", "untrained networks", "random heads"]
+    assert drawn[1]["value"] == pytest.approx(r[0], rel=1e-4)
+    assert "Of the paper's 6 claims 1 holds here: claim number 0 ." in shown
+    assert "1 goes no further than in untrained networks; 1 is contradicted: claim number 1 ." in shown
+    for said in ("synthetic speech", "seed 7", "numpy==2.4.6", "10.1007/s00521-018-3869-3"):
+        assert said.lower() in shown.lower()
+
+
+def test_claims_that_hold_and_say_nothing_of_hearing_are_told_apart(found: Findings, making: Making) -> None:
+    rows = [row.model_copy(update={"verdict": Verdict.holds}) for row in found.claims.claims]
+    text = report(replace(found, claims=found.claims.model_copy(update={"claims": tuple(rows)})), making)
+    shown = part(text, "summary")
+    assert "6 hold here, the last 3 about scores or ratings alone" in shown
+    assert "None is contradicted" in shown
+    assert "open" not in shown
+
+
 def test_a_claim_has_its_unit_and_its_control_may_be_a_range(text: str) -> None:
-    rows = re.findall(r'<tr role="row" data-verdict="\w+" id="claim-\d"(.*?)</tr>', text, re.S)
-    assert "-0.12 to 0.38 (untrained networks (normalisations fitted))" in rows[0]
-    assert " to " not in re.search('data-name="Control">([^<]*)', rows[1])[1]
-    assert all("labels per dB" in row for row in rows)
+    (_, first), (_, second), *rest = cards(text)
+    assert "untrained networks (normalisations fitted) -0.12 to 0.38" in first
+    assert re.search(r"untrained networks \(normalisations fitted\) [\d.]+ interval", second)
+    assert all("labels per dB" in card for card in (first, second, *dict(rest).values()))
 
 
 def test_deletion_and_insertion_stand_beside_other_orders_and_networks(text: str, found: Findings) -> None:

@@ -14,6 +14,9 @@ const CONFIG = {
   range: { category: [0, 1, 2, 3, 4, 5].map((hue) => `var(--h${hue})`).concat("var(--ink)", "var(--soft)") },
 };
 
+// One mark, one meaning, in all charts of points with intervals.
+const MARKS = { network: "circle", paper: "diamond", control: "triangle-up", people: "square", guess: "cross" };
+
 // The rows of a chart's table that its own attributes and the lists that it follows choose.
 function rowsOf({ dataset }) {
   const { columns, rows } = data.tables[dataset.table];
@@ -40,6 +43,11 @@ async function drawOne(place) {
     const single = different("row") === values.length;
     if (single) delete spec.encoding.yOffset;
     spec.height = different("row") * (single ? 24 : spec.height.step * different("series") + 6);
+    const kinds = new Map(values.map((row) => [row.series, row.kind])), domain = [...kinds.keys()];
+    const [ticks, , points] = spec.layer;
+    points.encoding.shape.scale = { domain, range: [...kinds.values()].map((kind) => MARKS[kind]) };
+    for (const channel of ["color", "yOffset"]) if (spec.encoding[channel]) spec.encoding[channel].scale = { domain };
+    ticks.mark.size = spec.height / different("row");
   }
   const legend = { ...CONFIG.legend, columns: Math.max(1, Math.floor(width / 190)) };
   const options = { mode: "vega-lite", config: { ...CONFIG, legend }, renderer: "svg", actions: false, ast: true };

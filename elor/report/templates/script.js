@@ -1,13 +1,14 @@
 // What one can do with the page.
 
-// The claims: only those with a chosen verdict.
-for (const button of all("[data-verdict-filter]")) {
-  button.addEventListener("click", () => {
-    const chosen = button.getAttribute("aria-pressed") === "true" ? "" : button.dataset.verdictFilter;
-    for (const other of all("[data-verdict-filter]")) other.setAttribute("aria-pressed", String(other.dataset.verdictFilter === chosen));
-    for (const row of all("tr[data-verdict]")) row.hidden = chosen !== "" && row.dataset.verdict !== chosen;
-  });
+// The claims: only those with a chosen verdict; a link to a claim shows it, whatever was chosen before.
+function showVerdict(chosen) {
+  for (const button of all("[data-verdict-filter]")) button.setAttribute("aria-pressed", String(button.dataset.verdictFilter === chosen));
+  for (const card of all(".claim")) card.hidden = chosen !== "" && card.dataset.verdict !== chosen;
 }
+for (const button of all("[data-verdict-filter]")) {
+  button.addEventListener("click", () => showVerdict(button.getAttribute("aria-pressed") === "true" ? "" : button.dataset.verdictFilter));
+}
+for (const link of all('a[href^="#claim-"]')) link.addEventListener("click", () => showVerdict(link.dataset.verdictLink ?? ""));
 
 // The prototypes that can be heard are those of the way that is shown.
 const way = find("#pick-prototypes");
