@@ -22,6 +22,7 @@ from elor.evidence.protocol import Protocol
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.evidence.scores import Headline, Level, Scores, Unasked
+from elor.evidence.tables import Table
 from elor.explain.claims.decide import CASES
 from elor.files import write_text
 from elor.report.words import VERDICTS
@@ -48,6 +49,10 @@ This page is made from the models in `elor/evidence` (`python -m benchmarks.evid
 Each file begins with its `schema`, a name and a version. A file of another version, or a damaged one, is refused in one
 sentence. What is undefined is `null`; a key that does not apply is absent. Numbers are rounded to four digits (six in
 `interventions.json` and `claims.json`), p values to four that count. docs/scores.md has the formulas of the scores.
+
+The three largest keep what people read; the bulk is in tables below `data/evidence/`, CSV, which the file names under
+`tables`, each with its digest. A table has the names in braces below as columns, and the keys of a part (of its parts with
+a dot); a list is JSON, `nan` is undefined, an empty cell absent. `elor.evidence.model.read` puts file and tables together.
 """
 
 
@@ -64,6 +69,8 @@ def _file(kind: type[BaseModel]) -> str:
     lines = [f"## {kind.__name__}", "", where, "", _line(kind.__doc__ or ""), ""]
     if schema:
         lines += [f"Schema `{schema}`.", ""]
+    if tables := getattr(kind, "TABLES", ()):
+        lines += [*(f"- `{table.name}.csv`: {_rows(table)}" for table in tables), ""]
     if not issubclass(kind, RootModel):
         for part in _parts(kind):
             lines += [
@@ -72,6 +79,12 @@ def _file(kind: type[BaseModel]) -> str:
                 "",
             ]
     return "\n".join(lines)
+
+
+def _rows(table: Table) -> str:
+    """What a row of a table is."""
+    kept = f", without {', '.join(f'`{key}`' for key in table.kept)}" if table.kept else ""
+    return f"a row for each `{table.place}`{kept}"
 
 
 def _parts(kind: type[BaseModel]) -> list[type[BaseModel]]:

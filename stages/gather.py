@@ -15,13 +15,13 @@ CURVES = Path("plots/data/interventions")
 
 
 def gather() -> None:
-    """Write metrics/interventions.json and, for plots, the changes by dose of every network."""
+    """Write metrics/interventions.json, its tables and, for plots, the changes by dose of every network."""
     params = load()
     networks = params.explain.interventions.networks
     summary = together([read(Interventions, FOLDER / f"{net}.json") for net in networks])
     for network in networks:
         write_plot(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
-    write(Path("metrics/interventions.json"), summary, digits=6)
+    write(Path("metrics/interventions.json"), summary, digits=6, beside=Path("data/evidence/interventions"))
 
 
 if __name__ == "__main__":

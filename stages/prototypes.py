@@ -17,7 +17,7 @@ FOLDER = DATA / "prototypes"
 
 
 def prototypes() -> None:
-    """Write data/prototypes/ (signals, exemplars, descriptors, single filters) and metrics/prototypes.json."""
+    """Write data/prototypes/ (signals, exemplars, descriptors, filters), metrics/prototypes.json and its tables."""
     params = load()
     slices, how = read_table(DATA / "slices.csv"), params.explain.prototypes
     speaker = exemplary_speaker(slices, params.explain.speaker)
@@ -41,7 +41,8 @@ def prototypes() -> None:
     write_table(natural, FOLDER / "exemplars.csv", "%.5g")
     write_table(table_of(found), FOLDER / "descriptors.csv", "%.6g")
     asked = params.labels.asked.heads
-    write(Path("metrics/prototypes.json"), summarise(jobs, found, natural, speaker, asked))
+    summary = summarise(jobs, found, natural, speaker, asked)
+    write(Path("metrics/prototypes.json"), summary, beside=DATA / "evidence" / "prototypes")
 
 
 if __name__ == "__main__":

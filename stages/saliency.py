@@ -15,7 +15,7 @@ DATA = Path("data")
 
 
 def saliency() -> None:
-    """Write data/saliency/ (correlations of every slice, exemplary maps) and metrics/saliency.json."""
+    """Write data/saliency/ (correlations of every slice, exemplary maps), metrics/saliency.json and its tables."""
     params = load()
     slices, how = read_table(DATA / "slices.csv"), params.scale.explain
     engine = Engine(params.engine.device, params.engine.workers, params.engine.address, ANALYSIS)
@@ -32,7 +32,8 @@ def saliency() -> None:
     found = run(jobs, engine)
     write_maps(DATA / "saliency", found, slices)
     write_table(table_of(jobs, found, "correlations", slices), DATA / "saliency" / "correlations.csv", "%.5g")
-    write(Path("metrics/saliency.json"), summarise(jobs, found, slices, params.evaluate.confidence))
+    summary = summarise(jobs, found, slices, params.evaluate.confidence)
+    write(Path("metrics/saliency.json"), summary, beside=DATA / "evidence" / "saliency")
 
 
 if __name__ == "__main__":

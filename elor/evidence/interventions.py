@@ -1,4 +1,4 @@
-"""metrics/interventions.json: what alterations of real slices do to the answers."""
+"""metrics/interventions.json and data/evidence/interventions/: what alterations of real slices do to the answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from elor.evidence.model import File, Number, Part, Range
 from elor.evidence.names import Finding
+from elor.evidence.tables import Table
 
 
 class Change(Part):
@@ -56,7 +57,7 @@ class Slope(Line):
 class Effect(Part):
     """One alteration on one answer."""
 
-    doses: dict[str, Change]
+    doses: dict[str, Change] = Field(default_factory=dict)
     """by dose"""
     slope: Slope
     """the line through them"""
@@ -91,10 +92,19 @@ class Intervention(Part):
     """by dose the share of samples beyond full scale"""
 
 
+ANSWER = "networks/{network}/{alteration}/{kind:heads,extremity}/{answer}"
+"""Where the effect on an answer stands in the file."""
+
+
 class Interventions(File):
     """The causal test."""
 
-    SCHEMA: ClassVar[str] = "interventions/1"
+    SCHEMA: ClassVar[str] = "interventions/2"
+    TABLES: ClassVar[tuple[Table, ...]] = (
+        Table("doses", f"{ANSWER}/{{line:doses,length_control}}/{{dose}}"),
+        Table("effects", ANSWER, kept=("finding", "verdict")),
+        Table("features", "features/{network}/{feature}/{alteration}"),
+    )
 
     networks: dict[str, dict[str, Intervention]] = Field(default_factory=dict)
     """by network and alteration"""

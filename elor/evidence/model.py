@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from elor.errors import UserError
+from elor.evidence import tables
+from elor.evidence.tables import Table
 from elor.files import plain, write_json
 
 SCHEMA = "schema"
@@ -48,21 +50,31 @@ class File(Part):
 
     SCHEMA: ClassVar[str]
     """Its name and version, `<name>/<number>`; the number rises when a reader must change."""
+    TABLES: ClassVar[tuple[Table, ...]] = ()
+    """Parts that may stand in tables beside it, inner ones first."""
 
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
-def write(path: Path, found: File, digits: int | None = 4) -> None:
-    """Write a file of metrics, rounded as in `elor.files.plain`, its schema first."""
-    write_json(path, {SCHEMA: found.SCHEMA} | found.tree(), digits)
+def write(path: Path, found: File, digits: int | None = 4, beside: Path | None = None) -> None:
+    """Write a file of metrics, rounded as in `elor.files.plain`, its schema first.
+
+    Args:
+        beside: a folder for its tables; None: all stands in the file.
+    """
+    tree = plain(found.tree(), digits)
+    if beside is not None:
+        tree = tables.write(tree, found.TABLES, beside, path)
+    write_json(path, {SCHEMA: found.SCHEMA} | tree, digits)
 
 
 def read(kind: type[Kind], path: Path) -> Kind:
-    """Read a file of metrics.
+    """Read a file of metrics, with its tables.
 
     Raises:
-        UserError: if it is absent, no JSON, of another kind or version, or damaged; names the file and the key.
+        UserError: if it is absent, no JSON, of another kind or version, or damaged; names the file and the key. If a
+            table is absent or of another run.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -73,9 +85,16 @@ def read(kind: type[Kind], path: Path) -> Kind:
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8; run dvc repro again.") from None
     try:
-        return check(kind, json.loads(text), str(path))
+        tree = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON ({error}); run dvc repro again.") from None
+    return check(kind, _whole(kind, tree, path), str(path))
+
+
+def _whole(kind: type[BaseModel], tree: Any, path: Path) -> Any:
+    """The tree with the rows of its tables, if it is of this kind; else as it is, to be refused."""
+    fits = isinstance(tree, dict) and issubclass(kind, File) and tree.get(SCHEMA) == kind.SCHEMA
+    return tables.read(tree, kind.TABLES, path) if fits else tree
 
 
 def read_if_there(kind: type[Kind], path: Path) -> Kind | None:

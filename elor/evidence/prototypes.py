@@ -1,4 +1,4 @@
-"""metrics/prototypes.json: what each label's prototype is like, and what the labels differ in."""
+"""metrics/prototypes.json and data/evidence/prototypes/: each label's prototype, and what they differ in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from elor.evidence.model import File, Number, Part, Range
 from elor.evidence.names import Finding
+from elor.evidence.tables import Table
 
 
 class Descriptor(Part):
@@ -50,7 +51,7 @@ class Label(Part):
     """in all"""
     converged_best_first: tuple[bool, ...]
     """which have, in the order of the objective"""
-    descriptors: dict[str, Descriptor]
+    descriptors: dict[str, Descriptor] = Field(default_factory=dict)
     """by name"""
 
 
@@ -85,7 +86,7 @@ class Trend(Part):
 class Pattern(Part):
     """One pattern of one descriptor, in all ways of making prototypes."""
 
-    per: dict[str, Trend]
+    per: dict[str, Trend] = Field(default_factory=dict)
     """by `<mode>.<parametrisation>`, of the mode that decides"""
     beside: dict[str, Trend] = Field(default_factory=dict)
     """of the other mode"""
@@ -122,7 +123,13 @@ class Networks(Part):
 class Prototypes(File):
     """The signals that networks on raw audio answer most strongly."""
 
-    SCHEMA: ClassVar[str] = "prototypes/1"
+    SCHEMA: ClassVar[str] = "prototypes/2"
+    TABLES: ClassVar[tuple[Table, ...]] = (
+        Table("descriptors", "table/{search}/{head}/{label}/descriptors/{descriptor}"),
+        Table("labels", "table/{search}/{head}/{label}"),
+        Table("trends", "trends/{head}/{descriptor}/{pattern}/{use:per,beside}/{search}"),
+        Table("patterns", "trends/{head}/{descriptor}/{pattern}", kept=("direction", "finding", "verdict")),
+    )
 
     speaker: str
     """whose fold's network is shown"""

@@ -1,4 +1,4 @@
-"""metrics/saliency.json: every correlation beside its controls; deletion, overlap, mel bands."""
+"""metrics/saliency.json and data/evidence/saliency/: every correlation beside its controls; deletion, bands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from elor.evidence.model import File, Number, Part, Range
+from elor.evidence.tables import Table
 
 
 class Estimate(Part):
@@ -55,7 +56,7 @@ class Reading(Part):
 class ControlOf(Part):
     """The same correlation under a control."""
 
-    readings: dict[str, Estimate]
+    readings: dict[str, Estimate] = Field(default_factory=dict)
     """by meaning of amplitude"""
     contrast: Contrast | None = None
     """trained minus control, in the reading that decides"""
@@ -100,11 +101,11 @@ class Pair(Part):
     """the mean over slices, padding included"""
     initial: Number = None
     """the same of untrained networks"""
-    readings: dict[str, Reading]
+    readings: dict[str, Reading] = Field(default_factory=dict)
     """by meaning of amplitude"""
     bootstrap: Bootstrap | None = None
     """other intervals"""
-    controls: dict[str, ControlOf]
+    controls: dict[str, ControlOf] = Field(default_factory=dict)
     """by control"""
     labels: dict[str, Label] = Field(default_factory=dict)
     """by predicted class"""
@@ -183,11 +184,21 @@ class Order(Part):
 Pairs = dict[str, dict[str, Pair]]
 """By method and pair."""
 
+PAIR = "{role:own,exemplary}/{method}/{pair}"
+"""Where a pair stands in the file."""
+
 
 class Saliency(File):
     """What the networks on raw audio rest on."""
 
-    SCHEMA: ClassVar[str] = "saliency/2"
+    SCHEMA: ClassVar[str] = "saliency/3"
+    TABLES: ClassVar[tuple[Table, ...]] = (
+        Table("readings", f"{PAIR}/readings/{{reading}}"),
+        Table("control_readings", f"{PAIR}/controls/{{control}}/readings/{{reading}}"),
+        Table("controls", f"{PAIR}/controls/{{control}}"),
+        Table("labels", f"{PAIR}/labels/{{label}}"),
+        Table("erasure", "erasure/{head}/{order}/{measure}"),
+    )
 
     exemplary: Pairs = Field(default_factory=dict)
     """the exemplary speaker's network on all slices, as the paper has it"""

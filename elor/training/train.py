@@ -18,7 +18,7 @@ from elor.progress import Progress
 from elor.training import budget
 from elor.training.job import Outcome, TrainingJob
 from elor.training.loop import train
-from elor.training.memory import fitting
+from elor.training.memory import fitting, needed
 from elor.training.resume import STATE, epochs_done
 from elor.training.task import Task
 from elor.training.together import alike, stackable, train_together
@@ -113,11 +113,13 @@ def spread(
 ) -> list[Result]:
     """Call a function of some jobs with those that `deal` puts together; one result per job, in the jobs' order.
 
+    The longest begin first, so that no worker is left alone with one at the end.
+
     Raises:
         UserError: if one of them does not fit into the memory.
     """
     engine = fitting(engine, jobs)
-    hands = deal(jobs, engine.count())
+    hands = sorted(deal(jobs, engine.count()), key=lambda hand: -sum(effort(jobs[index]) for index in hand))
     found = engine.run(function, [([jobs[index] for index in hand],) for hand in hands], watch)
     results: dict[int, Result] = {}
     for hand, some in zip(hands, found, strict=True):
@@ -138,6 +140,15 @@ def deal(jobs: Sequence[TrainingJob], workers: int) -> list[list[int]]:
         count = min(len(members), math.ceil(workers * len(members) / len(jobs)))
         hands += [members[start::count] for start in range(count)]
     return hands
+
+
+STEP = 4 * 2**20
+"""What an update costs beside the work on its slices, in bytes that this work would fill."""
+
+
+def effort(job: TrainingJob) -> float:
+    """How long an epoch may take, in no unit: by the memory that its updates fill. It only ranks jobs."""
+    return len(job.train) / job.options.batch * (needed(job.architecture, job.options.batch) + STEP)
 
 
 def train_here(job: TrainingJob) -> Outcome:

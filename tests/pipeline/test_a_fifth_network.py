@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from elor.evidence.model import read
+from elor.evidence.prototypes import Prototypes
 from elor.registry import FILES, NETWORKS
 from tests.worlds.project import MODELS, ROOT, Project
 
@@ -87,7 +89,7 @@ def check_analysis(project: Project) -> None:
     """All three heads are explained, the paper's two compared as it does, and the page shows both newcomers."""
     pairs = set(project.json("metrics/saliency.json")["own"]["guided"])
     assert {f"{head}~input" for head in HEADS} | {"arousal~dominance", "arousal~valence"} <= pairs
-    assert set(project.json("metrics/prototypes.json")["table"]["paper.time"]) == set(HEADS)
+    assert set(read(Prototypes, project.folder / "metrics/prototypes.json").table["paper.time"]) == set(HEADS)
     assert set(project.json("metrics/interventions.json")["networks"]["lom"]["gain"]["heads"]) == set(HEADS)
     page = (project.folder / "plots/report.html").read_text()
     assert TITLE in page

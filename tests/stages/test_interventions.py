@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from elor.evidence.interventions import Interventions
+from elor.evidence.model import read
 from elor.tables import read_table
 from tests.explain.sounds import speech
 from tests.worlds.project import ROOT
@@ -54,7 +56,8 @@ def test_every_kind_of_head_is_in_the_table_of_speakers(ran: Callable[[str], Wor
     assert table["head"].unique().tolist() == ANSWERS[target]
     assert table["change"].notna().all()
     assert (table["slices"] == 2).all()
-    gains = workspace.json("metrics/interventions.json")["networks"]["elor"]["gain"]
+    found = read(Interventions, workspace.folder / "metrics/interventions.json").tree()
+    gains = found["networks"]["elor"]["gain"]
     labels = [answer for answer in ANSWERS[target] if "extremity" not in answer]
     assert list(gains["heads"]) == labels
     assert list(gains.get("extremity", {})) == (labels if target == "classes" else [])
@@ -69,7 +72,8 @@ def test_no_name_of_a_speaker_or_a_slice_reaches_git(ran: Callable[[str], Worksp
     outs = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["interventions"]["do"]["outs"]
     assert {"data/effects/${item}.csv": {"push": False}} in outs
     assert "/data/*" in ignored
-    carried = ["metrics/interventions.json", "plots/data/interventions/elor.csv"]
+    tables = [f"data/evidence/interventions/{name}.csv" for name in ("doses", "effects", "features")]
+    carried = ["metrics/interventions.json", "plots/data/interventions/elor.csv", *tables]
     assert {path for path in workspace.files() if re.search("interventions|effects", path) and "cost" not in path} == {
         "data/effects/elor.csv",
         "data/effects/elor.json",

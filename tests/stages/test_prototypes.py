@@ -11,6 +11,8 @@ import pytest
 import soundfile
 import torch
 
+from elor.evidence.model import read
+from elor.evidence.prototypes import Prototypes
 from elor.explain.prototypes.descriptors import DESCRIPTORS, describe
 from elor.explain.prototypes.run import KEPT, percentile
 from elor.explain.prototypes.spectra import spectra as levels
@@ -57,7 +59,8 @@ LABELS = {
 @pytest.mark.parametrize("target", LABELS)
 def test_every_kind_of_head_has_prototypes(ran: Callable[[str], Workspace], target: str) -> None:
     workspace = ran(target)
-    found, folder = workspace.json("metrics/prototypes.json"), workspace.folder / "data/prototypes"
+    folder = workspace.folder / "data/prototypes"
+    found = read(Prototypes, workspace.folder / "metrics/prototypes.json").model_dump(mode="json")
     assert found["speaker"] == found["settings"]["network"] == "G"
     assert found["networks"] == {"folds": 3, "untrained": 2}
     assert list(found["table"]) == SEARCHES

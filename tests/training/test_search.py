@@ -19,7 +19,7 @@ from elor.params import NetworkScale, Range, Search, Settings, load
 from elor.training import tpe, tune
 from elor.training import trials as trained
 from elor.training.job import TrainingJob
-from elor.training.train import deal, place
+from elor.training.train import deal, place, spread
 from elor.training.trials import Trial
 from elor.training.tuning import Tuning
 from tests.worlds import toy
@@ -176,6 +176,26 @@ def test_provenance_says_default_where_the_default_won(task, winner: int, monkey
     assert {name: found.provenance[name] for name in SPACE} == dict.fromkeys(SPACE, says)
     assert found.provenance["alpha"] == "pinned"
     assert (found.values["S01"].learning_rate == BASE.learning_rate) == (not winner)
+
+
+class Noting(Engine):
+    """Notes in which order the jobs are asked for."""
+
+    def run(self, function, jobs, watch=lambda: None, finished=lambda index, result: None) -> list:
+        return [function(*job) for job in jobs]
+
+
+def test_the_longest_begin_first_and_results_come_in_the_jobs_order(files, slices: pd.DataFrame) -> None:
+    task, asked = toy.task("lom", files, slices, epochs=1, patience=1), []
+    shapes = [{"batch": 24}, {"batch": 8}, {"batch": 24, "filters": [6, 8]}, {"batch": 16}]
+    jobs = [task.job("S00", toy.settings("lom", **shape), testing=False) for shape in shapes]
+
+    def told(some: list[TrainingJob]) -> list[int]:
+        asked.extend(jobs.index(job) for job in some)
+        return [jobs.index(job) for job in some]
+
+    assert spread(told, jobs, Noting("cpu", 2)) == [0, 1, 2, 3]
+    assert asked == [1, 3, 2, 0]  # the most updates; of as many, the largest shape
 
 
 def test_of_trials_trained_together_only_the_one_that_diverges_fails(task) -> None:
