@@ -107,6 +107,7 @@ class Ensemble:
         heads: what they answer.
         run: from the inputs `INPUTS[network]`, float32 (windows, ...) each, to `Logits`.
         vectors: what the input `is10` holds.
+        heard: per network the speakers that it was trained or validated on; None where its file does not say.
 
     Raises:
         UserError: if these are vectors from elsewhere.
@@ -117,6 +118,7 @@ class Ensemble:
     heads: tuple[Head, ...]
     run: Callable[[Sequence[np.ndarray]], Logits]
     vectors: Vectors = IS10
+    heard: tuple[tuple[str, ...] | None, ...] = ()
 
     def __post_init__(self) -> None:
         if self.vectors.table:
@@ -169,7 +171,20 @@ class Ensemble:
         if not sound.any():
             return answers
         signals = np.stack([window.signal for window in batch if not window.silent])
-        logits = self.run([eaten(name, signals, self.vectors) for name in INPUTS[self.network]])
+        for name, found in self.answers(signals).items():
+            answers[name][sound] = found
+        return answers
+
+    def answers(self, signals: np.ndarray) -> Logits:
+        """Probabilities or values (windows, folds, outputs) of every head.
+
+        Args:
+            signals: int16 (windows, 96000); a handful at a time.
+
+        Raises:
+            UserError: if a network gives no numbers.
+        """
+        logits, answers = self.run([eaten(name, signals, self.vectors) for name in INPUTS[self.network]]), {}
         for head in self.heads:
             rows = torch.from_numpy(logits[head.name]).flatten(0, 1)
             found = losses.predict(head, rows).reshape(-1, len(self.folds), head.outputs).numpy()
@@ -177,7 +192,7 @@ class Ensemble:
                 raise UserError(
                     f"The {self.network} network gives no numbers for {head.name}; export or train it again."
                 )
-            answers[head.name][sound] = found
+            answers[head.name] = found
         return answers
 
 

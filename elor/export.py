@@ -1,7 +1,8 @@
 """Trained networks as files that stand alone: safetensors, ONNX and a card; never pickle.
 
 `elor.inference.load` reads both formats. The safetensors file of one fold is as training writes it; that of several
-holds them side by side, `<index>.<tensor>`, and its header lists them: `{"folds": [{"fold", "architecture"}, ...]}`.
+holds them side by side, `<index>.<tensor>`, and its header lists them: `{"folds": [{"fold", "architecture", "heard"},
+...]}`, where `heard` names the speakers that the network was trained or validated on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ def write_weights(networks: Mapping[str, MultiHeadNetwork], path: Path) -> None:
     Raises:
         UserError: if the disk is full.
     """
-    notes = [{"fold": fold, "architecture": asdict(network.architecture)} for fold, network in networks.items()]
+    notes = [
+        {"fold": fold, "architecture": asdict(network.architecture), "heard": network.heard}
+        for fold, network in networks.items()
+    ]
     if len(notes) == 1:
         (network,) = networks.values()
         checkpoint.save(path, network.state_dict(), notes[0])

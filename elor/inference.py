@@ -53,9 +53,8 @@ def load(
         return load_onnx(path, network, fold)
     networks = load_networks(path, network, fold)
     first = next(iter(networks.values())).architecture
-    return Ensemble(
-        first.network, tuple(networks), first.heads, _Torch(networks, local(device, "device")), first.vectors
-    )
+    run, heard = _Torch(networks, local(device, "device")), tuple(one.heard for one in networks.values())
+    return Ensemble(first.network, tuple(networks), first.heads, run, first.vectors, heard)
 
 
 def predict(

@@ -125,7 +125,12 @@ class MultiHeadNetwork(nn.Module):
 
     Raises:
         ImpossibleShape: if pooling leaves nothing of the signal.
+
+    Attributes:
+        heard: the speakers that it was trained or validated on; None where its file does not say.
     """
+
+    heard: tuple[str, ...] | None = None
 
     def __init__(self, architecture: Architecture, fast: bool = True) -> None:
         super().__init__()

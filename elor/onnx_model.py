@@ -28,7 +28,7 @@ from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.targets import Head
-from elor.training.checkpoint import heads_of
+from elor.training.checkpoint import heads_of, heard_of
 from elor.vectors import Vectors
 
 KEY = "elor"
@@ -83,7 +83,7 @@ def write_onnx(networks: Mapping[str, MultiHeadNetwork], path: Path) -> Written:
         )
     heads = [asdict(head) for head in module.architecture.heads]
     notes = {"network": module.architecture.network, "folds": list(networks), "heads": heads, "sha256": BLANK}
-    notes["vectors"] = asdict(module.architecture.vectors)
+    notes |= {"vectors": asdict(module.architecture.vectors), "heard": [one.heard for one in networks.values()]}
     program.model.metadata_props[KEY] = json.dumps(notes)
     with replacing(path) as part:
         program.save(part)
@@ -109,11 +109,16 @@ def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -
     if text is None:
         raise UserError(f"{path} holds no network of this project; give a file that elor export wrote.")
     held, folds, heads, vectors = _described(text, session, path)
+    said = json.loads(text).get("heard")
+    heard = (
+        [heard_of(one) for one in said] if isinstance(said, list) and len(said) == len(folds) else [None] * len(folds)
+    )
     if b'"sha256"' not in content or content != _sealed(content):
         raise UserError(f"{path} is damaged (its checksum is another); export it again.")
     check_choice(path, held, folds, network, fold)
     chosen = [index for index, name in enumerate(folds) if fold in (None, name)]
-    return Ensemble(held, tuple(folds[k] for k in chosen), heads, _Onnx(session, chosen), vectors)
+    run = _Onnx(session, chosen)
+    return Ensemble(held, tuple(folds[k] for k in chosen), heads, run, vectors, tuple(heard[k] for k in chosen))
 
 
 def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tuple[Head, ...], Vectors]:

@@ -1,4 +1,6 @@
-"""Predictions from elsewhere, scored against any corpus: reads tables alone, no sound but the headers.
+"""Predictions from elsewhere, or of trained networks, scored against any corpus.
+
+Of a corpus only tables and the headers of its sounds are read, unless networks have to hear it.
 
 The slices are planned by the very functions of the stages `labels` and `slices`, and scored by that of `evaluate`.
 """
@@ -6,26 +8,32 @@ The slices are planned by the very functions of the stages `labels` and `slices`
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from elor.audio import Stereo, read_int16
 from elor.corpora.faults import some
 from elor.corpora.labels import label, targets
+from elor.corpora.making import spoken
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables, counts, read_ratings, read_utterances
 from elor.errors import UserError
 from elor.evaluation.evaluate import Evaluation, Settings, evaluate
 from elor.evaluation.predictions import check_predictions
-from elor.features.slices import plan_slices
+from elor.features.slices import plan_slices, split
 from elor.report.results import ALL_PAIRS, Results
-from elor.tables import read_rows, read_table
+from elor.tables import read_rows, read_table, write_table
 from elor.targets import DIMENSIONS, Head
+
+if TYPE_CHECKING:  # networks bring torch, which tables do not need
+    from elor.ensemble import Ensemble
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,14 @@ class Truth:
         utterances: utterances.csv, labelled by the chosen rater.
         ratings: ratings.csv.
         report: what metrics/corpus.json holds.
+        sound: the slices themselves, int16 (96000,) each, in their order.
     """
 
     slices: pd.DataFrame
     utterances: pd.DataFrame
     ratings: pd.DataFrame
     report: dict[str, Any]
+    sound: Callable[[], Iterable[NDArray[np.int16]]]
 
 
 def score(
@@ -53,20 +63,30 @@ def score(
     partial: bool = False,
     settings: Settings | None = None,
     only: Sequence[str] = (),
+    models: Mapping[str, Ensemble] | None = None,
+    stereo: Stereo = "mean",
+    output: Path | None = None,
 ) -> Results:
-    """Score files of predictions against a corpus and compare every two; `elor score --help` says what they hold.
+    """Score predictions against a corpus and compare every two; `elor score --help` says what their files hold.
 
     Args:
         files: by name.
-        corpus, minimum_s, partial: as in `read_truth`.
+        corpus, minimum_s, partial, stereo: as in `read_truth`.
         folds: as in `score_files`.
         settings: rater, target, classes, scale and protocol; its comparisons are replaced.
         only: names of the heads to score; all of the target's if empty.
+        models: trained networks (`elor.load`) that predict the corpus first, by name. Whom they have heard in training
+            stands in the results' `heard`; a network that has heard a speaker does not answer for that one.
+        output: a CSV file for what the one network predicted, in the columns of data/predictions/.
 
     Raises:
-        UserError: as `read_truth` and `score_files` do, and for a head that the target has not.
+        UserError: as `read_truth` and `score_files` do, for a head that the target has not, and for networks that
+            answer something else than the target asks.
     """
     settings = settings or Settings()
+    models = models or {}
+    for name, model in models.items():
+        _check_heads(name, model, settings)
     known_there = dimensions_of(corpus) or settings.dimensions
     further = [name for name in only if name in DIMENSIONS and name not in known_there]
     settings = replace(settings, dimensions=(*known_there, *further))
@@ -75,16 +95,52 @@ def score(
         raise UserError(f"Target {settings.target} has no head {', '.join(unknown)}; choose {' or '.join(known)}.")
     settings = replace(settings, only=tuple(only))
     asked = [head.name for head in settings.heads]
-    settings = replace(settings, comparisons=tuple((name, a, b) for name in asked for a, b in combinations(files, 2)))
-    truth = read_truth(corpus, settings, minimum_s, partial)
-    found = score_files(files, folds, truth, settings)
+    settings = replace(
+        settings, comparisons=tuple((name, a, b) for name in asked for a, b in combinations([*files, *models], 2))
+    )
+    truth = read_truth(corpus, settings, minimum_s, partial, stereo)
+    given = {name: _read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
+    heard = {}
+    for name, model in models.items():
+        given[name], heard[name] = answered_by(model, truth)
+        if output is not None:
+            write_table(given[name], output, "%.7g")
+    found = _evaluated(given, folds, truth, settings)
     left_out = [name for name in known if name not in asked]
     found = replace(
         found,
         comparisons=found.comparisons | {"family": ALL_PAIRS},
         protocol=found.protocol | ({"heads_left_out": left_out} if left_out else {}),
     )
-    return Results.of(found, truth.report, settings.confidence)
+    return Results.of(found, truth.report, settings.confidence, heard)
+
+
+def answered_by(model: Ensemble, truth: Truth) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """What networks say of a corpus, and whom of its speakers they have heard; see `elor.api.answers.answered`."""
+    from elor.api.answers import answered
+
+    return answered(model, truth.slices, truth.sound())
+
+
+def asked_by(heads: Sequence[Head]) -> dict[str, Any]:
+    """The target and classes, as of `Settings`, that networks with these heads have learned."""
+    first = heads[0]
+    if not first.ordered:
+        return {"target": "emotion"}
+    if first.valued:
+        return {"target": "regression"}
+    return {"target": "distribution" if first.soft else "classes", "classes": first.classes}
+
+
+def _check_heads(name: str, model: Ensemble, settings: Settings) -> None:
+    """Networks must answer what is scored."""
+    asked = asked_by(model.heads)
+    if any(getattr(settings, key) != value for key, value in asked.items()):
+        said = " of ".join(str(value) for value in asked.values())
+        raise UserError(
+            f"The networks {name} answer the target {said}, not {settings.target} of {settings.classes}; give --target "
+            "and --classes as they were trained, or neither."
+        )
 
 
 def rater_of(corpus: Path) -> str | None:
@@ -103,14 +159,18 @@ def dimensions_of(corpus: Path) -> tuple[str, ...]:
     return tuple(name for name in DIMENSIONS if name in columns)
 
 
-def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: bool = False) -> Truth:
+def read_truth(
+    path: Path, settings: Settings, minimum_s: float = 0.0, partial: bool = False, stereo: Stereo = "mean"
+) -> Truth:
     """Read a corpus, label it and plan its slices.
 
     Args:
-        path: an IEMOCAP root, a manifest CSV, or a workspace's folder `data/`, whose slices are taken as they are.
+        path: an IEMOCAP root, a manifest CSV, the recipe of a demonstration corpus, which is spoken first, or a
+            workspace's folder `data/`, whose slices are taken as they are.
         settings: rater, target, classes and scale.
         minimum_s: shorter utterances are left out.
         partial: go on without sound files that are missing.
+        stereo: what several channels become where networks hear them; for the tables lengths alone count.
 
     Raises:
         UserError: if it is none of these, the rater or target is not to be had, or a `data/` folder was made for
@@ -119,9 +179,11 @@ def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: 
     folder = (path / "slices.csv").is_file()
     low, high = settings.scale
     if folder:
-        tables = _read_tables(path)
-    else:  # lengths alone count: two channels are no obstacle
-        tables = open_corpus(path, partial=partial, low=low, high=high, stereo="mean").read()
+        root, tables = path, _read_tables(path)
+    else:
+        path = spoken(path) if path.suffix in (".yaml", ".yml") else path
+        source = open_corpus(path, partial=partial, low=low, high=high, stereo="mean")
+        root, tables = source.root, source.read()
     tables = label(tables, settings.rater, settings.asked, low, high)
     wanted = targets(tables.utterances, tables.ratings, settings.asked, low, high)
     if folder:
@@ -129,7 +191,22 @@ def read_truth(path: Path, settings: Settings, minimum_s: float = 0.0, partial: 
         _check_targets(slices, wanted, path)
     else:
         slices = plan_slices(tables.utterances, wanted, minimum_s)
-    return Truth(slices, tables.utterances, tables.ratings, tables.report)
+
+    def sound() -> Iterable[NDArray[np.int16]]:
+        return (
+            np.load(path / "slices.npy", mmap_mode="r") if folder else _slices(tables.utterances, slices, root, stereo)
+        )
+
+    return Truth(slices, tables.utterances, tables.ratings, tables.report, sound)
+
+
+def _slices(utterances: pd.DataFrame, slices: pd.DataFrame, root: Path, stereo: Stereo) -> Iterator[NDArray[np.int16]]:
+    """The sound of every planned slice, utterance by utterance."""
+    turns = utterances.set_index("utterance")
+    for utterance, rows in slices.groupby("utterance", sort=False):
+        turn = turns.loc[utterance]
+        span = (None if pd.isna(turn[name]) else float(turn[name]) for name in ("start_s", "end_s"))
+        yield from split(read_int16(root / turn["file"], *span, stereo))[rows["part"].to_numpy()]
 
 
 def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings) -> Evaluation:
@@ -144,8 +221,15 @@ def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, set
     Raises:
         UserError: if a file is absent, no table, incomplete or overlapping; it and the rows are named.
     """
+    given = {name: _read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
+    return _evaluated(given, folds, truth, settings)
+
+
+def _evaluated(
+    predictions: dict[str, pd.DataFrame], folds: Path | None, truth: Truth, settings: Settings
+) -> Evaluation:
+    """Score tables of predictions; arguments as of `score_files`."""
     roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
-    predictions = {name: _read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
     return evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
 
 

@@ -14,39 +14,63 @@ from elor.report.text import Format
 
 Target = Literal["classes", "regression", "distribution", "emotion"]
 Protocol = Literal["paper", "strict"]
+Channels = Literal["mean", "left", "right"]
 
 
 def score(
-    predictions: Annotated[
-        list[Path], typer.Argument(metavar="PREDICTIONS.csv", help="Several files are compared in pairs.")
-    ],
     corpus: Annotated[
         Path,
-        typer.Option(help="An IEMOCAP root, a manifest CSV, or the folder data/ of a workspace.", show_default=False),
+        typer.Option(
+            help="An IEMOCAP root, a manifest CSV, a demonstration corpus' recipe, or the folder data/ of a workspace.",
+            show_default=False,
+        ),
     ],
+    predictions: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PREDICTIONS.csv]...", help="Several files are compared in pairs.")
+    ] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="Trained networks that predict the corpus first: data/models, or a file of elor export."),
+    ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="Which networks of a folder; may be given again.", show_default="elor")
+    ] = None,
+    fold: Annotated[str | None, typer.Option(help="Only the networks of this fold.", show_default=False)] = None,
     rater: Annotated[
         str | None,
         typer.Option(help="Whose ratings are the labels; or mean.", show_default="that of data/, else E-2"),
     ] = None,
-    target: Annotated[Target, typer.Option(help="What was predicted.")] = "classes",
+    target: Annotated[
+        Target | None, typer.Option(help="What was predicted.", show_default="that of --model, else classes")
+    ] = None,
     head: Annotated[list[str] | None, typer.Option(help="Score this dimension only; may be given again.")] = None,
-    classes: Annotated[int, typer.Option(min=2, help="Classes per dimension.")] = 5,
+    classes: Annotated[
+        int | None, typer.Option(min=2, help="Classes per dimension.", show_default="those of --model, else 5")
+    ] = None,
     low: Annotated[float, typer.Option(help="Lowest rating of the corpus' scale.")] = 1.0,
     high: Annotated[float, typer.Option(help="Highest rating.")] = 5.0,
     minimum_s: Annotated[float, typer.Option(min=0.0, help="Leave out utterances shorter than this (s).")] = 0.0,
     partial: Annotated[bool, typer.Option("--partial", help="Go on without sound files that are missing.")] = False,
+    stereo: Annotated[Channels, typer.Option(help="What several channels become for --model.")] = "mean",
     folds: Annotated[Path | None, typer.Option(help="fold, slice, role; without it each speaker is a fold.")] = None,
     protocol: Annotated[Protocol, typer.Option(help="What the folds are checked against.")] = "paper",
     name: Annotated[list[str] | None, typer.Option(help="A name per file; else the file's own.")] = None,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="Of bootstrap and permutations.")] = 1,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write what the networks predict, a row per slice.", show_default=False)
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(help="Write all scores here as well, keyed as in metrics/.", show_default=False)
     ] = None,
     detail: Detail = False,
     how: How = Format.terminal,
 ) -> None:
-    """Score predictions with exactly the definitions, intervals and tests of this pipeline.
+    """Score predictions, or trained networks, with exactly the definitions, intervals and tests of this pipeline.
+
+    With --model the networks hear the corpus first. A network that has heard
+    a speaker in training does not answer for that speaker, and who was heard
+    is said. Their target and classes are taken from their file.
 
     A file of predictions has one row per slice (column slice) or one per
     utterance (column utterance), for every utterance that has the target and
@@ -77,31 +101,56 @@ def score(
         elor score mine.csv --corpus labels.csv --high 7 --classes 7
         elor score mine.csv --corpus IEMOCAP_full_release --head arousal
         elor score data/predictions/ftr.csv --corpus data --folds data/folds.csv
+        elor score --model data/models --corpus my/table.csv
+        elor score --model elor.onnx --corpus my/table.csv --low 1 --high 7
     """
-    from elor.api.score import rater_of
+    from elor.api.score import asked_by, rater_of
     from elor.api.score import score as scored
     from elor.evaluation.evaluate import Settings
     from elor.files import write_json
     from elor.report.blocks import results as blocks
 
-    files = dict(zip(_names(predictions, name or []), predictions, strict=True))
+    predictions, chosen = predictions or [], _models(model or [], network or [])
+    if not predictions and not chosen:
+        raise UserError("There is nothing to score; give a file of predictions, or trained networks by --model.")
+    if csv is not None and len(chosen) != 1:
+        raise UserError(f"--csv holds what one network predicts, and {len(chosen)} are given; give one --model.")
+    names = _names([*predictions, *chosen], name or [])
+    files = dict(zip(names, predictions, strict=False))
+    models = {}
+    if chosen:
+        from elor.inference import load
+
+        loaded = [load(path, which, fold) for (path, which) in chosen.values()]
+        models = dict(zip(names[len(files) :], loaded, strict=True))
+    asked = {"target": "classes", "classes": 5} | (asked_by(loaded[0].heads) if chosen else {})
+    asked |= {key: value for key, value in (("target", target), ("classes", classes)) if value is not None}
     settings = Settings(
         confidence=confidence,
         seed=seed,
         rater=rater or rater_of(corpus) or "E-2",
         protocol=protocol,
-        target=target,
-        classes=classes,
         scale=(low, high),
+        **asked,
     )
-    found = scored(files, corpus, folds, minimum_s, partial, settings, head or ())
+    found = scored(files, corpus, folds, minimum_s, partial, settings, head or (), models, stereo, csv)
     if json is not None:
         write_json(json, vars(found))
     echo(blocks(found, detail), how)
 
 
+def _models(paths: list[Path], networks: list[str]) -> dict[Path, tuple[Path, str | None]]:
+    """What to load, by the path whose stem names it: files as they are, of a folder the networks that are asked for."""
+    found: dict[Path, tuple[Path, str | None]] = {}
+    for path in paths:
+        for network in networks or [None]:
+            own = path.suffix or any(path.glob("*.safetensors"))
+            found[path if own else path / (network or "elor")] = (path, network)
+    return found
+
+
 def _names(files: list[Path], given: list[str]) -> list[str]:
-    """A name per file: those given, or the files' own."""
+    """A name per file or network: those given, or the files' own."""
     if given and len(given) != len(files):
         raise UserError(f"{len(given)} names are given for {len(files)} files; give --name once per file, or never.")
     names = given or [path.stem for path in files]

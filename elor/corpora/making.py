@@ -8,12 +8,17 @@ from typing import Any
 from elor.corpora.demo import generate, load_recipe
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
+from elor.files import digest, file_digest, scratch_folder
 
 RECIPE = Path("data/demo.yaml")
 
 
+UTTERANCES = 420
+"""Turns of a corpus that nobody gave a size: half an hour of sound, 60 MB."""
+
+
 def make_corpus(
-    folder: Path, utterances: int = 420, seed: int = 1, recipe: Path = RECIPE, force: bool = False
+    folder: Path, utterances: int = UTTERANCES, seed: int = 1, recipe: Path = RECIPE, force: bool = False
 ) -> dict[str, Any]:
     """Write the demonstration corpus: pseudo-speech with planted emotion, in IEMOCAP's layout.
 
@@ -36,3 +41,16 @@ def make_corpus(
         raise UserError(f"{folder / 'release'} exists; choose another folder, or give --force to replace it.")
     generate(plan, utterances, seed, folder)
     return open_corpus(folder).read().report
+
+
+def spoken(recipe: Path, utterances: int = UTTERANCES, seed: int = 1) -> Path:
+    """The folder, in scratch, of the corpus that a recipe makes; made if it is not there yet.
+
+    Raises:
+        UserError: if the recipe is faulty, or the disk is full.
+    """
+    plan = load_recipe(recipe)
+    folder = scratch_folder("corpora") / digest([file_digest(recipe), utterances, seed])
+    if not (folder / "segments.csv").is_file():  # the last that is written
+        generate(plan, utterances, seed, folder)
+    return folder / "release"

@@ -13,6 +13,7 @@ from elor.report.results import (
     bounded,
     score_table,
     table5,
+    title,
     value,
 )
 from elor.report.text import MISSING, Row, Table, interval, number
@@ -37,7 +38,31 @@ def tables(found: Results) -> list[Table]:
         score_table(found, "Means over folds; on the right, over speakers", _means(found)),
         score_table(found, "Calibration: expected calibration error", _calibration()),
     ]
-    return [table for table in (*every, _raters(found), _pairs(found)) if table is not None]
+    return [table for table in (*every, _raters(found), _pairs(found), *_groups(found)) if table is not None]
+
+
+def _groups(found: Results) -> Iterator[Table]:
+    """The headline by speaker, gender, session, ..: a table per dimension, a column per network."""
+    score = found.headline
+    for dimension in found.scores:
+        rows: dict[tuple[str, str], dict[str, Any]] = {}
+        for row in found.breakdown:
+            if row["dimension"] == dimension:
+                rows.setdefault((row["factor"], row["group"]), {})[row["network"]] = row
+        factors = dict.fromkeys(factor for factor, _ in rows)
+        cells = {
+            (factor, group): (
+                factor,
+                group,
+                f"{next(iter(by.values()))['slices']:,}",
+                *(interval(one[score], one["ci_low"], one["ci_high"]) for one in by.values()),
+            )
+            for (factor, group), by in rows.items()
+        }
+        if cells:
+            groups = tuple(tuple(row for (of, _), row in cells.items() if of == factor) for factor in factors)
+            header = ("", "", "slices", *(f"{title(net)} {SCORE_TITLES[score]}" for net in found.scores[dimension]))
+            yield Table(f"{dimension} by group; a group's UAR goes over the classes that it has", header, groups, 2)
 
 
 def _intervals(score: str, before: str) -> tuple[Column, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from elor.ensemble import Ensemble, Prediction, expected, label
+from elor.ensemble import WINDOW_S, Ensemble, Prediction, expected, label
 from elor.report.results import title
 from elor.report.text import MISSING, Block, Notes, Row, Table, number
 from elor.targets import Head
@@ -39,17 +40,32 @@ def caption(ensemble: Ensemble) -> str:
 def table(found: Found) -> pd.DataFrame:
     """A row per recording and window; labels and probabilities are named as in the pipeline's data/predictions/.
 
-    Columns: recording, window, start_s, end_s; `<head>` and `<head>_p<k>`, or `<head>_value`; `<head>_spread`.
+    Columns: recording; slice and utterance, as `elor score` knows them, where all windows are the slices of the
+    pipeline; window, start_s, end_s; `<head>` and `<head>_p<k>`, or `<head>_value`; `<head>_spread`.
     """
-    rows = []
-    for name, prediction in found.items():
+    rows, sliced = [], all(_on_slices(prediction) for prediction in found.values())
+    for (name, prediction), utterance in zip(found.items(), _utterances(list(found)), strict=True):
         for index, (start, end) in enumerate(zip(prediction.starts, prediction.ends, strict=True)):
-            row: dict[str, Any] = {"recording": name, "window": index, "start_s": start, "end_s": end}
+            row: dict[str, Any] = {"recording": name}
+            row |= {"slice": f"{utterance}_{index}", "utterance": utterance} if sliced else {}
+            row |= {"window": index, "start_s": start, "end_s": end}
             for head in prediction.heads:
                 row |= _columns(head, prediction.windows(head.name)[index])
                 row[f"{head.name}_spread"] = prediction.spread(head.name, index)
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _on_slices(prediction: Prediction) -> bool:
+    """Whether windows follow each other as the slices of the pipeline do."""
+    return bool((prediction.starts == WINDOW_S * np.arange(len(prediction.starts))).all())
+
+
+def _utterances(names: list[str]) -> list[str]:
+    """What a manifest calls the recordings: the files' names, or their paths where these are not unique."""
+    paths = [Path(name).with_suffix("") for name in names]
+    stems = Counter(path.name for path in paths)
+    return [path.name if stems[path.name] == 1 else str(path).lstrip("./").replace("/", "-") for path in paths]
 
 
 def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def setting(found: Results) -> Notes:
         )
     else:
         items.append("No folds: each speaker counts as one, and the guesses know the labels of all other speakers.")
+    items += [f"{title(name)}: {'; '.join(said)}." for name, said in found.heard.items()]
     readers = [title(name) for name in ON_VECTORS if name in next(iter(found.scores.values()))]
     if readers and (vectors := protocol.get("vectors")):
         items.append(f"{', '.join(readers)} read {Vectors(**vectors)}.")

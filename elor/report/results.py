@@ -10,7 +10,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,8 @@ class Results:
         agreement: metrics/agreement.json.
         protocol: metrics/protocol.json; empty for predictions from elsewhere without folds.
         corpus: metrics/corpus.json.
+        breakdown: rows of plots/data/scores/breakdown.csv, where predictions were scored just now.
+        heard: by trained networks that were scored on a corpus, in sentences, whom of it they had heard in training.
     """
 
     scores: dict[str, dict[str, Scores]]
@@ -75,6 +77,8 @@ class Results:
     agreement: dict[str, Any]
     protocol: dict[str, Any]
     corpus: dict[str, Any]
+    breakdown: Sequence[dict[str, Any]] = ()
+    heard: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Results:
@@ -92,10 +96,13 @@ class Results:
         return cls(scores, *(read(kind, folder / f"{name}.json").tree() for name, kind in others.items()))
 
     @classmethod
-    def of(cls, found: Evaluation, corpus: dict[str, Any], confidence: float) -> Results:
+    def of(
+        cls, found: Evaluation, corpus: dict[str, Any], confidence: float, heard: Mapping[str, Sequence[str]]
+    ) -> Results:
         """The same from an evaluation in memory, rounded as the files are."""
         protocol = found.protocol | {"confidence": confidence}
-        parts = (found.metrics, found.comparisons, found.agreement, protocol, corpus)
+        groups = found.plots["breakdown"].to_dict("records")
+        parts = (found.metrics, found.comparisons, found.agreement, protocol, corpus, groups, dict(heard))
         return cls(*(plain(part, digits=4) for part in parts))
 
     @property

@@ -110,7 +110,14 @@ def network_of(tensors: dict[str, Tensor], notes: Any, path: Path) -> MultiHeadN
         raise UserError(f"{path} is damaged: some of its weights are not numbers; make it again.")
     network = MultiHeadNetwork(shape)
     network.load_state_dict(tensors)
+    network.heard = heard_of(notes.get("heard"))
     return network.eval()
+
+
+def heard_of(value: Any) -> tuple[str, ...] | None:
+    """The speakers that a file says a network was trained or validated on; None where it says nothing of the kind."""
+    known = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return tuple(value) if known else None
 
 
 def architecture_of(value: Any) -> Architecture:

@@ -19,13 +19,19 @@ from elor.training.task import Task
 PROBABILITY_DIGITS = "%.7g"  # all that float32 holds
 
 
-def write_models(folder: Path, jobs: list[TrainingJob], outcomes: list[Outcome]) -> None:
+def write_models(folder: Path, speakers: pd.Series, jobs: list[TrainingJob], outcomes: list[Outcome]) -> None:
     """Write `<fold>.safetensors` for every fold, and network.yaml for people.
 
-    Each file bears its own architecture, so that it can be read alone.
+    Each file bears its own architecture, so that it can be read alone, and the speakers that its network has heard.
+
+    Args:
+        folder: where to.
+        speakers: who speaks in each slice of the corpus.
+        jobs, outcomes: of the folds.
     """
     for job, outcome in zip(jobs, outcomes, strict=True):
-        notes = {"fold": job.fold, "architecture": asdict(job.architecture), "epoch": outcome.best}
+        heard = sorted(speakers.iloc[[*job.train, *job.validation]].unique())
+        notes = {"fold": job.fold, "architecture": asdict(job.architecture), "epoch": outcome.best, "heard": heard}
         checkpoint.save(folder / f"{job.fold}.safetensors", outcome.tensors, notes)
     shapes = {job.fold: _described(job.architecture) for job in jobs}
     first = shapes[jobs[0].fold]
@@ -74,7 +80,7 @@ def write_results(data: Path, curves: Path, task: Task, jobs: list[TrainingJob],
         curves: folder of the training curves.
     """
     name = f"{task.network}.csv"
-    write_models(data / "models" / task.network, jobs, outcomes)
+    write_models(data / "models" / task.network, task.slices["speaker"], jobs, outcomes)
     write_table(predictions_of(task, jobs, outcomes), data / "predictions" / name, PROBABILITY_DIGITS)
     write_table(rows_of(jobs, outcomes, "audit"), data / "audit" / name)
     write_plot(rows_of(jobs, outcomes, "history"), curves / name, "%.6g")

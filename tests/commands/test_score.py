@@ -17,6 +17,8 @@ from typer.testing import Result
 from elor.api.score import dimensions_of, rater_of
 from elor.corpora.reader import open_corpus
 from elor.features.slices import slice_count
+from elor.inference import load
+from tests.worlds.networks import FOLDS, write_models
 from tests.worlds.release import build
 
 Elor = Callable[..., Result]
@@ -293,3 +295,86 @@ def test_the_dimensions_of_a_workspace_need_not_be_said_either(tmp_path: Path) -
     (tmp_path / "slices.csv").write_text("slice,speaker,dominance,arousal,dominance_p0\na_0,s,1,2,0.5\n")
     assert dimensions_of(tmp_path) == ("arousal", "dominance")
     assert dimensions_of(tmp_path / "elsewhere") == ()
+
+
+@pytest.fixture
+def heard_corpus(manifest: Path) -> Path:
+    """The manifest, two of whose speakers bear the names of speakers that all but one network have heard."""
+    text = manifest.read_text().replace(",01,", ",Ses01F,").replace(",02,", ",Ses01M,")
+    manifest.write_text(text)
+    return manifest
+
+
+def test_networks_are_scored_on_a_corpus_and_never_on_whom_they_heard(
+    heard_corpus: Path, tmp_path: Path, elor: Elor
+) -> None:
+    models = write_models(tmp_path / "models")
+    where = ("--corpus", heard_corpus, "--high", 7, "--json", tmp_path / "out.json", "--csv", tmp_path / "said.csv")
+    result = elor("score", "--model", models, *where, "--detail")
+    assert result.exit_code == 0, result.stderr
+    said = pd.read_csv(tmp_path / "said.csv", dtype={"speaker": str})
+    every = load(models)
+    rows = pd.read_csv(heard_corpus, dtype={"speaker": str})
+    for _, row in rows.iterrows():
+        prediction = every.predict(heard_corpus.parent / row["file"])
+        mine = said[said["utterance"] == row["file"].removesuffix(".wav")]
+        for head in ("arousal", "valence"):
+            folds = prediction.answers[head]
+            own = folds[:, [FOLDS.index(row["speaker"])]] if row["speaker"] in FOLDS else folds
+            np.testing.assert_allclose(mine[[f"{head}_p{k}" for k in range(5)]], own.mean(1), rtol=1e-5)
+        assert set(mine["networks"]) == {1 if row["speaker"] in FOLDS else 3}
+    found = json.loads((tmp_path / "out.json").read_text())
+    truth = said["utterance"].map({row["file"][:-4]: (row["valence"] - 1) * 2 // 3 for _, row in rows.iterrows()})
+    uar = metrics.balanced_accuracy_score(truth, said["valence"])
+    assert found["scores"]["valence"]["elor"]["uar"] == pytest.approx(uar, abs=1e-4)
+    flat = " ".join(result.stdout.split())
+    assert "ELoR: 1 speaker that no network has heard; Ses01F, Ses01M: heard by some of 3 networks" in flat
+    groups = {(row["factor"], row["group"]) for row in found["breakdown"]}
+    assert {("speaker", "Ses01F"), ("speaker", "03"), ("length", "0.0-1.0 s")} <= groups
+    assert "valence by group" in result.stdout
+
+
+def test_what_predict_writes_can_be_scored(manifest: Path, tmp_path: Path, elor: Elor) -> None:
+    models = write_models(tmp_path / "models")
+    sounds = sorted(manifest.parent.glob("*.wav"))
+    assert elor("predict", *sounds, "--model", models, "--csv", tmp_path / "elor.csv").exit_code == 0
+    where = ("--corpus", manifest, "--high", 7, "--json")
+    assert elor("score", tmp_path / "elor.csv", *where, tmp_path / "a.json").exit_code == 0
+    assert elor("score", "--model", models, *where, tmp_path / "b.json").exit_code == 0
+    by_file, by_model = (json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json"))
+    assert by_file["scores"] == by_model["scores"]
+    elor("predict", *sounds, "--model", models, "--csv", tmp_path / "dense.csv", "--hop", 1)
+    refused = elor("score", tmp_path / "dense.csv", *where, tmp_path / "c.json")
+    assert "neither a column `slice` nor `utterance`" in refused.stderr
+
+
+@pytest.mark.parametrize("target", ["regression", "emotion"])
+def test_networks_say_what_they_answer_and_an_export_what_it_heard(
+    target: str, manifest: Path, tmp_path: Path, elor: Elor
+) -> None:
+    from elor.export import write_weights
+    from elor.inference import load_networks
+
+    table = pd.read_csv(manifest, dtype={"speaker": str}).assign(emotion=["angry", "happy", "sad", "neutral"] * 3)
+    table.assign(speaker=table["speaker"].replace("03", "Ses02F")).to_csv(manifest, index=False)
+    networks = load_networks(write_models(tmp_path / "models", target=target))
+    write_weights({name: networks[name] for name in FOLDS[:2]}, tmp_path / "two.safetensors")  # both heard Ses02F
+    where = ("--corpus", manifest, "--high", 7)
+    result = elor("score", "--model", tmp_path / "two.safetensors", *where)
+    assert result.exit_code == 0, result.stderr
+    flat = " ".join(result.stdout.split())
+    assert "two: 2 speakers that no network has heard; Ses02F: heard by every network in training" in flat
+    assert ("CCC" if target == "regression" else "emotion WAR") in result.stdout
+    wrong = elor("score", "--model", tmp_path / "two.safetensors", *where, "--target", "classes")
+    assert "The networks two answer the target" in wrong.stderr
+    assert "There is nothing to score" in elor("score", "--corpus", manifest).stderr
+
+
+def test_a_recipe_is_spoken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elor.corpora.making import spoken
+
+    monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path))
+    release = spoken(Path("data/demo.yaml"), 35)
+    written = release.stat().st_mtime_ns
+    assert len(open_corpus(release).read().utterances) == 35
+    assert spoken(Path("data/demo.yaml"), 35).stat().st_mtime_ns == written

@@ -86,7 +86,7 @@ def test_files_that_are_no_network_are_refused(tmp_path: Path) -> None:
 def test_folds_of_different_shapes_are_described_one_by_one(trained, tmp_path: Path) -> None:
     _, task, jobs, outcomes = trained
     other = task.job("S01", toy.settings("elor_ftr", hidden=[7, 7]))
-    outputs.write_models(tmp_path, [jobs[0], other], outcomes[:2])
+    outputs.write_models(tmp_path, task.slices["speaker"], [jobs[0], other], outcomes[:2])
     value = read_yaml(tmp_path / "network.yaml")
     assert value["folds"]["S01"]["hidden"] == [7, 7]
     assert value["folds"]["S00"]["hidden"] == [6, 5]

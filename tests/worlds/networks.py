@@ -44,9 +44,9 @@ def trained_network(name: str = "elor", target: str = "classes", seed: int = 0, 
     return made
 
 
-def save(path: Path, made: MultiHeadNetwork, fold: str = "") -> Path:
+def save(path: Path, made: MultiHeadNetwork, fold: str = "", heard: Sequence[str] = ()) -> Path:
     """Write a network as training does."""
-    notes = {"fold": fold, "architecture": asdict(made.architecture), "epoch": 1}
+    notes = {"fold": fold, "architecture": asdict(made.architecture), "epoch": 1, "heard": list(heard)}
     checkpoint.save(path, made.state_dict(), notes)
     return path
 
@@ -61,5 +61,6 @@ def write_models(
     """Write `<network>/<fold>.safetensors` into `folder`, as the stages `train@<network>` do."""
     for name in names:
         for seed, fold in enumerate(folds):
-            save(folder / name / f"{fold}.safetensors", trained_network(name, target, seed, **layers), fold)
+            others = [other for other in folds if other != fold]
+            save(folder / name / f"{fold}.safetensors", trained_network(name, target, seed, **layers), fold, others)
     return folder

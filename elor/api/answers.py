@@ -1,0 +1,87 @@
+"""What trained networks say of a corpus' slices, each answered by those alone that never heard its speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from elor.corpora.faults import plural, some
+from elor.ensemble import BATCH, Ensemble
+from elor.progress import Progress
+
+
+def answered(
+    ensemble: Ensemble, slices: pd.DataFrame, signals: Iterable[NDArray[np.int16]]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Predict every slice: the mean over the networks that never heard its speaker, or over all where all have.
+
+    Args:
+        ensemble: the networks.
+        slices: slices.csv.
+        signals: their sound, int16 (96000,) each, in the order of `slices`.
+
+    Returns:
+        One row per slice: slice, utterance, speaker, networks (how many answered), then for each head its label and
+        probabilities, or its value, as in data/predictions/. And what is to be said of the speakers, in sentences.
+
+    Raises:
+        UserError: if a sound cannot be read, or a network gives no numbers.
+    """
+    speakers = slices["speaker"].to_numpy(dtype=object)
+    fresh = {name: _fresh(ensemble, name) for name in np.unique(speakers)}
+    chosen = np.stack([fresh[name] if fresh[name].any() else np.ones_like(fresh[name]) for name in speakers])
+    parts: dict[str, list[NDArray]] = {head.name: [] for head in ensemble.heads}
+    with Progress("Predict", len(slices), unit="slice") as progress:
+        for start, batch in _batches(signals):
+            rows = chosen[start : start + len(batch), :, None]
+            for name, values in ensemble.answers(batch).items():
+                parts[name].append((values * rows).sum(1) / rows.sum(1))
+            progress.advance(len(batch))
+    table = slices[["slice", "utterance", "speaker"]].assign(networks=chosen.sum(1))
+    for head in ensemble.heads:
+        found = np.concatenate(parts[head.name])
+        table[head.column] = found[:, 0] if head.valued else found.argmax(1)
+        table = table.assign(**dict(zip(head.share_columns, found.T, strict=False)))
+    return table, _said(ensemble, fresh)
+
+
+def _fresh(ensemble: Ensemble, speaker: str) -> NDArray[np.bool_]:
+    """(folds,) which networks are not known to have heard a speaker."""
+    heard = ensemble.heard or (None,) * len(ensemble.folds)
+    return np.array([names is None or speaker not in names for names in heard])
+
+
+def _batches(signals: Iterable[NDArray[np.int16]]) -> Iterable[tuple[int, NDArray[np.int16]]]:
+    """Slices in batches, each with the number of its first."""
+    start, held = 0, []
+    for signal in signals:
+        held.append(signal)
+        if len(held) == BATCH:
+            yield start, np.stack(held)
+            start, held = start + BATCH, []
+    if held:
+        yield start, np.stack(held)
+
+
+def _said(ensemble: Ensemble, fresh: dict[str, NDArray[np.bool_]]) -> tuple[str, ...]:
+    """Which speakers the networks have heard, and who answered for them."""
+    count, names = len(ensemble.folds), {"none": [], "some": [], "all": []}  # type: dict[str, Any]
+    for speaker, free in fresh.items():
+        names["none" if free.all() else "some" if free.any() else "all"].append(speaker)
+    found = []
+    if None in (ensemble.heard or (None,)):
+        found.append("its file does not say whom it has heard: train or export it again, or trust nothing here")
+    elif names["none"]:
+        found.append(f"{plural(len(names['none']), 'speaker')} that no network has heard")
+    if names["some"]:
+        least = min(int(fresh[name].sum()) for name in names["some"])
+        found.append(
+            f"{some(names['some'], 10)}: heard by some of {plural(count, 'network')}, and answered by the others alone "
+            f"({least} at the fewest)"
+        )
+    if names["all"]:
+        found.append(f"{some(names['all'], 10)}: heard by every network in training, so that their scores are too good")
+    return tuple(found)
