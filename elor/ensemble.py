@@ -167,7 +167,7 @@ class Ensemble:
     def _answer(self, batch: Sequence[Window]) -> Logits:
         """Probabilities or values (windows, folds, outputs) of every head; rows of NaN where there is silence."""
         sound = np.array([not window.silent for window in batch])
-        answers = {head.name: np.full((len(batch), len(self.folds), head.outputs), np.nan) for head in self.heads}
+        answers = {head.name: np.full((len(batch), len(self.folds), head.answers), np.nan) for head in self.heads}
         if not sound.any():
             return answers
         signals = np.stack([window.signal for window in batch if not window.silent])
@@ -187,7 +187,7 @@ class Ensemble:
         logits, answers = self.run([eaten(name, signals, self.vectors) for name in INPUTS[self.network]]), {}
         for head in self.heads:
             rows = torch.from_numpy(logits[head.name]).flatten(0, 1)
-            found = losses.predict(head, rows).reshape(-1, len(self.folds), head.outputs).numpy()
+            found = losses.predict(head, rows).reshape(-1, len(self.folds), head.answers).numpy()
             if not np.isfinite(found).all():
                 raise UserError(
                     f"The {self.network} network gives no numbers for {head.name}; export or train it again."

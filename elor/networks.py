@@ -121,7 +121,7 @@ class MultiHeadNetwork(nn.Module):
 
     Shape:
         inputs: (batch, 1, 96000) audio in [-1, 1], (batch, 26, 599) MFCCs, (batch, 1582) IS10, as `INPUTS` says.
-        output: for each head (batch, outputs) logits (classes, distribution) or values (regression).
+        output: for each head (batch, answers) logits (classes, distribution) or values (regression, spread).
 
     Raises:
         ImpossibleShape: if pooling leaves nothing of the signal.
@@ -158,6 +158,12 @@ class MultiHeadNetwork(nn.Module):
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
+        spread = {head.name for head in self.architecture.heads if head.spread}
+        found = self.outputs(*inputs)
+        return {name: value[:, :1] if name in spread else value for name, value in found.items()}
+
+    def outputs(self, *inputs: Tensor) -> dict[str, Tensor]:
+        """All output units of every head, (batch, outputs): with a spread what `elor.training.losses.predict` takes."""
         features = self.features(*inputs)
         return {name: head(features) for name, head in self.heads.items()}
 

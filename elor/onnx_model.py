@@ -136,7 +136,7 @@ def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tup
         found = [(value.name, list(value.shape[1:])) for value in session.get_inputs()]
         if found != expected:
             raise ValueError(f"its inputs are {found}")
-        expected = [(head.name, [len(folds), head.outputs]) for head in heads]
+        expected = [(head.name, [len(folds), head.answers]) for head in heads]
         found = [(value.name, list(value.shape[1:])) for value in session.get_outputs()]
         if found != expected:
             raise ValueError(f"its outputs are {found}")

@@ -1,6 +1,7 @@
 """What the networks answer: the target of params.yaml (section `labels`) and its heads.
 
-Answers differ in kind: a class or a value, with an order or without, one label or the raters' shares. Whoever has to
+Answers differ in kind: a class or a value, with an order or without, one label, the raters' shares, or their mean and
+spread. Whoever has to
 tell them apart (a loss, a score, a table) asks a `Head`; whoever makes or looks for labels asks the `Target`.
 """
 
@@ -14,6 +15,10 @@ from elor.errors import UserError
 EMOTIONS = ("angry", "happy", "sad", "neutral")
 """The customary four classes of IEMOCAP; excitement counts as happiness."""
 
+FLOOR = 12**-0.5
+"""The smallest standard deviation of ratings that is told apart from none, in classes: that of rounding to whole ones.
+Raters who agree exactly have no less; without it a loss could fall without end on what they agree on."""
+
 EMOTION = "emotion"
 """The head that chooses one of them: they have no order."""
 
@@ -24,7 +29,7 @@ HEADS = (*DIMENSIONS, EMOTION)
 """The names that a head may have."""
 
 Dimension = Literal["valence", "arousal", "dominance"]
-Kind = Literal["classes", "regression", "distribution", "emotion"]
+Kind = Literal["classes", "regression", "spread", "distribution", "emotion"]
 
 
 def ordered(head: str) -> bool:
@@ -40,15 +45,22 @@ class Head:
         name: one of `HEADS`.
         classes: how many classes it chooses from; None where the answer is a value.
         soft: whether it learns the shares of the raters instead of one label.
+        spread: whether a value comes with how far the raters lie apart, their standard deviation.
     """
 
     name: str
     classes: int | None
     soft: bool = False
+    spread: bool = False
 
     @property
     def outputs(self) -> int:
-        """Output units: one per class, or a single one for a value."""
+        """Output units: one per class, a single one for a value, two for its mean and spread."""
+        return self.classes or (2 if self.spread else 1)
+
+    @property
+    def answers(self) -> int:
+        """How many of them are its answer: a predicted spread comes with a value and is none."""
         return self.classes or 1
 
     @property
@@ -62,6 +74,11 @@ class Head:
         return ordered(self.name)
 
     @property
+    def coupled(self) -> bool:
+        """Whether its loss couples the slices of a minibatch, as the concordance does, instead of averaging theirs."""
+        return self.valued and not self.spread
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """What its classes are called; a value has none."""
         return tuple(map(str, range(self.classes or 0))) if self.ordered else EMOTIONS
@@ -70,6 +87,11 @@ class Head:
     def column(self) -> str:
         """The column of a table that holds its answers."""
         return f"{self.name}_value" if self.valued else self.name
+
+    @property
+    def deviation_column(self) -> str:
+        """The column of the raters' standard deviation, or of what was predicted of it."""
+        return f"{self.name}_deviation"
 
     @property
     def share_columns(self) -> list[str]:
@@ -82,7 +104,8 @@ class Target:
     """What networks learn of every utterance.
 
     Attributes:
-        kind: `classes` (of one rater), `regression` (mean ratings), `distribution` (shares of the raters) or `emotion`.
+        kind: `classes` (of one rater), `regression` (mean ratings), `spread` (mean and standard deviation of the
+            ratings), `distribution` (shares of the raters) or `emotion`.
         classes: of each dimension.
         dimensions: which ratings count, and for all kinds but `emotion` the names of the heads. Their order decides
             nothing.
@@ -111,8 +134,8 @@ class Target:
         """What networks answer, in the order of the alphabet, whatever that of `dimensions`."""
         if not self.rated:
             return (Head(EMOTION, len(EMOTIONS)),)
-        count = None if self.kind == "regression" else self.classes
-        return tuple(Head(name, count, self.soft) for name in sorted(self.dimensions))
+        count = None if self.kind == "regression" or self.spread else self.classes
+        return tuple(Head(name, count, self.soft, self.spread) for name in sorted(self.dimensions))
 
     def without(self, head: str) -> str:
         """Why a head is not asked for, in words."""
@@ -131,6 +154,11 @@ class Target:
         return self.kind == "distribution"
 
     @property
+    def spread(self) -> bool:
+        """Whether the raters' standard deviation is learned beside their mean."""
+        return self.kind == "spread"
+
+    @property
     def averaged(self) -> bool:
         """Whether its labels are means over all evaluators, whoever `labels.rater` is."""
-        return self.kind in ("regression", "distribution")
+        return self.kind in ("regression", "spread", "distribution")

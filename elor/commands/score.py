@@ -12,7 +12,7 @@ from elor.commands.results import Detail, How
 from elor.errors import UserError
 from elor.report.text import Format
 
-Target = Literal["classes", "regression", "distribution", "emotion"]
+Target = Literal["classes", "regression", "spread", "distribution", "emotion"]
 Protocol = Literal["paper", "strict"]
 Channels = Literal["mean", "left", "right"]
 
@@ -82,6 +82,8 @@ def score(
         classes, distribution  arousal             the class, 0 .. 4, and/or
                                arousal_p0 .. _p4   probabilities, sum 1
         regression             arousal_value       on 0 .. 4 (a rating of 1 is 0)
+        spread                 the same, and       the raters' standard
+                               arousal_deviation   deviation
         emotion                emotion             0 .. 3 for angry, happy or
                                                    excited, sad, neutral, and/or
                                emotion_p0 .. _p3

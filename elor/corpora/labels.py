@@ -1,4 +1,4 @@
-"""From ratings to what a network learns: the rule, the choice of the rater, and the four kinds of target.
+"""From ratings to what a network learns: the rule, the choice of the rater, and the kinds of target.
 
 A rating x on a declared range low..high becomes the nearest of `classes` equally spaced points, ties upward:
 floor((x - low) / (high - low) * (classes - 1) + 1/2). On 1..5 with five classes that is x - 1, so the paper's
@@ -8,6 +8,7 @@ that are learned.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from elor.corpora.faults import joined
+from elor.corpora.faults import joined, plural
 from elor.corpora.schema import Tables
 from elor.errors import UserError
 from elor.targets import EMOTIONS, Target
@@ -176,9 +177,11 @@ def targets(
 
     Args:
         utterances: labelled, as `label` left them.
-        ratings: all ratings; `regression` and `distribution` look at every evaluator's.
+        ratings: all ratings; `regression`, `spread` and `distribution` look at every evaluator's.
         target: `classes`: of every dimension, by the chosen rater; `regression`: means over evaluators as floats on
-            0 .. classes-1; `distribution`: rounded means, and the share of evaluators per class as `<dimension>_p<k>`;
+            0 .. classes-1; `spread`: the same, and the standard deviation of the ratings as `<dimension>_deviation`, of
+            utterances that two evaluators or more rated; `distribution`: rounded means, and the share of evaluators per
+            class as `<dimension>_p<k>`;
             `emotion`: 0..3 for `elor.targets.EMOTIONS`.
         low: lower end of the declared range of the ratings.
         high: upper end.
@@ -188,7 +191,7 @@ def targets(
         `utterance` and the target's columns, in the order of `utterances`.
 
     Raises:
-        UserError: if no utterance has it.
+        UserError: if no utterance has it; for `spread` also if none has two raters.
     """
     names = [head.name for head in target.heads]
     if target.averaged:
@@ -228,8 +231,9 @@ def shuffled(targets: pd.DataFrame, utterances: pd.DataFrame, seed: int) -> pd.D
 
 
 def _means(ratings: pd.DataFrame, target: Target, low: float, high: float) -> pd.DataFrame:
-    """Mean ratings by utterance, as values; or rounded, with the raters' shares beside them."""
-    means = ratings.groupby("utterance")[list(target.dimensions)].mean()
+    """Mean ratings by utterance, as values, perhaps with their deviations; or rounded, with the raters' shares."""
+    rated = ratings.groupby("utterance")[list(target.dimensions)]
+    means = rated.mean()
     convert = to_class if target.soft else scaled
     found = means.apply(lambda column: convert(column.to_numpy(), target.classes, low, high))
     for dimension in target.dimensions if target.soft else ():
@@ -238,7 +242,26 @@ def _means(ratings: pd.DataFrame, target: Target, low: float, high: float) -> pd
             columns=range(target.classes), fill_value=0.0
         )
         found = found.join(shares.add_prefix(f"{dimension}_p"))
+    if target.spread:
+        deviations = rated.std(ddof=1).dropna() * (target.classes - 1) / (high - low)
+        _say_who_has_one_rater(len(means), len(deviations))
+        found = found.join(deviations.add_suffix("_deviation"), how="inner")
     return found.reset_index()
+
+
+def _say_who_has_one_rater(rated: int, several: int) -> None:
+    """Of one rating there is no spread: such utterances are left out, a corpus of nothing else is refused.
+
+    Raises:
+        UserError: if no utterance has two ratings.
+    """
+    if not several:
+        raise UserError(
+            f"labels.target spread learns how far raters lie apart, and each of the {rated:,} rated utterances of this "
+            "corpus has one evaluator's rating alone; choose regression, or give a corpus with several raters."
+        )
+    if several < rated:
+        print(f"labels.target spread: {plural(rated - several, 'utterance')} of one rater left out.", file=sys.stderr)
 
 
 def _emotion_report(utterances: pd.DataFrame) -> dict[str, Any]:

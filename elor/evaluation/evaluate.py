@@ -29,6 +29,7 @@ from elor.evaluation.measures import bins_of, headline_of, range_of, score, stat
 from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge
 from elor.evaluation.selection import selection_gap
 from elor.evaluation.settings import Settings
+from elor.evaluation.spread import spread
 
 MCNEMAR_NOTE = "description only: slices of a speaker are not independent, so this p is too small"
 
@@ -82,6 +83,8 @@ def evaluate(
             scores = score(one, slices, folds, settings, f"{head.name}.{network}")
             if head.soft:
                 scores |= _soft(one, slices[head.share_columns].to_numpy(dtype=float))
+            if head.spread and head.deviation_column in checked:
+                scores |= spread(one, checked, slices, ratings, settings)
             if network in audits:
                 scores |= selection_gap(audits[network], head)
             metrics[head.name][network] = scores

@@ -66,7 +66,12 @@ def uar_null(counts: ArrayLike, draws: int, rng: np.random.Generator) -> Array:
 
 
 def ccc_null(truth: ArrayLike, value: ArrayLike, groups: ArrayLike, draws: int, rng: np.random.Generator) -> Array:
-    """Pooled CCC of `draws` permutations of the truth within speakers, `(draws,)`.
+    """Pooled CCC of `draws` permutations of the truth within speakers, `(draws,)`; see `permuted`."""
+    return ccc(permuted(truth, value, groups, draws, rng))
+
+
+def permuted(truth: ArrayLike, value: ArrayLike, groups: ArrayLike, draws: int, rng: np.random.Generator) -> Array:
+    """Moments, pooled over speakers, of `draws` permutations of the truth within speakers, `(draws, 6)`.
 
     Args:
         truth: true values, `(n,)`.
@@ -83,7 +88,7 @@ def ccc_null(truth: ArrayLike, value: ArrayLike, groups: ArrayLike, draws: int, 
         t, v = truth[groups == group] - centre, value[groups == group] - centre
         for chunk, shuffled in _shuffles(t, draws, rng):
             sums[chunk, 5] += shuffled @ v
-    return ccc(sums)
+    return sums
 
 
 def p_value(null: Array, observed: float) -> float:

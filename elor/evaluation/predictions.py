@@ -5,7 +5,8 @@ The format that `check_predictions` accepts, be it from this pipeline or from an
 
 - classes: `<head>`, the predicted class 0..K-1, or `<head>_p0` .. `<head>_p<K-1>`, probabilities that sum to 1, or
   both;
-- regression: `<head>_value`.
+- regression: `<head>_value`;
+- spread: the same, and `<head>_deviation`, the standard deviation of the ratings, if that was predicted.
 
 Truth is never read from it. More columns do no harm. Names are text, as `elor.tables.read_table` reads them.
 """
@@ -196,6 +197,9 @@ def _check_head(filled: pd.DataFrame, names: pd.Series, head: Head) -> None:
         values = pd.to_numeric(filled[head.column], errors="coerce").to_numpy(dtype=float)
         filled[head.column] = values
         _refuse(~np.isfinite(values), names, f"without a number in `{head.column}`; give one")
+        if head.spread and (column := head.deviation_column) in filled:
+            filled[column] = pd.to_numeric(filled[column], errors="coerce")
+            _refuse(~(filled[column] > 0) | np.isinf(filled[column]), names, f"without a number above 0 in `{column}`")
         return
     columns = head.share_columns
     if any(column in filled for column in columns):

@@ -19,7 +19,7 @@ class Settings:
         comparisons: declared beforehand: (dimension, network a, network b).
         rater: the evaluator whose ratings are the labels.
         protocol: `paper` or `strict`.
-        target: `classes`, `distribution`, `regression` or `emotion`.
+        target: `classes`, `distribution`, `regression`, `spread` or `emotion`.
         classes: number of classes of a dimension.
         scale: lowest and highest rating.
         bins: of the reliability diagram.

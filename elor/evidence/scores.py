@@ -150,6 +150,30 @@ class Scores(Utterances, File):  # type: ignore[misc, valid-type]
     """`distribution` only: - mean of sum s_k ln p_k, of the raters' shares s, in nats"""
     cross_entropy_floor: Number = None
     """the best that is possible: the raters' own entropy"""
+    spread_r: Number = None
+    """`spread` only: Pearson's r of the predicted and the raters' standard deviation"""
+    spread_r_low: Number = None
+    """its jackknife t-interval over speakers"""
+    spread_r_high: Number = None
+    """its upper limit"""
+    spread_p: Number = None
+    """its p if the raters' deviations are permuted within speakers"""
+    divergence: Number = None
+    """mean Kullback-Leibler divergence of the predicted normal from the raters', in nats: what is trained on"""
+    divergence_constant: Number = None
+    """the same with one deviation for all slices, the best for the other folds' tests: what the plain loss can say"""
+    coverage_50: Number = None
+    """single ratings within the interval that should hold half of them, mean +- 0.67 deviations"""
+    coverage_80: Number = None
+    """the same of 80 %"""
+    coverage_95: Number = None
+    """the same of 95 %"""
+    coverage_50_constant: Number = None
+    """the same with one deviation for all slices"""
+    coverage_80_constant: Number = None
+    """the same of 80 %"""
+    coverage_95_constant: Number = None
+    """the same of 95 %"""
     selection_gap_uar: Number = None
     """what picking the epoch on the test speaker would have gained"""
     selection_gap_war: Number = None

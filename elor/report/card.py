@@ -139,7 +139,7 @@ def _files(model: Model) -> str:
         for name, shape in model.any.shapes.items()
     ]
     heads = [
-        f"Output `{head.name}`, float32 (batch, {len(model.architectures)} networks, {head.outputs}): "
+        f"Output `{head.name}`, float32 (batch, {len(model.architectures)} networks, {head.answers}): "
         f"{'values' if head.valued else 'logits'}."
         for head in model.any.heads
     ]

@@ -86,10 +86,10 @@ def _head(figure: Figure, axis: Axes, prediction: Prediction, head: Head) -> Non
     if not head.valued:
         edges = _edges(middles, prediction.seconds)
         mesh = axis.pcolormesh(
-            edges, np.arange(head.outputs + 1) - 0.5, answers.T, cmap="Greys", vmin=0, vmax=1, rasterized=True
+            edges, np.arange(head.answers + 1) - 0.5, answers.T, cmap="Greys", vmin=0, vmax=1, rasterized=True
         )
         figure.colorbar(mesh, ax=axis, label="probability", pad=0.01)
-        axis.set_yticks(range(head.outputs), head.labels)
+        axis.set_yticks(range(head.answers), head.labels)
     if head.ordered:
         values = np.array([expected(head.name, answer) for answer in answers])
         spread = np.nan_to_num([prediction.spread(head.name, index) for index in range(len(middles))])

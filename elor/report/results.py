@@ -223,9 +223,37 @@ def further(found: Results) -> Table | None:
 
 
 def spread(found: Results) -> Table | None:
-    """How well the probabilities meet the shares of the raters, where these are the target."""
+    """How well the predicted spread, or the probabilities, meet that of the raters, where it is the target."""
+    if "divergence" in found.any_scores:
+        return _deviations(found)
     columns = (("cross-entropy", value("cross_entropy")), ("raters' entropy", value("cross_entropy_floor")))
     return score_table(found, "Spread of the raters, in nats", columns)
+
+
+def _deviations(found: Results) -> Table | None:
+    """The predicted standard deviation against the raters', and against one for all slices."""
+    columns: list[Column] = [
+        (f"r [{found.level}]", bounded("spread_r", "spread_r_")),
+        ("p", value("spread_p", p_value)),
+        ("KL", value("divergence")),
+        ("KL, one for all", value("divergence_constant")),
+    ]
+    for share in (50, 80, 95):
+        columns.append((f"within {share} %", _both(f"coverage_{share}")))
+    caption = (
+        "Spread of the raters: r of predicted and raters' deviation; KL divergence in nats; ratings within the "
+        "predicted intervals, in brackets with one deviation for all"
+    )
+    return score_table(found, caption, columns)
+
+
+def _both(key: str) -> Callable[[Scores], str]:
+    """A share, and in brackets the same with one deviation for all slices."""
+
+    def write(scores: Scores) -> str:
+        return f"{number(scores[key])} ({number(scores[f'{key}_constant'])})" if key in scores else MISSING
+
+    return write
 
 
 def selected(found: Results) -> Table | None:

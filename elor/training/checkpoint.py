@@ -151,7 +151,7 @@ def heads_of(value: Any) -> tuple[Head, ...]:
     if not heads or not all(name in HEADS for name in names) or len(set(names)) < len(names):
         raise ValueError(f"its heads are {names}")
     for head in heads:
-        if type(head.soft) is not bool or not (head.classes is None or type(head.classes) is int):
+        if not type(head.soft) is type(head.spread) is bool or not (head.classes is None or type(head.classes) is int):
             raise ValueError(f"its head is {head}")
         if head.classes is not None and not 2 <= head.classes < 2**16:
             raise ValueError(f"its head {head.name} has {head.classes} classes")

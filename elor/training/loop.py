@@ -188,14 +188,14 @@ class Trainer:
         return losses.loss(head, output.float(), target, None if weight is None else weight[places])
 
     def reduced(self, head: Head, loss: Tensor, places: Tensor) -> Tensor:
-        """What is descended of a mean over slices; the loss of values is not one, and stays."""
-        return loss * len(places) if self.options.reduction == "sum" and not head.valued else loss
+        """What is descended of a mean over slices; the loss of coupled values is not one, and stays."""
+        return loss * len(places) if self.options.reduction == "sum" and not head.coupled else loss
 
     def update_jointly(self, batch: tuple[Tensor, ...], places: Tensor) -> dict[str, Tensor]:
         """The cheaper variant: one pass over the sum of the losses; every weight tensor is penalised once."""
         self.optimiser.zero_grad(set_to_none=True)
         with self.autocast():
-            outputs = self.network(*batch)
+            outputs = self.network.outputs(*batch)
         found = {head.name: self.loss(head, outputs[head.name], places) for head in self.heads}
         weights = {id(weight): weight for head in self.heads for weight in self.network.penalised_by(head.name)}
         penalty = losses.penalty(weights.values(), self.options.penalty)
@@ -255,7 +255,7 @@ class Trainer:
         parts = {head.name: [torch.empty(0, head.outputs, device=self.device)] for head in self.heads}
         for some in torch.from_numpy(rows).to(self.device).split(PREDICT_BATCH) if len(rows) else ():
             with self.autocast():
-                outputs = self.network(*self.inputs.batch(some))
+                outputs = self.network.outputs(*self.inputs.batch(some))
             for head in self.heads:
                 parts[head.name].append(losses.predict(head, outputs[head.name].float()))
         return {name: torch.cat(found) for name, found in parts.items()}

@@ -2,7 +2,8 @@
 
 The paper's loss is the categorical cross-entropy plus a penalty on the weights (section "End-to-end learning
 network"). `distribution` and `regression` follow its section "Future work": cross-entropy against the shares of the
-raters, and 1 - CCC (Lin 1989; as a loss: Trigeorgis et al. 2016) of the mean rating.
+raters, and 1 - CCC (Lin 1989; as a loss: Trigeorgis et al. 2016) of the mean rating. `spread` is what it asks for: "a
+loss function that is dependent on the standard deviation of the different annotations", see `divergence`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elor.targets import Head
+from elor.targets import FLOOR, Head
 
 
 def loss(head: Head, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -21,9 +22,11 @@ def loss(head: Head, output: Tensor, target: Tensor, weight: Tensor | None = Non
 
     Args:
         output: (batch, outputs) logits or values.
-        target: (batch,) classes, (batch, classes) shares, or (batch,) values.
+        target: (batch,) classes, (batch, classes) shares, (batch,) values, or (batch, 2) means and deviations.
         weight: (batch,) how much each slice counts, see `balancing`; None: all the same.
     """
+    if head.spread:
+        return divergence(predict(head, output), target)
     if head.valued:
         return 1 - concordance(output[:, 0], target)
     if weight is None:
@@ -73,13 +76,31 @@ def concordance(first: Tensor, second: Tensor) -> Tensor:
     return 2 * covariance / spread.clamp_min(torch.finfo(first.dtype).tiny)
 
 
+def divergence(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean over slices of KL(N(m, s) || N(mu, sigma)) = ln(sigma / s) + (s^2 + (m - mu)^2) / (2 sigma^2) - 1/2.
+
+    In nats. m and s are the raters' mean and standard deviation, mu and sigma what the network says. But for a constant
+    it is the expected negative log-likelihood of one more rating (Nix and Weigend 1994), were ratings normal; its
+    minimum is at mu = m, sigma = s. Kullback and Leibler 1951; for raters of emotion: Prabhu et al. 2022.
+
+    Args:
+        predicted: (batch, 2) mu and sigma.
+        target: (batch, 2) m and s; an s below `elor.targets.FLOOR` counts as that.
+    """
+    (mean, deviation), (m, s) = predicted.unbind(-1), target.unbind(-1)
+    s = s.clamp_min(FLOOR)
+    return ((deviation / s).log() + (s.square() + (m - mean).square()) / (2 * deviation.square()) - 0.5).mean()
+
+
 def predict(head: Head, output: Tensor) -> Tensor:
-    """Probabilities (batch, classes), or the value of a regression (batch, 1)."""
+    """Probabilities (batch, classes), the value of a regression (batch, 1), or its mean and deviation (batch, 2)."""
+    if head.spread:
+        return torch.cat([output[..., :1], FLOOR + F.softplus(output[..., 1:])], dim=-1)
     return output if head.valued else output.softmax(dim=1)
 
 
 def score(head: Head, prediction: Tensor, truth: Tensor, by: str = "accuracy") -> float:
-    """What validation goes by, the higher the better; for values always the concordance.
+    """What validation goes by, the higher the better; for values, with a spread or without, always the concordance.
 
     Args:
         prediction: what `predict` returned.

@@ -43,7 +43,7 @@ def write_models(folder: Path, speakers: pd.Series, jobs: list[TrainingJob], out
 def predictions_of(task: Task, jobs: list[TrainingJob], outcomes: list[Outcome]) -> pd.DataFrame:
     """One row per tested slice: slice, utterance, fold, speaker, then for each head its label and probabilities.
 
-    A regression head has `<head>_value` in their place.
+    A regression head has `<head>_value` in their place, and with a spread `<head>_deviation` beside it.
     """
     tables = []
     for job, outcome in zip(jobs, outcomes, strict=True):
@@ -53,7 +53,8 @@ def predictions_of(task: Task, jobs: list[TrainingJob], outcomes: list[Outcome])
             found = outcome.predictions[head.name]
             table[head.column] = found[:, 0] if head.valued else found.argmax(axis=1)
         for head in task.heads:
-            for name, column in zip(head.share_columns, outcome.predictions[head.name].T, strict=not head.valued):
+            further = [head.column, head.deviation_column] if head.spread else head.share_columns
+            for name, column in zip(further, outcome.predictions[head.name].T, strict=not head.coupled):
                 table[name] = column
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

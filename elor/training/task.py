@@ -24,9 +24,12 @@ def truth_of(slices: pd.DataFrame, heads: Sequence[Head]) -> dict[str, np.ndarra
 
 
 def targets_of(slices: pd.DataFrame, heads: Sequence[Head]) -> dict[str, np.ndarray]:
-    """Per head what its loss compares with: the truth, or for a soft head (n, classes) float32 shares of the raters."""
-    shares = {head.name: slices[head.share_columns].to_numpy(np.float32, copy=True) for head in heads if head.soft}
-    return truth_of(slices, heads) | shares
+    """Per head what its loss compares with: the truth; float32 shares of the raters (n, classes) if it is soft; their
+    means and deviations (n, 2) if it learns their spread."""
+    columns = {head.name: head.share_columns for head in heads if head.soft}
+    columns |= {head.name: [head.name, head.deviation_column] for head in heads if head.spread}
+    several = {name: slices[some].to_numpy(np.float32, copy=True) for name, some in columns.items()}
+    return truth_of(slices, heads) | several
 
 
 def input_files(data: Path, network: str) -> dict[str, Path]:

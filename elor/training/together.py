@@ -42,7 +42,7 @@ KEEP_SHARE = 0.05
 def stackable(job: TrainingJob) -> bool:
     """Whether a job can be trained in a stack: no convolutions, one kind of answer, plain float32."""
     architecture = job.architecture
-    kinds = {(head.classes, head.soft) for head in architecture.heads}
+    kinds = {(head.classes, head.soft, head.spread) for head in architecture.heads}
     flat = all(len(SHAPES[name]) == 1 for name in INPUTS[architecture.network])
     coupled = job.options.penalty == "global" and job.options.update == "joint"  # one norm over all heads
     return flat and len(kinds) == 1 and job.options.precision == "float32" and not coupled
@@ -135,7 +135,7 @@ class Stack:
         first = self.trainers[0]
         self.device, self.inputs = first.device, first.inputs
         self.batch, self.penalty = first.options.batch, first.options.penalty
-        self.summed = first.options.reduction == "sum" and not first.heads[0].valued
+        self.summed = first.options.reduction == "sum" and not first.heads[0].coupled
         self.heads, self.architecture = first.heads, first.job.architecture
         models = [(t.network.heads[head.name], t.optimiser) for t in self.trainers for head in self.heads]
         layers = zip(*([layer for layer in mlp if isinstance(layer, nn.Linear)] for mlp, _ in models), strict=True)

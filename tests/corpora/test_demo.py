@@ -273,3 +273,20 @@ class TestDistributions:
     def test_a_larger_corpus_only_adds_turns(self, recipe: Recipe) -> None:
         small, large = ({turn.name: turn for turn in cast(recipe, count, 1)} for count in (TOY, 420))
         assert {name: large[name] for name in small} == small
+
+
+def test_raters_disagree_where_the_recipe_plants_it(recipe: Recipe) -> None:
+    """On their own scale, before it is cut off at its ends: the middle of valence at low and at high arousal."""
+    planted = recipe.model_copy(update={"disagreement": 1.0})
+    for one, expected in ((recipe, 1.0), (planted, 2**1.5)):
+        turns = {turn.name: turn for turn in cast(one, 4_000, 1)}
+        notes = annotate(one, list(turns.values()), 1)
+        apart: dict[bool, list[float]] = {False: [], True: []}
+        for name, note in notes.items():
+            turn = turns[name]
+            if abs(turn.valence) < 0.3 and 0.6 < abs(turn.arousal) < 0.9:
+                lines = [line for line in note.ratings if line.rater in ("E-1", "E-3", "E-4") and line.valence]
+                bias = {rater: one.raters[rater].valence_bias for rater in one.raters}
+                apart[turn.arousal > 0] += [line.valence - 3 - 2 * turn.valence - bias[line.rater] for line in lines]
+        ratio = np.std(apart[True]) / np.std(apart[False])
+        assert ratio == pytest.approx(expected, rel=0.25)

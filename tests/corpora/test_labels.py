@@ -170,6 +170,24 @@ def test_target_distribution_is_the_share_of_the_evaluators() -> None:
     assert list(found) == ["valence", "arousal", *(f"{d}_p{k}" for d in ("valence", "arousal") for k in range(5))]
 
 
+def test_target_spread_is_mean_and_deviation_of_the_evaluators() -> None:
+    found = targets("spread", classes=3)
+    assert found[["valence", "arousal"]].to_numpy() == pytest.approx(np.array([[1.5, 2.5], [1 / 3, 10 / 3]]) / 2)
+    expected = [np.std([2, 3], ddof=1) / 2, np.std([1, 1, 2], ddof=1) / 2]
+    assert found["valence_deviation"].tolist() == pytest.approx(expected)
+
+
+def test_a_spread_needs_two_raters(capsys: pytest.CaptureFixture[str]) -> None:
+    found = labels.label(tables(), "E-1", Target(), 1, 5)
+    one = found.ratings[~((found.ratings.utterance == "a") & (found.ratings.rater == "E-1"))]
+    left = labels.targets(found.utterances, one, Target("spread"), 1, 5)
+    assert left["utterance"].tolist() == ["c"]
+    assert "1 utterance of one rater left out" in capsys.readouterr().err
+    alone = found.ratings[found.ratings.rater == "E-1"]
+    with pytest.raises(UserError, match=r"each of the 2 rated utterances .* one evaluator's rating alone; choose regr"):
+        labels.targets(found.utterances, alone, Target("spread"), 1, 5)
+
+
 def test_target_emotion_joins_excitement_to_happiness() -> None:
     assert targets("emotion").emotion.to_dict() == {"a": 1, "c": 3, "d": 2}  # fru is none of the four
 

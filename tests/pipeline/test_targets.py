@@ -15,6 +15,7 @@ from elor.corpora.demo import generate, load_recipe
 from elor.corpora.iemocap import Iemocap
 from elor.features.slices import slice_count
 from elor.tables import read_table
+from elor.targets import FLOOR
 from tests.worlds.project import MODELS, NETWORKS, ROOT
 from tests.worlds.stages import CORPUS, EXPLAINING, LABELLING, LEARNING, Workspace
 
@@ -31,6 +32,7 @@ NAMED = {
     "classes": CLASSES | GUESSES | INTERVALS | {"selection_gap_uar", "selection_gap_war", "permutation_p"},
     "regression": {"ccc", "r", "rmse", "ccc_folds", "utterance_ccc", "selection_gap_ccc", "permutation_p"} | INTERVALS,
 }
+NAMED["spread"] = NAMED["regression"]
 NAMED["emotion"] = NAMED["classes"] - {"kappa", "ccc"}  # emotions have no order
 NAMED["distribution"] = NAMED["classes"] | {"cross_entropy", "cross_entropy_floor"}
 """What issue 4 asks of each target's metrics/<dimension>/<network>.json."""
@@ -61,6 +63,7 @@ def learn(workspace: Workspace, explain: bool = False, **changes: object) -> dic
         "labels__rater": "E-2",
         "folds__protocol": "paper",
         "folds__most": 3,
+        "labels__shuffle": False,
         "search__scope": "shared",
     }
     workspace.set_params(**defaults | changes)
@@ -78,7 +81,7 @@ def check_metrics(workspace: Workspace, target: str, heads: set[str]) -> None:
         for net in NETWORKS:
             scores = workspace.json(f"metrics/{head}/{net}.json")
             assert not NAMED[target] - set(scores)
-            first = "ccc" if target == "regression" else "uar"
+            first = "ccc" if target in ("regression", "spread") else "uar"
             assert headline[f"{head}.{net}"] == scores[first]
             assert math.isfinite(scores[first])
             assert workspace.json("metrics/war.json")[f"{head}.{net}"] == scores["rmse" if first == "ccc" else "war"]
@@ -106,6 +109,27 @@ def test_regression_learns_the_mean_rating(workspace: Workspace) -> None:
         assert predictions(workspace, "ftr")[f"{head}_value"].notna().all()
     assert set(means.index) == set(slices.index)
     assert set(slices.index) > set(tables["utterances"].query("valence.notna()").utterance)  # not only those of E-2
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_spread_learns_how_far_raters_lie_apart_and_says_so_on_the_page(workspace: Workspace, shuffle: bool) -> None:
+    tables = learn(workspace, explain=not shuffle, labels__target="spread", labels__shuffle=shuffle)
+    check_metrics(workspace, "spread", DIMENSIONS)
+    people = tables["ratings"].query("kind == 'evaluator'").dropna(subset=["valence", "arousal"])
+    several = people.groupby("utterance")[["valence", "arousal"]].std().dropna()
+    slices = tables["slices"].set_index("utterance")
+    assert set(slices.index) == set(several.index)
+    for head in DIMENSIONS:
+        same = np.isclose(slices[f"{head}_deviation"], several[head].reindex(slices.index), atol=1e-9)
+        assert same.mean() < 1 if shuffle else same.all()
+        said = predictions(workspace, "elor")[f"{head}_deviation"]
+        assert (said > FLOOR).all()
+        scores = workspace.json(f"metrics/{head}/elor.json")
+        assert -1 <= scores["spread_r"] <= 1
+        assert scores["coverage_50"] <= scores["coverage_80"] <= scores["coverage_95"]
+        assert "spread_r" not in workspace.json(f"metrics/{head}/svm.json")  # which says no more than a value
+    if not shuffle:
+        assert "Spread of the raters" in (workspace.folder / "plots/report.html").read_text()
 
 
 def test_distribution_learns_the_spread_of_the_raters(workspace: Workspace) -> None:

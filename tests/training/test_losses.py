@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_sample_weight
 
-from elor.targets import Head
+from elor.targets import FLOOR, Head
 from elor.training import losses
 
 CLASSES, SOFT, VALUE = Head("valence", 3), Head("valence", 3, soft=True), Head("valence", None)
@@ -32,6 +32,40 @@ def test_concordance_is_lins_formula_and_a_perfect_value_costs_nothing() -> None
     assert losses.concordance(torch.tensor(x), torch.tensor(y)).item() == pytest.approx(expected)
     assert losses.loss(VALUE, torch.tensor(x)[:, None], torch.tensor(x)).item() == pytest.approx(0)
     assert losses.concordance(torch.ones(4), torch.ones(4)).item() == 0
+
+
+SPREAD = Head("valence", None, spread=True)
+
+
+def test_the_divergence_is_that_of_two_normals() -> None:
+    output, target = torch.randn(40, 2, dtype=torch.float64), torch.rand(40, 2, dtype=torch.float64) * 3 + FLOOR
+    said = torch.distributions.Normal(output[:, 0], FLOOR + F.softplus(output[:, 1]))
+    expected = torch.distributions.kl_divergence(torch.distributions.Normal(target[:, 0], target[:, 1]), said)
+    assert losses.loss(SPREAD, output, target).item() == pytest.approx(expected.mean().item())
+    assert losses.divergence(target, target).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_descent_on_the_divergence_ends_at_mean_and_spread_and_agreement_counts_as_the_floor() -> None:
+    """Of ratings that a network cannot tell apart: their mean, and the root of mean squared spread and error."""
+    target = torch.tensor([[1.0, 0.0], [3.0, 2.0]], dtype=torch.float64)
+    output = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([output], max_iter=200, tolerance_grad=1e-10, line_search_fn="strong_wolfe")
+
+    def close() -> torch.Tensor:
+        optimiser.zero_grad()
+        value = losses.loss(SPREAD, output.expand(2, 2), target)
+        value.backward()
+        return value
+
+    optimiser.step(close)
+    mean, deviation = losses.predict(SPREAD, output.detach()).tolist()
+    assert mean == pytest.approx(2, abs=1e-5)
+    assert deviation**2 == pytest.approx(((FLOOR**2 + 1) + (4 + 1)) / 2, rel=1e-5)
+
+
+def test_a_spread_is_judged_by_its_mean_like_a_plain_value() -> None:
+    truth, wide = torch.rand(30), torch.rand(30)
+    assert losses.score(SPREAD, torch.stack([truth, wide], 1), truth) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("kind", "gradient"), [("norm", lambda w: w / w.norm()), ("squared", lambda w: 2 * w)])

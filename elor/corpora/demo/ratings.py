@@ -97,7 +97,7 @@ def _self_reports(recipe: Recipe, turn: Turn) -> list[str]:
 def _rating(recipe: Recipe, turn: Turn, rater: str, seed: int) -> Rating:
     manner = recipe.raters.get(rater, recipe.raters[SELF])
     random = chance(turn.name, seed, rater)
-    noise = manner.deviation * random.standard_normal(3)
+    noise = manner.deviation * 2 ** (recipe.disagreement * turn.arousal) * random.standard_normal(3)
     valence = _score(turn.valence, manner.valence_bias + noise[0])
     arousal = _score(turn.arousal, manner.arousal_bias + noise[1])
     dominance = _score(DOMINANCE_OF_AROUSAL * turn.arousal, noise[2])

@@ -144,6 +144,7 @@ class Recipe(Section):
     dialogues: dict[str, Dialogue] = Field(min_length=1)
     moods: Moods
     raters: dict[str, Rater]
+    disagreement: float = 0.0
     irregularities: Irregularities
 
 

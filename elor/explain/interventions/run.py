@@ -192,7 +192,7 @@ def answers(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, ND
         elif not head.ordered:
             found |= {f"{head.name}.{name}": p for name, p in zip(head.labels, output.softmax(1).T, strict=True)}
         else:
-            found[head.name] = output.softmax(1) @ torch.arange(head.outputs).to(output)
+            found[head.name] = output.softmax(1) @ torch.arange(head.answers).to(output)
     return {name: value.cpu().numpy() for name, value in found.items()}
 
 
@@ -213,10 +213,10 @@ def extremities(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str
     """
     found = {}
     for head in heads:
-        if head.outputs < 3 or not head.ordered:
+        if head.answers < 3 or not head.ordered:
             continue
         probability = logits[head.name].double().softmax(1)
-        distance = (torch.arange(head.outputs).to(probability) - (head.outputs - 1) / 2).abs()
+        distance = (torch.arange(head.answers).to(probability) - (head.answers - 1) / 2).abs()
         found[f"{head.name}.{EXTREMITY}"] = (probability @ distance).cpu().numpy()
     return found
 

@@ -219,7 +219,7 @@ def seek(job: PrototypeJob) -> Found:
             untrained(lambda: MultiHeadNetwork(network.architecture), job.random).to(inputs.device), inputs, job.fitted
         )
     heads = network.architecture.heads
-    targets = targets_of_heads({head.name: head.outputs for head in heads})
+    targets = targets_of_heads({head.name: head.answers for head in heads})
     names = [(head.name, label) for head in heads for label in label_names(head)]
     natural = dict(zip(names, _natural(network, inputs, job.natural, targets), strict=True))
     found = prototypes(network, targets, job.how, SLICE_SAMPLES)
