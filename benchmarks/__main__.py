@@ -27,6 +27,7 @@ PARTS = (
     "untrained",
     "scale",
     "svm",
+    "spread",
     "fuzz",
     "learning",
     "fresh",
