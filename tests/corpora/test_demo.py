@@ -278,7 +278,7 @@ class TestDistributions:
 def test_raters_disagree_where_the_recipe_plants_it(recipe: Recipe) -> None:
     """On their own scale, before it is cut off at its ends: the middle of valence at low and at high arousal."""
     planted = recipe.model_copy(update={"disagreement": 1.0})
-    for one, expected in ((recipe, 1.0), (planted, 2**1.5)):
+    for one, low, high in ((recipe, 0.85, 1.15), (planted, 1.6, 2**1.5)):  # rounding and the ends take from both
         turns = {turn.name: turn for turn in cast(one, 4_000, 1)}
         notes = annotate(one, list(turns.values()), 1)
         apart: dict[bool, list[float]] = {False: [], True: []}
@@ -289,4 +289,4 @@ def test_raters_disagree_where_the_recipe_plants_it(recipe: Recipe) -> None:
                 bias = {rater: one.raters[rater].valence_bias for rater in one.raters}
                 apart[turn.arousal > 0] += [line.valence - 3 - 2 * turn.valence - bias[line.rater] for line in lines]
         ratio = np.std(apart[True]) / np.std(apart[False])
-        assert ratio == pytest.approx(expected, rel=0.25)
+        assert low < ratio < high

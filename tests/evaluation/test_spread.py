@@ -44,7 +44,7 @@ def world(planted: bool, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame, pd.
     """Slices, predictions and ratings, of five speakers; the deviation that is predicted is the raters', or is not."""
     rng = np.random.default_rng(seed)
     slices = pd.DataFrame({"utterance": [f"u{n}" for n in range(300)], "speaker": np.arange(300) % 5})
-    mean, deviation = rng.uniform(1, 3, 300), rng.uniform(0.3, 1.5, 300)
+    mean, deviation = rng.uniform(1.5, 2.5, 300), rng.uniform(0.3, 0.9, 300)
     ratings = rng.normal(mean, deviation, (RATERS, 300))
     slices["arousal"], slices["arousal_deviation"] = ratings.mean(0), ratings.std(0, ddof=1)
     said = deviation if planted else rng.permutation(deviation)
