@@ -51,8 +51,8 @@ sentence. What is undefined is `null`; a key that does not apply is absent. Numb
 `interventions.json` and `claims.json`), p values to four that count. docs/scores.md has the formulas of the scores.
 
 The three largest keep what people read; the bulk is in tables below `data/evidence/`, CSV, which the file names under
-`tables`, each with its digest. A table has the names in braces below as columns, and the keys of a part (of its parts with
-a dot); a list is JSON, `nan` is undefined, an empty cell absent. `elor.evidence.model.read` puts file and tables together.
+`tables`, each with its digest. Their columns are the names in braces below and the keys of a part, those of its parts
+with a dot; a list is JSON, `nan` is undefined, an empty cell absent. `elor.evidence.model.read` puts all together.
 """
 
 
