@@ -150,7 +150,8 @@ def _cases() -> str:
         "| case | where it fits | verdict |",
         "| :-- | :-- | :-- |",
         *(f"| {row.case} | {row.said} | {row.verdict} |" for row in CASES),
-        f"| {names.Case.chance} | the p of the fourth or fifth row does not survive | {names.Verdict.undecided} |",
+        f"| {names.Case.chance} | the p of {names.Case.against} or {names.Case.agree} does not survive | "
+        f"{names.Verdict.undecided} |",
         "",
     ]
     return "\n".join(lines)

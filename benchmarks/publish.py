@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,34 @@ def publish(
     on |= {"load_average_after": [round(value, 2) for value in os.getloadavg()]}
     record = {"benchmark": benchmark, "machine": on, "seconds": time.monotonic() - started, "measured": measured}
     write_json(RESULTS / f"{name}.json", record, digits=6)
+    (RESULTS / f"{name}.parts.json").unlink(missing_ok=True)
     republish(RESULTS / f"{name}.json", tables, headline)
     return measured
+
+
+def resumed(name: str, what: dict[str, Any], parts: Iterable[str], make: Callable[[str], dict[str, Any]]) -> list[dict]:
+    """Parts of a long measurement, each kept as soon as it is made: run again, it goes on where it was ended.
+
+    Args:
+        name: of the results; the parts are kept in benchmarks/results/<name>.parts.json until all are there.
+        what: all that decides a part but its name; parts of anything else are made anew.
+        parts: their names.
+        make: makes one of them.
+
+    Returns:
+        One per name, each with its `name`, its `seconds`, and the `commit` that made it.
+    """
+    path, parts = RESULTS / f"{name}.parts.json", list(parts)
+    record = json.loads(path.read_text()) if path.is_file() else {}
+    found = record["parts"] if record.get("what") == json.loads(json.dumps(what)) else {}
+    for part in parts:
+        if part not in found:
+            started = time.monotonic()
+            made = make(part)
+            found[part] = {"name": part, "seconds": time.monotonic() - started, "commit": machine()["commit"]} | made
+            write_json(path, {"what": what, "parts": found}, digits=6)
+        print(f"{name}: {part} {found[part]['seconds']:.0f} s", flush=True)
+    return [found[part] for part in parts]
 
 
 def republish(path: Path, tables: Tables, headline: Tables | None = None) -> None:

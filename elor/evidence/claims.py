@@ -27,9 +27,9 @@ class Piece(Part):
     control_value: Number = None
     """the control as a number"""
     control_low: Number = None
-    """the control as a range: from"""
+    """the control as a range: from; null where it has no lower end"""
     control_high: Number = None
-    """to"""
+    """to; null where it has no upper end"""
     difference: Number = None
     """ours less the control, where that is tested; for r of Fisher's z"""
     low: Number = None
@@ -39,9 +39,10 @@ class Piece(Part):
     units: int | None = None
     """speakers, or folds that hold several"""
     p: Number = None
-    """two-sided t test over units; null: no test"""
+    """two-sided t test over units; one-sided where it says that there is less than counts as none; null: no test"""
     points: int = 0
-    """1 with the claim, -1 against it, 0 no further than its control"""
+    """1 with the claim; -1 against it: the other way, or shown to be less than counts as none; 0 no further than its
+    control, or not there"""
     learned_p: Number = None
     """p, against permuted labels, of the score of the heads that it presupposes; of several the largest, and where one
     network of several must have learned, the smallest times their number"""

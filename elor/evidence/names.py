@@ -60,7 +60,7 @@ class Role(StrEnum):
     decides = "decides"
     """a test: its p carries the verdict"""
     conditions = "conditions"
-    """no test: it can stop the claim, or a contradiction, by pointing elsewhere"""
+    """no test: it can stop the claim by not pointing with it, a contradiction by pointing with the claim"""
     illustrates = "illustrates"
     """told beside it, and counts for nothing"""
 
@@ -80,6 +80,18 @@ class Finding(StrEnum):
     """an alteration does not"""
     undecided = "undecided"
     """the reason stands beside it"""
+
+
+class Doubt(StrEnum):
+    """Why the effect of an alteration is undecided."""
+
+    few = "fewer than two speakers with such slices"
+    steps = "single doses move it, but not in step with the dose"
+    ways = "doses move it both ways"
+    length = "seen only against its length control"
+    alike = "untrained networks answer all slices alike"
+    untrained = "untrained networks do as much"
+    processing = "the processing alone moves it as far"
 
 
 def said(finding: Finding, reason: str) -> str:
@@ -123,9 +135,9 @@ class Case(StrEnum):
 
     undecidable = "undecidable"
     unlearned = "not learned"
+    against = "against it"
     missing = "missing"
     agree = "all with it"
-    against = "against it"
     nowhere = "no further than untrained"
     disagree = "disagree"
     chance = "not beyond chance"

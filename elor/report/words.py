@@ -22,7 +22,8 @@ PROMISES = {
 
 VERDICTS = {
     Verdict.holds: "Every piece of evidence points with the claim, and the largest p survives the correction.",
-    Verdict.contradicted: "Pieces point against it, and their p survives the correction.",
+    Verdict.contradicted: "A test points against it (the other way, or to less than counts as none), and its p "
+    "survives the correction.",
     Verdict.indistinct: "No piece goes further than its control, and an untrained network is among these.",
     Verdict.unlearned: "A head that the claim is about answers no better than if labels were permuted within speakers.",
     Verdict.disagree: "Pieces point different ways, or one goes no further than its control while another does.",
@@ -44,11 +45,13 @@ def quantity(value: Any) -> str:
 
 
 def control_of(row: Claim | Piece) -> str:
-    """The control in numbers: its value, or where it is a range `low to high`; `MISSING` without either."""
-    if row.control_value is not None or row.control_low is None or row.control_high is None:
+    """The control in numbers: its value, or where it is a range `low to high`, or one end of it; `MISSING` without."""
+    ends = [quantity(end) for end in (row.control_low, row.control_high) if end is not None]
+    if row.control_value is not None or not ends:
         return quantity(row.control_value)
-    low, high = quantity(row.control_low), quantity(row.control_high)
-    return f"{low} to {high}" if low != high else f"{low} ({NO_SPREAD})"
+    if len(ends) == 1:
+        return f"{'below' if row.control_low is None else 'above'} {ends[0]}"
+    return f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else f"{ends[0]} ({NO_SPREAD})"
 
 
 def interval_of(piece: Piece) -> str:
@@ -97,7 +100,7 @@ def reason(claim: Claim, family: Family) -> str:
         return f"no further than untrained networks: {_named(judging, 0)}"
     if claim.case is Case.chance:
         return f"no further than chance may go among {plural(family.claims, 'claim')} ({survives})"
-    parts = {1: "for it", -1: "against it", 0: "no further than its control"}
+    parts = {1: "for it", -1: "against it", 0: POINTS[0]}
     return "; ".join(f"{text}: {_named(judging, way)}" for way, text in parts.items() if _named(judging, way))
 
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
+from elor.evaluation.intervals import speaker_interval
 from elor.evidence.claims import Claim, Claims
-from elor.evidence.names import Case, Role, Verdict
-from elor.explain.claims.answers import equivalence, no_effect
+from elor.evidence.names import Case, Doubt, Role, Verdict
+from elor.explain.claims.answers import effect, equivalence, no_effect
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured, Missing, any_learned
+from elor.explain.claims.maps import above
 from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
 from elor.report.words import reason, sentence
@@ -29,6 +32,13 @@ INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototype
 EXPLORATORY = {"arousal-periodic", "valence-extremes-periodic"}
 DECIDED = {claim.id for claim in CLAIMS if claim.confirmatory} | EXPLORATORY | {MEASURED}
 """Claims of which evidence can say that they hold."""
+
+ALTERED = {f"arousal-{cue}" for cue in ("frequencies", "interruptions", "peaks", "rate")} | {
+    "valence-extremes-frequencies",
+    "valence-low-pauses",
+    "valence-high-pauses",
+}
+"""Claims that an alteration of real speech decides."""
 
 HOLDS, CONTRADICTED, UNDECIDED = Verdict.holds, Verdict.contradicted, Verdict.undecided
 INDISTINCT, DISAGREE, UNLEARNED = Verdict.indistinct, Verdict.disagree, Verdict.unlearned
@@ -99,7 +109,8 @@ def test_findings_that_chance_could_make_assert_nothing() -> None:
         some.scored = NO_SCORES  # beside many that are sure, a false discovery rate lets p of 0.04 pass
         found = verdicts(some.facts)
         asserted = {name for name in INSIDE - EXPLORATORY if found[name].asserts}
-        assert asserted <= {"arousal-loudness"}
+        absent = ALTERED if side < 0 else set()  # what probably goes the other way, surely goes no further this way
+        assert asserted <= {"arousal-loudness"} | absent
 
 
 def test_a_head_that_has_learned_nothing_is_not_learned_in_every_claim_about_it() -> None:
@@ -181,21 +192,22 @@ def test_trends_alone_are_exploratory_and_say_so(way: str, verdict: Verdict) -> 
 
 
 @pytest.mark.parametrize(
-    ("way", "slope", "verdict"),
+    ("way", "slope", "reach", "verdict"),
     [
-        ("up", 0.005, HOLDS),
-        ("up", -0.005, DISAGREE),
-        ("up", 0.001, DISAGREE),
-        ("down", -0.005, CONTRADICTED),
-        ("down", 0.005, DISAGREE),
-        ("", 0.005, DISAGREE),
-        ("", 0.001, INDISTINCT),
+        ("up", 0.005, 1e-4, HOLDS),
+        ("up", -0.005, 1e-4, DISAGREE),
+        ("up", 0.001, 1e-4, DISAGREE),
+        ("down", -0.005, 1e-4, CONTRADICTED),
+        ("down", 0.005, 1e-4, DISAGREE),
+        ("", 0.005, 1e-4, DISAGREE),
+        ("", 0.001, 1e-4, CONTRADICTED),  # shown to be absent
+        ("", 0.001, 1e-2, INDISTINCT),  # not shown to be anything
     ],
 )
-def test_extremes_need_both_prototypes_and_real_speech(way: str, slope: float, verdict: Verdict) -> None:
+def test_extremes_need_both_prototypes_and_real_speech(way: str, slope: float, reach: float, verdict: Verdict) -> None:
     some = with_trend(way, "valence", "centroid_hz", "extreme")
     shelf = some.interventions["networks"]["elor"]["high_shelf"]
-    shelf["extremity"]["valence"]["slope"] |= {"per_unit": slope, "low": slope - 1e-4, "high": slope + 1e-4}
+    shelf["extremity"]["valence"]["slope"] |= {"per_unit": slope, "low": slope - reach, "high": slope + reach}
     row = by_id(claims(some.facts))["valence-extremes-frequencies"]
     assert (row.verdict, row.confirmatory) == (verdict, True)
     *_, effect, beside = row.evidence
@@ -250,6 +262,49 @@ def test_what_counts_as_no_effect_shrinks_with_the_answers_variation(spread: flo
         assert no_effect(some.measured, "elor", "arousal", "gain").p == max(
             equivalence(dose["change"], dose["low"], dose["high"], 4, margin) for dose in doses
         )
+
+
+@pytest.mark.parametrize("spread", [0.3, 0.6, 6.0])
+@pytest.mark.parametrize("sign", [1, -1, 0])
+@pytest.mark.parametrize("slope", [-0.004, 0.001, 0.004, 0.02])
+def test_an_effect_is_absent_where_it_is_shown_to_be_smaller_than_a_fifth_of_a_deviation(spread, sign, slope) -> None:
+    some = given(1)
+    part = some.interventions["networks"]["elor"]["high_shelf"]["heads"]["arousal"]
+    values = slope + np.random.default_rng(7).permutation(np.linspace(-0.004, 0.004, SPEAKERS))
+    low, high = speaker_interval(values)
+    part["slope"] |= {"per_unit": slope, "low": low, "high": high, "untrained": [-0.0005, 0.0005]}
+    some.interventions["spread"]["elor"]["arousal"] = spread
+    margin = 0.2 * spread / 24  # dB from the least dose to the most
+    ways = [ttest_1samp(way * values, margin, alternative="less").pvalue for way in ([sign] if sign else [1, -1])]
+    found = effect(some.measured, "elor", "arousal", "high_shelf", sign)
+    if max(ways) <= 0.05:
+        assert (found.points, found.control, found.p) == (-1, "no change", pytest.approx(max(ways)))
+        assert found.control_low == (None if sign > 0 else pytest.approx(-margin))
+        assert found.control_high == (None if sign < 0 else pytest.approx(margin))
+    else:
+        assert found.points == (1 if slope * (sign or slope) > 0 else -1)
+        assert (found.control, found.p) == ("calibrated", pytest.approx(ttest_1samp(values, 0).pvalue))
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+def test_nothing_is_absent_where_single_doses_or_the_processing_speak_against_the_line(doubt: Doubt) -> None:
+    some = given(1)
+    part = some.interventions["networks"]["elor"]["high_shelf"]["heads"]["arousal"]
+    part["slope"] |= {"per_unit": 0.0, "low": -1e-4, "high": 1e-4}
+    part |= {"finding": "undecided", "reason": str(doubt)}
+    found = effect(some.measured, "elor", "arousal", "high_shelf", 1)
+    assert found.points == (-1 if doubt is Doubt.untrained else 0)
+
+
+def test_a_positive_r_below_that_of_untrained_networks_contradicts_nothing() -> None:
+    some = given(1)
+    reading = some.saliency["own"]["guided"]["arousal~input"]["readings"]["signed"]
+    reading["contrast"] |= {"difference": -0.2, "low": -0.3, "high": -0.1}
+    found = above(some.measured, "guided", "arousal~input")
+    assert (found.points, found.control, found.ours) == (0, "initial", 0.5)
+    reading["trained"] |= {"r": -0.3, "low": -0.5, "high": -0.05}
+    found = above(some.measured, "guided", "arousal~input")
+    assert (found.points, found.control, found.ours, found.low) == (-1, "no correlation", -0.3, -0.5)
 
 
 def test_beyond_untrained_networks_but_not_beyond_untrained_heads_the_pieces_disagree() -> None:
@@ -324,7 +379,7 @@ def test_a_look_that_finds_nothing_is_a_piece_that_says_why() -> None:
     assert (row.verdict, row.case) == (UNDECIDED, Case.missing)
     assert (row.ours, row.control, row.control_value) == (None, "", None)
     assert row.evidence[0].missing.startswith("nothing was measured")
-    assert row.evidence[1].ours == 0.005
+    assert row.evidence[1].ours == 0.006
 
 
 def test_what_was_not_measured_is_undecided_and_says_so() -> None:

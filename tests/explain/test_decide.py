@@ -46,7 +46,9 @@ def pieces(*points_and_p: tuple[int, float | None], control: str = "initial") ->
         (False, [(-1, None), (1, 0.01)], DISAGREE, None, 0),
         (False, [(1, None), (-1, 0.01)], DISAGREE, None, 1),
         (False, [(1, None), (0, 0.5)], DISAGREE, None, 1),
-        (False, [(0, None), (-1, 0.01)], DISAGREE, None, 1),
+        (False, [(0, None), (-1, 0.01)], CONTRADICTED, 0.01, 1),
+        (False, [(0, None), (-1, None)], CONTRADICTED, None, 1),
+        (True, [(0, None), (-1, 0.01)], CONTRADICTED, 0.01, 1),
         (True, [(1, None), (-1, 0.01), (1, 0.01)], DISAGREE, None, 1),
         (True, [(-1, None), (1, 0.01)], DISAGREE, None, 0),
         (True, [(1, 0.01), (1, 0.03)], HOLDS, 0.03, 1),
@@ -79,6 +81,10 @@ def test_what_comes_first_in_the_table() -> None:
     assert lean(Picture([*some, told])).verdict is HOLDS
     assert lean(Picture([*some, absent])).case is Case.missing
     assert lean(Picture([absent, unlearned])).case is Case.unlearned
+    against, unknown = pieces((-1, 0.01)), Piece(what="", role="conditions", missing="it was not measured")
+    assert lean(Picture([*against, unknown])).verdict is CONTRADICTED  # what was not seen does not point with it
+    assert lean(Picture([*against, absent])).case is Case.missing  # but a test that was not made might
+    assert lean(Picture([*against, absent], every=True)).verdict is CONTRADICTED
     assert lean(Picture([absent, unlearned], undecidable=True)).case is Case.undecidable
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import stdtr
 
 from elor.evidence.interventions import Change, Effect
-from elor.evidence.names import Control, Finding, Reference
-from elor.explain.claims.evidence import Measured, Missing, Seen, defined, of, standard_error, t_test
+from elor.evidence.names import Control, Doubt, Finding, Reference
+from elor.explain.claims.evidence import ROUNDING, Measured, Missing, Seen, defined, of, standard_error, t_test
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.registry import TITLES
@@ -17,6 +19,16 @@ MARGIN = 0.25
 
 SHARE = 0.5
 """Of the standard deviation of a head's answers to unaltered slices: the same, whatever the scale."""
+
+ABSENT = 0.2
+"""Of the standard deviation of an answer to unaltered slices: what moves it by less from its least dose to its most has
+no influence on it.
+
+However a property is spread over that range, its variance is a quarter of the squared range at most (Popoviciu's
+inequality), so that it explains less than 1 % of how the answer varies. 0.2 is also the least that Cohen's convention
+calls a small effect ("Statistical power analysis", 1988), and what docs/known-truth.md asks of a cue from a standard
+deviation below the mean to one above.
+"""
 
 NOTICEABLE = 0.1
 """Of the standard deviation of a feature over slices: less of a change counts as none."""
@@ -70,6 +82,10 @@ def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: 
 def effect(measured: Measured, network: str, head: str, intervention: str, sign: int, answer: str = HEADS) -> Seen:
     """An alteration of real slices moves the expected label, or its extremity, in proportion to its dose.
 
+    Against it speaks an effect the other way, and one that is shown to be absent: smaller, in the direction that the
+    claim expects (in either, if any will do), than what counts as none (`ABSENT`), by a one-sided t test (by two).
+    Where single doses contradict the line, or its length control or processing may be all of it, no absence is shown.
+
     Args:
         measured: says what the alteration did.
         network, head, intervention: which.
@@ -80,26 +96,16 @@ def effect(measured: Measured, network: str, head: str, intervention: str, sign:
         Missing: if it was not measured, or is undecided for another reason than untrained networks.
     """
     part = _altered(measured, network, head, intervention, answer)
-    what, unit = ALTERATIONS[intervention].claimed, ALTERATIONS[intervention].per
-    slope, (bottom, top) = part.slope, _range(part)
-    per = defined(slope.per_unit, f"what {what} does to {head} of {TITLES[network]}")
-    p = t_test(per, slope.low, slope.high, slope.units, slope.p, measured.confidence)
-    inside = bottom <= per <= top
-    if part.finding is Finding.undecided and not inside:
-        raise Missing(f"the effect of {what} on {head} is undecided ({part.reason})")
-    points = 0 if inside else 1 if sign == 0 or per * sign > 0 else -1
-    return Seen(
-        per,
-        points,
-        Control.calibrated,
-        control_low=bottom,
-        control_high=top,
-        low=slope.low,
-        high=slope.high,
-        units=slope.units,
-        p=p,
-        unit=f"per {unit}",
-    )
+    seen = _beyond(measured, network, head, intervention, sign, part)
+    if part.finding is Finding.undecided and part.reason != Doubt.untrained:
+        return seen
+    margin = _absent(measured, network, head if answer == HEADS else f"{head}.{answer}", part)
+    towards = sign * seen.ours if sign else abs(seen.ours)
+    p = below(towards, part.slope.low, part.slope.high, part.slope.units, margin, measured.confidence)
+    if p > 1 - measured.confidence:
+        return seen
+    low, high = None if sign > 0 else -margin, None if sign < 0 else margin
+    return replace(seen, points=-1, control=Reference.nothing, control_low=low, control_high=high, p=p)
 
 
 def no_effect(measured: Measured, network: str, head: str, intervention: str) -> Seen:
@@ -129,20 +135,31 @@ def no_effect(measured: Measured, network: str, head: str, intervention: str) ->
         limits = {"control_low": -margin, "control_high": margin, "low": most.low, "high": most.high}
         return Seen(most.change, 1, Reference.nothing, **limits, units=units, p=p, unit="classes")
     sign = -1 if (part.slope.per_unit or 0.0) > 0 else 1
-    return effect(measured, network, head, intervention, sign)  # beyond the margin, what moves it speaks against it
+    return _beyond(measured, network, head, intervention, sign, part)  # what moves it further speaks against it
 
 
 def equivalence(change: float, low: float, high: float, units: int, margin: float, confidence: float = 0.95) -> float:
-    """p of two one-sided t tests that a mean lies within +-margin, from its t-interval.
+    """p of two one-sided t tests that a mean lies within +-margin, from its t-interval; arguments as of `below`."""
+    return below(abs(change), low, high, units, margin, confidence)
+
+
+def below(mean: float, low: float, high: float, units: int, margin: float, confidence: float = 0.95) -> float:
+    """p of a one-sided t test that a mean lies below a margin, from its t-interval.
 
     Args:
-        change: the mean.
-        low, high: its t-interval over `units`.
+        mean: of the units.
+        low, high: its t-interval, of which only the width counts.
         units: speakers, or folds.
         margin: what counts as nothing.
         confidence: of the interval.
+
+    Returns:
+        Where all units are alike, so that t would be infinite, the exact sign-flip test's.
     """
-    return float(stdtr(units - 1, (abs(change) - margin) / standard_error(low, high, units, confidence)))
+    error = standard_error(low, high, units, confidence)
+    if error > ROUNDING * abs(mean - margin):
+        return float(stdtr(units - 1, (mean - margin) / error))
+    return 0.5**units if mean < margin else 1.0
 
 
 def moved(measured: Measured, network: str, features: str, intervention: str) -> Seen:
@@ -172,6 +189,36 @@ def _margin(measured: Measured, network: str, head: str) -> float:
     """What a change of the expected label must reach to count as one."""
     spread = of(measured.interventions.spread, network, head)
     return min(MARGIN, SHARE * defined(spread, f"the spread of {TITLES[network]}'s answers"))
+
+
+def _beyond(measured: Measured, network: str, head: str, intervention: str, sign: int, part: Effect) -> Seen:
+    """A slope beside those of untrained networks."""
+    what, unit = ALTERATIONS[intervention].claimed, ALTERATIONS[intervention].per
+    slope, (bottom, top) = part.slope, _range(part)
+    per = defined(slope.per_unit, f"what {what} does to {head} of {TITLES[network]}")
+    p = t_test(per, slope.low, slope.high, slope.units, slope.p, measured.confidence)
+    inside = bottom <= per <= top
+    if part.finding is Finding.undecided and not inside:
+        raise Missing(f"the effect of {what} on {head} is undecided ({part.reason})")
+    return Seen(
+        per,
+        0 if inside else 1 if sign == 0 or per * sign > 0 else -1,
+        Control.calibrated,
+        control_low=bottom,
+        control_high=top,
+        low=slope.low,
+        high=slope.high,
+        units=slope.units,
+        p=p,
+        unit=f"per {unit}",
+    )
+
+
+def _absent(measured: Measured, network: str, answer: str, part: Effect) -> float:
+    """What counts as no effect, as a slope."""
+    doses = [float(dose) for dose in part.doses]
+    spread = defined(of(measured.interventions.spread, network, answer), f"the spread of {TITLES[network]}'s answers")
+    return ABSENT * spread / (max(doses) - min(doses))
 
 
 def _altered(measured: Measured, network: str, head: str, intervention: str, answer: str) -> Effect:

@@ -4,15 +4,21 @@
 evidence says of itself: its role, where it points, its p, and whether the heads that it presupposes have learned. A
 piece that `decides` is a test. One that `conditions` has no p that may be used so (trends of prototypes: Page's p is
 too small, as networks of the folds share most of their training slices, and a rank among 20 untrained networks cannot
-be below 2/21): it can stop a claim, or a contradiction, by pointing elsewhere, and adds no proof. One that
-`illustrates` counts for nothing.
+be below 2/21): it can stop a claim by not pointing with it, a contradiction by pointing with the claim, and adds no
+proof. One that `illustrates` counts for nothing.
+
+**Where a piece points** is its own doing. Against a claim of an effect speaks an effect the other way, and as well one
+that is shown to be smaller than what counts as none (`elor.explain.claims.answers.effect`). That a control does as much
+points nowhere.
 
 **The p of an assertion.** A claim that needs several pieces is as strong as the weakest: under its null hypothesis at
 least one of them is null, so the largest p is a valid p of the whole (intersection-union test: Berger, "Multiparameter
 hypothesis testing and acceptance sampling", Technometrics 24(4), 1982). A claim that falls by any one of k pieces is
 rejected at k times their smallest p (Bonferroni). Which of the two is read depends on where the pieces point; as every
-p is two-sided, half of it bounds each kind of error, and the sum keeps the level. Every piece also carries the p that
-the heads which it presupposes have learned (`elor.explain.claims.evidence`), which counts like its own.
+p is two-sided, half of it bounds each kind of error, and the sum keeps the level. The p that an effect is smaller than
+what counts as none is one-sided: it errs only where the effect is larger, and there all the level is left to it. Every
+piece also carries the p that the heads which it presupposes have learned (`elor.explain.claims.evidence`), which counts
+like its own.
 
 **Every p is that of a t test over speakers.** An exact sign-flip test of ten speakers has no p below 1/512, and among
 twenty claims none could ever be shown unless every speaker agrees.
@@ -28,6 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -75,10 +82,11 @@ class Picture:
 
     @property
     def against(self) -> bool:
-        """A test points against it, no condition points elsewhere, and with it points none that would save it."""
+        """A test points against it, no condition points with it, and no test would save it, or could have."""
         conditions = {piece.points for piece in self.judging if piece.role is Role.conditions}
         tests = {piece.points for piece in self.tests}
-        return conditions <= {-1} and (-1 in tests or not tests) and (self.every or 1 not in tests)
+        saved = 1 in tests or any(piece.missing for piece in self.tests)
+        return -1 in (tests or conditions) and 1 not in conditions and (self.every or not saved)
 
     @property
     def nowhere(self) -> bool:
@@ -123,6 +131,14 @@ CASES = (
         Verdict.unlearned,
     ),
     Row(
+        Case.against,
+        "a test points against it, no condition points with it, no test points with it or is missing (of a list of "
+        "parts: whatever others do), and k times the smallest p of k tests survives the correction; without tests, a "
+        "condition",
+        lambda claim: claim.against,
+        Verdict.contradicted,
+    ),
+    Row(
         Case.missing,
         "a piece that decides or conditions could not be had",
         lambda claim: any(piece.missing for piece in claim.judging),
@@ -133,13 +149,6 @@ CASES = (
         "every piece points with it, and the largest p survives the correction",
         lambda claim: claim.points == {1},
         Verdict.holds,
-    ),
-    Row(
-        Case.against,
-        "tests point against it, all conditions do, no test points with it (of a list of parts: whatever others do), "
-        "and k times the smallest p of k tests survives the correction",
-        lambda claim: claim.against,
-        Verdict.contradicted,
     ),
     Row(
         Case.nowhere,
@@ -180,9 +189,9 @@ def lean(claim: Picture) -> Lean:
     places = [place for place, piece in enumerate(claim.pieces) if piece.role is not Role.illustrates]
     if not places:
         return Lean(row.case, row.verdict)
-    hangs: dict[Case, Callable[[Piece], float]] = {
+    hangs: dict[Case, Callable[[Piece], Any]] = {
         Case.agree: lambda piece: -proof(piece) if piece.role is Role.decides else 0.0,  # the weakest test
-        Case.against: lambda piece: proof(piece) if piece.points < 0 and piece.role is Role.decides else 2.0,
+        Case.against: lambda piece: (piece.points >= 0, piece.role is not Role.decides, proof(piece)),  # the strongest
         Case.nowhere: lambda piece: piece.control not in UNTRAINED,
         Case.disagree: lambda piece: abs(piece.points - (-1 if -1 in claim.points else 0)),  # what stands in the way
         Case.unlearned: lambda piece: not unlearned(piece),

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from elor.evidence.names import Role
+from elor.evidence.names import Control, Role
 from elor.explain.claims.answers import EXTREMITY, HEADS, KINDS, effect, trend
 from elor.explain.claims.claim import Facts, Look
 from elor.explain.claims.evidence import Missing, Seen, any_learned, within
-from elor.explain.claims.maps import DELETIONS, above_heads, above_initial, loudest_first
+from elor.explain.claims.maps import DELETIONS, above, loudest_first
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.registry import TITLES
@@ -63,7 +63,8 @@ def beside(look: Look) -> Look:
 def beside_both_controls(head: str) -> tuple[Look, ...]:
     """r(map, input) of a head beside both its controls."""
     pair, what = f"{head}~input", f"r of the guided {head} map and the input"
-    return tuple(in_elor(what, Role.decides, (head,), look, GUIDED, pair) for look in (above_initial, above_heads))
+    controls = (Control.initial, Control.heads)
+    return tuple(in_elor(what, Role.decides, (head,), above, GUIDED, pair, control) for control in controls)
 
 
 def deletions(head: str) -> tuple[Look, ...]:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from elor.evidence.names import Control
+from elor.evidence.names import Control, Reference
 from elor.evidence.saliency import ControlOf, Pair
-from elor.explain.claims.evidence import Measured, Missing, Seen, defined, of, side, tested
+from elor.explain.claims.evidence import Measured, Missing, Seen, defined, of, side, t_test, tested
+from elor.explain.correlation import fisher
 
 DELETIONS = {"silence": "deletion", "noise": "noise deletion"}
 """Measures of `elor.explain.erasure` by what stands in the place of what is taken away."""
 
 
-def above_initial(measured: Measured, method: str, pair: str) -> Seen:
-    """r of a pair of maps, every fold's network on its own test slices, against untrained networks.
+def above(measured: Measured, method: str, pair: str, control: Control = Control.initial) -> Seen:
+    """r of a pair of maps, every fold's network on its own test slices, against a control.
 
-    Its numbers are those of the reading that decides, as its p is.
+    Untrained networks, or trained convolutions under untrained heads: r that is no higher is none of the heads' doing.
+    A positive r that is lower does not contradict that the maps are alike; it supports it as little as an equal one.
+    Only an r that lies below zero does. Its numbers are those of the reading that decides, as its p is.
     """
     found = _pair(measured, method, pair)
-    seen = tested(of(found.readings, found.decisive).contrast, f"r of {pair}", measured.confidence)
-    control = _r(found, Control.initial)
-    return Seen(_own(found, pair), side(seen["low"], seen["high"]), Control.initial, control, **seen, unit="r")
-
-
-def above_heads(measured: Measured, method: str, pair: str) -> Seen:
-    """The same against trained convolutions under untrained heads: r that is no higher is none of the heads' doing.
-
-    An r that is lower does not contradict that the map follows the amplitude; it supports it as little as an equal one.
-    """
-    found = _pair(measured, method, pair)
-    seen = tested(_control(found, Control.heads).contrast, f"{Control.heads} beside {pair}", measured.confidence)
-    points = max(side(seen["low"], seen["high"]), 0)
-    return Seen(_own(found, pair), points, Control.heads, _r(found, Control.heads), **seen, unit="r")
+    reading = of(found.readings, found.decisive)
+    contrast = reading.contrast if control is Control.initial else _control(found, control).contrast
+    seen, own = tested(contrast, f"{control} beside {pair}", measured.confidence), _own(found, pair)
+    low, high = reading.trained.low, reading.trained.high
+    if high is not None and high < 0:
+        z = map(fisher, (own, low, high))
+        p = t_test(*z, seen["units"], seen["p"], measured.confidence)
+        return Seen(own, -1, Reference.correlation, 0.0, low=low, high=high, units=seen["units"], p=p, unit="r")
+    return Seen(own, max(side(seen["low"], seen["high"]), 0), control, _r(found, control), **seen, unit="r")
 
 
 def no_less_than_class_swap(measured: Measured, method: str, pair: str) -> Seen:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from elor.evidence.claims import Needed, Piece
+from elor.evidence.names import Reference
 from elor.explain.claims.evidence import ROUNDING, standard_error
 
 MOST_SPEAKERS = 10_000
@@ -34,9 +35,9 @@ def needed(piece: Piece, level: float, confidence: float = 0.95) -> Needed | Non
     if found is None or not error > ROUNDING * abs(found):
         return None
     margin = _margin(piece)
-    if piece.control == "no change":  # a test of equivalence: what is to be shown is how far it stays below the margin
+    if piece.control == Reference.nothing:  # an absence: what is to be shown is how far it stays below the margin
         room = margin - float(stdtrit(piece.units - 1, 1 - level)) * error
-        return Needed(effect=max(room, 0.0), speakers=_speakers(margin - abs(found), error, piece.units, level, 1))
+        return Needed(effect=max(room, 0.0), speakers=_speakers(_room(piece, found), error, piece.units, level, 1))
     smallest = max(float(stdtrit(piece.units - 1, 1 - level / 2)) * error, margin)
     speakers = _speakers(abs(found), error, piece.units, level, 2) if abs(found) > margin else None
     return Needed(effect=smallest, speakers=speakers)
@@ -45,6 +46,12 @@ def needed(piece: Piece, level: float, confidence: float = 0.95) -> Needed | Non
 def _margin(piece: Piece) -> float:
     """What the control reaches, where it is a range."""
     return max((abs(end) for end in (piece.control_low, piece.control_high) if end is not None), default=0.0)
+
+
+def _room(piece: Piece, found: float) -> float:
+    """How far an effect stays from the nearer end of what counts as none."""
+    ends = (piece.control_high, None if piece.control_low is None else -piece.control_low)
+    return min(end - way * found for end, way in zip(ends, (1, -1), strict=True) if end is not None)
 
 
 def _speakers(found: float, error: float, units: int, level: float, sides: int) -> int | None:

@@ -28,7 +28,7 @@ from elor.explain.claims.looks import (
     in_elor,
     trends,
 )
-from elor.explain.claims.maps import above_initial, no_less_than_class_swap, overlapping
+from elor.explain.claims.maps import above, no_less_than_class_swap, overlapping
 from elor.explain.claims.scores import balance, better, easier, extremes, weighted_above
 from elor.registry import TITLES
 
@@ -74,7 +74,7 @@ def _ranking(id: str, claim: str, paper: str, head: str, pairs: Sequence[tuple[s
 
 UNITS = "speakers (folds that hold several)"
 TREND = "trend of the prototypes in two parametrisations, beyond 20 untrained networks (a condition, without a p)"
-ON_SPEECH = "intervention on real slices, beyond untrained networks"
+ON_SPEECH = "intervention on real slices, beyond untrained networks; against it, if it does less than counts as none"
 
 SALIENCY = (
     _amplitude("arousal", 0.50),
@@ -102,7 +102,7 @@ SALIENCY = (
         paper=0.96,
         test="maps of both heads against untrained networks and class swap within a head; overlap of occlusion maps",
         looks=(
-            in_elor("r of both heads' guided maps", Role.decides, DIMENSIONS, above_initial, GUIDED, BOTH),
+            in_elor("r of both heads' guided maps", Role.decides, DIMENSIONS, above, GUIDED, BOTH),
             in_elor("r of both heads' guided maps", Role.conditions, DIMENSIONS, no_less_than_class_swap, GUIDED, BOTH),
             in_elor("overlap of the tenths most sensitive to occlusion", Role.decides, DIMENSIONS, overlapping),
         ),
@@ -119,7 +119,7 @@ SALIENCY = (
                 "r of both heads' gradients at the flattened layer",
                 Role.decides,
                 DIMENSIONS,
-                above_initial,
+                above,
                 "gradient",
                 FLATTENED,
             ),

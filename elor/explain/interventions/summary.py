@@ -42,13 +42,11 @@ from scipy.special import stdtr, stdtrit
 
 from elor.evaluation.comparisons import sign_flip
 from elor.evidence.interventions import Interventions
-from elor.evidence.names import Finding, said
+from elor.evidence.names import Doubt, Finding, said
 from elor.evidence.scores import Scores
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration
 from elor.explain.interventions.changes import changes_by_slice, spreads
 from elor.explain.interventions.run import EXTREMITY
-
-BOTH_WAYS = "doses move it both ways"
 
 ROUNDING = 1e-9
 """A standard error that is no larger a part of its mean is the rounding of equal numbers."""
@@ -184,26 +182,26 @@ def judge(
         confidence: one minus the level of significance of single doses.
     """
     if not np.isfinite([slope["low"], slope["high"]]).all():
-        return Finding.undecided, "fewer than two speakers with such slices"
+        return Finding.undecided, Doubt.few
     effective = {float(d): v["change"] for d, v in doses.items() if v["p"] * len(doses) < 1 - confidence}
     ways = {bool(change * (dose - none) > 0) for dose, change in effective.items()}
     if slope["low"] <= 0 <= slope["high"]:
         if not ways:
             return Finding.nothing, ""
-        return Finding.undecided, "single doses move it, but not in step with the dose" if len(ways) == 1 else BOTH_WAYS
+        return Finding.undecided, Doubt.steps if len(ways) == 1 else Doubt.ways
     if ways - {slope["per_unit"] > 0}:
-        return Finding.undecided, BOTH_WAYS
+        return Finding.undecided, Doubt.ways
     altered = slope.get("altered", slope)
     if not (altered["low"] > 0 if slope["per_unit"] > 0 else altered["high"] < 0):
-        return Finding.undecided, "seen only against its length control"
+        return Finding.undecided, Doubt.length
     low, high = slope["untrained"]
     if not np.isfinite([low, high]).all():
-        return Finding.undecided, "untrained networks answer all slices alike"
+        return Finding.undecided, Doubt.alike
     if low <= slope["per_unit"] <= high:
-        return Finding.undecided, "untrained networks do as much"
+        return Finding.undecided, Doubt.untrained
     reach = slope["per_unit"] * (max(map(float, doses)) - min(map(float, doses)))
     if sham and not sham["low"] <= 0 <= sham["high"] and abs(sham["change"]) > abs(reach) / 2:
-        return Finding.undecided, "the processing alone moves it as far"
+        return Finding.undecided, Doubt.processing
     return (Finding.raises if slope["per_unit"] > 0 else Finding.lowers), ""
 
 
