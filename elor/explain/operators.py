@@ -54,6 +54,7 @@ LINEAR = {
 
 FACTORS = {
     **dict.fromkeys(("mul", "mm", "bmm", "dot", "vdot", "mv", "convolution", "linear", "kron", "ger"), (0, 1)),
+    "elor::bmm": (0, 1),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv", "addr", "addcmul"), (1, 2)),
 }
 """Products, by the places of their factors: linear as long as one factor at most comes from the signal."""
@@ -115,8 +116,12 @@ NAMES = {
 
 
 OPAQUE = "compiled or scripted code"
-PASSING = {"BackwardHookFunctionBackward", "_NoopSaveInputsBackward", "SpectralConvolutionBackward"}
-"""Functions that are known to be linear: of hooks on modules, of checkpoints and of `elor.fastconv`."""
+PASSING = {
+    *("BackwardHookFunctionBackward", "_NoopSaveInputsBackward", "SpectralConvolutionBackward"),
+    "GeneratedBackwardFor_elor_bmm_defaultBackward",
+}
+"""Functions whose inside is seen or known to be linear: of hooks on modules, of checkpoints, of `elor.fastconv`, and of
+products (`elor.products`)."""
 
 
 class Crossings:
@@ -150,7 +155,7 @@ class Crossings:
     def enter(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """Take note of an operator that will be run now."""
         if self.met is not None and any(self.comes(value) for value in _tensors((args, kwargs))):
-            given = [*args, *kwargs.values()]
+            given = [*args, *(value for key, value in kwargs.items() if key != "out")]
             name = _name(func)
             if name == "copy" or (name in ("index_put", "index_copy", "scatter") and _storage(args[0]) in self._blank):
                 given = given[1:]  # what is written over; memory that nothing was written to has a content by chance
