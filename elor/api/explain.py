@@ -24,10 +24,11 @@ from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Score, Subject, committee, steadied
 from elor.explain.any_network.trials import interventions, seek
 from elor.explain.any_network.window import Effort, asked, explain
+from elor.explain.copies import spare
 from elor.explain.interventions.resynthesis import fitted
 from elor.explain.model import CannotRun, prepared
 from elor.explain.prototypes.ascent import Ascent
-from elor.explain.trust import spare, steady
+from elor.explain.trust import steady
 from elor.files import replacing, write_json
 from elor.inference import load_networks
 from elor.progress import Progress, clock

@@ -7,10 +7,12 @@ A saliency statistic that stays the same under them is one of the architecture, 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.fft import irfft, prev_fast_len, rfft
 from torch import Tensor, nn
@@ -25,9 +27,40 @@ SHIFTS = 200
 
 
 def untrained(factory: Callable[[], Module], seed: int) -> Module:
-    """A model as its factory makes it, under a seed of its own; the global random state is left as it was."""
+    """A model as its factory makes it, under a seed of its own; the global random state is left as it was.
+
+    Raises:
+        UserError: if the factory makes one and the same whatever the seed: it loads weights, or keeps its model.
+    """
     with seeded(seed):
-        return factory().eval()
+        model = factory()
+    with seeded(seed + 1):
+        other = factory()
+    same = alike(model, other)
+    if model is other or (same and len(same) == len(_drawn(model))):
+        kind = "the same object again" if model is other else "the same weights under every seed"
+        raise UserError(
+            f"The factory returns {kind}, so that it makes no untrained model; let it make a new one at each call "
+            "(without a cache), and load no weights."
+        )
+    if same:
+        warnings.warn(
+            f"The factory gives {', '.join(same[:4])} alike whatever the seed: if training changed that, this is no "
+            "untrained model.",
+            stacklevel=2,
+        )
+    return model.eval()
+
+
+def alike(one: nn.Module, other: nn.Module) -> list[str]:
+    """Names of the weights that are the same in both and not constant: those of one have not been drawn at random."""
+    pairs = zip(one.named_parameters(), other.parameters(), strict=True)
+    return [name for (name, a), b in pairs if name in _drawn(one) and torch.equal(a, b)]
+
+
+def _drawn(model: nn.Module) -> set[str]:
+    made = ((name, value) for name, value in model.named_parameters() if not nn.parameter.is_lazy(value))
+    return {name for name, value in made if (value != value.flatten()[:1]).any()}
 
 
 def partly_untrained(model: Module, fresh: Module, parts: Iterable[str]) -> Module:

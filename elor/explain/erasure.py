@@ -9,6 +9,7 @@ noise floor: what holds for one of them only is about the mask.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from elor.explain.attribution import SEGMENT, segment_sums
 from elor.explain.integrated import noise_like
 from elor.explain.model import logits_of, prepared
+from elor.explain.trust import steady
 
 LEVELS = (0.05, 0.1, 0.2, 0.4, 0.6)
 """Shares of the segments that are deleted or inserted."""
@@ -51,6 +53,7 @@ def erasure(
     support: int,
     segment: int = SEGMENT,
     seed: int = 0,
+    trusted: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Mean fall of the logit by deletion, and mean rise by insertion, over `LEVELS`; the more, the better the order.
 
@@ -62,6 +65,7 @@ def erasure(
         support: samples before the padding; only segments that begin there count.
         segment: samples per segment.
         seed: of the noise.
+        trusted: the model is known to mind nothing but the signal, and is not asked whether it does.
 
     Returns:
         By order and measure (`MEASURES`) z(x) - mean z(x without its first segments), and mean z(its first segments
@@ -75,7 +79,8 @@ def erasure(
     ]
     first = torch.stack(masks)
     (noise,), measured = noise_like(signal[None], seed=seed, supports=[support]), list[Tensor]()
-    with prepared(model), torch.no_grad():
+    asking = nullcontext(model) if trusted else steady(model, signal[None, None], len(masks), alone=True)
+    with prepared(model), asking as model, torch.no_grad():
         for mask in (torch.zeros_like(signal), noise):
             batches = torch.stack([signal, mask]), torch.where(first, mask, signal), torch.where(first, signal, mask)
             (full, empty), *rest = (logits_of(model, batch[:, None])[head][:, target] for batch in batches)

@@ -205,5 +205,6 @@ def erase(
             scores = {order: some[index] for order, some in orders.get(head, {}).items()}
             drawn = seed + windows.rows[index]
             scores |= baselines(signal[index], drawn)
-            areas = erasure(model, signal[index], head, int(target[index]), scores, windows.supports[index], seed=drawn)
+            label, support = int(target[index]), windows.supports[index]
+            areas = erasure(model, signal[index], head, label, scores, support, seed=drawn, trusted=True)
             found.erasures.extend(each | {"head": head, "order": order} | measures for order, measures in areas.items())

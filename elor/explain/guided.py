@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
+from elor.explain.derivative import false_gradient
 from elor.explain.model import Forward, Heads, prepared, targets_of
 from elor.explain.operators import Crossings, opaque
-from elor.explain.trust import another, false_gradient, steady
+from elor.explain.trust import another, steady
 
 METHODS = ("guided", "gradient")
 

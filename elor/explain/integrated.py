@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elor.errors import UserError
 from elor.explain.model import Forward, Heads, at, logits_of, prepared, targets_of
 from elor.explain.trust import checked
 
@@ -110,7 +111,7 @@ def integrated_gradients(
     start = torch.zeros_like(audio) if baseline is None else baseline
     with prepared(model), nullcontext() if trusted else checked(model, audio, targets, len(audio)):
         with torch.no_grad():
-            end_logits, start_logits = logits_of(model, audio.detach()), logits_of(model, start.detach())
+            end_logits, start_logits = logits_of(model, audio.detach()), _beginning(model, start.detach())
         chosen = targets_of(end_logits, targets)
         change = {
             name: at(value, chosen[name]) - at(start_logits[name], chosen[name]) for name, value in end_logits.items()
@@ -125,6 +126,18 @@ def integrated_gradients(
                 path.gradients[name][wrong[name]] = value[wrong[name][left]]
             path.steps[left.to(path.steps.device)] = steps
     return path
+
+
+def _beginning(model: nn.Module, start: Tensor) -> Heads:
+    """What a model says of the baseline, which must be a number."""
+    found = logits_of(model, start)
+    for head, value in found.items():
+        if not value.isfinite().all():
+            raise UserError(
+                f"Head {head} answers with NaN or infinity to the baseline, so that nothing can be integrated from "
+                "there (a logarithm of 0 in silence, say); give another one: baseline=noise_like(audio)."
+            )
+    return found
 
 
 def noise_like(audio: Tensor, rms: float = NOISE_FLOOR, seed: int = 0, supports: Sequence[int] | None = None) -> Tensor:

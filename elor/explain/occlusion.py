@@ -115,7 +115,8 @@ def _drops(
 ) -> Heads:
     """z(x) - z(without(row, index)) for the first `counts[row]` indices, (batch, width); 0 for the rest."""
     most = max(len(audio), min(CHUNK, max(counts)))
-    with prepared(model), nullcontext() if trusted else steady(model, audio, most), torch.no_grad():
+    asking = nullcontext(model) if trusted else steady(model, audio, most, alone=True)
+    with prepared(model), asking as model, torch.no_grad():
         logits = logits_of(model, audio)
         chosen = targets_of(logits, targets)
         drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}

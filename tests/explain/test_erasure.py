@@ -65,7 +65,7 @@ def test_the_padding_stays_silent_under_noise() -> None:
             seen.append(audio[..., 30:].abs().max())
             return audio.sum(-1)
 
-    erasure(Watching(), signal, "output", 0, {"any": torch.rand(10)}, support=30, segment=4)
+    erasure(Watching(), signal, "output", 0, {"any": torch.rand(10)}, support=30, segment=4, trusted=True)
     assert max(seen) == 0
 
 

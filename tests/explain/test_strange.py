@@ -70,6 +70,12 @@ def test_chance_is_noticed(method) -> None:
 def test_memory_and_company_are_noticed(method) -> None:
     with pytest.raises(UserError, match="depends on what it was asked before"):
         method(made(strange.Remembers), sound())
+    if method is occlusion:  # its batches are its own: it asks about one signal at a time
+        with pytest.warns(UserWarning, match="one signal at a time.*depends on the signals beside it"):
+            together = method(made(strange.Crowd), sound(count=2))["output"]
+        apart = [method(made(strange.Crowd), one)["output"] for one in sound(count=2).split(1)]
+        torch.testing.assert_close(together, torch.cat(apart))
+        return
     with pytest.raises(UserError, match="depends on the signals beside it"):
         method(made(strange.Crowd), sound(count=2))
 

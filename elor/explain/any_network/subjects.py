@@ -15,11 +15,15 @@ from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
 from elor.explain.model import CannotRun, Heads, Unsteady, logits_of, predict, prepared
 from elor.explain.occlusion import CHUNK
-from elor.explain.trust import steady
+from elor.explain.trust import Alone, steady
 from elor.networks import MultiHeadNetwork
 
 SAME = 1e-3
 """How far sums of probabilities may lie from 1: half precision rounds to this."""
+
+
+SHAPING = {"View", "UnsafeView", "Squeeze", "Unsqueeze", "Transpose", "Permute", "Select", "Slice", "Cat", "Stack", "T"}
+"""Operations that change no value, as they are called on the way back."""
 
 
 @dataclass(frozen=True)
@@ -105,22 +109,6 @@ class Cast(nn.Module):
         return self.model(audio.to(dtype))
 
 
-class Alone(nn.Module):
-    """A network that is asked about one signal at a time, since those beside it would change what it says of it.
-
-    Shape:
-        as the network
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, audio: Tensor) -> Heads:
-        found = [logits_of(self.model, one) for one in audio.split(1)]
-        return {head: torch.cat([each[head] for each in found]) for head in found[0]}
-
-
 class Committee(nn.Module):
     """Several networks of one kind as one, by head: the mean of their logits, so that a fall of it is their mean fall.
 
@@ -171,11 +159,19 @@ def no_logits(logits: Heads) -> Iterator[str]:
             yield f"Head {head} answers with probabilities: they stand as they are, also where a logit is spoken of."
         elif (value.logsumexp(1).abs() < SAME).all() and (value <= 0).all():
             yield f"Head {head} answers with logarithms of probabilities: they stand where a logit is spoken of."
-        elif ((value >= 0) & (value <= 1)).all():
+        elif ((value >= 0) & (value <= 1)).all() and _ended_by_sigmoid(value) is not False:
             yield (
                 f"All outputs of head {head} lie between 0 and 1: if each is a probability of its own (a sigmoid), "
                 "p here is not theirs, since it takes them for logits; give the values before the sigmoid."
             )
+
+
+def _ended_by_sigmoid(value: Tensor) -> bool | None:
+    """Whether the last that was done to these outputs was a sigmoid; None where no graph tells."""
+    node = value.grad_fn
+    while node is not None and node.name().split("Backward")[0] in SHAPING:
+        node = node.next_functions[0][0]
+    return None if node is None else "igmoid" in node.name()
 
 
 def _sum_to_one(value: Tensor) -> bool:
@@ -230,21 +226,15 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
     with prepared(subject.model), warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always")
         try:
-            with steady(subject.model, audio, beside=1):
+            with steady(subject.model, audio, beside=CHUNK, alone=True) as asked:
                 pass
         except CannotRun as error:
             raise UserError(f"The network cannot be run on every sound, a quieter one say: {error}") from None
         own = [str(each.message) for each in noticed if issubclass(each.category, Unsteady)]
         noted = " ".join([*_coarse(subject.model, audio), *dict.fromkeys(own)])
-        try:
-            with steady(subject.model, audio, beside=CHUNK):
-                pass
-        except UserError as error:  # signals beside it change the answer, or it takes one at a time only
-            twin = subject.twin
-            apart = None if twin is None else lambda seed: Alone(twin(seed)).eval()
-            alone = replace(subject, model=Alone(subject.model).eval(), twin=apart)
-            why = str(error).split(";")[0].rstrip(".")
-            return alone, f"{noted} It is asked about one signal at a time: {why}.".strip()
+    if asked is not subject.model:
+        twin = subject.twin
+        subject = replace(subject, model=asked, twin=None if twin is None else lambda seed: Alone(twin(seed)).eval())
     return subject, noted
 
 

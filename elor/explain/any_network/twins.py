@@ -20,8 +20,8 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from elor.device import seeded
-from elor.explain.controls import untrained
-from elor.explain.trust import copied
+from elor.explain.controls import alike, untrained
+from elor.explain.copies import copied
 
 ANOTHER = 1_000_003
 """Added to the seed of twins: drawn anew under the seed of its own, a network would become itself."""
@@ -47,7 +47,7 @@ def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[T
         return None, "the network has no parameters in torch that could be drawn anew"
     if any(not isinstance(value, Tensor) or value.is_quantized for value in model.state_dict().values()):
         return None, "the network has quantised weights, which cannot be drawn anew"
-    if not _alike(made(0), one := made(1)):
+    if not alike(made(0), one := made(1)):
         if not (same := _loaded(model, one, filled, samples)):
             return lambda seed: made(ANOTHER + seed).eval(), ""
         return None, (
@@ -75,19 +75,13 @@ def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[T
     return (lambda seed: untrained(lambda: _redrawn(blank), ANOTHER + seed)), ""
 
 
-def _alike(one: nn.Module, other: nn.Module) -> list[str]:
-    """Names of the weights that are the same in both and not constant: those of one have not been drawn at random."""
-    pairs = zip(one.named_parameters(), other.parameters(), strict=True)
-    return [name for (name, a), b in pairs if (a != a.flatten()[:1]).any() and torch.equal(a, b)]
-
-
 def _loaded(model: nn.Module, other: nn.Module, filled: bool, samples: int) -> list[str]:
     """What a factory whose weights follow the seed may have loaded nevertheless: names of tensors that are the same in
     a model and in a twin, though training changes such tensors."""
     same = _same(model, other)
     learned = {name for name in same if isinstance(same[name][0], nn.Parameter) or same[name][0].requires_grad}
     if filled:  # then what the factory makes is what training began with
-        learned &= set(_alike(model, other))
+        learned &= set(alike(model, other))
     elif learned:
         reset = _held(_blanked(model))
         learned = {name for name in learned if not torch.equal(same[name][0], reset[name][0])}
@@ -106,7 +100,7 @@ def _left(model: nn.Module, blank: nn.Module, filled: bool) -> list[str]:
         kept = name in state or name not in dict(model.named_buffers())
         if isinstance(value, nn.Parameter) or (foreign and kept and not filled):
             left.append(name)
-    return left + [name for name in _alike(model, _redrawn(blank)) if name not in left]
+    return left + [name for name in alike(model, _redrawn(blank)) if name not in left]
 
 
 def _same(one: nn.Module, other: nn.Module) -> Held:

@@ -23,13 +23,13 @@ from elor.explain.any_network.subjects import Subject, deciding, no_logits, prob
 from elor.explain.attribution import SEGMENT
 from elor.explain.controls import model_free, runner_up
 from elor.explain.correlation import READINGS, View, among_networks, pearson
+from elor.explain.derivative import Unchecked, false_gradient
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, refuse_infinite, targets_of
 from elor.explain.occlusion import WINDOW
 from elor.explain.operators import OPAQUE, opaque
-from elor.explain.trust import Unchecked, false_gradient
 from elor.explain.windows import Found, Windows
 from elor.registry import METHODS
 
@@ -103,7 +103,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
             examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
-    remarks = [*no_logits(logits), *_own_backward(subject.model, audio), *doubts]
+    recorded = _recorded(subject.model, audio)
+    remarks = [*no_logits(recorded or logits), *_own_backward(recorded), *doubts]
     try:
         erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
     except Exception as error:  # the user's code may refuse silence
@@ -148,14 +149,18 @@ def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[str | Non
     return why, list(dict.fromkeys(str(each.message) for each in noticed if issubclass(each.category, Unchecked)))
 
 
-def _own_backward(model: nn.Module, audio: Tensor) -> Iterator[str]:
-    """Gradients through an `autograd.Function` are what its author says, which nobody can check in general."""
+def _recorded(model: nn.Module, audio: Tensor) -> Heads:
+    """The logits with what led to them; nothing if that cannot be recorded, which the methods say themselves."""
     try:
         with prepared(model):
-            logits = logits_of(model, audio.detach().clone().requires_grad_())
-    except Exception:  # no graph: the methods say so themselves
-        return
-    for what in sorted({what for value in logits.values() if (what := opaque(value))} - {OPAQUE}):
+            return logits_of(model, audio.detach().clone().requires_grad_())
+    except Exception:
+        return {}
+
+
+def _own_backward(recorded: Heads) -> Iterator[str]:
+    """Gradients through an `autograd.Function` are what its author says, which nobody can check in general."""
+    for what in sorted({what for value in recorded.values() if (what := opaque(value))} - {OPAQUE}):
         yield f"All gradients rest on {what}: whether it is the derivative is not known here."
 
 

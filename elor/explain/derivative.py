@@ -1,0 +1,286 @@
+"""Whether a model's gradient is how its answer changes: where not, a path is detached, a number is rounded, or a
+backward pass was written by hand.
+
+Levels of the sound are changed by very little, and how the logit changes is held against what the gradient says. On a
+copy in float64 a step can be so short that they agree to the rounding; where a model computes in a precision of its own
+it is asked itself, and less strictly.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from elor.errors import UserError
+from elor.explain.copies import spare
+from elor.explain.model import Forward, Heads, at, logits_of, other_sound, refuse_unsteady, targets_of
+
+PIECE = 800
+"""Samples (50 ms) whose level is changed at once."""
+
+QUIET = (0.1, 0.01)
+"""Samples below these shares of the peak are changed by themselves: a gate may be all that they meet."""
+
+EXACT, STRICT = 1e-6, 0.01
+"""In float64: the step, as a share of the sound, so short that next to no rectifier turns; and the share of a change up
+to which a gradient may be wrong about it."""
+
+COARSE, ROUGH = (1e-3, 3e-3, 1e-2, 3e-2), 0.05
+"""The same in the model's own precision."""
+
+
+class Unchecked(UserWarning):
+    """Whether the gradient is how the answer changes could not be told, or not as strictly as elsewhere."""
+
+
+def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None) -> str | None:
+    """Why the gradient is not how the answer changes; None if it is, or if there is none.
+
+    Warns with `Unchecked` where that cannot be told. Use it inside `prepared`.
+
+    Args:
+        audio: (batch, 1, samples); all signals are asked about that are not silent.
+        targets: as in `elor.explain.attribution.gradient`.
+    """
+    sounding = audio.flatten(1).any(1)
+    if not sounding.all():
+        _doubt("of silence", "nothing in it can be changed by a share of itself")
+    if not sounding.any():
+        return None
+    some = audio[sounding].detach()
+    targets = {head: torch.as_tensor(value)[sounding.cpu()] for head, value in (targets or {}).items()}
+    try:
+        own = _Slopes(model, some, targets)
+    except UserError:  # no gradient, or not such a sound: the methods say so themselves
+        return None
+    try:
+        return _recorded_otherwise(model, some, own.logits) or _exactly(model, some, own) or own.nothing()
+    except _OwnPrecision:
+        pass
+    try:
+        return own.disagreement(COARSE, ROUGH) or own.nothing()
+    except Exception as error:
+        _doubt("", str(error))
+        return None
+
+
+def _doubt(where: str, why: str) -> None:
+    text = " ".join(why.split())[:300].rstrip(".")
+    warnings.warn(
+        f"Whether the gradient {where}{' ' if where else ''}is how the answer changes could not be checked ({text}).",
+        Unchecked,
+        stacklevel=4,
+    )
+
+
+class _OwnPrecision(Exception):
+    """A model cannot be asked in float64."""
+
+
+def _recorded_otherwise(model: nn.Module, audio: Tensor, recorded: Heads) -> str | None:
+    """A model may answer otherwise while gradients are recorded: then they are another function's."""
+    with torch.no_grad():
+        plain = logits_of(model, audio)
+        try:
+            other = logits_of(model, other_sound(audio))
+        except UserError:  # it may refuse what can hardly be heard
+            other = {head: value.flip(1) for head, value in plain.items()}
+        try:
+            refuse_unsteady(plain, recorded, other, "whether gradients are recorded", "use occlusion, which needs none")
+        except UserError as error:
+            return str(error)
+    return None
+
+
+def _exactly(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
+    """What a copy in float64 says of the gradient.
+
+    Raises:
+        _OwnPrecision: if there is none, or it is not the model's.
+    """
+    double = None if _compiled(model) else spare(model)
+    if double is None or double is model:
+        raise _OwnPrecision
+    try:
+        with _default(torch.float64):
+            with _Rounds() as rounds, torch.no_grad():
+                answers = logits_of(double.double(), audio.double())
+            if rounds.met or not _same(own.logits, answers):
+                raise _OwnPrecision
+            exact = _Slopes(double, audio.double(), own.targets)
+            if not _same(exact.said, own.said):  # the way back is another one there
+                raise _OwnPrecision
+            return exact.disagreement((EXACT,), STRICT)
+    except _OwnPrecision:
+        raise
+    except Exception as error:  # it is not made for float64
+        raise _OwnPrecision from error
+
+
+class _Slopes:
+    """How a model's logits change along some ways of changing the levels of signals.
+
+    Attributes:
+        logits: by head, (batch, classes).
+        targets: by head, (batch,).
+        said: by head what the gradient says, (ways, batch).
+    """
+
+    def __init__(self, model: nn.Module, audio: Tensor, targets: Heads) -> None:
+        forward = Forward(model, audio)
+        self._model, self._audio, self._ways = model, audio, _ways(audio)
+        self.logits = {head: value.detach() for head, value in forward.logits.items()}
+        self.targets = targets_of(self.logits, targets)
+        gradients = {head: forward.gradient(head, target)[0] for head, target in self.targets.items()}
+        self.said = {head: (self._ways[:, :, 0] * value).sum(2) for head, value in gradients.items()}
+        self._zero = [head for head, value in gradients.items() if not value.any()]
+
+    @torch.no_grad()
+    def disagreement(self, steps: tuple[float, ...], tolerance: float) -> str | None:
+        """Tell of a head whose logit changes otherwise than its gradient says, by every step that rounding leaves
+        clear.
+
+        Raises:
+            UserError: if the model cannot be asked, or answers otherwise by now.
+        """
+        ways = self._ways if steps == (EXACT,) else self._ways[:-1]  # the last is too much for what is quiet
+        changes = [self._changes(step, ways) for step in steps]
+        if not _same(logits_of(self._model, self._audio), self.logits):
+            raise UserError("it answers otherwise by now")
+        for head, logits in self.logits.items():
+            said, grain = self.said[head][: len(ways)], 32 * _grain(self._model, logits) * logits.abs().amax(1)
+            asked = zip(steps, changes, strict=True)
+            judged = [_judged(said, *change[head], grain / step, tolerance) for step, change in asked]
+            clear = [each for each in judged if each is not None]
+            if not clear and said.any():
+                _doubt(f"of head {head}", "its answers are too coarse")
+            if clear and all(wrong.any() for wrong, _ in clear):
+                return _told(head, said, *min(clear, key=lambda each: float((said - each[1]).abs().max())))
+        return None
+
+    def _changes(self, step: float, ways: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """By head how the logit changes along a step and before it, (ways, batch) each."""
+        found = {head: list[tuple[Tensor, Tensor]]() for head in self.targets}
+        for way in ways:
+            ahead, behind = (logits_of(self._model, self._audio + sign * step * way) for sign in (1, -1))
+            for head, target in self.targets.items():
+                here = self.logits[head]
+                one, other = (ahead[head] - here) / step, (here - behind[head]) / step
+                found[head].append((at(one, target), at(other, target)))
+        return {head: tuple(map(torch.stack, zip(*each, strict=True))) for head, each in found.items()}
+
+    @torch.no_grad()
+    def nothing(self) -> str | None:
+        """A gradient of zeros is true of what answers in steps, and says nothing of it."""
+        for head in self._zero:
+            here = self.logits[head]
+            moved = [logits_of(self._model, self._audio + COARSE[-1] * way)[head] for way in self._ways]
+            if max(float((value - here).abs().max()) for value in moved) > 1e-6 * float(here.abs().max()):
+                return (
+                    f"The gradient of head {head} is 0 at every sample, although its answer changes with the sound (in "
+                    "steps: it rounds, or compares with a threshold); use occlusion."
+                )
+        return None
+
+
+def _judged(
+    said: Tensor, ahead: Tensor, behind: Tensor, blur: Tensor, tolerance: float
+) -> tuple[Tensor, Tensor] | None:
+    """Where a gradient is wrong about a step, (ways, batch), and how the logit changes by that; None if rounding drowns
+    the step for every signal."""
+    change = (ahead + behind) / 2  # from both sides: curvature is no falsehood
+    most = torch.maximum(said.abs(), change.abs())
+    largest = most.amax(0)
+    clear = (blur <= tolerance * largest) & (largest > 0)
+    allowed = tolerance * most + tolerance**2 * largest + blur
+    off = (said - change).abs() > allowed
+    if tolerance == STRICT:  # at a kink, of samples that are the greatest together, any slope between is true
+        off &= (said < torch.minimum(ahead, behind) - allowed) | (said > torch.maximum(ahead, behind) + allowed)
+    return (off & clear, change) if clear.any() else None
+
+
+def _told(head: str, said: Tensor, wrong: Tensor, change: Tensor) -> str:
+    way, row = divmod(int(wrong.int().argmax()), wrong.shape[1])
+    where = "along the sound" if way == 0 else "along a change of its levels"
+    return (
+        f"The gradient of head {head} is not how its answer changes: {where} it says {said[way, row]:.2g}, and the "
+        f"logit changes by {change[way, row]:.2g} (a jump, a detached path, or a backward pass that is no derivative); "
+        "use occlusion."
+    )
+
+
+def _same(one: Heads, other: Heads) -> bool:
+    """Do a network and its copy in float64, or a network at two times, answer alike?"""
+    return all(
+        torch.allclose(value.double(), other[head].double(), rtol=0.01, atol=0.01 * float(value.abs().max()))
+        for head, value in one.items()
+    )
+
+
+def _ways(audio: Tensor) -> Tensor:
+    """Ways in which the levels of signals are changed, (ways, batch, 1, samples): all alike, by segments, by samples,
+    by those of quiet samples; and, the last, all samples by as much, but digital silence.
+
+    None leaves the range of a sound: a network may insist on it.
+    """
+    generator, samples = torch.Generator().manual_seed(0), audio.shape[-1]
+    pieces = torch.randint(2, (2, -(-samples // PIECE)), generator=generator).repeat_interleave(PIECE, 1)[:, :samples]
+    single = torch.randint(2, (2, samples), generator=generator)
+    signs = (2 * torch.cat([torch.ones(1, samples), pieces, single]) - 1)[:, None, None].to(audio)
+    size = audio.abs()
+    peak = size.amax(-1, keepdim=True)
+    quiet = [signs[-1] * audio * (size < share * peak) for share in QUIET]
+    even = signs[-2] * audio.square().mean(-1, keepdim=True).sqrt() * (audio != 0)
+    ways = torch.stack([*(sign * audio for sign in signs), *quiet, even])
+    return ways * (size + COARSE[-1] * ways.abs() <= peak.clamp(min=1))
+
+
+def _grain(model: nn.Module, logits: Tensor) -> float:
+    """Relative rounding error of what the model computes in, as far as its weights and answers tell."""
+    kinds = {value.dtype for value in model.parameters() if value.is_floating_point()} | {logits.dtype}
+    if torch.equal(logits.bfloat16().to(logits), logits):
+        kinds.add(torch.bfloat16)
+    return max(torch.finfo(kind).eps for kind in kinds)
+
+
+def _compiled(model: nn.Module) -> bool:
+    """Compiled code would be compiled again for float64, which takes minutes."""
+    return any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
+
+
+@contextmanager
+def _default(dtype: torch.dtype) -> Iterator[None]:
+    """What a model makes on the way is of this precision."""
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(dtype)
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+class _Rounds(TorchDispatchMode):
+    """Whether something in float64 became something less precise: `x.float()` on the way, say."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met = False
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        coarse = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
+        if isinstance(result, Tensor) and result.dtype in coarse:
+            self.met |= any(isinstance(v, Tensor) and v.dtype in (torch.float64, torch.complex128) for v in args)
+        return result
