@@ -46,7 +46,7 @@ class Slope(Line):
 
     units: int
     """speakers, or folds that hold several, that have one"""
-    untrained: Range
+    calibrated: Range
     """the control: how far one calibrated network goes, either way"""
     single: Range = (None, None)
     """range over single calibrated networks"""
@@ -99,7 +99,7 @@ ANSWER = "networks/{network}/{alteration}/{kind:heads,extremity}/{answer}"
 class Interventions(File):
     """The causal test."""
 
-    SCHEMA: ClassVar[str] = "interventions/2"
+    SCHEMA: ClassVar[str] = "interventions/3"
     TABLES: ClassVar[tuple[Table, ...]] = (
         Table("doses", f"{ANSWER}/{{line:doses,length_control}}/{{dose}}"),
         Table("effects", ANSWER, kept=("finding", "verdict")),

@@ -30,7 +30,7 @@ class Descriptor(Part):
     """its t-interval; the folds share training slices"""
     ci_high: Number
     """its upper limit"""
-    untrained: Range = (None, None)
+    calibrated: Range = (None, None)
     """range of untrained networks"""
 
 
@@ -41,9 +41,9 @@ class Label(Part):
     """median over converged restarts"""
     percentile: Number
     """the same among the natural slices' logits"""
-    untrained_logit: Number
+    calibrated_logit: Number
     """of untrained networks"""
-    untrained_percentile: Number
+    calibrated_percentile: Number
     """among theirs"""
     converged: int
     """restarts that have"""
@@ -75,7 +75,7 @@ class Trend(Part):
     """Page's L, or a sign flip, over the folds' networks: too small, as these share training slices"""
     rank: Number = None
     """mean of Spearman's r with the pattern"""
-    untrained: Range
+    calibrated: Range
     """range of single untrained networks' effects"""
     outside: bool = False
     """whether the effect lies beyond that range"""
@@ -116,14 +116,14 @@ class Networks(Part):
 
     folds: int
     """trained"""
-    untrained: int
+    calibrated: int
     """untrained, their normalisations fitted"""
 
 
 class Prototypes(File):
     """The signals that networks on raw audio answer most strongly."""
 
-    SCHEMA: ClassVar[str] = "prototypes/2"
+    SCHEMA: ClassVar[str] = "prototypes/3"
     TABLES: ClassVar[tuple[Table, ...]] = (
         Table("descriptors", "table/{search}/{head}/{label}/descriptors/{descriptor}"),
         Table("labels", "table/{search}/{head}/{label}"),

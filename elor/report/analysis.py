@@ -140,7 +140,7 @@ def slope_tables(found: Findings) -> Iterator[Table]:
                 head,
                 measured.verdict,
                 interval(slope.per_unit, slope.low, slope.high),
-                f"{number(slope.untrained[0])} to {number(slope.untrained[1])}",
+                f"{number(slope.calibrated[0])} to {number(slope.calibrated[1])}",
                 p_value(slope.p),
             )
             for name, entry in entries.items()

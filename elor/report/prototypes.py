@@ -67,7 +67,7 @@ def note(entry: Label) -> str:
     best = "" if entry.converged_best_first[0] else ", the best one not"
     return (
         f"logit {_placed(entry.logit, entry.percentile, 'the natural slices')}; in untrained networks "
-        f"{_placed(entry.untrained_logit, entry.untrained_percentile, 'theirs')}; "
+        f"{_placed(entry.calibrated_logit, entry.calibrated_percentile, 'theirs')}; "
         f"{entry.converged} of {entry.restarts} restarts converged{best}"
     )
 

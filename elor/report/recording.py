@@ -80,7 +80,7 @@ def _shown(name: str, window: Mapping[str, Any], folder: Path) -> Shown:
 
 
 def _correlation(entry: Mapping[str, Any]) -> Correlation:
-    twins = [value for value in entry["untrained"] if value is not None]
+    twins = [value for value in entry["initial"] if value is not None]
     r = float("nan") if entry["r"] is None else entry["r"]
     if not twins:
         return Correlation(r)

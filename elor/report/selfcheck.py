@@ -85,7 +85,7 @@ def _learned(found: Mapping) -> Table:
     """What interventions say of the same networks, and the paper's r(S, x) beside that."""
     columns = ("accuracy", "own", "other", "gain", "guided_r")
     rows = tuple(
-        (name, *(number(value["trained"][key], 2) for key in columns), number(value["untrained"]["guided_r"], 2))
+        (name, *(number(value["trained"][key], 2) for key in columns), number(value["initial"]["guided_r"], 2))
         for name, value in found["learned"].items()
     )
     header = ("set", "accuracy", "own cue", "other cue", "gain", "r(S, x) guided", "untrained")
@@ -129,7 +129,7 @@ def _maps(corpus: Mapping) -> Table:
 
 
 def _cell(entry: Mapping | None) -> str:
-    return "" if entry is None else f"{entry['auc']['mean']:.2f} ({entry['untrained']['auc']:.2f})"
+    return "" if entry is None else f"{entry['auc']['mean']:.2f} ({entry['initial']['auc']:.2f})"
 
 
 def _mean(entry: Mapping | None, score: str) -> str:

@@ -15,7 +15,7 @@ from elor.evidence.saliency import Saliency
 from tests.report.world import World
 
 CHANGE = {"change": -0.25, "low": None, "high": 0.5, "p": 0.00001234}
-SLOPE = {"per_unit": 0.1, "low": 0.0, "high": 0.2, "p": None, "units": 3, "untrained": (None, 0.5)}
+SLOPE = {"per_unit": 0.1, "low": 0.0, "high": 0.2, "p": None, "units": 3, "calibrated": (None, 0.5)}
 SLOPE |= {"altered": {"per_unit": 1.0, "low": 0.5, "high": 1.5, "p": 1e-9}}
 EFFECT = {"doses": {"2": CHANGE, "-10": CHANGE}, "slope": SLOPE, "sham": CHANGE, "finding": "undecided"}
 EFFECT |= {"reason": 'it said "no, never", twice\nand\tagain', "text": "[not a list"}
@@ -59,7 +59,7 @@ def test_a_table_is_one_row_per_part(path: Path) -> None:
     assert doses["low"].isna().all()
     effects = pd.read_csv(path.parents[1] / "data" / "bulk" / "effects.csv")
     assert effects["slope.altered.p"].tolist() == [1e-9, 1e-9]
-    assert effects["slope.untrained"].map(json.loads).tolist() == [[None, 0.5]] * 2
+    assert effects["slope.calibrated"].map(json.loads).tolist() == [[None, 0.5]] * 2
 
 
 def test_a_table_of_another_run_or_none_is_refused(path: Path) -> None:

@@ -127,7 +127,7 @@ def saliency(side: int, p: float) -> dict[str, Any]:
 def trend(side: int, expected: str, p: float) -> dict[str, Any]:
     way = expected if side > 0 else {"up": "down", "down": "up"}[expected]
     finding = "varies with the label" if side else "not distinguishable from untrained"
-    per = {name: {"statistic": 50.0, "p": p, "untrained": [-10.0, 10.0]} for name in ("paper.time", "paper.fourier")}
+    per = {name: {"statistic": 50.0, "p": p, "calibrated": [-10.0, 10.0]} for name in ("paper.time", "paper.fourier")}
     return {"per": per, "direction": way, "finding": finding, "verdict": finding}
 
 
@@ -140,7 +140,7 @@ def effect(slope: float, change: float, p: float) -> dict[str, Any]:
     doses["0"] = {"change": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
     for dose in doses.values():
         dose["speakers"] = SPEAKERS
-    inside = {"per_unit": slope, "untrained": [-0.002, 0.002]} | spread(slope or 1e-4, p)
+    inside = {"per_unit": slope, "calibrated": [-0.002, 0.002]} | spread(slope or 1e-4, p)
     return {"doses": doses, "slope": inside, "finding": "raises" if slope > 0 else "lowers"}
 
 
@@ -193,7 +193,7 @@ def given(side: int, p: float = 1e-5, learned: float = 1e-4) -> Given:
     networks["lom"]["gain"] = {"unit": "dB", "heads": {head: deepcopy(loud) for head in HEADS}}
     return Given(
         saliency=saliency(side, p),
-        prototypes={"networks": {"folds": 10, "untrained": 20}, "trends": trends},
+        prototypes={"networks": {"folds": 10, "calibrated": 20}, "trends": trends},
         interventions={
             "networks": networks,
             "spread": {net: dict.fromkeys((*HEADS, "valence.extremity"), 0.6) for net in networks},

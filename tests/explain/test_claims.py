@@ -272,7 +272,7 @@ def test_an_effect_is_absent_where_it_is_shown_to_be_smaller_than_a_fifth_of_a_d
     part = some.interventions["networks"]["elor"]["high_shelf"]["heads"]["arousal"]
     values = slope + np.random.default_rng(7).permutation(np.linspace(-0.004, 0.004, SPEAKERS))
     low, high = speaker_interval(values)
-    part["slope"] |= {"per_unit": slope, "low": low, "high": high, "untrained": [-0.0005, 0.0005]}
+    part["slope"] |= {"per_unit": slope, "low": low, "high": high, "calibrated": [-0.0005, 0.0005]}
     some.interventions["spread"]["elor"]["arousal"] = spread
     margin = 0.2 * spread / 24  # dB from the least dose to the most
     ways = [ttest_1samp(way * values, margin, alternative="less").pvalue for way in ([sign] if sign else [1, -1])]

@@ -22,7 +22,7 @@ def test_units_are_speakers_or_with_grouped_folds_folds() -> None:
     assert single.means(pd.Series([1.0, np.nan, 6.0], [3, 5, 7])).tolist() == [1.0, 6.0]
 
 
-SLOPE = {"per_unit": 0.2, "low": 0.1, "high": 0.3, "untrained": [-0.05, 0.1]}
+SLOPE = {"per_unit": 0.2, "low": 0.1, "high": 0.3, "calibrated": [-0.05, 0.1]}
 FALLING = {"per_unit": -0.2, "low": -0.3, "high": -0.1}
 ONLY_BESIDE = "undecided: seen only against its length control"
 UP, DOWN, EVEN = ({"change": change, "p": p} for change, p in ((0.2, 0.01), (-0.2, 0.01), (0.1, 0.2)))
@@ -38,8 +38,8 @@ UP, DOWN, EVEN = ({"change": change, "p": p} for change, p in ((0.2, 0.01), (-0.
         ({"low": -0.1}, (EVEN, UP), None, "undecided: single doses move it, but not in step with the dose"),
         ({"low": -0.1}, (UP, UP), None, "undecided: doses move it both ways"),
         ({}, (UP, UP), None, "undecided: doses move it both ways"),
-        ({"untrained": [-0.5, 0.5]}, (DOWN, UP), None, "undecided: untrained networks do as much"),
-        ({"untrained": [np.nan, np.nan]}, (DOWN, UP), None, "undecided: untrained networks answer all slices alike"),
+        ({"calibrated": [-0.5, 0.5]}, (DOWN, UP), None, "undecided: untrained networks do as much"),
+        ({"calibrated": [np.nan, np.nan]}, (DOWN, UP), None, "undecided: untrained networks answer all slices alike"),
         ({}, (DOWN, UP), (0.3, 0.2, 0.4), "undecided: the processing alone moves it as far"),
         ({}, (DOWN, UP), (0.05, 0.01, 0.1), "raises"),
         ({}, (DOWN, UP), (0.3, -0.2, 0.8), "raises"),
@@ -104,7 +104,7 @@ def test_the_control_does_not_grow_with_what_the_trained_network_has_learned() -
         rows = [row | {"value": row["value"] * (learned if row["model"] == -1 else 1)} for row in rows]
         found.append(effect_of("gain", rows))
     assert [one["slope"]["per_unit"] for one in found] == pytest.approx([0.1, 3.0])
-    assert [one["slope"]["untrained"] for one in found] == [pytest.approx([-0.1, 0.1])] * 2
+    assert [one["slope"]["calibrated"] for one in found] == [pytest.approx([-0.1, 0.1])] * 2
     assert [one["verdict"] for one in found] == ["undecided: untrained networks do as much", "raises"]
 
 
@@ -119,7 +119,7 @@ def test_the_control_is_how_far_any_single_untrained_network_goes(trained: float
         ("G", 1): 0.2,
     }
     effect = effect_of("gain", unaltered(slopes) + responses("gain", GAINS, slopes))
-    assert effect["slope"]["untrained"] == pytest.approx([-0.3, 0.3])
+    assert effect["slope"]["calibrated"] == pytest.approx([-0.3, 0.3])
     assert effect["slope"]["single"] == pytest.approx([-0.2, 0.3])
     assert effect["verdict"] == said
 
@@ -149,7 +149,7 @@ def test_slope_p_and_untrained_range_are_of_the_difference_to_the_length_control
     effect = effect_of("time_stretch", rows + responses("time_stretch", RATES, controls, length=True))
     assert effect["slope"]["per_unit"] == pytest.approx(0.4)
     assert effect["slope"]["altered"]["per_unit"] == pytest.approx(0.6)
-    assert effect["slope"]["untrained"] == pytest.approx([-0.1, 0.1])
+    assert effect["slope"]["calibrated"] == pytest.approx([-0.1, 0.1])
     low, high, p = overlapping_t(np.array([0.3, 0.5]), 2)
     assert (effect["slope"]["low"], effect["slope"]["high"], effect["slope"]["p"]) == pytest.approx((low, high, p))
     assert effect["doses"]["1.25"]["change"] == pytest.approx(0.6 * 0.25)
@@ -196,7 +196,7 @@ def test_the_table_of_speakers_is_in_closed_form() -> None:
     assert (table["fold"] == table["speaker"]).all()
     assert (table["slices"] == 2).all()
     assert table["sd"].to_numpy() == pytest.approx(0.0, abs=1e-6)
-    found = {(r.speaker, f"{r.dose:g}", r.length): (r.change, r.untrained) for r in table.itertuples()}
+    found = {(r.speaker, f"{r.dose:g}", r.length): (r.change, r.calibrated) for r in table.itertuples()}
     doses = {"0.8": -0.2, "1.25": 0.25, "nan": 0.1}
     expected = {
         (who, name, 0): (per * d, mean * d)

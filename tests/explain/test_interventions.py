@@ -149,7 +149,7 @@ def test_every_number_stands_in_the_summary_and_no_slice_is_named(summary, speec
                 assert ("sham" in effect) == (ALTERATIONS[name].sham is not None)
                 assert ("length_control" in effect) == ("altered" in effect["slope"]) == (name in LENGTHENING)
                 assert list(effect.get("length_control", effect["doses"])) == list(effect["doses"])
-                assert effect["slope"]["untrained"][0] <= effect["slope"]["untrained"][1]
+                assert effect["slope"]["calibrated"][0] <= effect["slope"]["calibrated"][1]
                 assert effect["text"].endswith(f"{effect['verdict']}.")
         table = curves(Interventions.of(summary), network)
         assert list(table) == ["intervention", "unit", "head", "dose", "change", "low", "high"]
@@ -174,7 +174,7 @@ def test_networks_asked_one_by_one_are_gathered_into_the_same_summary(found, sum
 def test_the_means_over_speakers_are_means_of_the_table(found, summary, speech_corpus) -> None:
     table = changes_by_speaker(found, speech_corpus.slices)
     keys = ["fold", "speaker", "network", "head", "intervention", "dose", "length"]
-    assert list(table) == [*keys, "slices", "change", "sd", "untrained"]
+    assert list(table) == [*keys, "slices", "change", "sd", "calibrated"]
     assert not table.duplicated(keys).any()
     means = table.groupby(["network", "head", "intervention", "dose", "length"], dropna=False)["change"].mean()
     for (network, head, name, dose, length), mean in means.items():

@@ -19,9 +19,9 @@ CENTROIDS = {"A": (900.0, 1_000.0, 1_100.0), "B": (1_300.0, 5_000.0, 1_300.0), "
 def table() -> pd.DataFrame:
     """One label in one search: three folds' networks and an untrained one."""
     rows = []
-    for network, values in (CENTROIDS | {"untrained 0": (4_000.0,) * 3}).items():
+    for network, values in (CENTROIDS | {"calibrated 0": (4_000.0,) * 3}).items():
         for restart, value in enumerate(values):
-            row = {"network": network, "untrained": int(network.startswith("untrained")), "restart": restart}
+            row = {"network": network, "calibrated": int(network.startswith("calibrated")), "restart": restart}
             row |= {"mode": "level", "parametrisation": "time", "head": "arousal", "label": 3}
             row |= {"place": 3 - restart, "converged": int((network, restart) != ("B", 1))}
             row |= {"logit": 2.0, "percentile": 99.0} | dict.fromkeys(DESCRIPTORS, 1.0)
@@ -38,7 +38,7 @@ def test_a_descriptor_has_the_mean_of_the_folds_with_its_interval() -> None:
     assert (entry["ci_low"], entry["ci_high"]) == pytest.approx((1_100.0 - reach, 1_100.0 + reach))
     assert (entry["median"], entry["low"], entry["high"]) == (1_000.0, 900.0, 1_100.0)
     assert entry["folds"] == [1_000.0, 1_300.0]
-    assert entry["untrained"] == [4_000.0, 4_000.0]
+    assert entry["calibrated"] == [4_000.0, 4_000.0]
 
 
 def test_what_a_single_fold_has_has_no_interval() -> None:

@@ -123,7 +123,7 @@ def rows(
     rng = np.random.default_rng(1)
     table = []
     for network in range(count):
-        for model, on_cue in (("trained", mass), ("untrained", 0.1)):
+        for model, on_cue in (("trained", mass), ("initial", 0.1)):
             noise = spread * rng.standard_normal()
             row = {"set": "s", "method": "m", "network": network, "model": model, "auc": auc_ + noise, "share": 0.1}
             row |= {"mass": on_cue + noise, "own": own + noise, "distractor": distractor, "between": 0.0}

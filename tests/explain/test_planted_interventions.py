@@ -197,7 +197,7 @@ def test_extremity_answers_to_its_cue_where_the_expected_label_stays(polarised) 
     assert verdicts(effects, "high_shelf", "high_pass") == {"raises"}
     assert verdicts(effects, "low_shelf", "low_pass") == {"lowers"}
     assert verdicts(effects, "gain") == {"no effect found"}
-    assert effects["high_shelf"]["slope"]["per_unit"] > effects["high_shelf"]["slope"]["untrained"][1]
+    assert effects["high_shelf"]["slope"]["per_unit"] > effects["high_shelf"]["slope"]["calibrated"][1]
     assert "moves elor's extremity of valence by +" in effects["high_shelf"]["text"]
     expected = [entry["heads"]["valence"] for entry in polarised.values()]
     assert {effect["verdict"] for effect in expected} == {"no effect found"}

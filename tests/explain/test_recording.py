@@ -116,7 +116,7 @@ def test_a_functional_network_is_explained_by_every_method() -> None:
     for method in set(METHODS) - {"stft"}:
         for head in ("0", "1"):
             entry = methods[method]["heads"][head]
-            assert len(entry["untrained"]) == QUICK.twins
+            assert len(entry["initial"]) == QUICK.twins
             assert ("class_swap" in entry) == (head == "0")  # the second head has a single value
             assert str(round(entry["r"], 2)) in entry["text"] or f"{entry['r']:.2f}" in entry["text"]
     guided = methods["guided"]["heads"]["0"]
@@ -212,7 +212,7 @@ def test_prototypes_of_a_foreign_network_beat_those_of_its_start() -> None:
     noise = torch.randn(20, 1, 4_000, generator=torch.Generator().manual_seed(0))
     level = signal.square().mean().sqrt()
     assert entry["logit"] > asked(subject.model, level * noise)["0"][:, 2].max().item()
-    assert np.isfinite(entry["untrained_logit"])
+    assert np.isfinite(entry["initial_logit"])
 
 
 def test_a_committee_is_the_mean_of_its_members() -> None:

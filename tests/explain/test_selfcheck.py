@@ -152,7 +152,7 @@ def test_two_heads_cues_are_told_apart_beside_a_louder_distractor(run: Run) -> N
     valid = scores.loc[list(VALID), "between"].abs().max()
     assert valid < 0.3
     assert scores.loc["guided backprop", "between"].min() > valid  # high, whether or not heads rest on the same parts
-    assert run.of("disjoint", "untrained").loc["occlusion", "auc"].max() < 0.75
+    assert run.of("disjoint", "initial").loc["occlusion", "auc"].max() < 0.75
 
 
 def test_a_pitch_at_random_times_is_found_in_time_and_in_frequency(run: Run) -> None:
@@ -165,7 +165,7 @@ def test_a_pitch_at_random_times_is_found_in_time_and_in_frequency(run: Run) -> 
     for method in ("occlusion", "occlusion, mel bands"):
         assert scores.loc[method, "distractor"].max() <= 0.1
     assert scores.loc["guided backprop", "auc"].min() > 0.8
-    untrained = run.of("frequency", "untrained")
+    untrained = run.of("frequency", "initial")
     assert untrained.loc["occlusion", "auc"].max() < 0.5
     assert untrained["mass"].max() < 0.4  # three bursts of 100 ms have 30 % of the time
 
@@ -197,7 +197,7 @@ def test_a_spurious_hum_is_found_by_bands(run: Run) -> None:
         assert scores.loc[method, "auc"].min() >= 0.99
         assert scores.loc[method, "mass"].min() > 0.9
         assert scores.loc[method, "distractor"].max() < 0.1
-    assert run.of("hum", "untrained")["mass"].max() < 0.6
+    assert run.of("hum", "initial")["mass"].max() < 0.6
 
 
 def test_in_random_labels_no_method_finds_anything(run: Run) -> None:

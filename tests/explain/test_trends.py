@@ -73,7 +73,7 @@ def test_the_range_is_of_single_networks() -> None:
     null = blocks(20, 1)
     slopes = [np.polyfit(range(5), row, 1)[0] for row in null]
     found = trend(blocks(10, 2) + 3 * np.arange(5), null, "monotone")
-    assert found.untrained == pytest.approx((min(slopes), max(slopes)))
+    assert found.calibrated == pytest.approx((min(slopes), max(slopes)))
     assert found.outside
     assert (found.direction, found.folds) == ("up", 10)
     assert found.rank > 0.9
@@ -86,7 +86,7 @@ def table(folds: dict, untrained: dict, restarts: int = 2) -> pd.DataFrame:
     for kind, values in enumerate((folds, untrained)):
         for (mode, how), block in values.items():
             for (network, label), restart in product(np.ndindex(*np.shape(block)), range(restarts)):
-                tag = {"untrained": kind, "network": f"{kind}-{network}", "mode": mode, "parametrisation": how}
+                tag = {"calibrated": kind, "network": f"{kind}-{network}", "mode": mode, "parametrisation": how}
                 tag |= {"head": "arousal", "label": LABELS[label], "restart": restart, "converged": 1}
                 rows.append(tag | dict.fromkeys(DESCRIPTORS, block[network, label]))
     return pd.DataFrame(rows)
@@ -168,7 +168,7 @@ def sought(network: nn.Module, untrained: int, seed: int) -> list[dict]:
         ascent = Ascent(how, "level", steps=30, restarts=1, level=0.05, tolerance=0.2, seed=seed)
         found = prototypes(network, [Goal("output", label) for label in range(len(LABELS))], ascent, SAMPLES)
         for label, (signals, reached) in enumerate(zip(found.signals, found.converged, strict=True)):
-            tag = {"untrained": untrained, "network": f"{untrained}-{seed}", "mode": "level", "parametrisation": how}
+            tag = {"calibrated": untrained, "network": f"{untrained}-{seed}", "mode": "level", "parametrisation": how}
             tag |= {"head": "arousal", "label": LABELS[label], "restart": 0, "converged": int(reached[0])}
             rows.append(tag | describe(signals[0]))
     return rows
@@ -203,7 +203,7 @@ def test_means_of_as_many_untrained_networks_would_not_do() -> None:
 
 
 def judged(**changes) -> str:
-    one = {"statistic": 1.0, "direction": "up", "p": 0.01, "rank": 1.0, "untrained": (-0.1, 0.1), "outside": True}
+    one = {"statistic": 1.0, "direction": "up", "p": 0.01, "rank": 1.0, "calibrated": (-0.1, 0.1), "outside": True}
     one |= {"folds": 10, "lacking": ""}
     return verdict_of([Trend(**one), Trend(**(one | changes))])
 
@@ -236,7 +236,7 @@ def test_without_untrained_networks_or_convergence_nothing_is_said_and_nothing_f
 def test_what_has_not_converged_is_left_out() -> None:
     searched = table(independent(10, 1, 0.3, 2.0), independent(20, 2, 0.0))
     spoilt = searched.copy()
-    rows = (spoilt["untrained"] == 0) & (spoilt["restart"] == 1)
+    rows = (spoilt["calibrated"] == 0) & (spoilt["restart"] == 1)
     spoilt.loc[rows, list(DESCRIPTORS)] = 1e9
     spoilt.loc[rows, "converged"] = 0
     assert plain(trends(spoilt, {"arousal": LABELS})) == plain(trends(searched, {"arousal": LABELS}))

@@ -264,7 +264,7 @@ def test_prototypes_stand_beside_natural_exemplars_and_untrained_networks(text: 
     entry = found.prototypes.table["paper.time"]["valence"]["0"]
     note = shown[shown.index(series.way("paper.time"), shown.index("How strong they are")) :]
     note = " ".join(note[note.index("valence") :].split())
-    assert f"{entry.untrained_logit:.2f} (percentile {entry.untrained_percentile:.3g} of theirs)" in note
+    assert f"{entry.calibrated_logit:.2f} (percentile {entry.calibrated_percentile:.3g} of theirs)" in note
     assert "2 of 3 restarts converged, the best one not" in note
     assert len(table(text, "prototypes", way="paper.time")) == 10
     assert [row["converged"] for row in table(text, "spectra", way="paper.time", panel="valence 0")] == [

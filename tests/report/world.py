@@ -223,7 +223,7 @@ class World:
 
     def _label(self, first: bool) -> dict[str, Any]:
         """One label in one way of making; the first one's best restart has not converged, and has no pauses."""
-        names = ("logit", "percentile", "untrained_logit", "untrained_percentile")
+        names = ("logit", "percentile", "calibrated_logit", "calibrated_percentile")
         entry = {name: self.draw(1, 99) for name in names}
         entry |= {"converged": 3 - first, "restarts": 3, "converged_best_first": [not first, True, True]}
         entry["descriptors"] = {name: self._described(self.draw(1, 9)) for name in DESCRIPTOR_NAMES}
@@ -254,7 +254,7 @@ class World:
             return {"change": value, "low": value - 0.1, "high": value + 0.1, "p": 0.25, "speakers": 3, "slices": 6}
 
         def measured() -> dict[str, Any]:
-            slope = {"per_unit": self.draw(), "low": 0.1, "high": 0.9, "p": 0.25, "units": 3, "untrained": [-0.1, 0.1]}
+            slope = {"per_unit": self.draw(), "low": 0.1, "high": 0.9, "p": 0.25, "units": 3, "calibrated": [-0.1, 0.1]}
             doses = {d: dose() for d in ("-12", "-6", "0", "6")}
             return {"doses": doses, "slope": slope, "finding": "raises", "verdict": "raises"}
 

@@ -62,7 +62,7 @@ def test_every_kind_of_head_has_prototypes(ran: Callable[[str], Workspace], targ
     folder = workspace.folder / "data/prototypes"
     found = read(Prototypes, workspace.folder / "metrics/prototypes.json").model_dump(mode="json")
     assert found["speaker"] == found["settings"]["network"] == "G"
-    assert found["networks"] == {"folds": 3, "untrained": 2}
+    assert found["networks"] == {"folds": 3, "calibrated": 2}
     assert list(found["table"]) == SEARCHES
     expected = LABELS[target]
     signals, spectra = np.load(folder / "signals.npz"), np.load(folder / "spectra.npz")

@@ -69,7 +69,7 @@ class Sought:
 
     Attributes:
         summary: `refused` (a reason or None), `settings`, and `targets`: by parametrisation, head and label `logit`,
-            `untrained_logit`, `converged`, `restarts` and `descriptors` of the best restart.
+            `initial_logit`, `converged`, `restarts` and `descriptors` of the best restart.
         signals: by `<parametrisation>.<head>.<label>` the best restart, (samples,) float32.
     """
 
@@ -121,7 +121,7 @@ def _kind(
         signals[f"{kind}.{head}.{label}"] = signal
         entries.setdefault(head, {})[str(label)] = {
             "logit": float(found.logits[index, best]),
-            "untrained_logit": None if without is None else float(without.logits[index, 0]),
+            "initial_logit": None if without is None else float(without.logits[index, 0]),
             "converged": int(found.converged[index].sum()),
             "restarts": how.restarts,
             "descriptors": describe(signal),

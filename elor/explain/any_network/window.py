@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elor.evidence.names import Control
 from elor.explain.any_network.subjects import Subject, deciding, no_logits, probabilities
 from elor.explain.attribution import SEGMENT
 from elor.explain.controls import model_free, runner_up
@@ -99,7 +100,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
             own.refused.setdefault(method, why)
         own.path = None
     controls = Scope(COMPARED, COMPARED, steps=steps.of_controls, lenient=True)
-    for kind, make in (("untrained", subject.twin), ("heads", subject.headless)):
+    for kind, make in ((Control.initial, subject.twin), (Control.heads, subject.headless)):
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
             examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
@@ -231,10 +232,10 @@ def _pair(method: str, heads: tuple[str, str], rows: _Rows) -> dict[str, Any]:
 def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[str, Any]:
     """r, the prediction interval of untrained twins, and the verdict that it allows; and with untrained heads only."""
     r, subject = rows.r(method, pair), rows.subject
-    entry: dict[str, Any] = {"r": r, "untrained": rows.of("untrained", method, pair), "contrast": None}
-    if alone := rows.of("heads", method, pair):
+    entry: dict[str, Any] = {"r": r, "initial": rows.of(Control.initial, method, pair), "contrast": None}
+    if alone := rows.of(Control.heads, method, pair):
         entry["heads"] = alone
-    compared = among_networks([r], [[value] for value in entry["untrained"]], ["twin"]) if entry["untrained"] else None
+    compared = among_networks([r], [[value] for value in entry["initial"]], ["twin"]) if entry["initial"] else None
     if compared:
         entry["contrast"] = asdict(compared)
     ignorant = [head for head in heads if head in subject.scores and subject.scores[head].learned is False]
@@ -253,7 +254,7 @@ def _sentence(what: str, entry: Mapping[str, Any]) -> str:
     beside = "".join(
         f", {where} {min(values):.2f} to {max(values):.2f}"
         for where, values in (
-            ("in untrained twins", entry["untrained"]),
+            ("in untrained twins", entry["initial"]),
             ("with untrained heads", entry.get("heads", [])),
         )
         if values

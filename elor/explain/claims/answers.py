@@ -70,8 +70,8 @@ def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: 
             defined(one.statistic, f"the {name} of the prototypes"),
             points,
             Control.calibrated,
-            control_low=one.untrained[0],
-            control_high=one.untrained[1],
+            control_low=one.calibrated[0],
+            control_high=one.calibrated[1],
             units=one.folds,
             unit=f"{unit} {KINDS[kind]}".strip(),
         )
@@ -232,7 +232,7 @@ def _altered(measured: Measured, network: str, head: str, intervention: str, ans
 
 def _range(part: Effect) -> tuple[float, float]:
     """The limits of what untrained networks reach."""
-    low, high = part.slope.untrained
+    low, high = part.slope.calibrated
     if low is None or high is None:
         raise Missing("what untrained networks do is undefined")
     return low, high

@@ -194,7 +194,7 @@ def judge(
     altered = slope.get("altered", slope)
     if not (altered["low"] > 0 if slope["per_unit"] > 0 else altered["high"] < 0):
         return Finding.undecided, Doubt.length
-    low, high = slope["untrained"]
+    low, high = slope["calibrated"]
     if not np.isfinite([low, high]).all():
         return Finding.undecided, Doubt.alike
     if low <= slope["per_unit"] <= high:
@@ -243,7 +243,7 @@ def _effect(changes: pd.DataFrame, alteration: Alteration, units: Units) -> dict
     single = [units.means(some.droplevel("model")) for model, some in slopes.groupby("model") if model >= 0]
     chance = np.concatenate(single)
     slope: dict = units.estimate(slopes[-1], "per_unit") | {"units": len(units.means(slopes[-1]))}
-    slope |= {"untrained": reach(chance), "single": _range(chance)}
+    slope |= {"calibrated": reach(chance), "single": _range(chance)}
     effect: dict = {"doses": _per_dose(altered, units), "slope": slope}
     decisive = effect["doses"]
     if len(controls):
@@ -314,7 +314,7 @@ def _sentence(effect: Mapping, alteration: Alteration, units: Units, whose: str,
     """One line that a reader can quote."""
     slope, doses = effect["slope"], [*effect["doses"]]
     span = float(doses[-1]) - float(doses[0])
-    low, high = (limit * span for limit in slope["untrained"])
+    low, high = (limit * span for limit in slope["calibrated"])
     line, alone = "the line through the doses", ""
     if "altered" in slope:
         line += ", less that through slices merely cut or extended to their lengths,"
@@ -341,12 +341,12 @@ def _settings(found: pd.DataFrame, slices: pd.DataFrame, units: Units) -> dict:
         "full_slices": int((slices["samples"].to_numpy()[rows] >= slices["samples"].max()).sum()),
         "speakers": int(units.table["speaker"].nunique()),
         "unit": units.name,
-        "untrained": int(found["model"].max()) + 1,
+        "calibrated": int(found["model"].max()) + 1,
         "confidence": units.confidence,
         "change": "of the expected label sum_k k p_k (regression: of the value; emotion: of each class' probability)",
         "extremity": "expected distance of the label from the middle, sum_k p_k |k - middle|, of ordered classes",
-        "untrained_slopes": "of calibrated networks (random weights, normalisations fitted): the largest of any single "
-        "one, either way",
+        "calibrated_slopes": "of networks with random weights and fitted normalisations: the largest of any one, "
+        "either way",
         "p": "t over units, with Nadeau and Bengio's allowance for training slices that folds share; not corrected for "
         "the number of interventions: exploratory",
     }

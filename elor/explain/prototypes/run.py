@@ -91,7 +91,7 @@ class PrototypeJob:
     """One search in one network.
 
     Attributes:
-        network: the fold's name, or `untrained <number>`.
+        network: the fold's name, or `calibrated <number>`.
         path: file of the fold's network; of an untrained one the network whose shape it has.
         random: seed of an untrained network's weights; None for a trained one.
         how: the search.
@@ -118,7 +118,7 @@ class Found:
     """What a search returns.
 
     Attributes:
-        table: one row per target and restart: network, untrained, mode, parametrisation, head, label, restart,
+        table: one row per target and restart: network, calibrated, mode, parametrisation, head, label, restart,
             place (by J, from 1 for the highest), converged, logit, percentile (of the natural logits of that label;
             NaN without any), and the descriptors.
         signals: of a shown network by `<mode>.<parametrisation>.<head>.<label>` (restarts, samples) float32, the best
@@ -182,7 +182,7 @@ def plan(
         )
 
     jobs = [job(name, how) for name in sorted(names, key=lambda name: name != shown) for how in asked]
-    jobs += [job(f"untrained {number}", how, number) for number in range(amount.untrained) for how in asked]
+    jobs += [job(f"calibrated {number}", how, number) for number in range(amount.untrained) for how in asked]
     return [replace(one, device=devices[index % len(devices)]) for index, one in enumerate(jobs)]
 
 
@@ -224,7 +224,7 @@ def seek(job: PrototypeJob) -> Found:
     natural = dict(zip(names, _natural(network, inputs, job.natural, targets), strict=True))
     found = prototypes(network, targets, job.how, SLICE_SAMPLES)
     rows, signals, levels = [], {}, {}
-    tag = {"network": job.network, "untrained": int(job.random is not None)}
+    tag = {"network": job.network, "calibrated": int(job.random is not None)}
     tag |= {"mode": job.how.mode, "parametrisation": job.how.parametrisation}
     for index, (head, label) in enumerate(names):
         order = np.argsort(-found.history[index, :, -1], kind="stable")

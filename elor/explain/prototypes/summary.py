@@ -51,7 +51,7 @@ def summarise(
     table, shown = table_of(found), next(job for job in jobs if job.shown)
     other = jobs[-1]  # untrained, if there are any
     percentiles = f"of the logits of all {len(shown.natural)} slices; of untrained networks, of {len(other.natural)}"
-    networks = table.drop_duplicates(["untrained", "network"])["untrained"]
+    networks = table.drop_duplicates(["calibrated", "network"])["calibrated"]
     settings = {
         "network": shown.network,
         "penalty": shown.how.penalty,
@@ -66,7 +66,7 @@ def summarise(
     return Prototypes.of(
         speaker=speaker,
         settings=settings,
-        networks={"folds": int((networks == 0).sum()), "untrained": int((networks == 1).sum())},
+        networks={"folds": int((networks == 0).sum()), "calibrated": int((networks == 1).sum())},
         table=label_descriptors(table, shown.network),
         exemplars={
             str(head): {
@@ -89,7 +89,7 @@ def label_descriptors(table: pd.DataFrame, shown: str) -> dict:
         untrained networks, medians of theirs; `converged` of `restarts`, and which, `converged_best_first`, in the
         order of J: the WAV is the first. `descriptors`, each with its `median`, `low` and `high` over converged
         restarts; of the folds' networks, of which each counts by the median of its own, all `points`, their range
-        (`folds`), and their `mean` with its t-interval, `ci_low` to `ci_high`; the range of `untrained` networks'. The
+        (`folds`), and their `mean` with its t-interval, `ci_low` to `ci_high`; the range of `calibrated` networks'. The
         folds share training slices, so the interval tells how they differ, not what other corpora would give. None
         where undefined.
     """
@@ -105,18 +105,18 @@ def _label(rows: pd.DataFrame, shown: str) -> dict:
     own = rows[rows["network"] == shown].sort_values("place")
     settled = own[own["converged"] == 1]
     columns = ["logit", "percentile", *DESCRIPTORS]
-    medians = rows[rows["converged"] == 1].groupby(["untrained", "network"])[columns].median().reset_index("network")
+    medians = rows[rows["converged"] == 1].groupby(["calibrated", "network"])[columns].median().reset_index("network")
     folds, untrained = (medians[medians.index == kind] for kind in (0, 1))
     return {
         "logit": settled["logit"].median(),
         "percentile": settled["percentile"].median(),
-        "untrained_logit": untrained["logit"].median(),
-        "untrained_percentile": untrained["percentile"].median(),
+        "calibrated_logit": untrained["logit"].median(),
+        "calibrated_percentile": untrained["percentile"].median(),
         "converged": int(own["converged"].sum()),
         "restarts": len(own),
         "converged_best_first": (own["converged"] == 1).tolist(),
         "descriptors": {
-            name: _spread(settled[name]) | _folds(folds[name]) | {"untrained": _range(untrained[name])}
+            name: _spread(settled[name]) | _folds(folds[name]) | {"calibrated": _range(untrained[name])}
             for name in DESCRIPTORS
         },
     }
@@ -143,7 +143,7 @@ def _range(values: pd.Series) -> list[float]:
 
 def convergence(table: pd.DataFrame, shown: str) -> dict:
     """How many searches converged, by `<mode>.<parametrisation>`: in the shown, the other, and untrained networks."""
-    kind = np.where(table["untrained"] == 1, "untrained", np.where(table["network"] == shown, "shown", "folds"))
+    kind = np.where(table["calibrated"] == 1, "calibrated", np.where(table["network"] == shown, "shown", "folds"))
     found: dict = {}
     for (mode, how, name), rows in table.groupby(["mode", "parametrisation", kind], sort=False):
         found.setdefault(f"{mode}.{how}", {})[str(name)] = {

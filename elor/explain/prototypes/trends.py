@@ -70,7 +70,7 @@ class Trend:
         direction: `up`, `down`, or nothing.
         p: two-sided, over the networks of the folds.
         rank: the mean over networks of Spearman's r with the pattern (of the signs, for low_high), -1..1.
-        untrained: range of single untrained networks' effects.
+        calibrated: range of single untrained networks' effects.
         outside: whether the effect lies beyond that range.
         folds: networks whose values are defined for every label.
         lacking: why nothing can be said; empty if something can.
@@ -80,7 +80,7 @@ class Trend:
     direction: str
     p: float
     rank: float
-    untrained: tuple[float, float]
+    calibrated: tuple[float, float]
     outside: bool
     folds: int
     lacking: str
@@ -172,7 +172,7 @@ def trend(folds: ArrayLike, untrained: ArrayLike, pattern: str) -> Trend:
         direction="up" if effect > 0 else "down" if effect < 0 else "",
         p=p,
         rank=rank,
-        untrained=spread,
+        calibrated=spread,
         outside=bool(len(null)) and not spread[0] <= effect <= spread[1],
         folds=len(whole),
         lacking=lacking,
@@ -183,16 +183,16 @@ def trends(table: pd.DataFrame, ordered: Mapping[str, Sequence[str]]) -> dict:
     """Every pattern of every descriptor and head, with a verdict.
 
     Args:
-        table: one row per network, mode, parametrisation, head, label and restart: columns of these names, `untrained`
+        table: one row per network, mode, parametrisation, head, label and restart: columns of these names, `calibrated`
             and `converged` (0, 1), and the descriptors.
         ordered: the heads whose labels have an order, with their labels in it.
 
     Returns:
         By head, descriptor and pattern what `elor.evidence.prototypes.Pattern` holds.
     """
-    keys = ["untrained", "network", "mode", "parametrisation", "head", "label"]
+    keys = ["calibrated", "network", "mode", "parametrisation", "head", "label"]
     medians = table[table["converged"] == 1].groupby(keys)[list(DESCRIPTORS)].median()
-    networks = table.drop_duplicates(["untrained", "network"]).set_index("untrained")["network"]
+    networks = table.drop_duplicates(["calibrated", "network"]).set_index("calibrated")["network"]
     searches = table.drop_duplicates(["mode", "parametrisation"])[["mode", "parametrisation"]].to_numpy().tolist()
     result: dict = {}
     for head, labels in ordered.items():
@@ -272,7 +272,7 @@ def _plain(one: Trend) -> dict:
         "direction": one.direction,
         "p": one.p,
         "rank": one.rank,
-        "untrained": list(one.untrained),
+        "calibrated": list(one.calibrated),
         "outside": one.outside,
         "folds": one.folds,
     }
@@ -286,7 +286,7 @@ def _sentence(
     per = {"monotone": " per label", "extreme": " per label from the middle", "low_high": ""}[pattern]
     parts = []
     for key, one in deciding.items():
-        low, high = one.untrained
+        low, high = one.calibrated
         if np.isfinite(one.statistic):
             parts.append(f"{one.statistic:+.3g}{unit}{per} ({key}; untrained networks {low:+.3g} to {high:+.3g})")
     if not parts:

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.device import seeded
+from elor.evidence.names import Control
 from elor.explain.attribution import gradient, segment_saliency, segment_sums
 from elor.explain.correlation import pearson
 from elor.explain.erasure import from_windows
@@ -145,7 +146,7 @@ class Found:
     """What one network of one set shows.
 
     Attributes:
-        scores: set, network, model (trained, untrained), domain, method, and what `scored` returns.
+        scores: set, network, model (trained, initial), domain, method, and what `scored` returns.
         learned: set, network, model, head, and what `_learned` returns.
     """
 
@@ -166,7 +167,7 @@ def check(name: str, network: int, amount: Amount, seed: int = 0) -> Found:
     shown = SETS[name](amount.explained, start + 1)
     model = train(SETS[name](amount.signals, start), start, amount.epochs)
     found: dict[str, list[dict]] = {"scores": [], "learned": []}
-    for kind, one in (("trained", model), ("untrained", untrained(tuple(shown.labels), start + 2))):
+    for kind, one in (("trained", model), (Control.initial, untrained(tuple(shown.labels), start + 2))):
         tag = {"set": name, "network": network, "model": kind}
         found["learned"] += [tag | row for row in _learned(one, shown)]
         for domain, methods in METHODS.items():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from elor.evaluation.intervals import speaker_interval
+from elor.evidence.names import Control
 from elor.explain.correlation import pearson
 
 GOOD = 0.8
@@ -96,16 +97,16 @@ def summarise(scores: pd.DataFrame, confidence: float = 0.95) -> dict[str, dict[
         confidence: of the intervals.
 
     Returns:
-        By set and method: every score of trained networks as `mean`, `low`, `high`; `untrained`, the mean of each score
+        By set and method: every score of trained networks as `mean`, `low`, `high`; `initial`, the mean of each score
         without training; `contrast`, of the mass on the cue against it (an AUC has a ceiling, which loud cues reach in
         any network); `networks`, how many; `verdict`.
     """
     found: dict[str, dict[str, dict]] = {}
     for (name, method), rows in scores.groupby(["set", "method"], sort=False):
         by_model = {model: part.set_index("network")[list(SCORES)] for model, part in rows.groupby("model")}
-        trained, without = by_model["trained"], by_model["untrained"]
+        trained, without = by_model["trained"], by_model[Control.initial]
         entry: dict = {score: _estimate(trained[score], confidence) for score in SCORES}
-        entry["untrained"] = {score: float(without[score].mean()) for score in SCORES}
+        entry[Control.initial] = {score: float(without[score].mean()) for score in SCORES}
         entry["contrast"] = _estimate(trained["mass"] - without["mass"], confidence)
         entry["networks"] = len(trained)
         found.setdefault(str(name), {})[str(method)] = entry | {"verdict": verdict(entry)}

@@ -12,6 +12,7 @@ from elor.corpora.demo import load_recipe
 from elor.corpora.demo.truth import plans_of
 from elor.engine import Engine
 from elor.errors import UserError
+from elor.evidence.names import Control
 from elor.explain.counterfactuals import tested_by
 from elor.explain.selfcheck import counterfactuals
 from elor.explain.selfcheck.methods import Amount, check
@@ -56,7 +57,9 @@ def selfcheck(
     results = engine.track(check, jobs, "planted cues", [1] * len(jobs), "network")
     methods = summarise(pd.concat([one.scores for one in results]))
     means = pd.concat([one.learned for one in results]).groupby(["set", "model"], sort=False).mean(numeric_only=True)
-    learned = {name: {model: means.loc[(name, model)].to_dict() for model in ("trained", "untrained")} for name in SETS}
+    learned = {
+        name: {model: means.loc[(name, model)].to_dict() for model in ("trained", Control.initial)} for name in SETS
+    }
     found: dict[str, Any] = {"methods": methods, "learned": learned, "networks": amount.networks}
     found["failures"] = failures(methods, learned)
     if data is not None and (data / "corpus" / "truth.csv").is_file():
