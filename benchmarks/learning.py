@@ -35,7 +35,7 @@ from elor.training.task import Task, input_files
 from elor.training.train import place, run
 from elor.training.tune import merge
 
-STAGES = ("env", "sources", "corpus", "labels", "slices", "folds")
+STAGES = ("sources", "corpus", "labels", "slices", "folds")
 FEATURES = {"elor": (), "lom": ("mfcc",), "ftr": ("is10",), "elor_ftr": ("is10",)}
 """The stages that make a corpus, and what a network needs besides."""
 
@@ -153,7 +153,6 @@ def make_corpus(folder: Path, seed: int, utterances: int = 800) -> Params:
     value["scale"]["demo"]["utterances"] = utterances
     (folder / "data").mkdir()
     (folder / "data" / "demo.yaml").write_bytes((ROOT / "data" / "demo.yaml").read_bytes())
-    (folder / "requirements.lock").write_bytes((ROOT / "requirements.lock").read_bytes())
     YAML().dump(value, folder / "params.yaml")
     with Progress(f"corpus of seed {seed}", len(STAGES), "stage") as progress:
         for stage in STAGES:

@@ -42,7 +42,10 @@ def tried(version: str) -> dict[str, Any]:
         full = subprocess.run(ask, capture_output=True, text=True).stdout.strip()
     if not full:
         return {"why": "not on this machine"}
-    home = scratch("benchmark", {"python": version, "lock": file_digest(ROOT / "requirements.lock")})
+    home = scratch(
+        "benchmark",
+        {"python": version, "locks": [file_digest(path) for path in sorted(ROOT.glob("requirements*.lock"))]},
+    )
     started = time.monotonic()
     make = ["make", "test-fast", f"VENV={home / 'venv'}", f"PYTHON={interpreter}"]
     ended = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)

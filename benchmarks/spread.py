@@ -28,7 +28,7 @@ from elor.training.outputs import predictions_of
 from elor.training.task import Task, input_files
 from elor.training.train import place, run
 
-STAGES = ("env", "sources", "corpus", "labels", "slices", "folds", "is10")
+STAGES = ("sources", "corpus", "labels", "slices", "folds", "is10")
 NETWORKS = ("ftr", "elor")
 EVALUATORS = ["E-1", "E-2", "E-3", "E-4"]
 
@@ -81,7 +81,6 @@ def _corpus(
     (folder / "data").mkdir()
     yaml.dump(recipe, folder / "data" / "demo.yaml")
     yaml.dump(value, folder / "params.yaml")
-    (folder / "requirements.lock").write_bytes((ROOT / "requirements.lock").read_bytes())
     for stage in STAGES:
         run_stage(folder, stage)
     return load(folder / "params.yaml")

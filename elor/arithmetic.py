@@ -27,6 +27,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from elor.kernels import SETTINGS
+
 Arithmetic = Literal["portable", "fastest"]
 
 VECTORS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
@@ -35,33 +37,14 @@ VECTORS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 CHOICE = "ELOR_ARITHMETIC"
 """Environment variable that carries the choice to worker processes; `fastest` in it is also a user's way out."""
 
-SETTINGS: dict[str, str | None] = {
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_CBWR": "COMPATIBLE",
-    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    "OPENBLAS_CORETYPE": "Haswell",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "DNNL_MAX_CPU_ISA": None,
-    "DNNL_CPU_ISA_HINTS": None,
-    "DNNL_DEFAULT_FPMATH_MODE": None,
-    "MKL_DOMAIN_NUM_THREADS": None,
-    "MKL_ENABLE_INSTRUCTIONS": None,
-    "MKL_NUM_STRIPES": None,
-    "MKL_VML_MODE": None,
-    "NPY_ENABLE_CPU_FEATURES": None,
-    "ONEDNN_CPU_ISA_HINTS": None,
-    "ONEDNN_DEFAULT_FPMATH_MODE": None,
-}
-"""What every process that computes must find in its environment; None: nothing."""
-
 LIBRARIES = ("numpy", "torch")
 """What reads these settings while it loads."""
 
-DECIDING = ("hyperopt", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "torch", "torchaudio")
-"""The packages whose versions decide numbers."""
+DECIDING = (
+    *("hyperopt", "numpy", "opensmile", "pandas", "scikit-learn", "scipy", "soundfile", "soxr", "torch"),
+    "torchaudio",
+)
+"""The packages whose versions decide numbers, as in requirements-numbers.lock."""
 
 _noted: dict[str, None] = {}
 _replaced: dict[str, str | None] = {}

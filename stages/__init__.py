@@ -21,8 +21,8 @@ from elor.errors import UserError, told
 from elor.params import load_start
 
 with suppress(UserError):  # the stage itself will say what is wrong with params.yaml
-    asked = load_start()  # every stage that computes depends on this choice by data/env.txt
-    arithmetic.hold(asked.arithmetic)
+    params = load_start()
+    arithmetic.hold(params.arithmetic)
 
 import fcntl
 import functools

@@ -11,6 +11,7 @@ from stages.findings import findings
 from stages.reader import is_demo
 
 DATA = Path("data")
+PINS = Path("requirements-numbers.lock")
 
 
 def report() -> None:
@@ -24,7 +25,7 @@ def making(params: Params) -> Making:
     return Making(
         settings=settings(params),
         tuned={net: read_yaml(DATA / "tuning" / f"{net}.yaml")["values"] for net in NETWORKS},
-        versions=(DATA / "env.txt").read_text(encoding="utf-8").split(),
+        versions=[line for line in PINS.read_text(encoding="utf-8").splitlines() if "==" in line],
         demo=is_demo(params.corpus),
         shareable=params.corpus.shareable,
     )
@@ -45,7 +46,8 @@ def settings(params: Params) -> dict:
         "amount to explain": params.scale.explain,
     }
     dumped = {name: section.model_dump() for name, section in sections.items()}
-    return {"profile": params.profile, "seed": params.seed} | dumped
+    start = {"profile": params.profile, "seed": params.seed, "arithmetic": params.arithmetic}
+    return start | dumped
 
 
 if __name__ == "__main__":

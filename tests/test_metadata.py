@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+from elor import arithmetic
 from elor.check import machine
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
@@ -20,6 +21,12 @@ def test_every_requirement_is_pinned() -> None:
     names = {name.lower().replace("_", "-") for name in pins}
     lacking = [text for text in PROJECT["dependencies"] if text.split(">")[0].split("=")[0].strip() not in names]
     assert lacking == []
+
+
+def test_what_decides_numbers_is_pinned_where_stages_see_it() -> None:
+    root = Path(__file__).parents[1]
+    assert set(machine.read_pins(root / "requirements-numbers.lock")) == set(arithmetic.DECIDING)
+    assert len(machine.read_pins(root / "requirements.lock")) > 100  # both files
 
 
 def test_the_citation_names_this_version() -> None:

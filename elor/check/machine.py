@@ -74,11 +74,13 @@ def packages(lock: Path) -> Iterator[Finding]:
 
 
 def read_pins(lock: Path) -> dict[str, str]:
-    """The versions that a lock file pins for this platform, by package."""
+    """The versions that a lock file, and those that it includes, pin for this platform, by package."""
     from packaging.markers import Marker
 
     pins = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
+        if line.startswith("-r "):
+            pins |= read_pins(lock.parent / line[3:].strip())
         match = _PIN.fullmatch(line.strip())
         if match and (not match["marker"] or Marker(match["marker"].strip()).evaluate()):
             pins[match["name"]] = match["version"]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 
-LOOKERS = {"env", "sources"}
+LOOKERS = {"sources"}
 """Stages that only look whether something has changed: everything depends on them, and nobody reads them."""
 
 

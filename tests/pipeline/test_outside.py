@@ -26,7 +26,7 @@ CHANGED = "03/take-04.wav"
 EFFECTS = tuple(f"data/effects/{network}.json" for network in ("elor", "lom"))
 PUBLIC = (
     "data/demo.yaml",
-    "data/env.txt",
+    "data/evidence/",
     "data/is10.json",
     "data/is10_names.txt",
     "data/models/",

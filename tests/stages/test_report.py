@@ -18,7 +18,6 @@ pytestmark = pytest.mark.long
 def run(workspace: Workspace) -> Workspace:
     """A workspace in which everything but figures and report has run."""
     World(workspace.folder)
-    (workspace.folder / "data" / "env.txt").write_text("numpy==2.4.6\ntorch==2.11.0\n")
     for network in NETWORKS:
         path = workspace.folder / "data" / "tuning" / f"{network}.yaml"
         path.parent.mkdir(exist_ok=True)

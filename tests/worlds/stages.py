@@ -17,7 +17,7 @@ from elor.engine import Engine
 from elor.files import file_digest
 from tests.worlds.project import NETWORKS, ROOT, shrink
 
-CORPUS = (("env",), ("sources",), ("corpus",))
+CORPUS = (("sources",), ("corpus",))
 """What no choice of labels changes."""
 
 LABELLING = (("labels",), ("slices",), ("folds",))
@@ -60,7 +60,7 @@ class Workspace:
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder = folder
-        for name in ("params.yaml", "requirements.lock", "data/demo.yaml"):
+        for name in ("params.yaml", "requirements-numbers.lock", "data/demo.yaml"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
         self.set_params()
