@@ -27,6 +27,11 @@ MEASURES = ("deletion", "insertion", "noise deletion", "noise insertion")
 """What an order is measured by: with silence in place of what is taken away, and with noise at -60 dBFS."""
 
 
+def points(measure: str) -> dict[str, str]:
+    """By each of `LEVELS` what a measure's value at it is called: its curve."""
+    return {str(level): f"{measure} {level}" for level in LEVELS}
+
+
 def from_windows(drops: Tensor) -> Tensor:
     """Scores of 50-ms segments from those of 100-ms windows every 50 ms: the mean of the windows that cover one.
 
@@ -69,7 +74,7 @@ def erasure(
 
     Returns:
         By order and measure (`MEASURES`) z(x) - mean z(x without its first segments), and mean z(its first segments
-        alone) - z(the mask alone).
+        alone) - z(the mask alone); and the same at each level, by the names of `points`.
     """
     count = -(-support // segment)
     masks = [
@@ -78,16 +83,19 @@ def erasure(
         for level in LEVELS
     ]
     first = torch.stack(masks)
-    (noise,), measured = noise_like(signal[None], seed=seed, supports=[support]), list[Tensor]()
+    (noise,) = noise_like(signal[None], seed=seed, supports=[support])
+    measured, curves = list[Tensor](), list[Tensor]()
     asking = nullcontext(model) if trusted else steady(model, signal[None, None], len(masks), alone=True)
     with prepared(model), asking as model, torch.no_grad():
         for mask in (torch.zeros_like(signal), noise):
             batches = torch.stack([signal, mask]), torch.where(first, mask, signal), torch.where(first, signal, mask)
             (full, empty), *rest = (logits_of(model, batch[:, None])[head][:, target] for batch in batches)
-            deleted, inserted = (value.reshape(-1, len(LEVELS)).mean(1) for value in rest)
-            measured += [full - deleted, inserted - empty]
-    rows = torch.stack(measured, dim=1).tolist()
-    return {order: dict(zip(MEASURES, row, strict=True)) for order, row in zip(scores, rows, strict=True)}
+            deleted, inserted = (value.reshape(-1, len(LEVELS)) for value in rest)
+            measured += [full - deleted.mean(1), inserted.mean(1) - empty]
+            curves += [full - deleted, inserted - empty]
+    rows = torch.cat([torch.stack(measured, dim=1), *curves], dim=1).tolist()
+    names = [*MEASURES, *(name for measure in MEASURES for name in points(measure).values())]
+    return {order: dict(zip(names, row, strict=True)) for order, row in zip(scores, rows, strict=True)}
 
 
 def _mask(scores: Tensor, most: int, segment: int, signal: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from elor.report import series
 from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
-from elor.report.text import MISSING, Table, interval, number, p_value
+from elor.report.text import MISSING, Table, interval, p_value
 from elor.report.words import POINTS, control, control_of, interval_of, p_of, quantity, reason
 
 STYLES = {
@@ -139,8 +139,8 @@ def slope_tables(found: Findings) -> Iterator[Table]:
                 name.replace("_", " "),
                 head,
                 measured.verdict,
-                interval(slope.per_unit, slope.low, slope.high),
-                f"{number(slope.calibrated[0])} to {number(slope.calibrated[1])}",
+                f"{quantity(slope.per_unit)} [{quantity(slope.low)}, {quantity(slope.high)}]",
+                f"{quantity(slope.calibrated[0])} to {quantity(slope.calibrated[1])}",
                 p_value(slope.p),
             )
             for name, entry in entries.items()

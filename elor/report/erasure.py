@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
 
 from elor.evidence.saliency import Contrast, Order, Overlap, Saliency
 from elor.report.findings import METHODS
@@ -10,6 +12,23 @@ from elor.report.text import MISSING, Row, Table, interval, number, p_value
 
 ORDERS = METHODS | {"loudest": "loudest first", "random": "at random"}
 """What ranks the segments, in words."""
+
+
+MASKS = {"silence": ("deletion", "insertion"), "noise": ("noise deletion", "noise insertion")}
+"""By what stands in the place of what is taken away, the measures in metrics/saliency.json."""
+
+
+def curves(saliency: Saliency) -> Iterator[dict[str, Any]]:
+    """A point per head, mask, measure, order and share of the segments; the first is at nothing."""
+    for head, orders in saliency.erasure.items():
+        for (mask, measures), (order, name) in product(MASKS.items(), ORDERS.items()):
+            for place, measure in enumerate(measures):
+                entry = orders.get(order, {}).get(measure)
+                if entry is None or not entry.curve:
+                    continue
+                known = {"mask": mask, "panel": f"{head}: {MASKS['silence'][place]}", "order": name}
+                for share, change in {"0": 0.0, **entry.curve}.items():
+                    yield known | {"share": float(share), "change": change}
 
 
 def tables(saliency: Saliency) -> list[Table]:

@@ -14,6 +14,9 @@ from elor.audio import FULL_SCALE
 from elor.evidence.prototypes import Label
 from elor.tables import read_table
 
+HEARD = 2
+"""Exemplars per label that the page plays."""
+
 
 @dataclass(frozen=True)
 class Prototype:
@@ -45,7 +48,7 @@ class Exemplar:
         head, label, rank, logit: see `elor.explain.prototypes.summary.exemplars`; the first rank is 1.
         name: of the slice.
         rated: the class, or the value, that people gave it.
-        signal: (samples,) without the padding; only that of the first rank is kept.
+        signal: (samples,) without the padding; only those of the first `HEARD` are kept.
     """
 
     head: str
@@ -104,7 +107,7 @@ def exemplars(data: Path) -> list[Exemplar]:
             name=row["slice"],
             logit=row["logit"],
             rated=row["rated"],
-            signal=signal(row["slice"]) if row["rank"] == 1 else None,
+            signal=signal(row["slice"]) if row["rank"] <= HEARD else None,
         )
         for row in read_table(path).to_dict("records")
     ]

@@ -22,7 +22,7 @@ from elor.report.columns import columns, full_colour, strongest
 from elor.report.exhibits import Prototype
 from elor.report.findings import METHODS, Shown
 from elor.report.series import way
-from elor.report.spectra import FLOOR_DB, spectrogram
+from elor.report.spectra import FLOOR_DB, floor, spectrogram
 from elor.report.style import FAINT, HUES, INK, SIGNED, SOFT, new_figure, style
 
 PIXELS = 1_400
@@ -52,7 +52,11 @@ def waveform_map(shown: Shown, method: str, head: str) -> Figure:
         top.fill_between(seconds, low, high, color=INK, linewidth=0.4)
         peaks = np.maximum(columns(values, PIXELS)[:, 1], 0.0)
         middle.fill_between(seconds, 0.0, peaks, color=HUES[1], linewidth=0.4)
-        _coloured(bottom, seconds, low, high, strongest(values, PIXELS), full_colour(values))
+        shades = _coloured(bottom, seconds, low, high, strongest(values, PIXELS), full_colour(values))
+        bar = figure.colorbar(shades, cax=bottom.inset_axes((1.012, 0.0, 0.012, 1.0)))
+        bar.set_label("saliency\n(logit per unit)")
+        bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+        figure.subplots_adjust(right=0.9)
         for axes, label in ((top, "amplitude"), (middle, "saliency > 0"), (bottom, "amplitude")):
             axes.set_ylabel(f"{label}\n({'1 = full scale' if label == 'amplitude' else 'logit per unit'})")
             _hatch_padding(axes, shown)
@@ -103,16 +107,17 @@ def prototypes(found: Sequence[Prototype], key: str, described: str) -> Figure:
     """
     hertz = found[0].hertz
     caption = (
-        f"{described} Left: the best restart in time, 1 = full scale. Right: its spectrum (thick) and those of all "
-        "other restarts (thin); dashed: has not converged. "
+        f"{described} Left: the best restart in time, 1 = full scale, all on one scale. Right: its spectrum (thick), "
+        "and those of all other restarts (thin); dashed: has not converged. "
         f"Frames of {1000 / (hertz[1] - hertz[0]):g} ms, 0 dB is the highest bin."
     )
     hues = dict(zip(dict.fromkeys(one.head for one in found), HUES, strict=False))
     with style():
         figure = new_figure(9.0, 1.05 * len(found) + 0.5, f"Prototypes: {way(key)}", caption)
-        grid = figure.subplots(len(found), 2, sharex="col", width_ratios=(3, 2), squeeze=False)
+        grid = figure.subplots(len(found), 2, sharex="col", sharey="col", width_ratios=(3, 2), squeeze=False)
         for (wave, spectrum), one in zip(grid, found, strict=True):
             _prototype(wave, spectrum, one, hues[one.head])
+        grid[0, 1].set(ylim=(floor([one.spectra for one in found]), 3))
         grid[-1, 0].set_xlabel("time (s)")
         grid[-1, 1].set_xlabel("frequency (Hz)")
         grid[-1, 1].set(xscale="log", xlim=(hertz[0], hertz[-1]))
@@ -132,7 +137,7 @@ def _prototype(wave: Axes, spectrum: Axes, one: Prototype, colour: str) -> None:
         shade, width = (FAINT, 0.6) if place else (colour, 1.3)
         line = "-" if one.converged[place] else "--"
         spectrum.plot(one.hertz, one.spectra[place], color=shade, linewidth=width, linestyle=line)
-    spectrum.set(ylim=(-50, 3), ylabel="level (dB)")
+    spectrum.set(ylabel="level (dB)")
     spectrum.grid(True)
 
 
@@ -142,14 +147,16 @@ def _column_times(samples: int, count: int = PIXELS) -> NDArray:
     return (np.arange(count) + 0.5) * samples / count / SAMPLE_RATE
 
 
-def _coloured(axes: Axes, seconds: NDArray, low: NDArray, high: NDArray, values: NDArray, full: float) -> None:
+def _coloured(
+    axes: Axes, seconds: NDArray, low: NDArray, high: NDArray, values: NDArray, full: float
+) -> LineCollection:
     """Columns of a waveform, each coloured by its strongest map value: one line per pixel, not per sample."""
     flat = np.maximum(high - low, 1e-3 * max(high.max(), -low.min(), 1e-6)) / 2
     middle = (high + low) / 2
     ends = np.stack([np.stack([seconds, middle - flat], 1), np.stack([seconds, middle + flat], 1)], 1)
-    axes.add_collection(
-        LineCollection(list(ends), array=values, cmap=SIGNED, norm=Normalize(-full, full), linewidths=0.7)
-    )
+    lines = LineCollection(list(ends), array=values, cmap=SIGNED, norm=Normalize(-full, full), linewidths=0.7)
+    axes.add_collection(lines)
+    return lines
 
 
 def _hatch_padding(axes: Axes, shown: Shown) -> None:

@@ -40,8 +40,8 @@ CONTENTS = {
 }
 
 CHARTS = (
-    *("forest", "confusion", "reliability", "curves", "bands"),
-    *("waveforms", "spectra", "descriptors", "interventions"),
+    *("forest", "confusion", "reliability", "curves", "erasure"),
+    *("bands", "prototype", "descriptors", "interventions"),
 )
 """The descriptions that the page draws from."""
 

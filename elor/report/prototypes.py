@@ -3,20 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from elor.audio import SAMPLE_RATE
 from elor.evidence.names import Finding
 from elor.evidence.prototypes import Label, Pattern
 from elor.report import series
-from elor.report.exhibits import Exemplar
+from elor.report.exhibits import Exemplar, Prototype
 from elor.report.findings import Findings
 from elor.report.text import Table, number
+from elor.report.words import quantity
 
 EXCERPT = 2 * SAMPLE_RATE
 """Samples of a prototype, or of a slice that comes close, that the page plays; the files hold all of it."""
 
 PLAYED = 2
 """Ways of making prototypes that the page plays: what more there is would double its weight."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the page shows of one label: its prototype by way of making, and the real slices that come closest."""
+
+    head: str
+    label: str
+    made: dict[str, Prototype]
+    exemplars: list[Exemplar]
+
+
+def cards(found: Findings) -> list[Card]:
+    """A card per head and label, in their order."""
+    made: dict[tuple[str, str], dict[str, Prototype]] = {}
+    for way in series.ways(found.prototypes):
+        for one in found.fig5.get(way, ()):
+            made.setdefault((one.head, one.label), {})[way] = one
+    near: dict[tuple[str, str], list[Exemplar]] = {}
+    for exemplar in found.exemplars:
+        near.setdefault((exemplar.head, exemplar.label), []).append(exemplar)
+    return [Card(*key, made.get(key, {}), near.get(key, [])) for key in dict.fromkeys([*made, *near])]
+
+
+def near(one: Exemplar) -> str:
+    """A real slice in a line."""
+    return f"{one.name}: logit {number(one.logit)}, rated {_rated(one)}"
+
+
+def described(entry: Label) -> dict[str, str]:
+    """Mean and interval over the folds' networks of every descriptor that has a value, with its unit."""
+    return {
+        f"{name} ({unit})": f"{quantity(one.mean)} [{quantity(one.ci_low)}, {quantity(one.ci_high)}]"
+        for key, (name, unit) in series.DESCRIPTOR_NAMES.items()
+        if (one := entry.descriptors[key]).mean is not None
+    }
+
+
+def without(found: Findings) -> dict[str, list[str]]:
+    """By way the descriptors that no label's prototype has a value of, in words; ways that lack none are left out."""
+    lacking = {
+        way: [words for key, (words, _) in series.DESCRIPTOR_NAMES.items() if not series.has_values(heads, key)]
+        for way, heads in found.prototypes.table.items()
+    }
+    return {way: names for way, names in lacking.items() if names}
+
+
+def tables(found: Findings) -> Iterator[Table]:
+    """How strong prototypes are, and all slices that come closest."""
+    yield from strength_tables(found)
+    yield from exemplar_tables(found.exemplars)
 
 
 def strength_tables(found: Findings) -> Iterator[Table]:
@@ -33,8 +86,7 @@ def exemplar_tables(found: Sequence[Exemplar]) -> Iterator[Table]:
     """The slices with a label's highest logits, a table per head with a group per label."""
     heads: dict[str, dict[str, list[tuple[str, ...]]]] = {}
     for one in found:
-        rated = one.rated if isinstance(one.rated, str) else f"{one.rated:g}"
-        cells = (one.label, str(one.rank), one.name, number(one.logit), rated)
+        cells = (one.label, str(one.rank), one.name, number(one.logit), _rated(one))
         heads.setdefault(one.head, {}).setdefault(one.label, []).append(cells)
     header = ("label", "rank", "slice", "logit", "rated")
     for head, by in heads.items():
@@ -70,6 +122,10 @@ def note(entry: Label) -> str:
         f"{_placed(entry.calibrated_logit, entry.calibrated_percentile, 'theirs')}; "
         f"{entry.converged} of {entry.restarts} restarts converged{best}"
     )
+
+
+def _rated(one: Exemplar) -> str:
+    return one.rated if isinstance(one.rated, str) else f"{one.rated:g}"
 
 
 def _placed(logit: float | None, percentile: float | None, among: str) -> str:

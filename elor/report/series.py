@@ -6,7 +6,7 @@ apart there, says here which network, or that it is this run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from elor.audio import SAMPLE_RATE
-from elor.evidence.prototypes import Prototypes
+from elor.evidence.prototypes import Label, Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.files import plain
-from elor.report import glance
+from elor.report import erasure, glance
 from elor.report.columns import columns
 from elor.report.findings import METHODS, READING, Findings
 from elor.report.results import GUESSES, PEOPLE, SCORE_TITLES, Results, title
+from elor.report.spectra import floor
 
 READINGS = {
     "signed": "r(S, x), the slice's own samples",
@@ -65,9 +66,9 @@ def tables(found: Findings) -> dict[str, dict[str, Any]]:
         "reliability": reliability(found),
         "curves": curves(found),
         "controls": pd.DataFrame(row for role in ROLES for row in _controls(found.saliency, role)),
+        "erasure": pd.DataFrame(erasure.curves(found.saliency)),
         "bands": pd.DataFrame(bands(found.saliency)),
         "prototypes": pd.DataFrame(prototypes(found)),
-        "spectra": pd.DataFrame(spectra(found)),
         "descriptors": pd.DataFrame(descriptors(found.prototypes)),
         "interventions": pd.DataFrame(interventions(found)),
     }
@@ -223,27 +224,17 @@ def interventions(found: Findings) -> Rows:
 
 
 def prototypes(found: Findings) -> Rows:
-    """The best restart of every label: the outline of its waveform, in thousandths of its peak."""
+    """Every label's prototype: the best restart's outline, in thousandths of the highest peak that its way has, and the
+    spectra of all restarts at equal steps of octaves, the best first; `floor`, the lowest level that its way shows."""
     for way_, some in found.fig5.items():
-        for one in some:
-            outline = np.rint(1000 * columns(one.signal, OUTLINE) / (np.abs(one.signal).max() or 1.0)).astype(int)
+        peak = max((np.abs(one.signal).max() for one in some), default=0.0) or 1.0
+        levels = [[np.interp(BANDS, one.hertz, row).round(1).tolist() for row in one.spectra] for one in some]
+        for one, spectra in zip(some, levels, strict=True):
+            outline = np.rint(1000 * columns(one.signal, OUTLINE) / peak).astype(int)
             known = {"way": way_, "panel": f"{one.head} {one.label}", "head": one.head}
-            yield known | {
-                "seconds": len(one.signal) / SAMPLE_RATE,
-                "low": outline[:, 0].tolist(),
-                "high": outline[:, 1].tolist(),
-            }
-
-
-def spectra(found: Findings) -> Rows:
-    """The spectra of all restarts of every label, the best restart first, at equal steps of octaves."""
-    for way_, some in found.fig5.items():
-        for one in some:
-            known = {"way": way_, "panel": f"{one.head} {one.label}", "head": one.head}
-            for place, levels in enumerate(one.spectra):
-                levels = np.interp(BANDS, one.hertz, levels).round(1).tolist()
-                restart = {"restart": place + 1, "converged": one.converged[place]}
-                yield known | restart | {"lowest": BANDS[0], "highest": BANDS[-1], "levels": levels}
+            known |= {"seconds": len(one.signal) / SAMPLE_RATE, "peak": float(peak), "floor": floor(levels)}
+            known |= {"low": outline[:, 0].tolist(), "high": outline[:, 1].tolist()}
+            yield known | {"lowest": BANDS[0], "highest": BANDS[-1], "converged": one.converged, "spectra": spectra}
 
 
 def descriptors(found: Prototypes) -> Rows:
@@ -256,7 +247,7 @@ def descriptors(found: Prototypes) -> Rows:
     for key, heads in found.table.items():
         entries = [(head, label, entry) for head, labels in heads.items() for label, entry in labels.items()]
         for name, (words, unit) in DESCRIPTOR_NAMES.items():
-            if not any(entry.descriptors[name].points for *_, entry in entries):
+            if not has_values(heads, name):
                 continue
             for head, label, entry in entries:
                 one = entry.descriptors[name]
@@ -264,6 +255,11 @@ def descriptors(found: Prototypes) -> Rows:
                 yield known | _numbers(one.mean, one.ci_low, one.ci_high) | {"fold": None}
                 for fold in one.points:
                     yield known | _numbers(None) | {"fold": fold}
+
+
+def has_values(heads: Mapping[str, Mapping[str, Label]], name: str) -> bool:
+    """Whether any label's prototypes have a value of a descriptor."""
+    return any(entry.descriptors[name].points for labels in heads.values() for entry in labels.values())
 
 
 def ways(prototypes: Prototypes) -> list[str]:

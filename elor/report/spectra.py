@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.signal import ShortTimeFFT, get_window
 
 from elor.audio import SAMPLE_RATE
@@ -11,6 +14,15 @@ from elor.explain.integrated import FRAME, HOP
 
 FLOOR_DB = -80.0
 """The faintest level of a spectrogram, below its loudest point."""
+
+
+LOWEST_DB = -60.0
+"""Of spectra, levels below are not drawn."""
+
+
+def floor(spectra: Iterable[ArrayLike]) -> float:
+    """Where the axis of these spectra (dB) begins, so that all are seen: a multiple of 10, `LOWEST_DB` or more."""
+    return max(LOWEST_DB, 10 * math.floor(min(float(np.min(levels)) for levels in spectra) / 10))
 
 
 def spectrogram(signal: NDArray) -> NDArray:

@@ -53,6 +53,11 @@ class Table:
     groups: tuple[tuple[Row, ...], ...]
     labels: int = 1
 
+    @property
+    def rows(self) -> int:
+        """How many, of all groups."""
+        return sum(map(len, self.groups))
+
 
 @dataclass(frozen=True)
 class Notes:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from elor.explain.erasure import LEVELS, baselines, erasure, from_windows
+from elor.explain.erasure import LEVELS, baselines, erasure, from_windows, points
 from elor.explain.integrated import noise_like
 from tests.explain.models import Linear
 
@@ -22,6 +22,10 @@ def test_on_a_linear_model_the_best_order_is_that_of_the_segment_sums() -> None:
     for order, value in (("best", best), ("worst", worst)):
         assert found[order]["deletion"] == pytest.approx(value)
         assert found[order]["insertion"] == pytest.approx(value)
+    first = parts.sort(descending=True).values.cumsum(0)
+    assert [found["best"][name] for name in points("deletion").values()] == pytest.approx(
+        first[[k - 1 for k in kept]].tolist()
+    )
 
 
 def test_on_a_linear_model_noise_takes_the_place_of_what_is_taken_away() -> None:

@@ -111,9 +111,10 @@ def test_charts_follow_their_controls(opened: Browser) -> None:
         ("pick-factor", "length", "groups"),
         ("pick-curves", "ftr", "curves"),
         ("pick-prototypes", "level.fourier", "prototypes"),
-        ("pick-prototypes", "paper.time", "spectra"),
+        ("pick-prototypes", "paper.time", "prototypes"),
         ("pick-prototypes", "level.fourier", "descriptors"),
         ("pick-prototypes", "paper.time", "descriptors"),
+        ("pick-mask", "noise", "erasure"),
         ("pick-intervened", "ftr", "interventions"),
     )
     for name, value, chart in pairs:
@@ -121,8 +122,9 @@ def test_charts_follow_their_controls(opened: Browser) -> None:
         before = opened.run(drawn)
         choose(opened, name, value)
         assert opened.run(drawn) != before, name
-    hidden = "[...document.querySelectorAll('[data-prototype=\"level.fourier\"]')].every(one => one.hidden)"
-    assert opened.run(hidden) is True
+    heard = "[...document.querySelectorAll('[data-prototype]')].filter(one => one.offsetParent)"
+    assert opened.run(f"new Set({heard}.map(one => one.dataset.prototype)).size") == 1
+    assert opened.run(f"{heard}.length") == 10
 
 
 def test_a_chart_draws_what_the_run_found(opened: Browser, found: Findings) -> None:
@@ -177,7 +179,7 @@ def test_every_player_decodes_and_is_as_loud_as_the_others(opened: Browser) -> N
           return found;
         })()"""
     )
-    assert len(heard) == 36
+    assert len(heard) == 46
     for state, error, duration, seconds, peak in heard:
         assert state >= 1
         assert error is None

@@ -38,6 +38,8 @@ def test_fig_4_shows_r_beside_its_control_and_hatches_the_padding(found: Finding
         (patch,) = [patch for patch in axes.patches if patch.get_hatch()]
         assert patch.get_x() == pytest.approx(shown.support / 16_000)
     assert [axes.get_ylabel() != "" for axes in figure.axes] == [True] * 3
+    (bar,) = figure.axes[2].child_axes
+    assert "logit" in bar.get_ylabel()
 
 
 def test_the_coloured_waveform_has_the_maps_sign(found: Findings) -> None:
@@ -149,6 +151,7 @@ def test_fig_5_shows_all_restarts_and_which_have_not_converged(found: Findings) 
     caption = figure.texts[-1].get_text().replace("\n", " ")
     assert "n = 3 restarts per label, 28 of 30 in all have converged" in caption
     waves, spectra = figure.axes[::2], figure.axes[1::2]
+    assert len({one.get_ylim() for one in waves}) == len({one.get_ylim() for one in spectra}) == 1  # to be compared
     assert waves[0].get_title(loc="left") == "arousal 0 (has not converged)"
     assert waves[1].get_title(loc="left") == "arousal 1"
     assert [line.get_linestyle() for line in spectra[0].lines] == ["-", "-", "--"]  # the best one comes last

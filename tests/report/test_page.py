@@ -166,7 +166,7 @@ def test_a_verdict_has_a_style(verdict: Verdict, kind: str) -> None:
 
 
 def test_players_hold_original_weighted_prototypes_and_the_closest_slices(text: str, found: Findings) -> None:
-    slices = re.findall(r'<figure data-slice="(\d)"><figcaption>([^<]*)<', text)
+    slices = re.findall(r'<figure class="player" data-slice="(\d)"><figcaption>([^<]*)<', text)
     assert [place for place, _ in slices] == list("000111")
     assert [caption.split(": ")[1].split(",")[0] for _, caption in slices[:3]] == [
         "original",
@@ -174,11 +174,12 @@ def test_players_hold_original_weighted_prototypes_and_the_closest_slices(text: 
         "weighted by occlusion for valence",
     ]
     prototypes = re.findall(r'data-prototype="([\w.]+)"', text)
-    assert prototypes == ["paper.time"] * 10 + ["level.fourier"] * 10
-    closest = {(one.head, one.label): one.name for one in found.exemplars if one.rank == 1}
+    assert prototypes == ["paper.time", "level.fourier"] * 10
+    closest = {(one.head, one.label): one.name for one in found.exemplars if one.rank <= 2}
     assert len(closest) == 10
     for (head, label), name in closest.items():
-        assert f"<figcaption>{head} {label}: {name}</figcaption><audio" in text
+        card = re.search(rf"<h3>{head} {label}</h3>(.*?)</article>", text, re.S)[1]
+        assert len(re.findall(rf"<figcaption>{name}: logit [\d.]+, rated \d</figcaption><audio", card)) == 1
     assert len(text) < 9e6
 
 
@@ -236,6 +237,22 @@ def test_deletion_and_insertion_stand_beside_other_orders_and_networks(text: str
     assert f"{saliency.overlap['trained'].over_initial.difference:.3f}" in shown
 
 
+def test_deletion_is_drawn_from_nothing_on(text: str, found: Findings) -> None:
+    rows = table(text, "erasure", mask="noise", panel="valence: insertion", order="occlusion")
+    curve = found.saliency.erasure["valence"]["occlusion"]["noise insertion"].curve
+    assert [row["share"] for row in rows] == [0, 0.05, 0.6]
+    assert [row["change"] for row in rows] == pytest.approx([0, *curve.values()], rel=1e-4)
+
+
+def test_long_tables_are_folded_away(text: str) -> None:
+    for table_ in re.findall(
+        r'<div class="scroll" tabindex="0" role="region" aria-label="[^"]*"><table>.*?</table>', text, re.S
+    ):
+        if table_.count("<tr>") - 1 >= 24:
+            before = text[: text.index(table_)]
+            assert before.count("<details") > before.count("</details>"), table_[:120]
+
+
 def test_runs_without_bands_overlap_or_untrained_orders_have_a_page(found: Findings, making: Making) -> None:
     kept = {
         key: value for key, value in found.saliency.tree().items() if key not in ("bands", "overlap", "exploratory")
@@ -267,11 +284,12 @@ def test_prototypes_stand_beside_natural_exemplars_and_untrained_networks(text: 
     assert f"{entry.calibrated_logit:.2f} (percentile {entry.calibrated_percentile:.3g} of theirs)" in note
     assert "2 of 3 restarts converged, the best one not" in note
     assert len(table(text, "prototypes", way="paper.time")) == 10
-    assert [row["converged"] for row in table(text, "spectra", way="paper.time", panel="valence 0")] == [
-        False,
-        True,
-        True,
-    ]
+    (drawn,) = table(text, "prototypes", way="paper.time", panel="valence 0")
+    assert drawn["converged"] == [False, True, True]
+    assert len(drawn["spectra"]) == 3
+    peaks = [max(row["high"] + [-low for low in row["low"]]) for row in table(text, "prototypes", way="paper.time")]
+    assert max(peaks) == 1000  # of all labels: their heights can be compared
+    assert min(peaks) < 1000
 
 
 @pytest.mark.parametrize("kind", ["emotion", "regression", "scores only"])

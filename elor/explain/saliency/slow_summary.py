@@ -8,7 +8,7 @@ import pandas as pd
 
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.correlation import estimate, over_units, tested
-from elor.explain.erasure import MEASURES
+from elor.explain.erasure import MEASURES, points
 from elor.explain.integrated import TOLERANCE
 from elor.explain.occlusion import band_hertz
 from elor.explain.saliency.models import TRAINED
@@ -86,7 +86,7 @@ def overlaps(table: pd.DataFrame, confidence: float) -> dict:
 
 
 def erasures(table: pd.DataFrame, confidence: float) -> dict:
-    """By head, order and measure (`erasure.MEASURES`): the mean, and against the random and the loudest-first order.
+    """By head, order and measure (`erasure.MEASURES`): the mean, the curve, and the random and loudest-first orders.
 
     Loudest-first stands beside untrained networks too. Their logits have another scale, so what is compared is the
     share of slices (`wins`) in which it beats the random order, mean over them.
@@ -97,8 +97,11 @@ def erasures(table: pd.DataFrame, confidence: float) -> dict:
             whole = part.pivot(index=["model", "fold", "speaker", "slice"], columns="order", values=measure)
             wide = whole.loc[TRAINED]
             speakers, folds = wide.index.get_level_values("speaker"), wide.index.get_level_values("fold")
+            named = points(measure)
+            curves = part[part["model"] == TRAINED].groupby("order")[list(named.values())].mean()
             for order in wide:
                 entry: dict = {"mean": float(wide[order].mean()), "slices": len(wide)}
+                entry["curve"] = dict(zip(named, curves.loc[order].tolist(), strict=True))
                 for baseline in sorted({"loudest", "random"} - {order}):
                     excess = over_units(wide[order] - wide[baseline], speakers, folds)
                     entry[f"over {baseline}"] = tested(excess, f"{baseline} order", confidence)

@@ -35,10 +35,23 @@ async function drawOne(place) {
   if (!values.length) return place.replaceChildren("There is nothing of this kind.");
   const filled = JSON.stringify(data.charts[chart]).replaceAll("<DVC_METRIC_TITLE>", title).replaceAll("<DVC_METRIC_X_LABEL>", label);
   const spec = { ...JSON.parse(filled), data: { values }, description: title };
+  if (chart === "curves") { // of one network: colours are free to tell its folds apart
+    const domain = [...new Set(values.map(({ fold }) => fold))], legend = { title: "fold (its test speaker)", orient: "right" };
+    for (const { spec: panel } of spec.vconcat) {
+      panel.encoding.color = { field: "fold", type: "nominal", scale: { scheme: "tableau10", domain }, legend };
+      for (const { mark, encoding } of panel.layer) if (mark.type === "rule") encoding.color = { value: "var(--ink)" };
+    }
+  }
+  if (chart === "prototype") { // as wide as its card; heights and levels are compared with those of other labels
+    const [wave, spectrum] = spec.vconcat, [{ peak, floor }] = values;
+    wave.width = spectrum.width = Math.max(width - 62, 80);
+    wave.encoding.y.scale.domain = [-peak, peak];
+    spectrum.encoding.y.scale.domain = [floor, 3];
+  }
   const different = (name) => new Set(values.map((row) => row[name])).size;
   if (spec.columns) { // panels side by side, as many as there is room for
     const panel = spec.spec.width.step * different("predicted") || spec.spec.width;
-    spec.columns = Math.max(1, Math.floor((width - 60) / (panel + 22)));
+    spec.columns = Math.max(1, Math.floor(width / (panel + (spec.resolve?.axis ? 66 : 36))));
   } else if (spec.height?.step) { // rows, as high as their series need; Vega-Lite's own steps do not fit into a width
     const single = different("row") === values.length;
     if (single) delete spec.encoding.yOffset;

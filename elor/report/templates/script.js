@@ -10,11 +10,10 @@ for (const button of all("[data-verdict-filter]")) {
 }
 for (const link of all('a[href^="#claim-"]')) link.addEventListener("click", () => showVerdict(link.dataset.verdictLink ?? ""));
 
-// The prototypes that can be heard are those of the way that is shown.
+// What is said and played of prototypes is of the way that is shown.
 const way = find("#pick-prototypes");
 function chooseWay() {
-  for (const player of all("[data-prototype]")) player.hidden = player.dataset.prototype !== way.value;
-  find("#no-prototype-players").hidden = all("[data-prototype]").some((player) => !player.hidden);
+  for (const part of all("[data-way]")) part.hidden = part.dataset.way !== way.value;
 }
 way?.addEventListener("change", chooseWay);
 if (way) chooseWay();
