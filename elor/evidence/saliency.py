@@ -170,7 +170,7 @@ class Order(Part):
     slices: int
     """how many"""
     curve: dict[str, Number] = Field(default_factory=dict)
-    """the same by the share of segments that is taken away, or left alone"""
+    """the same by the share of segments, in %, that is taken away, or left alone"""
     over_loudest: Contrast | None = Field(None, alias="over loudest")
     """beyond the loudest-first order"""
     over_random: Contrast | None = Field(None, alias="over random")

@@ -28,8 +28,8 @@ MEASURES = ("deletion", "insertion", "noise deletion", "noise insertion")
 
 
 def points(measure: str) -> dict[str, str]:
-    """By each of `LEVELS` what a measure's value at it is called: its curve."""
-    return {str(level): f"{measure} {level}" for level in LEVELS}
+    """By each of `LEVELS`, in %, what a measure's value at it is called: its curve."""
+    return {f"{100 * level:g}": f"{measure} {level}" for level in LEVELS}
 
 
 def from_windows(drops: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ def curves(saliency: Saliency) -> Iterator[dict[str, Any]]:
                     continue
                 known = {"mask": mask, "panel": f"{head}: {MASKS['silence'][place]}", "order": name}
                 for share, change in {"0": 0.0, **entry.curve}.items():
-                    yield known | {"share": float(share), "change": change}
+                    yield known | {"share": float(share) / 100, "change": change}
 
 
 def tables(saliency: Saliency) -> list[Table]:

@@ -219,7 +219,7 @@ def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kin
         assert entry[key] == pytest.approx((falls["loudest"] > falls["random"]).mean())
         assert (set(falls) == {"loudest", "random"}) == (model != "trained")
     assert np.mean(list(entry["curve"].values())) == pytest.approx(entry["mean"], abs=1e-5)
-    assert list(entry["curve"]) == ["0.05", "0.1", "0.2", "0.4", "0.6"]
+    assert list(entry["curve"]) == ["5", "10", "20", "40", "60"]
     assert entry["over initial"]["difference"] == pytest.approx(entry["wins"] - entry["initial wins"])
 
 

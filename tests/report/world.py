@@ -179,7 +179,7 @@ class World:
         def order(name: str) -> dict[str, Any]:
             entry = {"mean": self.draw(), "slices": 6} | {f"over {o}": beyond() for o in ORDERS[-2:] if o != name}
             won = {"wins": self.draw(), "initial wins": self.draw(), "over initial": beyond()}
-            curves = {measure: {"curve": {"0.05": self.draw(), "0.6": self.draw()}} for measure in MEASURES}
+            curves = {measure: {"curve": {"5": self.draw(), "60": self.draw()}} for measure in MEASURES}
             return {measure: entry | curves[measure] | (won if name == "loudest" else {}) for measure in MEASURES}
 
         edges = np.concatenate([[0.0], np.geomspace(60, 8_000, 26)])
