@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from elor import registry
-from elor.audio import FULL_SCALE
+from elor.audio import FULL_SCALE, SAMPLE_RATE
 from elor.evidence.claims import Claims
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read_if_there
@@ -27,6 +28,9 @@ from elor.tables import read_table
 
 METHODS = {name: method.shown for name, method in registry.METHODS.items() if method.shown}
 """The methods with a map in time, the paper's own first."""
+
+REGIONS = 5
+"""Regions that are named of one answer."""
 
 READING = {"occlusion": "envelope"}
 """The reading of r that belongs to a method; `signed` for all others."""
@@ -118,6 +122,20 @@ class Shown:
         targets = {head: int(value) for head, value in by_head["target"].items()}
         stft = by_head.get("stft", {})
         return cls(name, signal, support, targets, maps, drops, stft, found, dict(rated or {}), classes)
+
+    def regions(self, head: str) -> list[tuple[float, float, float]]:
+        """Where occlusion found that a head's answer rests: begin and end in seconds, and the logit's largest fall.
+
+        Stretches of windows whose fall is half of the largest or more, the `REGIONS` strongest, the strongest first.
+        """
+        drops, found = self.drops.get(head, np.zeros(0)), []
+        inside = [begin for begin in starts(len(self.signal)) if begin < self.support][: len(drops)]
+        strong = [k for k in range(len(inside)) if 0 < drops[: len(inside)].max() <= 2 * drops[k]]
+        for _, group in groupby(enumerate(strong), key=lambda item: item[1] - item[0]):
+            places = [k for _, k in group]
+            end = min(inside[places[-1]] + WINDOW, self.support)
+            found.append((inside[places[0]] / SAMPLE_RATE, end / SAMPLE_RATE, float(drops[places].max())))
+        return sorted(found, key=lambda one: -one[2])[:REGIONS]
 
     def target_text(self, head: str) -> str:
         """Which class of which head a map explains, and how people rated: `arousal, class 3 predicted (rated 4)`."""

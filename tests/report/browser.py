@@ -75,6 +75,18 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **typed)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
+    def drag(self, path: list[tuple[float, float]], shift: bool = False) -> None:
+        """The left button goes down at the first place, follows the others, and goes up at the last; one is a click."""
+        held = {"button": "left", "buttons": 1, "clickCount": 1, "modifiers": 8 if shift else 0}
+        self.call("Input.dispatchMouseEvent", type="mousePressed", x=path[0][0], y=path[0][1], **held)
+        for x, y in path[1:]:
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, **held)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", x=path[-1][0], y=path[-1][1], **held)
+
+    def wheel(self, x: float, y: float, down: float) -> None:
+        """Turn the wheel over a place."""
+        self.call("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=down)
+
     def screenshot(self, path: Path, whole: bool = True) -> None:
         """Write what the window shows, or the whole page."""
         image = self.call("Page.captureScreenshot", captureBeyondViewport=whole, **self._clip(whole))

@@ -96,6 +96,67 @@ def test_the_explorer_obeys_the_keyboard(opened: Browser) -> None:
         assert f"Shown: {expected} s" in opened.run("document.querySelector('#map-text').textContent"), key
 
 
+def place(browser: Browser, share: float, lane: float = 60) -> tuple[float, float]:
+    """Where in the window a share of the map's width is, in its first lane."""
+    browser.run("document.querySelector('#map').scrollIntoView({ block: 'center', behavior: 'instant' })")
+    browser.run(FRAMES)
+    box = browser.run("(({ x, y, width }) => [x, y, width])(document.querySelector('#map').getBoundingClientRect())")
+    return box[0] + share * box[2], box[1] + lane
+
+
+def said(browser: Browser) -> str:
+    browser.run(FRAMES)
+    return browser.run("document.querySelector('#map-text').textContent")
+
+
+def test_the_explorer_obeys_the_mouse(opened: Browser) -> None:
+    at = "document.querySelector('.players [data-slice=\"0\"] audio').currentTime"
+    middle = place(opened, 0.5)
+    opened.wheel(*middle, -120)
+    assert "Shown: 0.00 to 6.00 s" in said(opened)  # not clicked yet: the wheel is the page's
+    opened.drag([place(opened, 0.5)])
+    assert opened.run(at) == pytest.approx(3.0, abs=0.02)
+    opened.wheel(*place(opened, 0.5), -120)
+    assert "Shown: 0.60 to 5.40 s" in said(opened)
+    opened.drag([place(opened, 0.25), place(opened, 0.4), place(opened, 0.5)], shift=True)
+    assert "Region: 1.80 to 3.00 s" in said(opened)
+    assert opened.run(at) == pytest.approx(1.8, abs=0.02)
+    opened.drag([place(opened, 0.5), place(opened, 0.6), place(opened, 0.625)])
+    assert "Shown: 0.00 to 4.80 s" in said(opened)  # moved, and the region stays
+    opened.press("Escape")
+    assert "Region" not in said(opened)
+
+
+def test_a_region_plays_in_a_loop(opened: Browser) -> None:
+    audio = "document.querySelector('.players [data-slice=\"0\"] audio')"
+    first = "document.querySelector('#found button')"
+    begin, end = map(float, opened.run(f"{first}.dataset.span").split(","))
+    assert 0 <= begin < end <= 70_000 / 16_000
+    click(opened, "#found button")
+    assert opened.run(f"{first}.getAttribute('aria-pressed')") == "true"
+    long = 1000 * (end - begin) + 400
+    opened.run(f"new Promise(done => setTimeout(done, {long}))")
+    assert opened.run(f"{audio}.paused") is False  # it would have gone on behind the region, or ended
+    assert begin - 0.1 <= opened.run(f"{audio}.currentTime") <= end + 0.15
+    click(opened, "#loop")
+    assert opened.run(f"{audio}.paused") is True
+
+
+def test_what_is_chosen_stands_in_the_address(opened: Browser, page: Path) -> None:
+    choose(opened, "pick-slice", "1")
+    choose(opened, "pick-method", "gradient")
+    click(opened, "[data-zoom=in]")
+    click(opened, "#found button")
+    click(opened, "#loop")
+    chosen, before = opened.run("location.hash"), said(opened)
+    assert chosen.startswith(
+        "#maps?slice=Ses01F_impro01_F001_0&method=gradient&head=arousal&from=1.500&to=4.500&region="
+    )
+    opened.open(page)
+    opened.run(f"location.hash = {chosen!r}")
+    assert said(opened) == before
+
+
 def test_zooming_far_in_draws_columns_of_single_bins(opened: Browser) -> None:
     for _ in range(12):
         click(opened, "[data-zoom=in]")

@@ -183,6 +183,18 @@ def test_players_hold_original_weighted_prototypes_and_the_closest_slices(text: 
     assert len(text) < 9e6
 
 
+def test_regions_are_where_the_logit_falls_by_half_of_the_most_or_more(found: Findings) -> None:
+    shown = found.shown[0]
+    drops = np.zeros(len(shown.drops["arousal"]))
+    drops[[10, 11, 30]] = 1.0, 2.0, 0.9  # 30 falls by less than half of the most
+    drops[60] = 1.5
+    drops[-1] = 9.0  # in the padding
+    one = replace(shown, drops={"arousal": drops, "valence": -np.abs(drops)})
+    assert one.regions("arousal") == [(0.5, 0.65, 2.0), (3.0, 3.1, 1.5)]
+    assert one.regions("valence") == []
+    assert one.regions("dominance") == []
+
+
 def part(text: str, name: str) -> str:
     """One section, without its tags."""
     found = re.search(rf'<section id="{name}"(.*?)</section>', text, re.S)

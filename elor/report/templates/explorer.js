@@ -1,11 +1,12 @@
-// The waveform with its map (the paper's Fig. 4), to zoom into; columns of lowest and highest values, as on paper.
+// The waveform with its map (the paper's Fig. 4), to zoom into, to seek in and to loop a region of; columns of lowest
+// and highest values, as on paper. What is chosen stands in the page's address: #maps?slice=..&method=..&from=..
 
 const explorer = (() => {
   const canvas = find("#map");
   if (!canvas || !data.shown?.length) return null;
   const LANES = [["waveform", 1], ["positive saliency", 0.8], ["waveform, coloured by the map", 1], ["kHz: level in grey, integrated gradients", 1.2]];
   const unpacked = new Map();
-  const state = { slice: 0, method: null, head: null, from: 0, to: 1 };
+  const state = { slice: 0, method: null, head: null, from: 0, to: 1, region: null, at: null };
   let hues = {}, queued = false;
 
   const current = () => data.shown[state.slice];
@@ -82,8 +83,10 @@ const explorer = (() => {
       bar(boxes[2], up, down, colours[16 + Math.round(16 * clamp(value / full, -1, 1))]);
     }
     if (shown.stft) spectrogram(pen, boxes[3], left, right, colours);
+    colourBar(pen, boxes[2], right, colours, shown.full[state.method][state.head]);
     axis(pen, boxes, left, right, top);
     padding(pen, boxes, left, right);
+    regions(pen, boxes, left, right);
     cursor(pen, boxes, left, right);
     canvas.dataset.milliseconds = (performance.now() - began).toFixed(1);
   }
@@ -145,20 +148,103 @@ const explorer = (() => {
     pen.globalAlpha = 1;
   }
 
-  function playing() {
-    return all(`.players [data-slice="${state.slice}"] audio`).find((audio) => !audio.paused && !audio.ended);
+  // What the colours of the map stand for.
+  function colourBar(pen, [y], right, colours, full) {
+    const wide = 3, ends = [`against -${full.toPrecision(2)}`, `${full.toPrecision(2)} for (logit per unit)`];
+    const left = right - pen.measureText(ends[1]).width - 6 - wide * colours.length;
+    if (left - pen.measureText(ends[0]).width < right / 2) return; // a phone has no room
+    colours.forEach((colour, k) => {
+      pen.fillStyle = colour;
+      pen.fillRect(left + k * wide, y - 13, wide, 9);
+    });
+    pen.fillStyle = hues.soft;
+    pen.fillText(ends[1], left + wide * colours.length + 6, y - 5);
+    pen.textAlign = "end";
+    pen.fillText(ends[0], left - 6, y - 5);
+    pen.textAlign = "start";
   }
 
+  // Above the waveform a bar where occlusion found that the answer rests; over all lanes the region that was chosen.
+  function regions(pen, boxes, left, right) {
+    const scale = linear([state.from * current().seconds, state.to * current().seconds], [left, right]);
+    const span = (from, to) => [clamp(scale(from), left, right), clamp(scale(to), left, right)];
+    pen.fillStyle = hues.for;
+    for (const [from, to] of current().regions[state.head] ?? []) {
+      const [begin, end] = span(from, to);
+      if (end > begin) pen.fillRect(begin, boxes[0][0] - 3, end - begin, 3);
+    }
+    if (!state.region) return;
+    const [begin, end] = span(...state.region), [last, height] = boxes[boxes.length - 1];
+    pen.fillStyle = hues.against;
+    pen.globalAlpha = 0.16;
+    pen.fillRect(begin, boxes[0][0], end - begin, last + height - boxes[0][0]);
+    pen.globalAlpha = 1;
+  }
+
+  const players = () => all(`.players [data-slice="${state.slice}"] audio`);
+  const playing = () => players().find((audio) => !audio.paused && !audio.ended);
+
+  // Where the sound is; a region is played in a loop.
   function cursor(pen, boxes, left, right) {
     const audio = playing();
-    if (!audio) return;
+    if (audio) {
+      state.at = audio.currentTime;
+      if (state.region && (state.at >= state.region[1] || state.at < state.region[0] - 0.05)) seek(state.region[0]);
+      redraw();
+    }
+    if (state.at === null) return;
     const scale = linear([state.from * current().seconds, state.to * current().seconds], [left, right]);
-    const x = scale(audio.currentTime), [last, height] = boxes[boxes.length - 1];
+    const x = scale(state.at), [last, height] = boxes[boxes.length - 1];
     if (x >= left && x <= right) {
       pen.fillStyle = hues.ink;
       pen.fillRect(x, boxes[0][0], 1.5, last + height - boxes[0][0]);
     }
+  }
+
+  function seek(seconds) {
+    const audio = playing() ?? players()[0];
+    state.at = clamp(seconds, 0, current().support);
+    if (audio) audio.currentTime = state.at;
     redraw();
+  }
+
+  function play() {
+    const audio = playing() ?? players()[0];
+    if (!audio) return;
+    if (!audio.paused) return audio.pause();
+    if (state.region) seek(state.region[0]);
+    audio.play();
+  }
+
+  function region(span) {
+    state.region = span && span[1] - span[0] > 0.01 ? span : null;
+    if (state.region) seek(state.region[0]);
+    find("#loop").textContent = state.region ? "Play the region in a loop" : "Play";
+    find("#clear").hidden = !state.region;
+    for (const button of all("#found button")) button.setAttribute("aria-pressed", String(button.dataset.span === String(state.region)));
+    describe();
+    remember();
+    redraw();
+  }
+
+  // What is chosen, as an address that can be kept or sent.
+  function remember() {
+    if (!touched) return;
+    const { method, head, from, to } = state, chosen = new URLSearchParams({ slice: current().name, method, head });
+    if (to - from < 1) for (const [name, value] of Object.entries({ from, to })) chosen.set(name, (value * current().seconds).toFixed(3));
+    if (state.region) chosen.set("region", state.region.map((value) => value.toFixed(3)).join("-"));
+    history.replaceState(null, "", `#maps?${chosen}`);
+  }
+
+  function recall() {
+    if (!location.hash.startsWith("#maps?")) return;
+    const chosen = new URLSearchParams(location.hash.slice(6)), slice = data.shown.findIndex(({ name }) => name === chosen.get("slice"));
+    choose({ slice: Math.max(slice, 0), method: chosen.get("method"), head: chosen.get("head") });
+    const seconds = current().seconds, number = (name, other) => (chosen.has(name) ? Number(chosen.get(name)) / seconds : other);
+    zoom(number("from", 0), number("to", 1));
+    const span = chosen.get("region")?.split("-").map(Number);
+    region(span?.every(Number.isFinite) ? span : null);
+    canvas.scrollIntoView({ block: "center" });
   }
 
   function redraw() {
@@ -171,6 +257,7 @@ const explorer = (() => {
   function describe() {
     const shown = current(), { method, head } = state;
     find("#map-text").textContent = `${shown.name}: ${data.methods[method]}, ${shown.about[head]}. ${shown.sentences[method][head]}. ` +
+      (state.region ? `Region: ${state.region.map((value) => value.toFixed(2)).join(" to ")} s. ` : "") +
       `Shown: ${(state.from * shown.seconds).toFixed(2)} to ${(state.to * shown.seconds).toFixed(2)} s` +
       `${shown.support < shown.seconds ? `; padding from ${shown.support.toFixed(2)} s on is hatched` : ""}.`;
     canvas.setAttribute("aria-label", `${shown.name}: waveform and ${data.methods[method]} map of ${head}`);
@@ -183,6 +270,7 @@ const explorer = (() => {
     find("#position").value = width === 1 ? 0 : Math.round((1000 * state.from) / (1 - width));
     find("#position").disabled = width === 1;
     describe();
+    remember();
     redraw();
   }
 
@@ -198,7 +286,25 @@ const explorer = (() => {
     select.replaceChildren(...options.map(([value, text]) => new Option(text, value, false, value === chosen)));
   }
 
+  // Buttons for the regions that occlusion found.
+  function list() {
+    const found = current().regions[state.head] ?? [];
+    find("#found").replaceChildren(...found.map(([from, to, drop]) => {
+      const words = `${from.toFixed(2)} to ${to.toFixed(2)} s: without it the logit falls by ${drop.toPrecision(2)}`;
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: words });
+      button.dataset.span = String([from, to]);
+      button.setAttribute("aria-pressed", "false");
+      button.addEventListener("click", () => {
+        region([from, to]);
+        if (!playing()) play();
+      });
+      return button;
+    }));
+    find("#found-none").hidden = found.length > 0;
+  }
+
   function choose(change) {
+    if (change.slice !== undefined && change.slice !== state.slice) Object.assign(state, { region: null, at: null });
     Object.assign(state, change);
     const shown = current(), methods = Object.keys(shown.maps);
     if (!methods.includes(state.method)) state.method = methods[0];
@@ -206,11 +312,13 @@ const explorer = (() => {
     if (!heads.includes(state.head)) state.head = heads[0];
     fill(find("#pick-method"), methods.map((name) => [name, data.methods[name]]), state.method);
     fill(find("#pick-head"), heads.map((name) => [name, name]), state.head);
+    find("#pick-slice").value = String(state.slice);
     for (const player of all(".players [data-slice]")) player.hidden = Number(player.dataset.slice) !== state.slice;
-    describe();
-    redraw();
+    list();
+    region(state.region);
   }
 
+  let touched = false;
   fill(find("#pick-slice"), data.shown.map((shown, index) => [String(index), shown.name]), "0");
   find("#pick-slice").addEventListener("change", (event) => {
     all(".players audio").forEach((audio) => audio.pause());
@@ -226,30 +334,49 @@ const explorer = (() => {
   });
   canvas.addEventListener("keydown", (event) => {
     const step = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", 0: "all" }[event.key];
-    if (step && !event.ctrlKey && !event.metaKey) {
+    const act = step ? steps[step] : { " ": play, Escape: () => region(null) }[event.key];
+    if (act && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
-      steps[step]();
+      act();
     }
   });
+  const share = (event) => clamp(state.from + (event.offsetX / canvas.clientWidth) * (state.to - state.from), 0, 1);
+  canvas.addEventListener("wheel", (event) => { // of a page that scrolls, a wheel is for the map that was clicked
+    if (document.activeElement !== canvas && !event.ctrlKey) return;
+    event.preventDefault();
+    const middle = share(event), factor = event.deltaY < 0 ? 0.8 : 1.25;
+    zoom(middle - (middle - state.from) * factor, middle + (state.to - middle) * factor);
+  }, { passive: false });
   canvas.addEventListener("dblclick", (event) => {
-    const middle = state.from + (event.offsetX / canvas.clientWidth) * (state.to - state.from), half = (state.to - state.from) / 4;
+    const middle = share(event), half = (state.to - state.from) / 4;
     zoom(middle - half, middle + half);
   });
   let dragged = null;
   canvas.addEventListener("pointerdown", (event) => {
-    dragged = { x: event.clientX, from: state.from, width: state.to - state.from };
+    dragged = { x: event.clientX, from: state.from, width: state.to - state.from, begin: event.shiftKey ? share(event) : null };
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!dragged) return;
+    if (!dragged || Math.abs(event.clientX - dragged.x) < 4) return;
+    dragged.moved = true;
+    if (dragged.begin !== null) return region([dragged.begin, share(event)].sort((a, b) => a - b).map((value) => value * current().seconds));
     const from = dragged.from - ((event.clientX - dragged.x) / canvas.clientWidth) * dragged.width;
     zoom(from, from + dragged.width);
   });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (dragged = null));
+  canvas.addEventListener("pointerup", (event) => {
+    if (dragged && !dragged.moved) seek(share(event) * current().seconds);
+    dragged = null;
+  });
+  canvas.addEventListener("pointercancel", () => (dragged = null));
+  find("#loop").addEventListener("click", play);
+  find("#clear").addEventListener("click", () => region(null));
   for (const audio of all(".players [data-slice] audio")) audio.addEventListener("play", redraw);
 
   readHues();
   choose({});
   zoom(0, 1);
+  recall();
+  touched = true;
+  addEventListener("hashchange", recall);
   return { draw, recolour: (now) => { readHues(); now ? draw() : redraw(); }, redraw };
 })();
