@@ -8,11 +8,12 @@ counted. A sound passes through in blocks of ten seconds, so that nothing is all
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import soundfile
@@ -131,6 +132,39 @@ def read_int16(
             )
         blocks = to_int16(_frames(file, start, stop), stop - start, header, stereo, str(path))
         return np.concatenate([np.empty(0, np.int16), *blocks])
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """Where the sounds of utterances lie.
+
+    Attributes:
+        places: by the name of the corpus the folder that `file` is relative to, and what several channels become; under
+            an empty name that of all corpora.
+    """
+
+    places: Mapping[str, tuple[Path, Stereo]]
+
+    @classmethod
+    def of(cls, root: Path, stereo: Stereo = "error") -> Sounds:
+        """All below one folder."""
+        return cls({"": (root, stereo)})
+
+    def path(self, turn: Any) -> Path:
+        """The file of a row of utterances.csv."""
+        return self._place(turn)[0] / turn.file
+
+    def read(self, turn: Any) -> np.ndarray:
+        """The int16 samples (n,) at 16 kHz of a row of utterances.csv.
+
+        Raises:
+            UserError: if they cannot be read.
+        """
+        span = (None if value is None or math.isnan(value) else float(value) for value in (turn.start_s, turn.end_s))
+        return read_int16(self.path(turn), *span, self._place(turn)[1])
+
+    def _place(self, turn: Any) -> tuple[Path, Stereo]:
+        return self.places[""] if "" in self.places else self.places[turn.corpus]
 
 
 def decode(path: Path) -> Iterator[np.ndarray]:

@@ -6,6 +6,7 @@ values there are. `load` reads the file; `Params.scale` is the section of the ch
 
 from __future__ import annotations
 
+import re
 import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -39,8 +40,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Corpus(Section):
-    path: str
+RECIPES = (".yaml", ".yml")
+"""How the files end from which a corpus is made."""
+
+
+class Described(Section):
+    """What is said of one corpus, and of all that say nothing else."""
+
+    language: str | None = None
     seed: int = Field(ge=0, lt=2**32)
     partial: bool
     low: float
@@ -49,10 +56,69 @@ class Corpus(Section):
     shareable: bool
 
     @model_validator(mode="after")
-    def _range(self) -> Corpus:
+    def _range(self) -> Described:
         if not self.low < self.high:
             raise ValueError(f"low ({self.low}) must lie below high ({self.high})")
         return self
+
+
+class Source(Described):
+    """One corpus of a run; `rater` None: that of section `labels`."""
+
+    path: str
+    name: str = Field(pattern=r"^\w+$", max_length=40)
+    language: str
+    rater: str | None = None
+
+    @property
+    def is_recipe(self) -> bool:
+        """Whether it is a recipe, from which the stage `corpus` makes a release."""
+        return self.path.endswith(RECIPES)
+
+
+class Corpus(Described):
+    path: str | list[str | dict[str, Any]]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The corpora of the run: one, or those of a list, each with what it does not say itself from this section.
+
+        Raises:
+            UserError: for an unknown or ill-typed key of one of them.
+        """
+        listed = [self.path] if isinstance(self.path, str) else self.path
+        shared = self.model_dump(exclude={"path"})
+        found = []
+        for number, one in enumerate(listed):
+            given = {"path": one} if isinstance(one, str) else one
+            value = shared | {"name": corpus_name(str(given.get("path", "")))} | given
+            where = f"params.yaml, corpus.path, entry {number + 1}" if len(listed) > 1 else "params.yaml, corpus"
+            found.append(check(Source, value | {"language": value["language"] or ""}, where))
+        return tuple(found)
+
+    @property
+    def all_shareable(self) -> bool:
+        """Whether pages may carry the audio of every one of them."""
+        return all(source.shareable for source in self.sources)
+
+    @property
+    def all_invented(self) -> bool:
+        """Whether every one of them is made from a recipe."""
+        return all(source.is_recipe for source in self.sources)
+
+    @model_validator(mode="after")
+    def _several(self) -> Corpus:
+        names = [source.name.casefold() for source in self.sources]
+        if not names:
+            raise ValueError("path names no corpus")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two corpora of path are called {twice[0]}; give one of them another `name`")
+        return self
+
+
+def corpus_name(path: str) -> str:
+    """What a corpus is called that nobody named: after its file or folder, with letters, digits and _ alone."""
+    return re.sub(r"\W", "_", Path(path).stem)[:40] or "corpus"
 
 
 class Labels(Section):

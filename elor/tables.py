@@ -14,12 +14,16 @@ from elor.files import write_text
 
 NAMES = (
     *("slice", "utterance", "speaker", "fold", "role", "gender", "session", "scenario", "rater", "kind", "head"),
-    *("other", "other_speaker"),
+    *("other", "other_speaker", "corpus", "language", "partition"),
 )
 """Columns of names: a speaker `03` or `NA` is text, and an unknown name is empty, never missing."""
 
 INSTEAD = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
 """What stands for `<` where a name could be taken for a tag."""
+
+
+SEPARATOR = "-"
+"""Between a corpus' name, which has none in it, and another name."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -86,3 +90,16 @@ def write_plot(frame: pd.DataFrame, path: Path, digits: str = "%.12g") -> None:
     for name in frame.select_dtypes(exclude="number"):
         safe[name] = [text.replace("<", INSTEAD) if isinstance(text, str) else text for text in frame[name]]
     write_table(safe, path, digits)
+
+
+def full_names(table: pd.DataFrame) -> pd.Series:
+    """Every row's speaker with the corpus' name in front, be it there already or not."""
+    fronts = table.corpus + SEPARATOR
+    bare = [name if name.startswith(front) else front + name for name, front in zip(table.speaker, fronts, strict=True)]
+    return pd.Series(bare, index=table.index, dtype=object)
+
+
+def own_name(full: str) -> str:
+    """A speaker's name in the own corpus."""
+    front, separator, name = full.partition(SEPARATOR)
+    return name if separator else front

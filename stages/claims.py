@@ -7,7 +7,8 @@ import pandas as pd
 from elor.corpora.demo import load_recipe
 from elor.corpora.demo.truth import plans_of, planted, population
 from elor.corpora.labels import choose_rater
-from elor.corpora.schema import read_ratings
+from elor.corpora.schema import read_ratings, read_utterances
+from elor.corpora.sources import raters, under_one_name
 from elor.corpora.truth import Truth, read_pairs, read_truth
 from elor.engine import ANALYSIS, Engine
 from elor.evidence.interventions import Interventions
@@ -21,10 +22,10 @@ from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
 from elor.explain.claims.truth import ASKED, EACH, Known, of_ratings
 from elor.explain.counterfactuals import Pair, effects, jobs, measure, spoken_again, tested_by
-from elor.params import NETWORKS, Params, load
+from elor.params import NETWORKS, Params, Source, load
 from elor.tables import read_table
 from stages import main
-from stages.reader import CORPUS, is_demo
+from stages.reader import home
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -56,14 +57,17 @@ def measured(params: Params) -> Measured:
 def scored(params: Params) -> Scored:
     """Predictions beside the truth, and the ratings as classes."""
     labels, how = params.labels, params.evaluate
+    rated, utterances = read_ratings(DATA / "ratings.csv"), read_utterances(DATA / "utterances.csv")
+    chosen = raters(rated, utterances, params.corpus.sources, labels.rater, labels.asked)
+    ratings, rater = under_one_name(rated, utterances, chosen)
     return Scored.of(
         predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in NETWORKS},
         slices=read_table(DATA / "slices.csv"),
         folds=read_table(DATA / "folds.csv"),
-        ratings=read_ratings(DATA / "ratings.csv"),
+        ratings=ratings,
         target=labels.asked,
         scale=(params.corpus.low, params.corpus.high),
-        rater=labels.rater,
+        rater=rater,
         confidence=how.confidence,
         draws=how.permutations,
         seed=params.seed,
@@ -72,7 +76,8 @@ def scored(params: Params) -> Scored:
 
 def known(params: Params, measured: Measured) -> Known | None:
     """What is true of an invented corpus and of its networks; None where a corpus declares nothing."""
-    declared = declaration(params)
+    sources = params.corpus.sources
+    declared = declaration(params, sources[0]) if len(sources) == 1 else None  # of a mixture nothing is known
     if declared is None:
         return None
     truth, pairs = declared
@@ -90,17 +95,16 @@ def known(params: Params, measured: Measured) -> Known | None:
     )
 
 
-def declaration(params: Params) -> tuple[Truth, list[Pair]] | None:
-    """What the corpus declares, and its counterfactual pairs: a recipe by its constants, a table by the file beside."""
-    corpus = params.corpus
-    path = Path(corpus.path).expanduser()
-    if is_demo(corpus):
-        if not (CORPUS / "truth.csv").is_file():
+def declaration(params: Params, source: Source) -> tuple[Truth, list[Pair]] | None:
+    """What a corpus declares, and its counterfactual pairs: a recipe by its constants, a table by the file beside."""
+    path, spoken = Path(source.path).expanduser(), home(params.corpus, source) / "truth.csv"
+    if source.is_recipe:
+        if not spoken.is_file():
             return None  # predictions from elsewhere: nothing was spoken here
-        recipe, table = load_recipe(path), read_table(CORPUS / "truth.csv")
-        plans = plans_of(recipe, params.scale.utterances, corpus.seed)
+        recipe, table = load_recipe(path), read_table(spoken)
+        plans = plans_of(recipe, params.scale.utterances, source.seed)
         rater = choose_rater(read_ratings(DATA / "ratings.csv"), params.labels.rater, params.labels.asked)
-        ratings = of_ratings(population(recipe, corpus.seed), rater)
+        ratings = of_ratings(population(recipe, source.seed), rater)
         truth = planted(recipe).model_copy(update={"claims": ratings})
         return truth, [*spoken_again(recipe, plans, table, ASKED, EACH, params.seed)]
     if path.suffix.lower() != ".csv" or (declared := read_truth(path)) is None:

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from elor.corpora.labels import choose_rater
 from elor.corpora.schema import read_ratings, read_utterances
+from elor.corpora.sources import raters
 from elor.evaluation.evaluate import Settings
 from elor.evaluation.evaluate import evaluate as evaluate_predictions
 from elor.evidence.agreement import Agreement
@@ -28,7 +28,7 @@ def evaluate() -> None:
     """Write the headlines, metrics/<dimension>/<net>.json, comparisons, agreement, and tables for plots."""
     params = load()
     how, labels, corpus = params.evaluate, params.labels, params.corpus
-    ratings = read_ratings(DATA / "ratings.csv")
+    ratings, utterances = read_ratings(DATA / "ratings.csv"), read_utterances(DATA / "utterances.csv")
     asked = {head.name for head in labels.asked.heads}
     settings = Settings(
         confidence=how.confidence,
@@ -36,7 +36,7 @@ def evaluate() -> None:
         permutations=how.permutations,
         seed=params.seed,
         comparisons=tuple((head, one, other) for head, one, other in how.comparisons if head in asked),
-        rater=choose_rater(ratings, labels.rater, labels.asked),
+        rater=raters(ratings, utterances, corpus.sources, labels.rater, labels.asked),
         protocol=params.folds.protocol,
         target=labels.target,
         classes=labels.classes,
@@ -46,7 +46,7 @@ def evaluate() -> None:
     found = evaluate_predictions(
         slices=read_table(DATA / "slices.csv"),
         folds=read_table(DATA / "folds.csv"),
-        utterances=read_utterances(DATA / "utterances.csv"),
+        utterances=utterances,
         ratings=ratings,
         predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in MODELS},
         audits={net: read_table(DATA / "audit" / f"{net}.csv") for net in NETWORKS},

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from elor.corpora.copies import find_copies, named
-from elor.corpora.labels import label, targets
+from elor.corpora.labels import targets
+from elor.corpora.sources import read, sounds_of
 from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
 from elor.params import load
 from elor.tables import write_table
 from stages import main
-from stages.reader import reader_at_rest
+from stages.reader import corpora_at_rest
 
 DATA = Path("data")
 
@@ -18,10 +19,9 @@ def labels() -> None:
     """Write data/utterances.csv, data/ratings.csv, data/targets.csv, data/copies.csv and metrics/corpus.json."""
     params = load()
     how, corpus = params.labels, params.corpus
-    with reader_at_rest(corpus) as reader:
-        read = reader.read()
-        pairs = find_copies(read.utterances, reader.root, corpus.stereo)
-    tables = label(read, how.rater, how.asked, corpus.low, corpus.high)
+    with corpora_at_rest(corpus) as opened:
+        tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))
+        pairs = find_copies(tables.utterances, sounds_of(opened))
     shuffle = params.seed if how.shuffle else None
     wanted = targets(tables.utterances, tables.ratings, how.asked, corpus.low, corpus.high, shuffle)
     write_table(tables.utterances, DATA / "utterances.csv")

@@ -8,7 +8,6 @@ from elor.report.page import Making
 from elor.report.page import report as page
 from stages import main
 from stages.findings import findings
-from stages.reader import is_demo
 
 DATA = Path("data")
 PINS = Path("requirements-numbers.lock")
@@ -26,8 +25,8 @@ def making(params: Params) -> Making:
         settings=settings(params),
         tuned={net: read_yaml(DATA / "tuning" / f"{net}.yaml")["values"] for net in NETWORKS},
         versions=[line for line in PINS.read_text(encoding="utf-8").splitlines() if "==" in line],
-        demo=is_demo(params.corpus),
-        shareable=params.corpus.shareable,
+        demo=params.corpus.all_invented,
+        shareable=params.corpus.all_shareable,
     )
 
 

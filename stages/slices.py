@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from elor.corpora.schema import read_utterances
+from elor.corpora.sources import sounds_of
 from elor.features.slices import plan_slices, write_slices
 from elor.params import load
 from elor.tables import read_table, write_table
 from stages import main
-from stages.reader import reader_at_rest
+from stages.reader import corpora_at_rest
 
 DATA = Path("data")
 
@@ -17,8 +18,8 @@ def slices() -> None:
     params = load()
     utterances = read_utterances(DATA / "utterances.csv")
     plan = plan_slices(utterances, read_table(DATA / "targets.csv"), params.slices.minimum_s)
-    with reader_at_rest(params.corpus) as reader:
-        write_slices(plan, utterances, reader.root, DATA / "slices.npy", params.corpus.stereo)
+    with corpora_at_rest(params.corpus) as opened:
+        write_slices(plan, utterances, sounds_of(opened), DATA / "slices.npy")
     write_table(plan, DATA / "slices.csv")
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from elor.corpora.index import COLUMNS, index, write_index
+from elor.corpora.sources import naming
 from elor.errors import UserError
 from elor.files import file_digest
 from elor.params import load
 from stages import main
-from stages.reader import corpus_reader, is_demo
+from stages.reader import reader_of
 
 
 def sources() -> None:
@@ -22,9 +23,17 @@ def sources() -> None:
     The one is about the corpus, the other about the table of vectors, and has no row where there is none.
     """
     params = load()
-    corpus, table = params.corpus, params.features.table
-    found = listed(corpus.path) if is_demo(corpus) else index(corpus_reader(corpus))
-    write_index(found, Path("data/sources.csv"))
+    sources, table = params.corpus.sources, params.features.table
+    for source in sources:
+        if not source.is_recipe:  # whatever is wrong with any of them is said before the first is read
+            with naming(source, len(sources)):
+                reader_of(params.corpus, source)
+    found = []
+    for source in sources:
+        with naming(source, len(sources)):
+            read = listed(source.path) if source.is_recipe else index(reader_of(params.corpus, source))
+        found.append(read.assign(corpus=source.name))
+    write_index(pd.concat(found, ignore_index=True), Path("data/sources.csv"))
     write_index(pd.DataFrame(columns=list(COLUMNS)) if table is None else listed(table), Path("data/table.csv"))
 
 
@@ -33,7 +42,7 @@ def listed(name: str) -> pd.DataFrame:
     path = Path(name)
     if not path.is_file():
         raise UserError(f"{name}, which params.yaml names, is no file; check the path.")
-    return pd.DataFrame([{"path": name, "size": path.stat().st_size, "digest": file_digest(path)}])
+    return pd.DataFrame([{"corpus": "", "path": name, "size": path.stat().st_size, "digest": file_digest(path)}])
 
 
 if __name__ == "__main__":

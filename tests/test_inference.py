@@ -14,12 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from elor import inference
+from elor.audio import Sounds
 from elor.engine import Engine
 from elor.ensemble import Ensemble, Prediction, expected, label
 from elor.errors import UserError
 from elor.features.is10 import write_is10
 from elor.features.mfcc import write_mfcc
-from elor.features.slices import plan_slices, write_slices
+from elor.features.slices import ABOUT, plan_slices, write_slices
 from elor.inference import load
 from elor.networks import INPUTS
 from elor.recording import Recording
@@ -52,10 +53,10 @@ def features(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """The arrays that the stages slices, mfcc and is10 write of the same sound."""
     folder = tmp_path_factory.mktemp("features")
     turn = {"utterance": "a", "file": speech.name, "samples": 16 * 16_000, "start_s": None, "end_s": None}
-    turns = pd.DataFrame([turn | dict.fromkeys(("speaker", "gender", "session", "scenario"), "x")])
+    turns = pd.DataFrame([turn | dict.fromkeys(ABOUT, "x")])
     plan = plan_slices(turns, pd.DataFrame({"utterance": ["a"], "arousal": [1]}))
     files = {"audio": folder / "slices.npy", "mfcc": folder / "mfcc.npy", "is10": folder / "is10.npy"}
-    write_slices(plan, turns, speech.parent, files["audio"])
+    write_slices(plan, turns, Sounds.of(speech.parent), files["audio"])
     write_mfcc(files["audio"], files["mfcc"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ELOR_SCRATCH", str(folder / "scratch"))

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from elor.corpora.faults import plural, some
 from elor.ensemble import BATCH, Ensemble
 from elor.progress import Progress
+from elor.tables import full_names, own_name
 
 
 def answered(
-    ensemble: Ensemble, slices: pd.DataFrame, signals: Iterable[NDArray[np.int16]]
+    ensemble: Ensemble, slices: pd.DataFrame, signals: Iterable[NDArray[np.int16]], strangers: bool = False
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Predict every slice: the mean over the networks that never heard its speaker, or over all where all have.
 
@@ -22,6 +23,7 @@ def answered(
         ensemble: the networks.
         slices: slices.csv.
         signals: their sound, int16 (96000,) each, in the order of `slices`.
+        strangers: whoever bears the name of a speaker of another corpus is somebody else; without it, the same person.
 
     Returns:
         One row per slice: slice, utterance, speaker, networks (how many answered), then for each head its label and
@@ -30,8 +32,8 @@ def answered(
     Raises:
         UserError: if a sound cannot be read, or a network gives no numbers.
     """
-    speakers = slices["speaker"].to_numpy(dtype=object)
-    fresh = {name: _fresh(ensemble, name) for name in np.unique(speakers)}
+    speakers = full_names(slices).to_numpy(dtype=object)
+    fresh = {name: _fresh(ensemble, name, strangers) for name in np.unique(speakers)}
     chosen = np.stack([fresh[name] if fresh[name].any() else np.ones_like(fresh[name]) for name in speakers])
     parts: dict[str, list[NDArray]] = {head.name: [] for head in ensemble.heads}
     with Progress("Predict", len(slices), unit="slice") as progress:
@@ -48,10 +50,13 @@ def answered(
     return table, _said(ensemble, fresh)
 
 
-def _fresh(ensemble: Ensemble, speaker: str) -> NDArray[np.bool_]:
-    """(folds,) which networks are not known to have heard a speaker."""
+def _fresh(ensemble: Ensemble, speaker: str, strangers: bool) -> NDArray[np.bool_]:
+    """(folds,) which networks are not known to have heard a speaker, who bears the corpus' name in front."""
     heard = ensemble.heard or (None,) * len(ensemble.folds)
-    return np.array([names is None or speaker not in names for names in heard])
+    if strangers:
+        return np.array([names is None or speaker not in names for names in heard])
+    own = own_name(speaker)
+    return np.array([names is None or own not in map(own_name, names) for names in heard])
 
 
 def _batches(signals: Iterable[NDArray[np.int16]]) -> Iterable[tuple[int, NDArray[np.int16]]]:
@@ -70,14 +75,14 @@ def _said(ensemble: Ensemble, fresh: dict[str, NDArray[np.bool_]]) -> tuple[str,
     """Which speakers the networks have heard, and who answered for them."""
     count, names = len(ensemble.folds), {"none": [], "some": [], "all": []}  # type: dict[str, Any]
     for speaker, free in fresh.items():
-        names["none" if free.all() else "some" if free.any() else "all"].append(speaker)
+        names["none" if free.all() else "some" if free.any() else "all"].append(own_name(speaker))
     found = []
     if None in (ensemble.heard or (None,)):
         found.append("its file does not say whom it has heard: train or export it again, or trust nothing here")
     elif names["none"]:
         found.append(f"{plural(len(names['none']), 'speaker')} that no network has heard")
     if names["some"]:
-        least = min(int(fresh[name].sum()) for name in names["some"])
+        least = min(int(free.sum()) for free in fresh.values() if free.any())
         found.append(
             f"{some(names['some'], 10)}: heard by some of {plural(count, 'network')}, and answered by the others alone "
             f"({least} at the fewest)"

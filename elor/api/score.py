@@ -18,16 +18,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elor.audio import Stereo, read_int16
+from elor.audio import Sounds, Stereo
 from elor.corpora.faults import some
 from elor.corpora.labels import label, targets
 from elor.corpora.making import spoken
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables, counts, read_ratings, read_utterances
+from elor.corpora.sources import joined_names, labels_together
 from elor.errors import UserError
 from elor.evaluation.evaluate import Evaluation, Settings, evaluate
 from elor.evaluation.predictions import check_predictions
 from elor.features.slices import plan_slices, split
+from elor.params import corpus_name
 from elor.report.results import ALL_PAIRS, Results
 from elor.tables import read_rows, read_table, write_table
 from elor.targets import DIMENSIONS, Head
@@ -66,6 +68,7 @@ def score(
     models: Mapping[str, Ensemble] | None = None,
     stereo: Stereo = "mean",
     output: Path | None = None,
+    strangers: bool = False,
 ) -> Results:
     """Score predictions against a corpus and compare every two; `elor score --help` says what their files hold.
 
@@ -77,6 +80,7 @@ def score(
         only: names of the heads to score; all of the target's if empty.
         models: trained networks (`elor.load`) that predict the corpus first, by name. Whom they have heard in training
             stands in the results' `heard`; a network that has heard a speaker does not answer for that one.
+        strangers: whether its speakers are others than those of the networks' corpora, whatever their names.
         output: a CSV file for what the one network predicted, in the columns of data/predictions/.
 
     Raises:
@@ -102,7 +106,7 @@ def score(
     given = {name: _read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
     heard = {}
     for name, model in models.items():
-        given[name], heard[name] = answered_by(model, truth)
+        given[name], heard[name] = answered_by(model, truth, strangers)
         if output is not None:
             write_table(given[name], output, "%.7g")
     found = _evaluated(given, folds, truth, settings)
@@ -115,11 +119,11 @@ def score(
     return Results.of(found, truth.report, settings.confidence, heard)
 
 
-def answered_by(model: Ensemble, truth: Truth) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def answered_by(model: Ensemble, truth: Truth, strangers: bool = False) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """What networks say of a corpus, and whom of its speakers they have heard; see `elor.api.answers.answered`."""
     from elor.api.answers import answered
 
-    return answered(model, truth.slices, truth.sound())
+    return answered(model, truth.slices, truth.sound(), strangers)
 
 
 def asked_by(heads: Sequence[Head]) -> dict[str, Any]:
@@ -143,11 +147,13 @@ def _check_heads(name: str, model: Ensemble, settings: Settings) -> None:
         )
 
 
-def rater_of(corpus: Path) -> str | None:
-    """The rater whose ratings are the labels of a workspace's `data/`; None if it is no such folder, or none says."""
+def rater_of(corpus: Path) -> str | dict[str, str] | None:
+    """Whose ratings are the labels of a workspace's `data/`, of several corpora by their names; None if none says."""
     metrics = corpus / "../metrics/corpus.json"
     try:
-        return str(json.loads(metrics.read_text(encoding="utf-8"))["labels"]["rater"])
+        report = json.loads(metrics.read_text(encoding="utf-8"))
+        used = {name: str(one["labels"]["rater"]) for name, one in report.get("corpora", {}).items()}
+        return joined_names(used) or str(report["labels"]["rater"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -179,12 +185,13 @@ def read_truth(
     folder = (path / "slices.csv").is_file()
     low, high = settings.scale
     if folder:
-        root, tables = path, _read_tables(path)
+        sounds, tables = Sounds({}), _read_tables(path)
     else:
-        path = spoken(path) if path.suffix in (".yaml", ".yml") else path
+        named, path = path, spoken(path) if path.suffix in (".yaml", ".yml") else path
         source = open_corpus(path, partial=partial, low=low, high=high, stereo="mean")
-        root, tables = source.root, source.read()
-    tables = label(tables, settings.rater, settings.asked, low, high)
+        sounds, tables = Sounds.of(source.root, stereo), source.read()
+        tables = replace(tables, utterances=tables.utterances.assign(corpus=corpus_name(str(named))))
+    tables = _labelled(tables, settings)
     wanted = targets(tables.utterances, tables.ratings, settings.asked, low, high)
     if folder:
         slices = read_table(path / "slices.csv")
@@ -193,20 +200,31 @@ def read_truth(
         slices = plan_slices(tables.utterances, wanted, minimum_s)
 
     def sound() -> Iterable[NDArray[np.int16]]:
-        return (
-            np.load(path / "slices.npy", mmap_mode="r") if folder else _slices(tables.utterances, slices, root, stereo)
-        )
+        return np.load(path / "slices.npy", mmap_mode="r") if folder else _slices(tables.utterances, slices, sounds)
 
     return Truth(slices, tables.utterances, tables.ratings, tables.report, sound)
 
 
-def _slices(utterances: pd.DataFrame, slices: pd.DataFrame, root: Path, stereo: Stereo) -> Iterator[NDArray[np.int16]]:
+def _labelled(tables: Tables, settings: Settings) -> Tables:
+    """Label a corpus by its rater, or each of several by its own."""
+    how = (settings.asked, *settings.scale)
+    if isinstance(settings.rater, str):
+        return label(tables, settings.rater, *how)
+    parts = {}
+    for name, rater in settings.rater.items():
+        turns = tables.utterances[tables.utterances.corpus == name]
+        rated = tables.ratings[tables.ratings.utterance.isin(turns.utterance)]
+        parts[name] = label(Tables(turns, rated, {}), rater, *how)
+    labels = labels_together({name: part.report["labels"] for name, part in parts.items()})
+    utterances = pd.concat([part.utterances for part in parts.values()]).sort_values("utterance", ignore_index=True)
+    return replace(tables, utterances=utterances, report=tables.report | {"labels": labels})
+
+
+def _slices(utterances: pd.DataFrame, slices: pd.DataFrame, sounds: Sounds) -> Iterator[NDArray[np.int16]]:
     """The sound of every planned slice, utterance by utterance."""
     turns = utterances.set_index("utterance")
     for utterance, rows in slices.groupby("utterance", sort=False):
-        turn = turns.loc[utterance]
-        span = (None if pd.isna(turn[name]) else float(turn[name]) for name in ("start_s", "end_s"))
-        yield from split(read_int16(root / turn["file"], *span, stereo))[rows["part"].to_numpy()]
+        yield from split(sounds.read(turns.loc[utterance]))[rows["part"].to_numpy()]
 
 
 def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings) -> Evaluation:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from elor.audio import Stereo
+from elor.audio import Sounds, Stereo
 from elor.check import Finding
 from elor.corpora.copies import copies, listen, named
 from elor.corpora.faults import listed
@@ -53,7 +53,7 @@ def corpus(path: Path, wanted: Wanted) -> list[Finding]:
         tables = source.read()
     except UserError as error:
         return [where, Finding("contents", "cannot be read", remedy=str(error))]
-    return [where, *contents(tables), *sounds(tables, source.root, wanted.stereo), *labels(tables, wanted)]
+    return [where, *contents(tables), *sounds(tables, Sounds.of(source.root, wanted.stereo)), *labels(tables, wanted)]
 
 
 def contents(tables: Tables) -> Iterator[Finding]:
@@ -75,14 +75,14 @@ def contents(tables: Tables) -> Iterator[Finding]:
         yield Finding("deviations", found, note=f"{text[:1].upper()}{text[1:]}." if deviations else "")
 
 
-def sounds(tables: Tables, root: Path, stereo: Stereo) -> Iterator[Finding]:
+def sounds(tables: Tables, where: Sounds) -> Iterator[Finding]:
     """Whether every sound can be decoded to its end, and whether one of them is there under two speakers."""
-    heard = listen(tables.utterances, root, stereo)
+    heard = listen(tables.utterances, where)
     silent = f"Digital silence: {listed(list(heard.silent))}." if heard.silent else ""
     faults = [reason.removesuffix(".") for reason in heard.faults.values()]
     found = f"{len(tables.utterances) - len(faults):,} of {len(tables.utterances):,} utterances heard to their end"
     yield Finding("sounds", found, silent, listed(faults))
-    pairs = named(copies(tables.utterances, heard, root, stereo))
+    pairs = named(copies(tables.utterances, heard, where))
     remedy = (
         f"the same recording stands under two speakers: {listed(pairs)}; take one of each out, or correct its speaker: "
         "what is learned from the one is tested on the other"

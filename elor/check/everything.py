@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from elor.check import Finding
 from elor.check.corpus import Wanted, corpus, planned
 from elor.check.machine import machine
@@ -14,10 +16,11 @@ from elor.check.workspace import git, workspace
 from elor.corpora.demo import load_recipe
 from elor.errors import UserError
 from elor.files import scratch_root
-from elor.params import load
+from elor.params import RECIPES, load
+from elor.tables import SEPARATOR
 
-DEMO = Path("data/corpus/release")
-"""Where the pipeline puts the demonstration corpus."""
+MADE = Path("data/corpus")
+"""Where the pipeline puts demonstration corpora: `stages.reader.home`."""
 
 
 def inspect(path: Path | None = None, profile: str | None = None, **options: Any) -> dict[str, list[Finding]]:
@@ -32,23 +35,28 @@ def inspect(path: Path | None = None, profile: str | None = None, **options: Any
     Returns:
         Findings by area. A finding with a `remedy` says that something must be done.
     """
-    device, wanted, chosen = _asked(path, {name: value for name, value in options.items() if value is not None})
+    device, asked = _asked(path, {name: value for name, value in options.items() if value is not None})
     areas = {"machine": machine(device)}
     if path is None:
         areas["workspace"] = workspace()
     elif Path("dvc.yaml").is_file():  # for another corpus the cache says nothing
         areas["workspace"] = list(git(Path()))
-    areas["corpus"] = _corpus(chosen, wanted)
+    for name, (chosen, here, wanted) in asked.items():
+        areas[f"corpus {name}" if len(asked) > 1 else "corpus"] = _corpus(chosen, here, wanted)
     if profile is not None:
-        areas[f"run of {profile}"] = _run(profile, chosen, wanted)
+        areas[f"run of {profile}"] = _run(profile, asked)
     areas["scratch"] = scratch(scratch_root())
     return areas
 
 
-def _asked(path: Path | None, options: dict[str, Any]) -> tuple[str, Wanted, Path | None]:
-    """Device, demands and corpus of params.yaml, or of the options for another corpus."""
+Asked = dict[str, tuple[Path | None, Path | None, Wanted]]
+"""By the name of a corpus what was given, where it is read, and what is asked of it."""
+
+
+def _asked(path: Path | None, options: dict[str, Any]) -> tuple[str, Asked]:
+    """Device and corpora of params.yaml, or one corpus with the options for it."""
     if not Path("params.yaml").is_file():
-        return "auto", Wanted(**options), path
+        return "auto", {"": (path, path, Wanted(**options))}
     params = load()
     own, how = params.corpus, params.labels
     wanted = Wanted(
@@ -56,43 +64,64 @@ def _asked(path: Path | None, options: dict[str, Any]) -> tuple[str, Wanted, Pat
         target=how.target,
         classes=how.classes,
         dimensions=tuple(how.dimensions),
-        low=own.low if path is None else 1.0,
-        high=own.high if path is None else 5.0,
         stereo=own.stereo,
         partial=own.partial,
         minimum_s=params.slices.minimum_s,
     )
-    return params.engine.device, replace(wanted, **options), Path(own.path) if path is None else path
+    if path is not None:
+        return params.engine.device, {
+            "": (path, MADE / "release" if path.suffix in RECIPES else path, replace(wanted, **options))
+        }
+    asked: Asked = {}
+    for source in own.sources:
+        same = {name: getattr(source, name) for name in ("low", "high", "stereo", "partial")}
+        made = MADE / source.name if len(own.sources) > 1 else MADE
+        here = made / "release" if source.is_recipe else Path(source.path)
+        asked[source.name] = (
+            Path(source.path),
+            here,
+            replace(wanted, **({"rater": source.rater or how.rater} | same | options)),
+        )
+    return params.engine.device, asked
 
 
-def _run(profile: str, path: Path | None, wanted: Wanted) -> list[Finding]:
-    """What a run of a profile would take with the values of params.yaml, and what the corpus could decide."""
+def _run(profile: str, asked: Asked) -> list[Finding]:
+    """What a run of a profile would take with the values of params.yaml, and what the corpora could decide."""
     from elor.check.effort import Corpus, effort
 
     params = load()
     if profile not in params.scales:
         raise UserError(f"There is no profile {profile}; choose {', '.join(params.scales)}.")
-    here = DEMO if path is None or path.suffix in (".yaml", ".yml") else path
-    if not here.exists():
-        return [Finding("corpus", "not there yet", note="`dvc repro` makes the demonstration corpus; then ask again.")]
-    try:
-        slices, ratings = planned(here, wanted)
-    except UserError as error:
-        return [Finding("corpus", "not to be had", remedy=str(error))]
+    parts = []
+    for name, (_, here, wanted) in asked.items():
+        here = here or MADE / "release"
+        if not here.exists():
+            note = "`dvc repro` makes the demonstration corpus; then ask again."
+            return [Finding("corpus", "not there yet", note=note)]
+        try:
+            slices, ratings = planned(here, wanted)
+        except UserError as error:
+            return [Finding("corpus", "not to be had", remedy=str(error))]
+        evaluators = ratings.groupby("utterance")["rater"].nunique()
+        front = f"{name}{SEPARATOR}" if len(asked) > 1 else ""
+        bare = {column: front + slices[column] for column in ("slice", "utterance", "speaker")}
+        parts.append((slices.assign(**bare, corpus=name), evaluators.rename(lambda one, front=front: front + one)))
     labels = params.labels.model_copy(update={"target": wanted.target, "classes": wanted.classes})
-    asked = params.model_copy(update={"profile": profile, "labels": labels})
-    return effort(asked, Corpus(slices, ratings.groupby("utterance")["rater"].nunique()))
+    chosen = params.model_copy(update={"profile": profile, "labels": labels})
+    return effort(
+        chosen, Corpus(*(pd.concat(tables, ignore_index=n == 0) for n, tables in enumerate(zip(*parts, strict=True))))
+    )
 
 
-def _corpus(path: Path | None, wanted: Wanted) -> list[Finding]:
-    if path is None:
+def _corpus(path: Path | None, here: Path | None, wanted: Wanted) -> list[Finding]:
+    if path is None or here is None:
         return [Finding("path", "none given", note="`elor check PATH` looks at a corpus.")]
-    if path.suffix not in (".yaml", ".yml"):
+    if path.suffix not in RECIPES:
         return corpus(path, wanted)
     try:
         load_recipe(path)
     except UserError as error:
         return [Finding("recipe", str(path), remedy=str(error))]
-    if not DEMO.is_dir():
+    if not here.is_dir():
         return [Finding("recipe", str(path)), Finding("contents", "not made yet", note="`dvc repro` makes the corpus.")]
-    return [Finding("recipe", str(path)), *corpus(DEMO, wanted)]
+    return [Finding("recipe", str(path)), *corpus(here, wanted)]

@@ -69,7 +69,7 @@ def export(
         architectures={fold: found.architecture for fold, found in networks.items()},
         files=tuple(files),
         corpus=_corpus(run, results),
-        shareable=run.corpus.shareable,
+        shareable=run.corpus.all_shareable,
         made_by=_versions(),
     )
     write_text(text, card(model, results))
@@ -91,7 +91,7 @@ def _size(networks: dict[str, MultiHeadNetwork]) -> str:
 
 def _corpus(params: Params, results: Results) -> str:
     """`demo`, `iemocap` or `manifest`: the demonstration corpus is released in IEMOCAP's layout, and is none."""
-    return "demo" if params.corpus.path.endswith((".yaml", ".yml")) else str(results.corpus["source"])
+    return "demo" if params.corpus.all_invented else str(results.corpus["source"])
 
 
 def _versions() -> str:

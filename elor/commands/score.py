@@ -52,6 +52,9 @@ def score(
     minimum_s: Annotated[float, typer.Option(min=0.0, help="Leave out utterances shorter than this (s).")] = 0.0,
     partial: Annotated[bool, typer.Option("--partial", help="Go on without sound files that are missing.")] = False,
     stereo: Annotated[Channels, typer.Option(help="What several channels become for --model.")] = "mean",
+    strangers: Annotated[
+        bool, typer.Option("--strangers", help="Its speakers are none that --model has heard, whatever their names.")
+    ] = False,
     folds: Annotated[Path | None, typer.Option(help="fold, slice, role; without it each speaker is a fold.")] = None,
     protocol: Annotated[Protocol, typer.Option(help="What the folds are checked against.")] = "paper",
     name: Annotated[list[str] | None, typer.Option(help="A name per file; else the file's own.")] = None,
@@ -135,7 +138,7 @@ def score(
         scale=(low, high),
         **asked,
     )
-    found = scored(files, corpus, folds, minimum_s, partial, settings, head or (), models, stereo, csv)
+    found = scored(files, corpus, folds, minimum_s, partial, settings, head or (), models, stereo, csv, strangers)
     if json is not None:
         write_json(json, vars(found))
     echo(blocks(found, detail), how)

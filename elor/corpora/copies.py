@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elor.audio import SAMPLE_RATE, Stereo, read_int16
+from elor.audio import SAMPLE_RATE, Sounds
 from elor.errors import UserError
 from elor.progress import track
 
@@ -68,13 +67,12 @@ class Heard:
     faults: dict[str, str]
 
 
-def listen(utterances: pd.DataFrame, root: Path, stereo: Stereo = "error") -> Heard:
+def listen(utterances: pd.DataFrame, sounds: Sounds) -> Heard:
     """Decode every utterance once.
 
     Args:
         utterances: rows of utterances.csv.
-        root: the folder that their `file` is relative to.
-        stereo: what several channels become.
+        sounds: where they lie.
     """
     prints = np.full((len(utterances), MOMENTS * BANDS), np.nan, np.float32)
     moments = np.zeros(len(utterances), np.int64)
@@ -82,7 +80,7 @@ def listen(utterances: pd.DataFrame, root: Path, stereo: Stereo = "error") -> He
     rows = enumerate(utterances.itertuples())
     for row, turn in track(rows, "listening", len(utterances), "utterance"):
         try:
-            signal = _signal(turn, root, stereo)
+            signal = sounds.read(turn)
         except UserError as error:
             faults[turn.utterance] = str(error)
             continue
@@ -94,13 +92,13 @@ def listen(utterances: pd.DataFrame, root: Path, stereo: Stereo = "error") -> He
     return Heard(prints, moments, tuple(silent), faults)
 
 
-def copies(utterances: pd.DataFrame, heard: Heard, root: Path, stereo: Stereo = "error") -> pd.DataFrame:
+def copies(utterances: pd.DataFrame, heard: Heard, sounds: Sounds) -> pd.DataFrame:
     """Find pairs of utterances of different speakers that are one recording, or overlap in one file.
 
     Args:
         utterances: rows of utterances.csv.
         heard: what `listen` made of them.
-        root, stereo: as there.
+        sounds: as there.
 
     Returns:
         A row per pair, in the order of `utterances`: `COLUMNS`; `likeness` is the correlation of the waveforms.
@@ -109,7 +107,7 @@ def copies(utterances: pd.DataFrame, heard: Heard, root: Path, stereo: Stereo = 
 
     @lru_cache(64)
     def part(row: int) -> NDArray[np.float64]:
-        return sounding(_signal(turns[row], root, stereo))
+        return sounding(sounds.read(turns[row]))
 
     found = dict.fromkeys(_overlapping(utterances), 1.0)
     for pair in _alike(utterances, heard):
@@ -122,9 +120,9 @@ def copies(utterances: pd.DataFrame, heard: Heard, root: Path, stereo: Stereo = 
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def find_copies(utterances: pd.DataFrame, root: Path, stereo: Stereo = "error") -> pd.DataFrame:
+def find_copies(utterances: pd.DataFrame, sounds: Sounds) -> pd.DataFrame:
     """`listen` and `copies` in one; what cannot be read is left to whoever needs it."""
-    return copies(utterances, listen(utterances, root, stereo), root, stereo)
+    return copies(utterances, listen(utterances, sounds), sounds)
 
 
 def named(pairs: pd.DataFrame) -> list[str]:
@@ -163,11 +161,6 @@ def correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.abs(product).max() / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-9))
 
 
-def _signal(turn: tuple, root: Path, stereo: Stereo) -> NDArray[np.int16]:
-    span = (None if pd.isna(value) else float(value) for value in (turn.start_s, turn.end_s))
-    return read_int16(root / turn.file, *span, stereo)
-
-
 def _alike(utterances: pd.DataFrame, heard: Heard, block: int = 512) -> Iterator[tuple[int, int]]:
     """Pairs of rows of different speakers with prints alike and about the same length, the most alike first."""
     speakers = utterances.speaker.to_numpy(dtype=str)
@@ -190,7 +183,7 @@ def _overlapping(utterances: pd.DataFrame) -> Iterator[tuple[int, int]]:
     starts = utterances.start_s.fillna(0.0).to_numpy(dtype=float)
     stops = starts + utterances.samples.to_numpy() / SAMPLE_RATE
     speakers = utterances.speaker.to_numpy(dtype=str)
-    for rows in utterances.groupby("file", sort=False).indices.values():
+    for rows in utterances.groupby(["corpus", "file"], sort=False).indices.values():
         if len(set(speakers[rows])) < 2:
             continue
         for a, b in combinations(sorted(map(int, rows)), 2):

@@ -20,7 +20,7 @@ from elor.files import Stamp, digest, file_digest, read_sealed, scratch_folder, 
 from elor.progress import track
 from elor.tables import write_table
 
-COLUMNS = {"path": "str", "size": "int64", "digest": "str"}
+COLUMNS = {"corpus": "str", "path": "str", "size": "int64", "digest": "str"}
 
 SETTLED_S = 2.0
 """Seconds a file must have been left alone before its digest is remembered: within one tick of the clock it could
@@ -29,12 +29,16 @@ change twice and keep its times (FAT's ticks, the coarsest, last two seconds).""
 THREADS = 4  # hashing releases the interpreter; a disk or a network share is faster with some requests under way
 
 
-def index(source: Reader) -> pd.DataFrame:
+def index(source: Reader, corpus: str = "") -> pd.DataFrame:
     """List the files of a source with their digests.
 
+    Args:
+        source: what reads it.
+        corpus: its name in the run.
+
     Returns:
-        One row per file in the order of their paths: path (relative to the source's root), size in bytes, digest
-        (SHA-256).
+        One row per file in the order of their paths: corpus, path (relative to the source's root), size in bytes,
+        digest (SHA-256).
 
     Raises:
         UserError: if a file is missing or cannot be read; and as `source.files`.
@@ -51,7 +55,7 @@ def index(source: Reader) -> pd.DataFrame:
     if changed:
         settled = (file for file in files if _newest(stamps[file]) < started - SETTLED_S)
         _remember(memory, known | {file: [*stamps[file], digests[file]] for file in settled})
-    rows = [(file, stamps[file][0], digests[file]) for file in files]
+    rows = [(corpus, file, stamps[file][0], digests[file]) for file in files]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 

@@ -2,9 +2,9 @@
 
 `file`, `speaker`, `valence` and `arousal` are required, the last two unless there is `emotion`, which then is all that
 can be learned or scored; `start` and `end` (seconds, or timedeltas such as `0 days 00:00:01.5`) make a row a segment;
-`session`, `rater`, `utterance`, `scenario`, `gender` and `dominance` are read where they stand, other columns are not.
-Paths are relative to the table. There is one row per segment and rater; a rater of the speaker's own name is a
-self-report; without a column `rater` the labels are `gold`.
+`session`, `rater`, `utterance`, `scenario`, `gender`, `language`, `partition` and `dominance` are read where they are,
+other columns are not. Paths are relative to the table. There is one row per segment and rater; a rater of the speaker's
+own name is a self-report; without a column `rater` the labels are `gold`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,21 @@ from elor.errors import UserError
 from elor.targets import DIMENSIONS
 
 REQUIRED = ("file", "speaker", "valence", "arousal")
-OPTIONAL = ("start", "end", "session", "rater", "utterance", "scenario", "gender", "emotion", "dominance", "text")
-DESCRIBED = ("utterance", "speaker", "session", "scenario", "gender")
+OPTIONAL = (
+    "start",
+    "end",
+    "session",
+    "rater",
+    "utterance",
+    "scenario",
+    "gender",
+    "emotion",
+    "dominance",
+    "language",
+    "partition",
+    "text",
+)
+DESCRIBED = ("utterance", "speaker", "session", "scenario", "gender", "language", "partition")
 """What all rows of one segment must say alike."""
 
 _MISSING = {"", "nan", "nat", "na", "n/a", "<na>", "none", "null"}
@@ -270,6 +283,8 @@ class Manifest:
             "emotion": _majority([row.fields.get("emotion", "") for row in rows]),
             "start_s": segment.start_s,
             "end_s": segment.end_s,
+            "language": first.fields.get("language", ""),
+            "partition": first.fields.get("partition", ""),
         }
 
     def _ratings(self, utterance: str, rows: list[Row]) -> list[dict[str, Any]]:

@@ -34,6 +34,9 @@ UTTERANCE_COLUMNS = {
     "arousal": "Int64",
     "start_s": "float64",  # only of a segment of a longer file, else missing
     "end_s": "float64",  # missing: to the end of the file
+    "corpus": "str",  # its name in the run
+    "language": "str",
+    "partition": "str",  # train, development, test, or whatever the corpus calls its own parts
 }
 
 FURTHER_COLUMNS = {"dominance": "Int64"}

@@ -9,7 +9,7 @@ utterance by utterance: as classes, by the same rule that makes the labels, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ MOST_PAIRS = 100
 def agreement(
     ratings: pd.DataFrame,
     utterances: pd.DataFrame,
-    rater: str,
+    rater: str | Mapping[str, str],
     target: Target,
     scale: tuple[float, float] = (1.0, 5.0),
     confidence: float = 0.95,
@@ -48,8 +48,8 @@ def agreement(
 
     Args:
         ratings: ratings.csv: utterance, rater, kind (evaluator, self), and the dimensions; missing = empty.
-        utterances: utterances.csv: utterance, speaker.
-        rater: the chosen evaluator, or `mean`.
+        utterances: utterances.csv: utterance, speaker, and corpus if there are several.
+        rater: the chosen evaluator, or `mean`; by corpus if there are several.
         target: what the labels are.
         scale: lowest and highest rating.
         confidence: of the intervals over speakers.
@@ -64,16 +64,20 @@ def agreement(
         `rater` and `reference`, whom they are compared with; `note`, for emotions, that there is no ceiling. A corpus
         with one rater has none of it: empty lists and NaN.
     """
-    rater = MEAN if target.averaged else rater
+    names = [rater] if isinstance(rater, str) else list(dict.fromkeys(rater.values()))
+    names = [MEAN] if target.averaged else names
+    several = len(names) > 1 and not isinstance(rater, str)
+    chosen = utterances.set_index("utterance")["corpus"].map(rater) if several else names[0]
     points = as_points(ratings, target, scale)
     people = as_classes(ratings[ratings["kind"] == "evaluator"], target, scale)
     speaker = utterances.set_index("utterance")["speaker"]
-    result: dict[str, Any] = {"rater": rater, "reference": MEAN_OF_OTHERS if rater == MEAN else rater}
+    called = [MEAN_OF_OTHERS if name == MEAN else name for name in names]
+    result: dict[str, Any] = {"rater": ", ".join(names), "reference": joined(called)}
     result |= exact_agreement(people, target.dimensions)
     if not target.rated:
         result["note"] = NO_VOTES.format(dimensions=joined(target.dimensions))
     for dimension in target.dimensions:
-        everyone = against(points, rater, dimension, speaker)
+        everyone = against(points, chosen, dimension, speaker)
         how = (target.classes, confidence, target.heads[0].valued)
         pairs, summary = pairs_of(people, dimension, target.classes)
         result[dimension] = {
@@ -101,24 +105,25 @@ def as_points(ratings: pd.DataFrame, target: Target, scale: tuple[float, float])
     return table.assign(**{d: scaled(table[d].to_numpy(), target.classes, *scale) for d in target.dimensions})
 
 
-def against(rated: pd.DataFrame, rater: str, dimension: str, speaker: pd.Series) -> pd.DataFrame:
+def against(rated: pd.DataFrame, rater: str | pd.Series, dimension: str, speaker: pd.Series) -> pd.DataFrame:
     """Raters' points beside those of the chosen one, or beside the mean of all other evaluators.
 
     Args:
         rated: from `as_points`.
-        rater: the chosen one, or `mean`. Self-reports are compared, but belong to no mean.
+        rater: the chosen one, or `mean`; of each utterance its own if it is a series by utterance. Self-reports are
+            compared, but belong to no mean.
         dimension: which.
         speaker: by utterance.
 
     Returns:
         One row per rating that has something beside it: rater, kind, utterance, truth, predicted, speaker.
     """
-    if rater == MEAN:
-        truth = _mean_of_others(rated, dimension)
-    else:
-        chosen = rated.loc[rated["rater"] == rater].set_index("utterance")[dimension]
-        truth = chosen.reindex(rated["utterance"]).to_numpy()
-        truth = np.where(rated["rater"] == rater, np.nan, truth)
+    names = rater if isinstance(rater, str) else rater.reindex(rated["utterance"]).to_numpy(dtype=object)
+    own = (rated["rater"] == names).to_numpy()
+    chosen = rated[own].set_index("utterance")[dimension].reindex(rated["utterance"]).to_numpy()
+    truth = np.where(own, np.nan, chosen)
+    if np.any(mean := np.asarray(names == MEAN)):
+        truth = np.where(mean, _mean_of_others(rated, dimension), truth)
     table = rated[["rater", "kind", "utterance"]].assign(truth=truth, predicted=rated[dimension])
     table = table[np.isfinite(truth)]
     return table.assign(speaker=speaker.reindex(table["utterance"]).to_numpy(dtype=object))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from elor.targets import Head, Target
@@ -17,7 +18,7 @@ class Settings:
         permutations: of labels within speakers; random sign patterns above 20 speakers.
         seed: of all of these; every network and head draws from a stream of its own.
         comparisons: declared beforehand: (dimension, network a, network b).
-        rater: the evaluator whose ratings are the labels.
+        rater: the evaluator whose ratings are the labels; by corpus, where utterances name theirs.
         protocol: `paper` or `strict`.
         target: `classes`, `distribution`, `regression`, `spread` or `emotion`.
         classes: number of classes of a dimension.
@@ -32,7 +33,7 @@ class Settings:
     permutations: int = 10_000
     seed: int = 0
     comparisons: tuple[tuple[str, str, str], ...] = ()
-    rater: str = "E-2"
+    rater: str | Mapping[str, str] = "E-2"
     protocol: str = "paper"
     target: str = "classes"
     classes: int = 5

@@ -77,3 +77,5 @@ class Corpus(File):
     """recordings that stand under two speakers"""
     labels: Labels | None = None
     """what became a label"""
+    corpora: dict[str, Corpus] = Field(default_factory=dict)
+    """of several corpora the same of each, by name"""

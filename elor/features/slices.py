@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from elor.audio import SAMPLE_RATE, Stereo, read_int16
+from elor.audio import SAMPLE_RATE, Sounds
 from elor.corpora.faults import listed
 from elor.errors import UserError
 from elor.features.packed import packed
@@ -20,7 +20,10 @@ from elor.progress import Progress
 SLICE_SAMPLES = 6 * SAMPLE_RATE  # 96000
 REST_SAMPLES = 3 * SAMPLE_RATE  # 48000: a longer rest is a slice of its own
 
-SLICE_COLUMNS = ("slice", "utterance", "part", "samples", "speaker", "gender", "session", "scenario")
+ABOUT = ("speaker", "gender", "session", "scenario", "corpus", "language", "partition")
+"""What a slice has of its utterance."""
+
+SLICE_COLUMNS = ("slice", "utterance", "part", "samples", *ABOUT)
 """What every row of `slices.csv` begins with; the targets follow."""
 
 
@@ -48,7 +51,7 @@ def plan_slices(utterances: pd.DataFrame, targets: pd.DataFrame, minimum_s: floa
     """
     rated = targets.dropna()
     long_enough = utterances["samples"] >= minimum_s * SAMPLE_RATE
-    kept = utterances.loc[long_enough, ["utterance", "samples", "speaker", "gender", "session", "scenario"]]
+    kept = utterances.loc[long_enough, ["utterance", "samples", *ABOUT]]
     kept = kept.merge(rated, on="utterance", how="inner", validate="one_to_one")
     if kept.empty:
         raise UserError(
@@ -65,15 +68,14 @@ def plan_slices(utterances: pd.DataFrame, targets: pd.DataFrame, minimum_s: floa
     return rows[[*SLICE_COLUMNS, *rated.columns.drop("utterance")]]
 
 
-def write_slices(plan: pd.DataFrame, utterances: pd.DataFrame, root: Path, out: Path, stereo: Stereo = "error") -> None:
+def write_slices(plan: pd.DataFrame, utterances: pd.DataFrame, sounds: Sounds, out: Path) -> None:
     """Write the planned slices to `out`: int16 `(len(plan), 96000)`, filled up with zeros, row for row.
 
     Args:
         plan: what `plan_slices` returned.
         utterances: rows of `utterances.csv`, which say where the sound is.
-        root: the folder that their `file` is relative to.
+        sounds: where that lies.
         out: the `.npy` file; it appears complete or not at all.
-        stereo: what becomes of several channels, see `elor.audio.read_int16`.
 
     Raises:
         UserError: one for all sound files that are missing, unreadable or not as long as the table says; or if the disk
@@ -88,7 +90,7 @@ def write_slices(plan: pd.DataFrame, utterances: pd.DataFrame, root: Path, out: 
         for utterance, rows in groups:
             progress.advance(note=str(utterance))
             try:
-                signal = _signal(turns.loc[utterance], root, stereo)
+                signal = _signal(turns.loc[utterance], sounds)
             except UserError as error:
                 faults.append(str(error).removesuffix("."))
                 continue
@@ -108,14 +110,12 @@ def split(signal: np.ndarray) -> np.ndarray:
     return slices
 
 
-def _signal(turn: pd.Series, root: Path, stereo: Stereo) -> np.ndarray:
+def _signal(turn: pd.Series, sounds: Sounds) -> np.ndarray:
     """The int16 samples of one turn, checked against the table."""
-    path = root / turn["file"]
-    start, end = (None if pd.isna(turn[column]) else float(turn[column]) for column in ("start_s", "end_s"))
-    signal = read_int16(path, start, end, stereo)
+    signal = sounds.read(turn)
     if len(signal) != turn["samples"]:
         raise UserError(
-            f"{path} gives {len(signal)} samples where utterances.csv says {turn['samples']}: the sound has changed "
-            "since the labels were read; run the labels stage again."
+            f"{sounds.path(turn)} gives {len(signal)} samples where utterances.csv says {turn['samples']}: the sound "
+            "has changed since the labels were read; run the labels stage again."
         )
     return signal

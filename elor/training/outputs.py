@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from elor.files import replacing
 from elor.networks import Architecture
-from elor.tables import write_plot, write_table
+from elor.tables import full_names, write_plot, write_table
 from elor.training import checkpoint
 from elor.training.job import Outcome, TrainingJob
 from elor.training.task import Task
@@ -26,7 +26,7 @@ def write_models(folder: Path, speakers: pd.Series, jobs: list[TrainingJob], out
 
     Args:
         folder: where to.
-        speakers: who speaks in each slice of the corpus.
+        speakers: who speaks in each slice, with the corpus' name in front.
         jobs, outcomes: of the folds.
     """
     for job, outcome in zip(jobs, outcomes, strict=True):
@@ -81,7 +81,7 @@ def write_results(data: Path, curves: Path, task: Task, jobs: list[TrainingJob],
         curves: folder of the training curves.
     """
     name = f"{task.network}.csv"
-    write_models(data / "models" / task.network, task.slices["speaker"], jobs, outcomes)
+    write_models(data / "models" / task.network, full_names(task.slices), jobs, outcomes)
     write_table(predictions_of(task, jobs, outcomes), data / "predictions" / name, PROBABILITY_DIGITS)
     write_table(rows_of(jobs, outcomes, "audit"), data / "audit" / name)
     write_plot(rows_of(jobs, outcomes, "history"), curves / name, "%.6g")

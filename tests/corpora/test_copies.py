@@ -11,6 +11,7 @@ import soundfile
 import soxr
 from scipy.signal import lfilter
 
+from elor.audio import Sounds
 from elor.corpora.copies import copies, correlation, find_copies, listen, named
 from elor.corpora.reader import open_corpus
 from tests.features.speech import pseudo_speech
@@ -47,7 +48,7 @@ def test_every_disguise_is_seen_through_and_nothing_else(tmp_path: Path) -> None
     for name, (sound, rate, subtype) in disguises(SPEECH[4]).items():
         soundfile.write(tmp_path / f"{name}.wav", sound, rate, subtype)
         rows.append((f"{name}.wav", "thief"))
-    found = find_copies(corpus(tmp_path, rows), tmp_path)
+    found = find_copies(corpus(tmp_path, rows), Sounds.of(tmp_path))
     pairs = {frozenset(pair) for pair in zip(found.utterance, found.other, strict=True)}
     assert pairs == {frozenset({"own4", name}) for name in disguises(SPEECH[4])}
     assert len(found) == len(pairs)
@@ -58,8 +59,10 @@ def test_every_disguise_is_seen_through_and_nothing_else(tmp_path: Path) -> None
 def test_a_speakers_own_copies_are_no_leak(tmp_path: Path) -> None:
     for name in "ab":
         soundfile.write(tmp_path / f"{name}.wav", SPEECH[0], RATE)
-    assert find_copies(corpus(tmp_path, [("a.wav", "s"), ("b.wav", "s")]), tmp_path).empty
-    assert find_copies(corpus(tmp_path, [("a.wav", "s"), ("b.wav", "t")]), tmp_path).likeness.tolist() == [1.0]
+    assert find_copies(corpus(tmp_path, [("a.wav", "s"), ("b.wav", "s")]), Sounds.of(tmp_path)).empty
+    assert find_copies(corpus(tmp_path, [("a.wav", "s"), ("b.wav", "t")]), Sounds.of(tmp_path)).likeness.tolist() == [
+        1.0
+    ]
 
 
 def test_segments_of_one_file_that_overlap(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_segments_of_one_file_that_overlap(tmp_path: Path) -> None:
         "file,start,end,speaker,valence,arousal\n"
         "long.wav,0,6,anna,1,1\nlong.wav,2,7,bert,1,1\nlong.wav,6.5,12,anna,1,1\nlong.wav,12,,bert,1,1\n"
     )
-    found = find_copies(open_corpus(tmp_path / "table.csv").read().utterances, tmp_path)
+    found = find_copies(open_corpus(tmp_path / "table.csv").read().utterances, Sounds.of(tmp_path))
     assert named(found) == ["long@0-6 (anna) and long@2-7 (bert)"]
 
 
@@ -89,9 +92,9 @@ def test_silence_short_sounds_and_noise_are_nobodys_copies(tmp_path: Path) -> No
             soundfile.write(tmp_path / f"{name}-{who}.wav", sound, RATE)
             rows.append((f"{name}-{who}.wav", f"{who}{name}" if name.startswith("hiss") else who))
     utterances = corpus(tmp_path, rows)
-    heard = listen(utterances, tmp_path)
+    heard = listen(utterances, Sounds.of(tmp_path))
     assert set(heard.silent) == {"zeros-s", "zeros-t", "dither-s", "dither-t"}
-    assert copies(utterances, heard, tmp_path).empty
+    assert copies(utterances, heard, Sounds.of(tmp_path)).empty
 
 
 def test_what_cannot_be_read_is_told_and_costs_nothing_else(tmp_path: Path) -> None:
@@ -99,10 +102,10 @@ def test_what_cannot_be_read_is_told_and_costs_nothing_else(tmp_path: Path) -> N
         soundfile.write(tmp_path / f"{name}.wav", SPEECH[0], RATE, "FLOAT")
     utterances = corpus(tmp_path, [("a.wav", "s"), ("b.wav", "t"), ("c.wav", "u")])
     soundfile.write(tmp_path / "c.wav", SPEECH[0] * 40_000, RATE, "FLOAT")
-    heard = listen(utterances, tmp_path)
+    heard = listen(utterances, Sounds.of(tmp_path))
     assert list(heard.faults) == ["c"]
     assert "would be clipped" in heard.faults["c"]
-    assert named(copies(utterances, heard, tmp_path)) == ["a (s) and b (t)"]
+    assert named(copies(utterances, heard, Sounds.of(tmp_path))) == ["a (s) and b (t)"]
 
 
 @pytest.mark.parametrize("shift", [0, 37, 4_000])

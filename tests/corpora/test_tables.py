@@ -63,8 +63,8 @@ def test_tables_come_back_from_their_files_as_they_were(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_utterances(tmp_path / "utterances.csv"), original.utterances)
     pd.testing.assert_frame_equal(read_ratings(tmp_path / "ratings.csv"), original.ratings)
     assert (tmp_path / "utterances.csv").read_bytes().splitlines()[1:] == [
-        b"a,wav/a.wav,,,,03,F,32000,nan,,,,",
-        b"b,wav/long.wav,1,,,NA,,8001,,4,0,1234.567891,1235",
+        b"a,wav/a.wav,,,,03,F,32000,nan,,,,,,,",
+        b"b,wav/long.wav,1,,,NA,,8001,,4,0,1234.567891,1235,,,",
     ]
 
 
@@ -76,7 +76,7 @@ def test_a_table_without_rows_keeps_its_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "utterance,file\na,b\n", ",".join(UTTERANCE_COLUMNS) + "\na,,,,,,,x,,,,,\n"]
+    "content", [None, "", "utterance,file\na,b\n", ",".join(UTTERANCE_COLUMNS) + "\na,,,,,,,x,,,,,,,,\n"]
 )
 def test_what_is_no_such_table_is_refused(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "utterances.csv"

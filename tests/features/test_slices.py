@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from elor.audio import Sounds
 from elor.corpora.labels import shuffled
 from elor.errors import UserError
 from elor.features.packed import opened
@@ -26,6 +27,9 @@ def utterances(samples: dict[str, int]) -> pd.DataFrame:
             "speaker": [name[0] for name in samples],
             "gender": "F",
             "scenario": "improvised",
+            "corpus": "demo",
+            "language": "",
+            "partition": "",
             "samples": list(samples.values()),
             "start_s": np.nan,
             "end_s": np.nan,
@@ -85,7 +89,7 @@ def test_the_plan() -> None:
     assert plan["speaker"].tolist() == ["a", "a", "b", "c", "c", "c"]
     assert plan.columns.tolist() == [
         *("slice", "utterance", "part", "samples", "speaker", "gender", "session", "scenario"),
-        *("valence", "arousal"),
+        *("corpus", "language", "partition", "valence", "arousal"),
     ]
 
 
@@ -113,7 +117,7 @@ def test_the_array_holds_the_sound(tmp_path: Path) -> None:
     table = utterances({"a1": 10 * SECOND, "b1": 2 * SECOND, "b2": 8 * SECOND})
     signals = record(tmp_path, table)
     plan = plan_slices(table, targets(["a1", "b2"]))
-    write_slices(plan, table, tmp_path, tmp_path / "out" / "slices.npy")
+    write_slices(plan, table, Sounds.of(tmp_path), tmp_path / "out" / "slices.npy")
     array = opened(tmp_path / "out" / "slices.npy", (SLICE_SAMPLES,), "int16")
     assert array.shape == (3, SLICE_SAMPLES)
     np.testing.assert_array_equal(array[:2], split(signals["a1"]))
@@ -126,7 +130,7 @@ def test_segments_of_a_longer_file(tmp_path: Path) -> None:
     signal = np.arange(1, 5 * SECOND + 1).astype(np.int16)
     soundfile.write(tmp_path / "long.wav", signal, SECOND)
     table = utterances({"a1": SECOND, "a2": 3 * SECOND}).assign(file="long.wav", start_s=[0.0, 1.5], end_s=[1.0, 4.5])
-    write_slices(plan_slices(table, targets(["a1", "a2"])), table, tmp_path, tmp_path / "slices.npy")
+    write_slices(plan_slices(table, targets(["a1", "a2"])), table, Sounds.of(tmp_path), tmp_path / "slices.npy")
     array = np.load(tmp_path / "slices.npy")
     np.testing.assert_array_equal(array[0, :SECOND], signal[:SECOND])
     np.testing.assert_array_equal(array[1, : 3 * SECOND], signal[3 * SECOND // 2 : 9 * SECOND // 2])
@@ -138,7 +142,7 @@ def test_a_sound_file_that_has_changed_leaves_nothing_behind(tmp_path: Path) -> 
     soundfile.write(tmp_path / "wav" / "a2.wav", np.zeros(SECOND + 1), SECOND)
     out = tmp_path / "out" / "slices.npy"
     with pytest.raises(UserError, match=r"a2\.wav gives 16001 samples where utterances.csv says 16000"):
-        write_slices(plan_slices(table, targets(["a1", "a2"])), table, tmp_path, out)
+        write_slices(plan_slices(table, targets(["a1", "a2"])), table, Sounds.of(tmp_path), out)
     assert list(out.parent.iterdir()) == []
 
 
@@ -147,7 +151,7 @@ def test_a_missing_sound_file_leaves_the_old_array_alone(tmp_path: Path) -> None
     out = tmp_path / "slices.npy"
     out.write_bytes(b"old")
     with pytest.raises(UserError, match=r"a1\.wav does not exist"):
-        write_slices(plan_slices(table, targets(["a1"])), table, tmp_path, out)
+        write_slices(plan_slices(table, targets(["a1"])), table, Sounds.of(tmp_path), out)
     assert out.read_bytes() == b"old"
 
 
@@ -159,7 +163,7 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     record(tmp_path, table)
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(UserError, match="disk is full"):
-        write_slices(plan_slices(table, targets(["a1"])), table, tmp_path, tmp_path / "slices.npy")
+        write_slices(plan_slices(table, targets(["a1"])), table, Sounds.of(tmp_path), tmp_path / "slices.npy")
 
 
 @pytest.mark.parametrize("content", [b"", b"not an array", None])

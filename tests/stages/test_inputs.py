@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from elor.corpora.index import index, write_index
 from elor.errors import UserError
 from elor.params import Corpus
 from stages.inputs import unchanged
-from stages.reader import corpus_reader, reader_at_rest
+from stages.reader import corpora_at_rest, opened
 from tests.check.test_corpus import table
 
 pytestmark = pytest.mark.long
@@ -138,7 +139,9 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     path = str(table(tmp_path, "xyz"))
     made = Corpus(path=path, seed=1, partial=False, low=1.0, high=5.0, stereo="error", shareable=False)
-    write_index(index(corpus_reader(made)), Path("data/corpus/index.csv"))
+    write_index(
+        pd.concat([index(reader, source.name) for source, reader in opened(made)]), Path("data/corpus/index.csv")
+    )
     return made
 
 
@@ -147,18 +150,18 @@ def sound_of(corpus: Corpus) -> Path:
 
 
 def test_a_sound_that_changes_to_and_fro_is_noticed(corpus: Corpus) -> None:
-    with pytest.raises(UserError, match=f"^{sound_of(corpus).name} changed while this stage"), reader_at_rest(corpus):
+    with pytest.raises(UserError, match=f"^{sound_of(corpus).name} changed while this stage"), corpora_at_rest(corpus):
         to_and_fro(sound_of(corpus))
-    with reader_at_rest(corpus) as source:  # and afterwards all is well again
-        assert len(source.read().utterances) == 3
+    with corpora_at_rest(corpus) as every:  # and afterwards all is well again
+        assert len(every[0].reader.read().utterances) == 3
 
 
 def test_a_sound_that_changed_since_the_corpus_was_looked_at_is_noticed(corpus: Corpus) -> None:
     path = sound_of(corpus)
     whole = path.read_bytes()
     path.write_bytes(whole[:-2] + b"zz")
-    with pytest.raises(UserError, match=f"^{path.name} changed since this run began"), reader_at_rest(corpus):
+    with pytest.raises(UserError, match=f"^{path.name} changed since this run began"), corpora_at_rest(corpus):
         pytest.fail("nothing of it may be read")
     path.write_bytes(whole)
-    with reader_at_rest(corpus):
+    with corpora_at_rest(corpus):
         pass

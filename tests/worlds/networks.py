@@ -46,7 +46,12 @@ def trained_network(name: str = "elor", target: str = "classes", seed: int = 0, 
 
 def save(path: Path, made: MultiHeadNetwork, fold: str = "", heard: Sequence[str] = ()) -> Path:
     """Write a network as training does."""
-    notes = {"fold": fold, "architecture": asdict(made.architecture), "epoch": 1, "heard": list(heard)}
+    notes = {
+        "fold": fold,
+        "architecture": asdict(made.architecture),
+        "epoch": 1,
+        "heard": [f"demo-{name}" for name in heard],
+    }
     checkpoint.save(path, made.state_dict(), notes)
     return path
 

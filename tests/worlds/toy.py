@@ -56,6 +56,9 @@ def tables(speakers: int = 3, each: int = 10) -> pd.DataFrame:
             "gender": "FM"[number % 2],
             "session": str(number // 2),
             "scenario": "",
+            "corpus": "toy",
+            "language": "",
+            "partition": "",
             "valence": index % 3,
             "arousal": (index // 3) % 3,
         }

@@ -96,8 +96,11 @@ def on_corpus(data: Path, engine: Engine, seed: int, each: int = 2) -> dict[str,
         UserError: if the corpus is not the one that params.yaml describes.
     """
     params, truth = load(data.parent / "params.yaml"), read_table(data / "corpus" / "truth.csv")
-    recipe = load_recipe(data.parent / params.corpus.path)
-    plans = plans_of(recipe, params.scale.utterances, params.corpus.seed)
+    if len(params.corpus.sources) > 1:
+        raise UserError("The self-check on a corpus needs a run of one corpus; corpus.path names several.")
+    (source,) = params.corpus.sources
+    recipe = load_recipe(data.parent / source.path)
+    plans = plans_of(recipe, params.scale.utterances, source.seed)
     if [plan.name for plan in plans] != truth["utterance"].tolist():
         raise UserError(f"{data / 'corpus'} is not the corpus that params.yaml describes; run dvc repro.")
     networks = tested_by(read_table(data / "folds.csv"), read_table(data / "slices.csv"), data / "models" / "elor")

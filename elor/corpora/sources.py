@@ -1,0 +1,177 @@
+"""The corpora of a run as one: each is read by its own reader and labelled by its own rater and range; then they join.
+
+Of a single corpus nothing changes its name. Of several, utterances, speakers, sessions, dialogues and raters bear their
+corpus' name in front (`emodb-03`), so that no two are taken for one, and ratings move linearly onto the one range that
+is declared for the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from elor.audio import Sounds
+from elor.corpora.labels import MEAN, choose_rater, label, scaled
+from elor.corpora.schema import Reader, Tables, counts
+from elor.errors import UserError
+from elor.params import Source
+from elor.tables import SEPARATOR
+from elor.targets import DIMENSIONS, Target
+
+NAMED = ("utterance", "speaker", "session", "dialogue")
+"""Columns of utterances.csv that bear the corpus' name where there are several."""
+
+
+LABELLER = "the labels' rater"
+"""Whoever labels a corpus, where each of several has another one."""
+
+
+class Opened(NamedTuple):
+    """A source, and what reads it."""
+
+    source: Source
+    reader: Reader
+
+
+def sounds_of(opened: Iterable[Opened]) -> Sounds:
+    """Where the sounds of some corpora lie."""
+    return Sounds({source.name: (reader.root, source.stereo) for source, reader in opened})
+
+
+def read(opened: Sequence[Opened], rater: str, target: Target, scale: tuple[float, float]) -> Tables:
+    """Read the corpora of a run, label each, and join them.
+
+    Args:
+        opened: the sources, in the order of params.yaml.
+        rater: whose ratings are the labels where a source names nobody.
+        target: what the networks learn.
+        scale: lowest and highest rating of the joined table.
+
+    Returns:
+        Labelled tables; their report is that of the one corpus, or the counts of all with each one's own below
+        `corpora`.
+
+    Raises:
+        UserError: as `Reader.read` and `label` do; of several corpora it names the one at fault.
+    """
+    found = {}
+    for source, reader in opened:
+        with naming(source, len(opened)):
+            tables = of_source(reader.read(), source)
+            found[source] = label(tables, source.rater or rater, target, source.low, source.high)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return _joined(found, scale)
+
+
+def of_source(tables: Tables, source: Source) -> Tables:
+    """The tables of one source with its name and, where it says none itself, its language."""
+    language = tables.utterances.language
+    language = language.where(language != "", source.language)
+    return replace(tables, utterances=tables.utterances.assign(corpus=source.name, language=language))
+
+
+def raters(
+    ratings: pd.DataFrame, utterances: pd.DataFrame, sources: Sequence[Source], rater: str, target: Target
+) -> dict[str, str]:
+    """Who labels each corpus, by its name, as the joined table calls that rater.
+
+    Args:
+        ratings, utterances: the tables that `read` returned.
+        sources, rater, target: as there.
+
+    Raises:
+        UserError: if the rater rated nothing.
+    """
+    if len(sources) == 1:
+        return {sources[0].name: choose_rater(ratings, sources[0].rater or rater, target)}
+    corpus = ratings.utterance.map(utterances.set_index("utterance").corpus)
+    found = {}
+    for source in sources:
+        own = ratings[corpus == source.name]
+        own = own.assign(rater=own.rater.str.removeprefix(source.name + SEPARATOR))
+        with naming(source, len(sources)):
+            found[source.name] = choose_rater(own, source.rater or rater, target)
+    return joined_names(found)
+
+
+def joined_names(used: Mapping[str, str]) -> dict[str, str]:
+    """Raters by corpus, in their own names, as the table of several corpora calls them."""
+    return {name: rater if rater == MEAN else f"{name}{SEPARATOR}{rater}" for name, rater in used.items()}
+
+
+def under_one_name(
+    ratings: pd.DataFrame, utterances: pd.DataFrame, chosen: Mapping[str, str]
+) -> tuple[pd.DataFrame, str]:
+    """The ratings with all corpora's labelling raters under one name, and that name; arguments as `raters` has them."""
+    names = set(chosen.values())
+    if len(names) == 1:
+        return ratings, names.pop()
+    who = ratings.utterance.map(utterances.set_index("utterance").corpus.map(chosen))
+    return ratings.assign(rater=ratings.rater.where(ratings.rater != who, LABELLER)), LABELLER
+
+
+@contextmanager
+def naming(source: Source, count: int) -> Iterator[None]:
+    """Say which of several corpora a mistake in this block is in."""
+    try:
+        yield
+    except UserError as error:
+        if count == 1:
+            raise
+        raise UserError(f"Corpus {source.name}: {error}") from None
+
+
+def _joined(found: Mapping[Source, Tables], scale: tuple[float, float]) -> Tables:
+    utterances, ratings = [], []
+    for source, tables in found.items():
+        turns, rated = tables.utterances.copy(), tables.ratings.copy()
+        for table, names in ((turns, NAMED), (rated, ("utterance", "rater"))):
+            for name in names:
+                table[name] = table[name].where(table[name] == "", source.name + SEPARATOR + table[name])
+        for dimension in DIMENSIONS if (source.low, source.high) != scale else ():
+            known = rated[dimension].notna()
+            share = scaled(rated.loc[known, dimension].to_numpy(), 2, source.low, source.high)
+            rated.loc[known, dimension] = (scale[0] + share * (scale[1] - scale[0])).round(9)
+        utterances.append(turns)
+        ratings.append(rated)
+    turns = pd.concat(utterances).sort_values("utterance", ignore_index=True)
+    rated = pd.concat(ratings).sort_values(["utterance", "rater"], ignore_index=True)
+    return Tables(turns, rated, counts(turns, rated) | _report({one.name: t.report for one, t in found.items()}, scale))
+
+
+def _report(reports: Mapping[str, dict[str, Any]], scale: tuple[float, float]) -> dict[str, Any]:
+    """What is said of several corpora beside their counts."""
+    labels = {}
+    for name, report in reports.items():
+        one = report["labels"]
+        labels[name] = one | {"by_speaker": {f"{name}{SEPARATOR}{who}": n for who, n in one["by_speaker"].items()}}
+    return {
+        "source": "several",
+        "left_out": _sum([report["left_out"] for report in reports.values()]),
+        "deviations": [f"{name}: {text}" for name, report in reports.items() for text in report["deviations"]],
+        "labels": labels_together(labels) | {"range": list(scale)},
+        "corpora": dict(reports),
+    }
+
+
+def labels_together(reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """What `label` reports of several corpora, by name, added up."""
+    first = next(iter(reports.values()))
+    alike = {key: first[key] for key in ("rater", "asked_for", "classes", "range")}
+    if len({one["rater"] for one in reports.values()}) > 1:
+        alike["rater"] = ", ".join(f"{one['rater']} ({name})" for name, one in reports.items())
+    return alike | _sum([{key: value for key, value in one.items() if key not in alike} for one in reports.values()])
+
+
+def _sum(values: Sequence[Any]) -> Any:
+    """Numbers added up, within lists and mappings of any keys."""
+    first = values[0]
+    if isinstance(first, Mapping):
+        keys = dict.fromkeys(key for value in values for key in value)
+        return {key: _sum([value[key] for value in values if key in value]) for key in keys}
+    return [sum(column) for column in zip(*values, strict=True)] if isinstance(first, list) else sum(values)
