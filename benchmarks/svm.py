@@ -106,7 +106,7 @@ def _difference(found: dict[str, Any]) -> str:
 
 def _name(params: Params) -> str:
     """The corpus as it may be printed: no path of this machine."""
-    path = Path(params.corpus.path)
+    path = Path(params.corpus.sources[0].path)
     return "demonstration corpus" if path.suffix == ".yaml" else "/".join(path.parts[-2:])
 
 
