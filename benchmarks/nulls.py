@@ -20,9 +20,9 @@ from scipy.stats import beta
 from benchmarks.power import SPEAKERS as TEN
 from benchmarks.power import STRONG, TESTS, Leaning, Rates, flips, leaning, presupposes
 from benchmarks.publish import command, publish, resumed
-from benchmarks.stagewise import LEARN, READ, prepare, run
+from benchmarks.stagewise import LEARN, READ, claims_of, prepare, run
 from benchmarks.tones import CORPORA, make
-from benchmarks.truth import SMALL, kept, tally
+from benchmarks.truth import SMALL, tally
 from elor.evidence.claims import Piece
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read
@@ -59,6 +59,9 @@ TINY: dict[str, Any] = SMALL | {
 }
 """What differs from params.yaml: networks and corpus are smaller still, so that twenty of them can be learned."""
 
+SHARED = ("folds", "prototypes")
+"""Stages with the same seed in all runs, so that untrained networks' prototypes, most of the work, are sought once."""
+
 WORLDS = {
     "nothing was learned": "every claim as one of the runs has it",
     "arousal was learned": "claims that need valence as one of the runs has them; of the others half are true",
@@ -79,16 +82,19 @@ def measure(runs: int = 20, first: int = FIRST, name: str = "nulls") -> dict[str
         folder = Path(home)
         table = make(CORPORA[0], folder / "corpus", UTTERANCES, SPEAKERS, each=1, seed=first)
         seeds = map(str, range(first, first + runs))
-        found = resumed(name, TINY | {"first": first}, seeds, partial(explained, folder=folder, table=table))
+        make_one = partial(explained, folder=folder, table=table, first=first)
+        found = resumed(name, TINY | {"first": first}, seeds, make_one)
     return {"runs": found}
 
 
-def explained(seed: str, folder: Path, table: Path) -> dict[str, Any]:
-    """Claims and effects of one training of all networks."""
-    prepare(folder, TINY | {"corpus.path": str(table), "seed": int(seed)})
-    claims = run(folder, (*(("slices",) if (folder / "data" / "is10.npy").is_file() else READ), *LEARN))
+def explained(seed: str, folder: Path, table: Path, first: int) -> dict[str, Any]:
+    """Claims and effects of one training of all networks, on labels shuffled anew."""
+    reads = ("slices",) if (folder / "data" / "is10.npy").is_file() else READ
+    for stage in (*reads, *LEARN):
+        prepare(folder, TINY | {"corpus.path": str(table), "seed": first if stage in SHARED else int(seed)})
+        run(folder, (stage,))
     effects = read(Interventions, folder / "metrics" / "interventions.json")
-    return {"claims": [kept(row.tree()) for row in claims.claims], "effects": flat(effects)}
+    return {"claims": claims_of(folder), "effects": flat(effects)}
 
 
 def flat(found: Interventions) -> list[dict[str, Any]]:

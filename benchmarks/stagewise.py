@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from benchmarks.measure import ROOT
 from elor.engine import Engine
 from elor.evidence.claims import Claims
 from elor.evidence.model import read
+from elor.explain.prototypes.run import seek
 from elor.params import NETWORKS, load
 from elor.tables import read_table
 from elor.training.tune import merge
@@ -44,6 +46,10 @@ LEARN = (
 """Stages that learn and explain."""
 
 
+DONE: dict[bytes, Any] = {}
+"""What `once` has found; a folder's sounds must not change between its runs."""
+
+
 def prepare(folder: Path, changes: dict[str, Any]) -> None:
     """Write params.yaml: this repository's, with some values changed (`{"scale.demo.utterances": 60}`)."""
     yaml = YAML()
@@ -61,12 +67,8 @@ def prepare(folder: Path, changes: dict[str, Any]) -> None:
     yaml.dump(params, folder / "params.yaml")
 
 
-def run(folder: Path, stages: Iterable[str] = (*READ, *LEARN)) -> Claims:
-    """Run stages in a folder; of every network the default values are taken, without a search.
-
-    Returns:
-        Its metrics/claims.json.
-    """
+def run(folder: Path, stages: Iterable[str] = (*READ, *LEARN)) -> None:
+    """Run stages in a folder; of every network the default values are taken, without a search."""
     os.environ["ELOR_SCRATCH"] = str(folder.absolute() / "scratch")
     with contextlib.chdir(folder), patch.object(Engine, "run", here):
         for stage in stages:
@@ -77,7 +79,13 @@ def run(folder: Path, stages: Iterable[str] = (*READ, *LEARN)) -> Claims:
                 after()
             if name == "folds":
                 defaults()
-        return read(Claims, Path("metrics/claims.json"))
+
+
+def claims_of(folder: Path) -> list[dict[str, Any]]:
+    """What is kept of a folder's claims."""
+    names = ("id", "group", "verdict", "case", "truth", "planted", "p_claim", "q", "evidence")
+    rows = [row.tree() for row in read(Claims, folder / "metrics" / "claims.json").claims]
+    return [{name: row.get(name) for name in names} for row in rows]
 
 
 def here(
@@ -90,9 +98,19 @@ def here(
     """`Engine.run` without workers."""
     found = []
     for index, job in enumerate(jobs):
-        found.append(function(*job))
+        found.append(once(function, job) if function is seek else function(*job))
         finished(index, found[-1])
     return found
+
+
+def once(function: Callable[..., Any], job: tuple) -> Any:
+    """Prototypes of untrained networks, which know of no labels: equal jobs on the same sounds are done once."""
+    if job[0].random is None:
+        return function(*job)
+    key = pickle.dumps(job)
+    if key not in DONE:
+        DONE[key] = function(*job)
+    return DONE[key]
 
 
 def defaults() -> None:

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from scipy.stats import beta
 
 from benchmarks.publish import command, publish, resumed
-from benchmarks.stagewise import prepare, run
+from benchmarks.stagewise import claims_of, prepare, run
 from benchmarks.tones import CORPORA, make
 from elor.evidence.model import read
 from elor.evidence.names import Planted, Verdict
@@ -65,9 +65,9 @@ def explained(name: str, seed: int) -> dict[str, Any]:
         prepare(folder, SMALL | {"seed": seed, "corpus.seed": seed} | corpus_of(name, folder, seed))
         if name == "reversed":
             turn_round(folder / "data" / "demo.yaml")
-        claims = run(folder)
+        run(folder)
         uar = read(Headline, folder / "metrics" / "uar.json").tree()
-    return {"claims": [kept(row.tree()) for row in claims.claims], "uar": uar}
+        return {"claims": claims_of(folder), "uar": uar}
 
 
 def corpus_of(name: str, folder: Path, seed: int) -> dict[str, Any]:
@@ -86,12 +86,6 @@ def turn_round(path: Path) -> None:
     for cue in REVERSED:
         recipe["cues"][cue]["arousal"] *= -1
     yaml.dump(recipe, path)
-
-
-def kept(row: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a claim."""
-    names = ("id", "group", "verdict", "case", "truth", "planted", "p_claim", "q", "evidence")
-    return {name: row.get(name) for name in names}
 
 
 def tally(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
