@@ -7,6 +7,7 @@ alteration's effect, is what tables of claims are then drawn from.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -70,25 +71,27 @@ WORLDS = {
 """How a table is drawn."""
 
 
-def measure(runs: int = 20, first: int = FIRST, name: str = "nulls") -> dict[str, Any]:
+def measure(runs: int = 20, first: int = FIRST, name: str = "nulls", workers: int = 1) -> dict[str, Any]:
     """Train and explain on shuffled labels.
 
     Args:
         runs: trainings of all networks.
         first: seed of the first, and of the corpus.
         name: of the results.
+        workers: trainings at once.
     """
     with tempfile.TemporaryDirectory(prefix="elor-") as home:
         folder = Path(home)
         table = make(CORPORA[0], folder / "corpus", UTTERANCES, SPEAKERS, each=1, seed=first)
         seeds = map(str, range(first, first + runs))
-        make_one = partial(explained, folder=folder, table=table, first=first)
-        found = resumed(name, TINY | {"first": first}, seeds, make_one)
+        make_one = partial(explained, home=folder, table=table, first=first)
+        found = resumed(name, TINY | {"first": first}, seeds, make_one, workers)
     return {"runs": found}
 
 
-def explained(seed: str, folder: Path, table: Path, first: int) -> dict[str, Any]:
-    """Claims and effects of one training of all networks, on labels shuffled anew."""
+def explained(seed: str, home: Path, table: Path, first: int) -> dict[str, Any]:
+    """Claims and effects of one training of all networks, on labels shuffled anew; in a folder of the process' own."""
+    folder = home / str(os.getpid())
     reads = ("slices",) if (folder / "data" / "is10.npy").is_file() else READ
     for stage in (*reads, *LEARN):
         prepare(folder, TINY | {"corpus.path": str(table), "seed": first if stage in SHARED else int(seed)})
@@ -204,9 +207,10 @@ def main(
     runs: Annotated[int, typer.Option(min=1, help="Trainings of all networks.")] = 20,
     first: Annotated[int, typer.Option(min=0, help="Seed of the first.")] = FIRST,
     name: Annotated[str, typer.Option(help="Of the results.")] = "nulls",
+    workers: Annotated[int, typer.Option(min=1, help="Trainings at once.")] = 1,
 ) -> None:
     """Train on shuffled labels, and write what is found there into docs/known-truth.md."""
-    publish(name, "nulls", lambda: measure(runs, first, name), tables)
+    publish(name, "nulls", lambda: measure(runs, first, name, workers), tables)
 
 
 if __name__ == "__main__":

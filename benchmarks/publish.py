@@ -10,6 +10,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +56,17 @@ def publish(
     return measured
 
 
-def resumed(name: str, what: dict[str, Any], parts: Iterable[str], make: Callable[[str], dict[str, Any]]) -> list[dict]:
+def resumed(
+    name: str, what: dict[str, Any], parts: Iterable[str], make: Callable[[str], dict[str, Any]], workers: int = 1
+) -> list[dict[str, Any]]:
     """Parts of a long measurement, each kept as soon as it is made: run again, it goes on where it was ended.
 
     Args:
         name: of the results; the parts are kept in benchmarks/results/<name>.parts.json until all are there.
         what: all that decides a part but its name; parts of anything else are made anew.
         parts: their names.
-        make: makes one of them.
+        make: makes one of them, in a process of its own that may make more.
+        workers: how many processes.
 
     Returns:
         One per name, each with its `name`, its `seconds`, and the `commit` that made it.
@@ -69,14 +74,20 @@ def resumed(name: str, what: dict[str, Any], parts: Iterable[str], make: Callabl
     path, parts = RESULTS / f"{name}.parts.json", list(parts)
     record = json.loads(path.read_text()) if path.is_file() else {}
     found = record["parts"] if record.get("what") == json.loads(json.dumps(what)) else {}
-    for part in parts:
-        if part not in found:
-            started = time.monotonic()
-            made = make(part)
-            found[part] = {"name": part, "seconds": time.monotonic() - started, "commit": machine()["commit"]} | made
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        left = [pool.submit(_part, make, part) for part in parts if part not in found]
+        for future in as_completed(left):
+            one = future.result()
+            found[one["name"]] = one
             write_json(path, {"what": what, "parts": found}, digits=6)
-        print(f"{name}: {part} {found[part]['seconds']:.0f} s", flush=True)
+            print(f"{name}: {one['name']} {one['seconds']:.0f} s, {len(found)} of {len(parts)}", flush=True)
     return [found[part] for part in parts]
+
+
+def _part(make: Callable[[str], dict[str, Any]], name: str) -> dict[str, Any]:
+    started = time.monotonic()
+    made = make(name)
+    return {"name": name, "seconds": time.monotonic() - started, "commit": machine()["commit"]} | made
 
 
 def republish(path: Path, tables: Tables, headline: Tables | None = None) -> None:

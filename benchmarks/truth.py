@@ -51,10 +51,13 @@ SMALL: dict[str, Any] = {
 
 
 def measure(
-    names: Iterable[str] = (*RECIPES, *(spec.name for spec in CORPORA)), seed: int = SEED, name: str = "truth"
+    names: Iterable[str] = (*RECIPES, *(spec.name for spec in CORPORA)),
+    seed: int = SEED,
+    name: str = "truth",
+    workers: int = 1,
 ) -> dict[str, Any]:
     """Make every corpus, run the pipeline on it, and keep what became of its claims; nothing is told before the end."""
-    found = resumed(name, SMALL | {"seed": seed}, names, partial(explained, seed=seed))
+    found = resumed(name, SMALL | {"seed": seed}, names, partial(explained, seed=seed), workers)
     return {"corpora": {one["name"]: one for one in found}, "seed": seed}
 
 
@@ -135,10 +138,11 @@ def main(
     corpora: Annotated[list[str] | None, typer.Argument(help="Which corpora; all if none is named.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of corpora and networks.")] = SEED,
     name: Annotated[str, typer.Option(help="Of the results.")] = "truth",
+    workers: Annotated[int, typer.Option(min=1, help="Corpora at once.")] = 1,
 ) -> None:
     """Make invented corpora, run the pipeline on them, and write the scoreboard into docs/known-truth.md."""
     some = corpora or (*RECIPES, *(spec.name for spec in CORPORA))
-    publish(name, "truth", lambda: measure(some, seed, name), tables)
+    publish(name, "truth", lambda: measure(some, seed, name, workers), tables)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,11 @@ class Piece(Part):
 
 
 class Needed(Part):
-    """What an undecided claim would have needed, by the piece in its line and at the level that its family left it."""
+    """What an undecided claim would have needed, at the level that its family left it."""
 
+    piece: int
+    """place in `evidence` of the piece that it is about: the one in the claim's line, or if that has no p, as
+    prototypes have none, the weakest test"""
     effect: Number = None
     """the smallest effect that this run could have shown, in the piece's unit (its difference, else `ours`)"""
     speakers: int | None = None
@@ -147,7 +150,7 @@ class Scoreboard(Part):
 class Claims(File):
     """The table of claims."""
 
-    SCHEMA: ClassVar[str] = "claims/1"
+    SCHEMA: ClassVar[str] = "claims/2"
 
     claims: tuple[Claim, ...]
     """in the order of the declaration"""

@@ -19,7 +19,7 @@ from elor.evidence.tables import Table
 from elor.files import plain, write_json
 
 SCHEMA = "schema"
-"""The key, first in every file, that names its model and version: `claims/1`."""
+"""The key, first in every file, that names its model and version: `claims/2`."""
 
 Number = float | None
 """A number of the analysis; None where it is undefined."""

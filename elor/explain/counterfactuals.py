@@ -22,6 +22,7 @@ from elor.corpora.demo.recipe import CUES
 from elor.corpora.truth import Recorded
 from elor.device import exact
 from elor.evaluation.intervals import speaker_interval
+from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.resynthesis import fitted
 from elor.explain.interventions.run import answers, extremities
 from elor.explain.model import predict
@@ -32,13 +33,22 @@ ROOM = SLICE_SAMPLES - SAMPLE_RATE // 2
 """Longest utterance that is taken, in samples: spoken more slowly it must still fit into a slice."""
 
 
+class Altered(NamedTuple):
+    """An utterance whose finished sound is altered: name and dose of the alteration, seed of what it draws."""
+
+    plan: Plan
+    alteration: str
+    dose: float
+    seed: int
+
+
 class Spoken(NamedTuple):
     """A counterfactual pair that is still to be spoken."""
 
     speaker: str
     cue: str
-    less: Plan
-    more: Plan
+    less: Plan | Altered
+    more: Plan | Altered
 
 
 Pair = Spoken | Recorded
@@ -163,5 +173,10 @@ def effects(
     return known
 
 
-def _sound(one: Plan | Path) -> NDArray:
-    return (read_int16(one) if isinstance(one, Path) else synthesise(one).samples) / FULL_SCALE
+def _sound(one: Plan | Altered | Path) -> NDArray:
+    if isinstance(one, Path):
+        return read_int16(one) / FULL_SCALE
+    sound = synthesise(one.plan if isinstance(one, Altered) else one).samples / FULL_SCALE
+    if not isinstance(one, Altered) or one.dose == (how := ALTERATIONS[one.alteration]).none:
+        return sound
+    return how.apply(sound, one.dose, np.random.default_rng(one.seed))

@@ -6,7 +6,7 @@ from typing import Any
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
-from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Role, Verdict
+from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Reference, Role, Verdict
 from elor.report.text import MISSING, NO_SPREAD, number, p_value
 
 ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
@@ -151,14 +151,16 @@ def sentence(claim: Claim, family: Family) -> str:
         Verdict.disagree: f"Whether {claim.claim}{paper} is undecided, as the pieces disagree",
         Verdict.undecided: f"Whether {claim.claim}{paper} is undecided",
     }
-    needs = f" {needed_line(claim.needed, claim.unit)}" if claim.needed else ""
+    needs = f" {needed_line(claim.needed, claim)}" if claim.needed else ""
     truth = f" It is {known(claim)}." if known(claim) else ""
     return f"{openings[claim.verdict]}{untested}: {why}.{needs}{truth}"
 
 
-def needed_line(needed: Needed, unit: str) -> str:
-    """What an undecided claim would have needed."""
-    effect = f"This run could have shown {quantity(needed.effect)}{f' {unit}' if unit else ''}"
+def needed_line(needed: Needed, claim: Claim) -> str:
+    """What an undecided claim would have needed; of which piece is said where it is not the one in its line."""
+    piece = claim.evidence[needed.piece]
+    of = "" if needed.piece == claim.deciding else f" of {piece.what}"
+    effect = f"This run could have shown {quantity(needed.effect)}{f' {piece.unit}' if piece.unit else ''}{of}"
     if needed.speakers is None:
         return f"{effect}; no number of speakers would have shown what was found."
     return f"{effect}; what was found would have needed {plural(needed.speakers, 'speaker')}."
@@ -167,5 +169,11 @@ def needed_line(needed: Needed, unit: str) -> str:
 def _named(pieces: list[Piece], way: int) -> str:
     """The pieces that point one way, by what was looked at and the control; each once."""
     some = [piece for piece in pieces if piece.points == way and not piece.missing]
-    names = (f"{piece.what} (beside {control(piece.control)})" if piece.control else piece.what for piece in some)
-    return ", ".join(dict.fromkeys(names))
+    return ", ".join(dict.fromkeys(f"{piece.what}{_beside(piece)}" for piece in some))
+
+
+def _beside(piece: Piece) -> str:
+    """Its control, in brackets; of an effect that is shown to be absent, that."""
+    if piece.points < 0 and piece.control == Reference.nothing:
+        return " (less than counts as none)"
+    return f" (beside {control(piece.control)})" if piece.control else ""

@@ -29,7 +29,7 @@ def test_what_is_written_is_read_back_with_its_schema_first(tmp_path: Path) -> N
     found = claims(facts(1))
     write(tmp_path / "claims.json", found, digits=None)
     tree = json.loads((tmp_path / "claims.json").read_text())
-    assert next(iter(tree.items())) == ("schema", "claims/1")
+    assert next(iter(tree.items())) == ("schema", "claims/2")
     assert read(Claims, tmp_path / "claims.json") == found
     assert all(row["truth"] is None for row in tree["claims"])
 

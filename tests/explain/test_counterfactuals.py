@@ -12,24 +12,23 @@ from torch import nn
 
 from elor.corpora.demo import load_recipe, plan_utterance, synthesise
 from elor.corpora.demo.recipe import CUES
-from elor.explain.counterfactuals import ROOM
-from elor.explain.selfcheck import counterfactuals
-from elor.explain.selfcheck.counterfactuals import (
-    LOWERS,
-    NOTHING,
-    RAISES,
-    TWINS,
-    CounterfactualJob,
-    measure,
-    plan,
-    summarise,
-)
+from elor.explain import counterfactuals
+from elor.explain.counterfactuals import ROOM, jobs, spoken_again
+from elor.explain.selfcheck import counterfactuals as selfcheck
+from elor.explain.selfcheck.counterfactuals import LOWERS, NOTHING, RAISES, TWINS, summarise
 from elor.targets import Head
 
 pytestmark = pytest.mark.long
 
 RECIPE = load_recipe(Path(__file__).parents[2] / "data" / "demo.yaml")
 SPEAKERS = ("Ses01F", "Ses02M")
+
+
+class Inline:
+    """An engine that does its jobs where it is called."""
+
+    def track(self, function, jobs, *how):
+        return [function(*job) for job in jobs]
 
 
 class Level(nn.Module):
@@ -39,7 +38,7 @@ class Level(nn.Module):
         heads = (Head("arousal", None), Head("valence", None))
 
     def forward(self, audio: torch.Tensor) -> dict[str, torch.Tensor]:
-        level = 10 * audio[:, 0].square().sum(1, keepdim=True).log10()
+        level = 10 * (audio[:, 0].square().sum(1, keepdim=True) + 1e-20).log10()  # silence has one, too
         return {"arousal": torch.relu(level + 200), "valence": torch.relu(0 * level + 1)}
 
 
@@ -61,26 +60,31 @@ def corpus() -> tuple[list, pd.DataFrame]:
 
 def test_only_utterances_that_fit_are_taken_and_cues_stay_within_limits(corpus: tuple) -> None:
     plans, truth = corpus
-    jobs = plan(RECIPE, plans, truth, {name: Path(f"{name}.safetensors") for name in SPEAKERS}, each=5, seed=1)
-    assert [job.speaker for job in jobs] == list(SPEAKERS)
+    pairs = spoken_again(RECIPE, plans, truth, CUES, each=5, seed=1)
+    work = jobs(pairs, {SPEAKERS[0]: Path("x.safetensors")})
+    assert [(job.speaker, len(job.pairs)) for job in work] == [(SPEAKERS[0], 2 * len(CUES))]
     lengths = truth.set_index("utterance")["samples"]
-    for job in jobs:
-        assert len(job.plans) == 2  # the third is too long
-        assert all(lengths[one.name] <= ROOM for one in job.plans)
-        for one, less, more in zip(job.plans, job.less, job.more, strict=True):
-            for cue in set(CUES) - {"creak"}:
-                assert less[cue] <= getattr(one.cues, cue) <= more[cue], cue
-            assert isinstance(less["creak"], int)
-            assert less["pause_s"] >= RECIPE.cues["pause_s"].low
+    own = {one.name: one.cues for one in plans}
+    assert {pair.less.name for pair in pairs} == {one.name for one in plans if lengths[one.name] <= ROOM}
+    assert len(pairs) == 4 * len(CUES)  # of each speaker the third is too long
+    for pair in pairs:
+        less, more = (getattr(one.cues, pair.cue) for one in (pair.less, pair.more))
+        if pair.cue == "creak":
+            assert isinstance(less, int)
+        else:
+            assert less <= getattr(own[pair.less.name], pair.cue) <= more, pair.cue
+        assert pair.less.cues.pause_s >= RECIPE.cues["pause_s"].low
 
 
 def test_a_network_that_hears_the_level_is_found_out(corpus: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     plans, truth = corpus
-    monkeypatch.setattr(counterfactuals, "load_network", lambda path: Level())
-    methods = {name: one for name, one in counterfactuals.METHODS["time"].items() if name != "guided backprop"}
-    monkeypatch.setitem(counterfactuals.METHODS, "time", methods)  # it refuses logarithms
-    jobs = plan(RECIPE, plans, truth, {name: Path(name) for name in SPEAKERS}, each=2, seed=1)
-    found = pd.concat([measure(job) for job in jobs], ignore_index=True)
+    for module in (counterfactuals, selfcheck):
+        monkeypatch.setattr(module, "load_network", lambda path: Level())
+    methods = {name: one for name, one in selfcheck.METHODS["time"].items() if name != "guided backprop"}
+    monkeypatch.setitem(selfcheck.METHODS, "time", methods)  # it refuses logarithms
+    networks = {name: Path(name) for name in SPEAKERS}
+    found = selfcheck.run(RECIPE, plans, truth, networks, each=2, seed=1, engine=Inline())
+    assert selfcheck.summarise(found, truth)["utterances"] == 4
     values = found[found["kind"] == "cue"].pivot_table(index="name", columns="head", values="value")
     assert values["valence"].abs().max() == 0
     step = truth["level_db"].std()
@@ -116,8 +120,3 @@ def test_verdicts_are_those_of_the_intervals_over_speakers(corpus: tuple) -> Non
     assert found["maps"]["gradient"]["change"] == pytest.approx(0.4 / 3)
     planted = found["cues"]["tilt_db"]["planted"]["arousal"]
     assert planted == pytest.approx(np.corrcoef(corpus[1]["tilt_db"], corpus[1]["arousal"])[0, 1])
-
-
-def test_a_job_is_a_value() -> None:
-    one, two = (CounterfactualJob("s", Path("x"), (), (), (), 1) for _ in range(2))
-    assert one == two

@@ -166,7 +166,7 @@ def test_what_an_undecided_claim_would_have_needed() -> None:
     values = np.random.default_rng(5).normal(0.1, 0.2, size=10)
     low, high = speaker_interval(values)
     piece = Piece(what="", role="decides", ours=0.5, difference=values.mean(), low=low, high=high, units=10, p=0.2)
-    found = needed(piece, 0.01)
+    found = needed([piece], 0, 0.01)
     moved = values - values.mean() + found.effect
     assert ttest_1samp(moved, 0).pvalue == pytest.approx(0.01)
 
@@ -176,6 +176,25 @@ def test_what_an_undecided_claim_would_have_needed() -> None:
 
     assert p_of(found.speakers) <= 0.01 < p_of(found.speakers - 1)
     inside = piece.model_copy(update={"difference": None, "ours": 0.1, "control_low": -0.2, "control_high": 0.2})
-    assert needed(inside, 0.01).speakers is None
-    assert needed(inside, 0.5).effect == 0.2
-    assert needed(piece.model_copy(update={"p": None}), 0.01) is None
+    assert needed([inside], 0, 0.01).speakers is None
+    assert needed([inside], 0, 0.5).effect == 0.2
+    condition = Piece(what="", role="conditions", ours=50.0)
+    assert needed([condition, piece], 0, 0.01) == found.model_copy(update={"piece": 1})  # prototypes have no p
+    assert needed([condition], 0, 0.01) is None
+
+
+@pytest.mark.parametrize(("low", "high", "room"), [(None, 0.3, 0.2), (-0.3, None, 0.4), (-0.3, 0.3, 0.2)])
+def test_what_an_absence_would_have_needed(low: float | None, high: float | None, room: float) -> None:
+    """How far the mean stays from the nearer end of what counts as none, in errors of so many speakers."""
+    values = np.random.default_rng(6).normal(0.0, 0.2, size=10)
+    values += 0.1 - values.mean()
+    ends = dict(zip(("low", "high"), speaker_interval(values), strict=True))
+    one = {"what": "", "role": "decides", "ours": 0.1, "control": "no change", "units": 10, "p": 0.04, **ends}
+    found = needed([Piece(**one, control_low=low, control_high=high)], 0, 0.001)
+
+    def p_of(count: int) -> float:
+        """Of so many speakers with the same mean and deviation."""
+        return student.sf(room / (values.std(ddof=1) / np.sqrt(count)), count - 1)
+
+    assert p_of(found.speakers) <= 0.001 < p_of(found.speakers - 1)
+    assert found.effect == pytest.approx(max(0.3 - student.isf(0.001, 9) * values.std(ddof=1) / np.sqrt(10), 0.0))

@@ -75,7 +75,7 @@ def test_every_target_has_a_table(target: str, tmp_path: Path) -> None:
     make_workspace(tmp_path, target)
     found = decided(tmp_path)
     rows = {row["id"]: row for row in found["claims"]}
-    assert found["schema"] == "claims/1"
+    assert found["schema"] == "claims/2"
     assert all(set(row) >= KEYS for row in rows.values())
     assert all(set(piece) >= PIECE for row in rows.values() for piece in row["evidence"])
     assert sum(row["confirmatory"] for row in rows.values()) == 21

@@ -192,7 +192,7 @@ def lean(claim: Picture) -> Lean:
     hangs: dict[Case, Callable[[Piece], Any]] = {
         Case.agree: lambda piece: -proof(piece) if piece.role is Role.decides else 0.0,  # the weakest test
         Case.against: lambda piece: (piece.points >= 0, piece.role is not Role.decides, proof(piece)),  # the strongest
-        Case.nowhere: lambda piece: piece.control not in UNTRAINED,
+        Case.nowhere: lambda piece: (piece.control not in UNTRAINED, piece.role is not Role.decides),
         Case.disagree: lambda piece: abs(piece.points - (-1 if -1 in claim.points else 0)),  # what stands in the way
         Case.unlearned: lambda piece: not unlearned(piece),
         Case.missing: lambda piece: not piece.missing,

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from elor.evidence.claims import Needed, Piece
-from elor.evidence.names import Reference
+from elor.evidence.names import Reference, Role
 from elor.explain.claims.evidence import ROUNDING, standard_error
 
 MOST_SPEAKERS = 10_000
 """Beyond so many an effect counts as none that more speakers could show."""
 
 
-def needed(piece: Piece, level: float, confidence: float = 0.95) -> Needed | None:
-    """What would have taken a piece below a level of p, all else equal.
+def needed(pieces: Sequence[Piece], place: int, level: float, confidence: float = 0.95) -> Needed | None:
+    """What would have taken a claim's piece below a level of p, all else equal.
 
     The spread over units is taken as it was found. The smallest effect is t(1 - level / 2, n - 1) standard errors, and
     beyond what the control reaches; the speakers are the fewest N for which the effect that was found is as many of the
     errors that N speakers would leave.
 
     Args:
-        piece: with its interval over units.
+        pieces: the claim's.
+        place: of the one that its verdict hangs on; if that has no test, the one of the largest p counts.
         level: of p that its family left to a further claim.
         confidence: of the interval.
 
     Returns:
-        None for a piece without a test.
+        None for a claim without a test.
     """
+    if pieces[place].p is None:
+        tests = [k for k, one in enumerate(pieces) if one.role is Role.decides and one.p is not None]
+        place = max(tests, key=lambda k: pieces[k].p or 0.0, default=place)
+    piece = pieces[place]
     if piece.p is None or piece.low is None or piece.high is None or piece.units is None or piece.units < 2:
         return None
     found = piece.ours if piece.difference is None else piece.difference
@@ -37,10 +44,12 @@ def needed(piece: Piece, level: float, confidence: float = 0.95) -> Needed | Non
     margin = _margin(piece)
     if piece.control == Reference.nothing:  # an absence: what is to be shown is how far it stays below the margin
         room = margin - float(stdtrit(piece.units - 1, 1 - level)) * error
-        return Needed(effect=max(room, 0.0), speakers=_speakers(_room(piece, found), error, piece.units, level, 1))
+        return Needed(
+            piece=place, effect=max(room, 0.0), speakers=_speakers(_room(piece, found), error, piece.units, level, 1)
+        )
     smallest = max(float(stdtrit(piece.units - 1, 1 - level / 2)) * error, margin)
     speakers = _speakers(abs(found), error, piece.units, level, 2) if abs(found) > margin else None
-    return Needed(effect=smallest, speakers=speakers)
+    return Needed(piece=place, effect=smallest, speakers=speakers)
 
 
 def _margin(piece: Piece) -> float:

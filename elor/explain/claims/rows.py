@@ -16,6 +16,23 @@ from elor.explain.claims.needs import needed
 from elor.explain.claims.table import CLAIMS
 from elor.explain.claims.truth import Known, planted, scoreboard, truth_of
 
+DECLARED = (
+    "id",
+    "group",
+    "claim",
+    "where",
+    "paper",
+    "test",
+    "confirmatory",
+    "nulled",
+    "undecidable",
+    "untested",
+)
+"""What a row has from its declaration."""
+
+OWN = ("ours", "unit", "control", "control_value", "control_low", "control_high", "p")
+"""What it has from the piece that its verdict hangs on."""
+
 
 def claims(
     facts: Facts,
@@ -75,35 +92,20 @@ def row(
 ) -> evidence.Claim:
     """One row of metrics/claims.json; its numbers are those of the piece that the verdict hangs on."""
     place = final.lean.deciding
-    own = Piece(what="", role="decides") if place is None else pieces[place]
+    own = None if place is None else pieces[place]
     wanting = final.lean.verdict in (Verdict.undecided, Verdict.disagree, Verdict.indistinct) and claim.confirmatory
     return evidence.Claim(
-        id=claim.id,
-        group=claim.group,
-        claim=claim.claim,
-        where=claim.where,
-        paper=claim.paper,
+        **{name: getattr(claim, name) for name in DECLARED},
+        **({} if own is None else {name: getattr(own, name) for name in OWN}),
         paper_unit="r" if isinstance(claim.paper, float) else "",
-        test=claim.test,
         verdict=final.lean.verdict,
         case=final.lean.case,
         deciding=place,
-        ours=own.ours,
-        unit=own.unit,
-        control=own.control,
-        control_value=own.control_value,
-        control_low=own.control_low,
-        control_high=own.control_high,
-        p=own.p,
         p_claim=final.p,
         p_holm=final.p_holm,
         q=final.q,
-        confirmatory=claim.confirmatory,
-        nulled=claim.nulled,
         truth=None if known is None else truth_of(claim.id, known),
         planted=None if known is None else planted(claim.id, known),
-        needed=needed(own, table.next_p, confidence) if wanting else None,
+        needed=needed(pieces, place, table.next_p, confidence) if wanting and place is not None else None,
         evidence=tuple(pieces),
-        undecidable=claim.undecidable,
-        untested=claim.untested,
     )

@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from elor.audio import FULL_SCALE
 from elor.corpora.demo import Plan, Recipe, synthesise
 from elor.corpora.demo.recipe import CUES
+from elor.engine import Engine
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.attribution import SEGMENT
-from elor.explain.counterfactuals import moved, sampled
-from elor.explain.interventions.alterations import ALTERATIONS
+from elor.explain.counterfactuals import Altered, Spoken, jobs, measure, sampled, spoken_again
 from elor.explain.interventions.resynthesis import fitted
-from elor.explain.interventions.run import answers
-from elor.explain.model import predict
+from elor.explain.interventions.run import EXTREMITY
 from elor.explain.selfcheck.methods import METHODS
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
@@ -47,34 +46,24 @@ RAISES, LOWERS, NOTHING = "raises", "lowers", "no effect found"
 
 
 @dataclass(frozen=True)
-class CounterfactualJob:
-    """Utterances of one speaker, and the network that never heard him or her.
-
-    Attributes:
-        speaker: whose they are.
-        network: file of the weights.
-        plans: of the utterances.
-        less, more: per utterance and cue the values a standard deviation below and above its own.
-        seed: of what alterations draw.
-    """
+class PauseJob:
+    """Utterances of one speaker, and the network that never heard him or her."""
 
     speaker: str
     network: Path
     plans: tuple[Plan, ...]
-    less: tuple[dict[str, float], ...]
-    more: tuple[dict[str, float], ...]
-    seed: int
 
 
-def plan(
+def run(
     recipe: Recipe,
     plans: Sequence[Plan],
     truth: pd.DataFrame,
     networks: Mapping[str, Path],
     each: int,
     seed: int,
-) -> list[CounterfactualJob]:
-    """One job per speaker.
+    engine: Engine,
+) -> pd.DataFrame:
+    """Speak, alter and ask.
 
     Args:
         recipe: with the limits of the cues.
@@ -82,43 +71,49 @@ def plan(
         truth: truth.csv, for the cues' spread and the utterances' lengths.
         networks: by speaker the network of the fold that tests him or her.
         each: utterances per speaker, drawn from those that fit into a slice.
-        seed: of the draw.
-    """
-    spread, jobs = truth[list(CUES)].std(), []
-    for speaker, some in sampled(plans, truth, each, seed).items():
-        if speaker in networks:
-            less, more = (tuple(moved(recipe, one, side * spread) for one in some) for side in (-1, 1))
-            jobs.append(CounterfactualJob(speaker, networks[speaker], tuple(some), less, more, seed))
-    return jobs
-
-
-def measure(job: CounterfactualJob) -> pd.DataFrame:
-    """Speak, alter and ask.
+        seed: of the draw, and of what alterations draw.
+        engine: where to compute.
 
     Returns:
-        utterance, speaker, kind (`cue`, `alteration`, `map`), name, head, value: half the difference between the
-        network's answers to more and to less of a cue; or for a map the share of its mass in the planted pauses, less
-        their share of the time.
+        speaker, kind (`cue`, `alteration`, `map`), name, head, value: half the difference between the network's answers
+        to more and to less of a cue; or for a map the share of its mass in the planted pauses, less their share of the
+        time.
     """
+    some = sampled(plans, truth, each, seed)
+    asked = {"cue": spoken_again(recipe, plans, truth, CUES, each, seed), "alteration": altered(some, seed)}
+    parts = []
+    for kind, pairs in asked.items():
+        work = jobs(pairs, networks)
+        rows = pd.concat(
+            engine.track(measure, [(job,) for job in work], kind, [len(job.pairs) for job in work], "pair")
+        )
+        rows = rows[~rows["answer"].str.endswith(f".{EXTREMITY}")]
+        parts.append(rows.rename(columns={"cue": "name", "answer": "head"}).assign(kind=kind))
+    maps = [(PauseJob(name, networks[name], tuple(own)),) for name, own in some.items() if name in networks]
+    parts += engine.track(in_pauses, maps, "maps in pauses", [1] * len(maps), "speaker")
+    return pd.concat(parts, ignore_index=True)
+
+
+def altered(plans: Mapping[str, Sequence[Plan]], seed: int) -> list[Spoken]:
+    """Of every utterance, by speaker, and every cue the alteration that is meant to do the same."""
+    return [
+        Spoken(speaker, cue, *(Altered(one, name, dose, seed) for dose in doses))
+        for speaker, some in plans.items()
+        for one in some
+        for cue, (name, *doses) in TWINS.items()
+    ]
+
+
+def in_pauses(job: PauseJob) -> pd.DataFrame:
+    """What maps attribute to planted pauses: speaker, kind, name, head, value, as `run`."""
     network, rows = load_network(job.network), []
-    for one, less, more in zip(job.plans, job.less, job.more, strict=True):
+    for one in job.plans:
         speech = synthesise(one)
-        sound = speech.samples / FULL_SCALE
-        pairs = {
-            ("cue", cue): [synthesise(one.with_cue(**{cue: value[cue]})).samples / FULL_SCALE for value in (less, more)]
-            for cue in CUES
-        }
-        for cue, (name, low, high) in TWINS.items():
-            pairs["alteration", cue] = [_altered(name, sound, dose, job.seed) for dose in (low, high)]
-        batch = np.stack([fitted(value, SLICE_SAMPLES) for pair in pairs.values() for value in pair])
-        for head, value in _ask(network, batch).items():
-            for (kind, cue), (low, high) in zip(pairs, value.reshape(-1, 2), strict=True):
-                rows.append({"kind": kind, "name": cue, "head": head, "value": (high - low) / 2} | _who(one, job))
         spans = [(s.start, s.end) for s in speech.segments if s.kind == "pause"]
         if spans:
-            for tag in _in_pauses(network, fitted(sound, SLICE_SAMPLES), spans, len(sound)):
-                rows.append(tag | _who(one, job))
-    return pd.DataFrame(rows)
+            sound = speech.samples / FULL_SCALE
+            rows += _in_pauses(network, fitted(sound, SLICE_SAMPLES), spans, len(sound))
+    return pd.DataFrame(rows, columns=["kind", "name", "head", "value"]).assign(speaker=job.speaker)
 
 
 def summarise(found: pd.DataFrame, truth: pd.DataFrame, confidence: float = 0.95) -> dict:
@@ -149,7 +144,7 @@ def summarise(found: pd.DataFrame, truth: pd.DataFrame, confidence: float = 0.95
     return {
         "cues": cues,
         "maps": {str(name): _effect(rows, confidence) for name, rows in maps.groupby("name", sort=False)},
-        "utterances": found["utterance"].nunique(),
+        "utterances": int(found[found["kind"] == "cue"].groupby(["name", "head"]).size().max()),
         "speakers": found["speaker"].nunique(),
     }
 
@@ -160,18 +155,6 @@ def _effect(rows: pd.DataFrame, confidence: float) -> dict:
     low, high = speaker_interval(means, confidence)
     verdict = RAISES if low > 0 else LOWERS if high < 0 else NOTHING
     return {"change": float(means.mean()), "low": low, "high": high, "speakers": len(means), "verdict": verdict}
-
-
-def _altered(name: str, sound: NDArray, dose: float, seed: int) -> NDArray:
-    """A sound at a dose of an alteration, or as it is at the dose that alters nothing."""
-    alteration = ALTERATIONS[name]
-    return sound if dose == alteration.none else alteration.apply(sound, dose, np.random.default_rng(seed))
-
-
-def _ask(network: MultiHeadNetwork, sounds: NDArray) -> dict[str, NDArray]:
-    """Expected labels (or values), (batch,) per head."""
-    logits = predict(network, torch.from_numpy(sounds).float()[:, None])
-    return answers(network.architecture.heads, logits)
 
 
 def _in_pauses(network: MultiHeadNetwork, sound: NDArray, spans: Sequence[tuple[int, int]], support: int) -> list[dict]:
@@ -187,7 +170,3 @@ def _in_pauses(network: MultiHeadNetwork, sound: NDArray, spans: Sequence[tuple[
             share = size[inside].sum() / max(size.sum(), 1e-30) - inside.mean()
             rows.append({"kind": "map", "name": method, "head": head, "value": float(share)})
     return rows
-
-
-def _who(one: Plan, job: CounterfactualJob) -> dict[str, str]:
-    return {"utterance": one.name, "speaker": job.speaker}

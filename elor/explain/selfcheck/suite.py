@@ -104,8 +104,5 @@ def on_corpus(data: Path, engine: Engine, seed: int, each: int = 2) -> dict[str,
     if [plan.name for plan in plans] != truth["utterance"].tolist():
         raise UserError(f"{data / 'corpus'} is not the corpus that params.yaml describes; run dvc repro.")
     networks = tested_by(read_table(data / "folds.csv"), read_table(data / "slices.csv"), data / "models" / "elor")
-    jobs = counterfactuals.plan(recipe, plans, truth, networks, each, seed)
-    rows = engine.track(
-        counterfactuals.measure, [(job,) for job in jobs], "counterfactuals", [1] * len(jobs), "speaker"
-    )
-    return counterfactuals.summarise(pd.concat(rows, ignore_index=True), truth)
+    found = counterfactuals.run(recipe, plans, truth, networks, each, seed, engine)
+    return counterfactuals.summarise(found, truth)
