@@ -150,6 +150,7 @@ class Features(Section):
 
 
 class Folds(Section):
+    hold_out: str = "speaker"
     protocol: Literal["paper", "strict"]
     validation: float = Field(gt=0.0, lt=1.0)
     most: int = Field(ge=3, le=MOST)

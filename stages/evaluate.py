@@ -38,6 +38,7 @@ def evaluate() -> None:
         comparisons=tuple((head, one, other) for head, one, other in how.comparisons if head in asked),
         rater=raters(ratings, utterances, corpus.sources, labels.rater, labels.asked),
         protocol=params.folds.protocol,
+        hold_out=params.folds.hold_out,
         target=labels.target,
         classes=labels.classes,
         dimensions=tuple(labels.dimensions),

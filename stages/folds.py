@@ -14,9 +14,9 @@ def folds() -> None:
     params = load()
     slices = read_table(Path("data/slices.csv"))
     how = params.folds
-    table = make_folds(slices, how.protocol, how.validation, how.most, params.seed)
+    table = make_folds(slices, how.protocol, how.validation, how.most, params.seed, how.hold_out)
     remedy = "correct the speakers and utterances of data/slices.csv"
-    check_folds(table, slices, how.protocol, remedy, read_table(Path("data/copies.csv")))
+    check_folds(table, slices, how.protocol, remedy, read_table(Path("data/copies.csv")), how.hold_out)
     write_table(table, Path("data/folds.csv"))
 
 

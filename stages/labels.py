@@ -9,6 +9,7 @@ from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
 from elor.params import load
 from elor.tables import write_table
+from elor.training.folds import held_out
 from stages import main
 from stages.reader import corpora_at_rest
 
@@ -21,9 +22,11 @@ def labels() -> None:
     how, corpus = params.labels, params.corpus
     with corpora_at_rest(corpus) as opened:
         tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))
+        shuffle = params.seed if how.shuffle else None
+        wanted = targets(tables.utterances, tables.ratings, how.asked, corpus.low, corpus.high, shuffle)
+        learned = tables.utterances[tables.utterances.utterance.isin(wanted.utterance)]
+        held_out(learned, params.folds.hold_out)  # said here, before anything long starts
         pairs = find_copies(tables.utterances, sounds_of(opened))
-    shuffle = params.seed if how.shuffle else None
-    wanted = targets(tables.utterances, tables.ratings, how.asked, corpus.low, corpus.high, shuffle)
     write_table(tables.utterances, DATA / "utterances.csv")
     write_table(tables.ratings, DATA / "ratings.csv")
     write_table(wanted, DATA / "targets.csv")

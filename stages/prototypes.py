@@ -20,7 +20,7 @@ def prototypes() -> None:
     """Write data/prototypes/ (signals, exemplars, descriptors, filters), metrics/prototypes.json and its tables."""
     params = load()
     slices, how = read_table(DATA / "slices.csv"), params.explain.prototypes
-    speaker = exemplary_speaker(slices, params.explain.speaker)
+    speaker = exemplary_speaker(slices, params.explain.speaker, read_table(DATA / "folds.csv"))
     engine = Engine(params.engine.device, params.engine.workers, params.engine.address, ANALYSIS)
     jobs = plan(
         slices=slices,

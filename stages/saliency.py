@@ -24,7 +24,7 @@ def saliency() -> None:
         folds=read_table(DATA / "folds.csv"),
         models=DATA / "models" / "elor",
         audio=DATA / "slices.npy",
-        speaker=exemplary_speaker(slices, params.explain.speaker),
+        speaker=exemplary_speaker(slices, params.explain.speaker, read_table(DATA / "folds.csv")),
         amount=Amount(how.slices, how.steps, how.shown, how.untrained),
         seed=params.seed,
         devices=engine.devices(),

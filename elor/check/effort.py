@@ -46,7 +46,7 @@ def effort(params: Params, corpus: Corpus) -> list[Finding]:
     """What the profile of some values would take, and which comparisons the corpus could decide."""
     asked = params.labels.asked.heads
     how = params.folds
-    folds = make_folds(corpus.slices, how.protocol, how.validation, how.most, params.seed)
+    folds = make_folds(corpus.slices, how.protocol, how.validation, how.most, params.seed, how.hold_out)
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
         files = noise(Path(name), max(s.defaults.batch or 1 for s in params.scale.networks.values()), _shapes(params))
         tasks = {network: _task(network, params, asked, files, corpus.slices, folds) for network in INPUTS}

@@ -26,7 +26,7 @@ from elor.evaluation.comparisons import difference_interval, exchange, holm, mcn
 from elor.evaluation.guard import check_folds
 from elor.evaluation.intervals import printed
 from elor.evaluation.measures import bins_of, headline_of, range_of, score, statistics_of
-from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge
+from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
 from elor.evaluation.selection import selection_gap
 from elor.evaluation.settings import Settings
 from elor.evaluation.spread import spread
@@ -72,7 +72,8 @@ def evaluate(
         UserError: if the folds break the protocol, predictions are incomplete, or a comparison names what is not there.
     """
     asked = settings.heads
-    protocol = {} if folds is None else check_folds(folds, slices, settings.protocol)
+    protocol = {} if folds is None else check_folds(folds, slices, settings.protocol, hold_out=settings.hold_out)
+    every, slices = slices, tested(slices, folds)
     fold = fold_per_slice(slices, folds)
     judged: dict[str, dict[str, Judged]] = {head.name: {} for head in asked}
     metrics: dict[str, dict[str, dict[str, Any]]] = {head.name: {} for head in asked}
@@ -80,7 +81,7 @@ def evaluate(
         checked = check_predictions(table, slices, asked, folds)
         for head in asked:
             one = judged[head.name][network] = judge(checked, slices, head, fold)
-            scores = score(one, slices, folds, settings, f"{head.name}.{network}")
+            scores = score(one, slices, folds, settings, f"{head.name}.{network}", every)
             if head.soft:
                 scores |= _soft(one, slices[head.share_columns].to_numpy(dtype=float))
             if head.spread and head.deviation_column in checked:

@@ -6,6 +6,11 @@
 | a speaker trained and validated on | allowed: 20 % of slices at random | refused |
 | slices of one utterance in training and in validation | allowed, counted | refused |
 | one recording under two speakers, in roles that may not share a speaker | refused | refused |
+| what `folds.hold_out` names: the same value tested and learned from | refused | refused |
+
+Where a column other than speaker, session or corpus is held out (a language, a scenario, a published partition), the
+same speaker may stand on both sides of it: then the test is of that column alone, and it is counted and said how many
+speakers the networks had heard.
 
 Where a fold validates on speakers, or even utterances, that it trains on, its validation score is too good: it picks
 the epoch and the hyperparameters, but is never reported as a result. The counts say how much there is of it.
@@ -23,6 +28,12 @@ from elor.corpora.faults import some
 from elor.errors import UserError
 
 ROLES = ("train", "validation", "test")
+
+WITH_SPEAKERS = ("speaker", "session", "corpus")
+"""What can be held out only together with its speakers."""
+
+PARTITION = "partition"
+"""Held out, it leaves slices that nobody tests: those that were published to learn from."""
 PROTOCOLS = ("paper", "strict")
 
 Fault = tuple[str, pd.Index | pd.Series | NDArray]
@@ -35,6 +46,7 @@ def check_folds(
     protocol: str,
     remedy: str = "run the stage `folds` again, or name the protocol that these folds keep to",
     copies: pd.DataFrame | None = None,
+    hold_out: str = "speaker",
 ) -> dict[str, int | str]:
     """Check folds against a protocol.
 
@@ -44,11 +56,13 @@ def check_folds(
         protocol: `paper` or `strict`.
         remedy: what to do about faulty folds, for the message.
         copies: copies.csv: pairs of utterances that are one recording under two speakers; None: not known.
+        hold_out: the column of slices.csv of which each value is tested once.
 
     Returns:
-        Counts: protocol, folds, slices, speakers; `shared_speakers` and `split_utterances`, pairs of a fold and a
-        speaker (an utterance) that stand both in training and in validation; `shared_sessions`, pairs of a fold and a
-        session that is tested and trained on (the partners of one dialogue, which both protocols allow).
+        Counts: protocol, hold_out, folds, slices, speakers; `shared_speakers` and `split_utterances`, pairs of a fold
+        and a speaker (an utterance) that stand both in training and in validation; `shared_sessions`, pairs of a fold
+        and a session that is tested and trained on (the partners of one dialogue, which both protocols allow);
+        `heard_speakers`, pairs of a fold and a speaker that it tests and has learned from.
 
     Raises:
         UserError: if the protocol or a role is unknown, a slice is unknown, stands twice in a fold, is tested never or
@@ -58,24 +72,27 @@ def check_folds(
     if protocol not in PROTOCOLS:
         raise UserError(f"Protocol {protocol!r} is unknown; choose {' or '.join(PROTOCOLS)}.")
     table = folds.merge(slices, on="slice", how="left")
-    for what, found in chain(_faults(folds, slices), _breaches(table, protocol)):
+    for what, found in chain(_faults(folds, slices, hold_out), _breaches(table, protocol, hold_out)):
         if len(found):
             raise UserError(f"{what}: {some(found)}; {remedy}.")
     if copies is not None and not copies.empty:
         _check_copies(table, protocol, copies)
+    learned = pd.concat([_shared(table, "speaker", role, "test")[["fold", "speaker"]] for role in ROLES[:2]])
     sessions = table[table["session"] != ""] if "session" in table else table.assign(session="")[:0]
     return {
         "protocol": protocol,
+        "hold_out": hold_out,
         "folds": table["fold"].nunique(),
         "slices": len(slices),
         "speakers": slices["speaker"].nunique(),
         "shared_speakers": len(_shared(table, "speaker", "train", "validation")),
         "split_utterances": len(_shared(table, "utterance", "train", "validation")),
         "shared_sessions": len(_shared(sessions, "session", "train", "test")),
+        "heard_speakers": len(learned.drop_duplicates()),
     }
 
 
-def _faults(table: pd.DataFrame, known: pd.DataFrame) -> Iterator[Fault]:
+def _faults(table: pd.DataFrame, known: pd.DataFrame, hold_out: str) -> Iterator[Fault]:
     """Every row names a known slice and role, every fold has all roles, every slice is tested exactly once."""
     yield (
         f"Folds.csv has roles other than {', '.join(ROLES)}",
@@ -88,14 +105,19 @@ def _faults(table: pd.DataFrame, known: pd.DataFrame) -> Iterator[Fault]:
     roles = table.groupby("fold")["role"].nunique()
     yield f"Folds.csv has folds without one of {', '.join(ROLES)}", roles.index[roles < len(ROLES)]
     tested = table.loc[table["role"] == "test", "slice"].value_counts().reindex(known["slice"], fill_value=0)
-    yield "Folds.csv has slices that no fold tests", tested.index[tested == 0]
+    if hold_out != PARTITION:
+        yield "Folds.csv has slices that no fold tests", tested.index[tested == 0]
     yield "Folds.csv has slices that more than one fold tests", tested.index[tested > 1]
 
 
-def _breaches(table: pd.DataFrame, protocol: str) -> Iterator[Fault]:
-    """No speaker and no utterance stands in two roles that the protocol keeps apart."""
+def _breaches(table: pd.DataFrame, protocol: str, hold_out: str) -> Iterator[Fault]:
+    """No speaker, no utterance and no value held out stands in two roles that the protocol keeps apart."""
     for a, b in _apart(protocol):
-        for unit in ("speaker", "utterance"):
+        tests = b == "test"
+        units = ["utterance"] if tests and hold_out not in WITH_SPEAKERS else ["speaker", "utterance"]
+        if tests and hold_out in table and hold_out != "speaker":
+            units.append(hold_out)
+        for unit in units:
             shared = _shared(table, unit, a, b)
             what = f"Protocol `{protocol}` forbids what folds.csv has: the same {unit} in {a} and {b} (fold/{unit})"
             yield what, shared["fold"] + "/" + shared[unit]

@@ -34,7 +34,12 @@ VALUE_STATISTICS: dict[str, Statistic] = {"ccc": ccc, "r": pearson, "rmse": rmse
 
 
 def score(
-    judged: Judged, slices: pd.DataFrame, folds: pd.DataFrame | None, settings: Settings, name: str
+    judged: Judged,
+    slices: pd.DataFrame,
+    folds: pd.DataFrame | None,
+    settings: Settings,
+    name: str,
+    every: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """All scores of one network and head, as a flat dict.
 
@@ -45,13 +50,14 @@ def score(
 
     Args:
         judged: one row per slice, in the order of `slices`.
-        slices: slices.csv.
+        slices: slices.csv, those that are tested.
         folds: folds.csv, or None as in `evaluate`.
         settings: see `Settings`.
         name: names the stream of random numbers.
+        every: slices.csv with those that are only learned from; None: all are tested.
     """
     spoken = over_utterances(judged, slices["utterance"].to_numpy(dtype=object))
-    trained = training(judged, slices, folds)
+    trained = training(judged, slices if every is None else every, folds)
     scores = _level(judged, trained, settings, name)
     beside = _level(spoken, trained, settings, f"{name}.utterance")
     scores |= {f"utterance_{key}": value for key, value in beside.items()}
@@ -84,14 +90,14 @@ def training(judged: Judged, slices: pd.DataFrame, folds: pd.DataFrame | None) -
     """What the slices of each fold's training part add up to, folds in sorted order.
 
     Args:
-        judged: one row per slice, in the order of `slices`.
-        slices: slices.csv.
+        judged: one row per slice that is tested.
+        slices: slices.csv, all of it.
         folds: folds.csv; None: a fold trains on all that it does not test.
 
     Returns:
         Slices per class, `(folds, K)`; of values their number and sum, `(folds, 2)`.
     """
-    truth = judged.truth
+    truth = slices[judged.head.name].to_numpy(dtype=float if judged.head.valued else int)
     terms = np.stack([np.ones(len(truth)), truth], axis=1) if judged.head.valued else np.eye(judged.head.outputs)[truth]
     names, member = np.unique(judged.fold, return_inverse=True)
     sums = np.zeros((len(names), terms.shape[1]))

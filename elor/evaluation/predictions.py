@@ -119,6 +119,13 @@ def over_utterances(judged: Judged, utterance: NDArray) -> Judged:
     return Judged(judged.head, judged.truth[first], predicted, probabilities, *kept)
 
 
+def tested(slices: pd.DataFrame, folds: pd.DataFrame | None) -> pd.DataFrame:
+    """The slices that some fold tests: all, but for parts that a corpus publishes to learn from."""
+    if folds is None:
+        return slices
+    return slices[slices["slice"].isin(folds["slice"][folds["role"] == "test"])].reset_index(drop=True)
+
+
 def fold_per_slice(slices: pd.DataFrame, folds: pd.DataFrame | None) -> NDArray:
     """The fold that tests each slice, in the order of `slices`; without folds, the speaker."""
     if folds is None:

@@ -26,6 +26,7 @@ class Settings:
         bins: of the reliability diagram.
         only: names of the heads to score; all of the target's if empty.
         dimensions: whose ratings count; of all targets but `emotion` also the names of the heads.
+        hold_out: the column of which each value is tested once, for the folds to be checked against.
     """
 
     confidence: float = 0.95
@@ -41,6 +42,7 @@ class Settings:
     bins: int = 15
     only: tuple[str, ...] = ()
     dimensions: tuple[str, ...] = Target.dimensions
+    hold_out: str = "speaker"
 
     @property
     def asked(self) -> Target:

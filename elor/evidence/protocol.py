@@ -40,6 +40,8 @@ class Protocol(File):
 
     protocol: str = ""
     """`paper` or `strict`"""
+    hold_out: str = "speaker"
+    """the column of which each value was tested once by networks that never heard it"""
     folds: int | None = None
     """how many"""
     slices: int | None = None
@@ -52,6 +54,9 @@ class Protocol(File):
     """pairs of a fold and an utterance in both"""
     shared_sessions: int = 0
     """pairs of a fold and a session in its training and test part"""
+    heard_speakers: int = 0
+    """pairs of a fold and a speaker whom it tests and has learned from: none, unless a column is held out that speakers
+    share"""
     heads_left_out: tuple[str, ...] = ()
     """heads that `elor score --head` did not score"""
     confidence: Number = None

@@ -9,9 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 
-def exemplary_speaker(slices: pd.DataFrame, asked: str) -> str:
-    """The speaker whose network is shown: the one asked for, or in a corpus without her the first by name, said so."""
-    known = sorted(slices["speaker"].unique())
+def exemplary_speaker(slices: pd.DataFrame, asked: str, folds: pd.DataFrame | None = None) -> str:
+    """The speaker whose network is shown: the one asked for, or in a corpus without her the first by name, said so.
+
+    Where folds are given, it is one whom some fold tests: a corpus' own partition leaves speakers who only train.
+    """
+    tested = slices["slice"] if folds is None else folds["slice"][folds["role"] == "test"]
+    known = sorted(slices["speaker"][slices["slice"].isin(tested)].unique())
     if asked in known:
         return asked
     print(f"explain.speaker {asked} is not in this corpus; {known[0]} stands in for her.", file=sys.stderr)

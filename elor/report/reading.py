@@ -93,9 +93,9 @@ def setting(found: Results) -> Notes:
         items.append(f"Its deviations: {'; '.join(deviations[:MOST_DEVIATIONS])}{rest}.")
     if "folds" in protocol:
         items.append(
-            f"Protocol {protocol['protocol']}: {plural(protocol['folds'], 'fold')}. Summed over them, training and "
-            f"validation share {plural(protocol['shared_speakers'], 'speaker')} and "
-            f"{plural(protocol['split_utterances'], 'utterance')}, training and test no speaker but "
+            f"Protocol {protocol['protocol']}: {plural(protocol['folds'], 'fold')}{_held(protocol)}. Summed over them, "
+            f"training and validation share {plural(protocol['shared_speakers'], 'speaker')} and "
+            f"{plural(protocol['split_utterances'], 'utterance')}, training and test {_heard(protocol)} "
             f"{plural(protocol['shared_sessions'], 'session')}."
         )
     else:
@@ -109,6 +109,18 @@ def setting(found: Results) -> Notes:
         seen.setdefault(sentence, []).append(title(network))
     items += [f"Search ({', '.join(networks)}): {sentence}" for sentence, networks in seen.items()]
     return Notes("Corpus and protocol", tuple(items))
+
+
+def _held(protocol: dict[str, Any]) -> str:
+    """What is tested of which the networks never heard, where it is not the speaker."""
+    column = protocol.get("hold_out", "speaker")
+    return "" if column == "speaker" else f", each of which tests a {column} that its networks never heard"
+
+
+def _heard(protocol: dict[str, Any]) -> str:
+    """Whether test speakers were heard in training."""
+    heard = protocol.get("heard_speakers", 0)
+    return f"{plural(heard, 'speaker')} (so the scores are not of new voices) and" if heard else "no speaker but"
 
 
 def _joint(found: Results) -> Iterator[str]:

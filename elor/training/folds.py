@@ -1,7 +1,9 @@
-"""Who tests, who validates, who trains: folds by speaker.
+"""Who tests, who validates, who trains: each value of a column is tested once, by networks that never heard it.
 
 Wieser et al. 2020, "Experimental setup": each fold tests on one speaker; of the other speakers' slices 20 %, drawn
-at random, validate (protocol `paper`). In protocol `strict` whole speakers validate, as many women as men.
+at random, validate (protocol `paper`). In protocol `strict` whole speakers validate, as many women as men. In place of
+the speaker any column of slices.csv can be held out: session, corpus, language, ..; where the corpus' own `partition`
+is, its parts keep the roles that they were published for.
 """
 
 from __future__ import annotations
@@ -12,51 +14,102 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from elor.corpora.faults import some
 from elor.errors import UserError
 
 Protocol = Literal["paper", "strict"]
 
+SPEAKER, PARTITION = "speaker", "partition"
 
-def make_folds(slices: pd.DataFrame, protocol: Protocol, validation: float, most: int, seed: int) -> pd.DataFrame:
+FEWEST = {SPEAKER: 3}
+"""Values that a column must have: with two speakers nobody would be left to validate on; of other columns two."""
+
+PUBLISHED = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("dev", "devel", "development", "val", "valid", "validation"), "validation"),
+}
+"""The roles of a corpus' own partitions, in small letters; all others are tested."""
+
+
+def make_folds(
+    slices: pd.DataFrame, protocol: Protocol, validation: float, most: int, seed: int, hold_out: str = SPEAKER
+) -> pd.DataFrame:
     """Deal the slices into folds and roles.
 
     Args:
-        slices: columns slice, speaker, gender.
+        slices: columns slice, speaker, gender, and what is held out.
         protocol: `paper` or `strict`.
         validation: share of the slices (`paper`) or speakers (`strict`, two at least) that validate.
-        most: more speakers than this are grouped into this many folds.
+        most: more values than this are grouped into this many folds.
         seed: of the random draws; a fold's draw does not depend on the other folds.
+        hold_out: a column: each of its values is tested by one fold.
 
     Returns:
-        One row per fold and slice: fold, slice, role (train, validation, test). A fold bears its speaker's name.
+        One row per fold and slice: fold, slice, role (train, validation, test). A fold bears the name of the value that
+        it tests. Of a partition, the parts to train and to develop on have these roles in every fold.
 
     Raises:
-        UserError: with fewer than three speakers.
+        UserError: if the column is absent, empty somewhere, or has too few values.
     """
+    values = held_out(slices, hold_out)
+    published = values.str.lower().map(PUBLISHED) if hold_out == PARTITION else pd.Series(None, index=values.index)
     parts = []
-    for fold, speakers in speakers_by_fold(slices["speaker"], most).items():
+    for fold, names in values_by_fold(values[published.isna()], most).items():
         random = np.random.default_rng([seed, zlib.crc32(fold.encode())])
-        tests = slices["speaker"].isin(speakers).to_numpy()
-        role = np.where(tests, "test", "train").astype(object)
-        draw = _whole_speakers if protocol == "strict" else _random_slices
-        role[draw(slices, ~tests, validation, random)] = "validation"
-        parts.append(pd.DataFrame({"fold": fold, "slice": slices["slice"].to_numpy(), "role": role}))
+        tests = values.isin(names).to_numpy()
+        role = np.where(tests, "test", published.fillna("") if hold_out == PARTITION else "train").astype(object)
+        if "validation" not in role:
+            draw = _whole_speakers if protocol == "strict" else _random_slices
+            role[draw(slices, role == "train", validation, random)] = "validation"
+        rows = role != ""
+        parts.append(pd.DataFrame({"fold": fold, "slice": slices["slice"].to_numpy()[rows], "role": role[rows]}))
     return pd.concat(parts, ignore_index=True)
 
 
-def speakers_by_fold(speakers: pd.Series, most: int) -> dict[str, list[str]]:
-    """The speakers that each fold tests: one each, or `most` groups of about equally many slices.
+def held_out(table: pd.DataFrame, column: str) -> pd.Series:
+    """What is held out of each row, as text.
+
+    Args:
+        table: slices.csv, or the utterances that have labels.
+        column: its name.
 
     Raises:
-        UserError: with fewer than three speakers.
+        UserError: if the column is absent, empty somewhere, has too few values, or one that cannot be a file's name.
     """
-    counts = speakers.value_counts()
-    names = sorted(counts.index)
-    if len(names) < 3:
+    told = f"folds.hold_out is {column}"
+    if column not in table:
+        raise UserError(f"{told}, which no table of this corpus has as a column; choose speaker, session, corpus, ..")
+    values = table[column].fillna("").astype(str)
+    if lacking := int((values == "").sum()):
+        where = f" ({some(table.loc[values == '', 'corpus'].unique())})" if "corpus" in table else ""
+        raise UserError(
+            f"{told}, but {lacking:,} of {len(values):,} rows have no value there{where}; fill the column, or hold out "
+            "another one."
+        )
+    names = sorted(values.unique())
+    if odd := [name for name in names if "/" in name or "\\" in name or name.startswith(".")]:
+        raise UserError(f"{told}, whose value {odd[0]!r} cannot be part of a file's name; rename it.")
+    if column == SPEAKER and len(names) < FEWEST[SPEAKER]:
         raise UserError(
             f"The corpus has {len(names)} speaker(s) with ratings ({', '.join(names)}); speaker-held-out folds with "
             "validation need at least three."
         )
+    roles = [PUBLISHED.get(name.lower(), "test") for name in names]
+    if column == PARTITION and not {"train", "test"} <= set(roles):
+        raise UserError(
+            f"{told}, but the partitions are {some(names)}: one must be called train, and one must be left to test."
+        )
+    if len(names) < 2:
+        raise UserError(
+            f"{told}, which has one value ({names[0]}): nothing would be left to train on; hold out another."
+        )
+    return values
+
+
+def values_by_fold(values: pd.Series, most: int) -> dict[str, list[str]]:
+    """The values that each fold tests: one each, or `most` groups of about equally many slices."""
+    counts = values.value_counts()
+    names = sorted(counts.index)
     if len(names) <= most:
         return {name: [name] for name in names}
     groups: list[list[str]] = [[] for _ in range(most)]

@@ -6,7 +6,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from elor.errors import UserError
 from elor.evaluation.guard import check_folds
-from elor.training.folds import make_folds, speakers_by_fold
+from elor.training.folds import make_folds, values_by_fold
 from tests.worlds import toy
 
 
@@ -56,7 +56,7 @@ def test_the_order_of_rows_says_nothing(ten: pd.DataFrame, protocol: str) -> Non
 
 def test_many_speakers_become_groups_of_like_size() -> None:
     slices = pd.concat([toy.tables(23, 10), toy.tables(1, 100).replace({"S00": "S99"}, regex=True)])
-    groups = speakers_by_fold(slices["speaker"], most=10)
+    groups = values_by_fold(slices["speaker"], most=10)
     assert list(groups) == [f"group-{index:02d}" for index in range(10)]
     assert sorted(name for group in groups.values() for name in group) == sorted(slices["speaker"].unique())
     assert ["S99"] in groups.values()  # as long as ten others, she stands alone
@@ -77,3 +77,68 @@ def test_strict_works_without_genders(ten: pd.DataFrame) -> None:
     folds = make_folds(slices, "strict", 0.2, 10, seed=1)
     counts = folds[folds["role"] == "validation"].merge(slices, on="slice").groupby("fold")["speaker"].nunique()
     assert (counts == 2).all()
+
+
+def test_every_value_of_a_column_is_tested_once_by_those_who_never_heard_it(ten: pd.DataFrame) -> None:
+    slices = ten.assign(corpus=["a"] * 80 + ["b"] * 60 + ["c"] * 60)
+    for protocol in ("paper", "strict"):
+        folds = make_folds(slices, protocol, 0.2, 10, seed=1, hold_out="corpus")
+        assert list(folds["fold"].unique()) == ["a", "b", "c"]
+        for name in "abc":
+            own = set(slices["slice"][slices["corpus"] == name])
+            assert roles(folds, name, "test") == own
+            learned = roles(folds, name, "train") | roles(folds, name, "validation")
+            assert learned == set(slices["slice"]) - own
+        found = check_folds(folds, slices, protocol, hold_out="corpus")
+        assert (found["folds"], found["hold_out"], found["heard_speakers"]) == (3, "corpus", 0)
+    sessions = make_folds(slices, "paper", 0.2, 3, seed=1, hold_out="session")
+    assert set(sessions["fold"]) == {"group-00", "group-01", "group-02"}  # five sessions in three groups
+    assert check_folds(sessions, slices, "paper", hold_out="session")["shared_sessions"] == 0
+
+
+def test_a_column_that_speakers_share_is_held_out_and_the_speakers_counted(ten: pd.DataFrame) -> None:
+    slices = ten.assign(scenario=["improvised", "scripted"] * 100)
+    folds = make_folds(slices, "paper", 0.2, 10, seed=1, hold_out="scenario")
+    found = check_folds(folds, slices, "paper", hold_out="scenario")
+    assert found["heard_speakers"] == 20  # ten speakers, two folds
+    with pytest.raises(UserError, match="same speaker in train and test"):
+        check_folds(folds, slices, "paper")
+    first = folds["slice"].isin(roles(folds, "improvised", "test")) & (folds["fold"] == "scripted")
+    assert set(folds["role"][first]) <= {"train", "validation"}
+    broken = slices.assign(scenario="improvised")
+    with pytest.raises(UserError, match="same scenario in train and test"):
+        check_folds(folds, broken, "paper", hold_out="scenario")
+
+
+def test_a_corpus_own_partition_is_the_protocol(ten: pd.DataFrame) -> None:
+    parts = ["Train"] * 100 + ["development"] * 40 + ["test1"] * 30 + ["test2"] * 30
+    slices = ten.assign(partition=parts)
+    folds = make_folds(slices, "paper", 0.2, 10, seed=1, hold_out="partition")
+    assert list(folds["fold"].unique()) == ["test1", "test2"]
+    for name in ("test1", "test2"):
+        assert roles(folds, name, "train") == set(slices["slice"][:100])
+        assert roles(folds, name, "validation") == set(slices["slice"][100:140])
+        assert roles(folds, name, "test") == set(slices["slice"][slices["partition"] == name])
+    assert check_folds(folds, slices, "paper", hold_out="partition")["heard_speakers"] == 0
+    two = slices.assign(partition=["train"] * 100 + ["test"] * 100)  # none to develop on: a fifth of train
+    folds = make_folds(two, "paper", 0.2, 10, seed=1, hold_out="partition")
+    assert (len(roles(folds, "test", "validation")), len(roles(folds, "test", "train"))) == (20, 80)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "sentence"),
+    [
+        ("language", ["de"] * 200, r"has one value \(de\): nothing would be left to train on"),
+        ("language", ["de"] * 150 + [""] * 50, r"50 of 200 rows have no value there \(toy\); fill the column"),
+        ("accent", None, "which no table of this corpus has as a column"),
+        ("language", ["a/b", "c"] * 100, "whose value 'a/b' cannot be part of a file's name"),
+        ("partition", ["dev", "test"] * 100, "the partitions are dev, test: one must be called train"),
+        ("partition", ["dev", "train"] * 100, "the partitions are dev, train: one must be called train"),
+    ],
+)
+def test_a_column_that_cannot_be_held_out_is_one_sentence(
+    ten: pd.DataFrame, column: str, values: list | None, sentence: str
+) -> None:
+    slices = ten if values is None else ten.assign(**{column: values})
+    with pytest.raises(UserError, match=f"folds.hold_out is {column}.*{sentence}"):
+        make_folds(slices, "paper", 0.2, 10, seed=1, hold_out=column)

@@ -26,7 +26,7 @@ from elor.evaluation.agreement import as_classes
 from elor.evaluation.comparisons import difference_interval, exchange, sign_flip
 from elor.evaluation.continuous import ccc
 from elor.evaluation.intervals import Statistic, jackknife, speaker_interval
-from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge
+from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
 from elor.evaluation.recall import Array, ratio, uar, war
 from elor.evidence.names import Reference
 from elor.explain.claims.evidence import Missing, Seen, t_test
@@ -94,6 +94,7 @@ class Scored:
         Raises:
             UserError: if predictions are incomplete, or the rater rated nothing.
         """
+        slices = tested(slices, folds)
         fold = fold_per_slice(slices, folds)
         tables = {net: check_predictions(table, slices, target.heads, folds) for net, table in predictions.items()}
         rated = as_classes(evaluations(ratings, target.dimensions), target, scale)

@@ -95,10 +95,11 @@ def plan(
         seed: of the sample, of untrained networks and of noise.
         devices: dealt out in turn.
     """
-    sample = stratified(slices["speaker"].to_numpy(), count, np.random.default_rng(seed), least=2)
     tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
+    own = np.flatnonzero(pd.notna(tested))
+    sample = own[stratified(slices["speaker"].to_numpy()[own], count, np.random.default_rng(seed), least=2)]
     jobs = []
-    for index, fold in enumerate(pd.unique(tested)):
+    for index, fold in enumerate(pd.unique(tested[own])):
         rows = sample[tested[sample] == fold]
         job = InterventionJob(
             fold=fold,

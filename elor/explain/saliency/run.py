@@ -84,7 +84,7 @@ def plan(
 
 def _parts(tested: NDArray) -> Iterator[tuple[int, str, NDArray]]:
     """The slices of one fold after the other, in parts of up to `PART`: the fold's number and name, and the rows."""
-    for index, fold in enumerate(pd.unique(tested)):
+    for index, fold in enumerate(pd.unique(tested[pd.notna(tested)])):
         whole = np.flatnonzero(tested == fold)
         for rows in np.array_split(whole, -(-len(whole) // PART)):
             yield index, fold, rows
