@@ -10,7 +10,7 @@ from elor.evidence.names import Control, Role
 from elor.explain.claims.answers import EXTREMITY, HEADS, KINDS, effect, trend
 from elor.explain.claims.claim import Facts, Look
 from elor.explain.claims.evidence import Missing, Seen, any_learned, within
-from elor.explain.claims.maps import DELETIONS, above, loudest_first
+from elor.explain.claims.maps import DELETIONS, above, loudest_first, no_less_than_class_swap
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.registry import TITLES
@@ -65,6 +65,14 @@ def beside_both_controls(head: str) -> tuple[Look, ...]:
     pair, what = f"{head}~input", f"r of the guided {head} map and the input"
     controls = (Control.initial, Control.heads)
     return tuple(in_elor(what, Role.decides, (head,), above, GUIDED, pair, control) for control in controls)
+
+
+def alike(what: str, heads: Sequence[str], method: str, pair: str) -> tuple[Look, ...]:
+    """Two heads' maps beside untrained networks, and no less alike than one head's maps of two classes: a condition."""
+    return (
+        in_elor(what, Role.decides, heads, above, method, pair),
+        in_elor(what, Role.conditions, heads, no_less_than_class_swap, method, pair),
+    )
 
 
 def deletions(head: str) -> tuple[Look, ...]:

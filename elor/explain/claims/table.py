@@ -20,6 +20,7 @@ from elor.explain.claims.claim import Claim, Look
 from elor.explain.claims.evidence import within
 from elor.explain.claims.looks import (
     GUIDED,
+    alike,
     alters,
     beside,
     beside_both_controls,
@@ -28,7 +29,7 @@ from elor.explain.claims.looks import (
     in_elor,
     trends,
 )
-from elor.explain.claims.maps import above, no_less_than_class_swap, overlapping
+from elor.explain.claims.maps import overlapping
 from elor.explain.claims.scores import balance, better, easier, extremes, weighted_above
 from elor.registry import TITLES
 
@@ -102,8 +103,7 @@ SALIENCY = (
         paper=0.96,
         test="maps of both heads against untrained networks and class swap within a head; overlap of occlusion maps",
         looks=(
-            in_elor("r of both heads' guided maps", Role.decides, DIMENSIONS, above, GUIDED, BOTH),
-            in_elor("r of both heads' guided maps", Role.conditions, DIMENSIONS, no_less_than_class_swap, GUIDED, BOTH),
+            *alike("r of both heads' guided maps", DIMENSIONS, GUIDED, BOTH),
             in_elor("overlap of the tenths most sensitive to occlusion", Role.decides, DIMENSIONS, overlapping),
         ),
     ),
@@ -114,24 +114,7 @@ SALIENCY = (
         where="Data-driven visualizations",
         paper="mainly on the same parts of the learned representations",
         test="both heads' gradients at the flattened layer, against untrained networks and class swap within a head",
-        looks=(
-            in_elor(
-                "r of both heads' gradients at the flattened layer",
-                Role.decides,
-                DIMENSIONS,
-                above,
-                "gradient",
-                FLATTENED,
-            ),
-            in_elor(
-                "r of both heads' gradients at the flattened layer",
-                Role.conditions,
-                DIMENSIONS,
-                no_less_than_class_swap,
-                "gradient",
-                FLATTENED,
-            ),
-        ),
+        looks=alike("r of both heads' gradients at the flattened layer", DIMENSIONS, "gradient", FLATTENED),
     ),
     Claim(
         id="mfcc-amplitude",
