@@ -51,7 +51,6 @@ TINY: dict[str, Any] = SMALL | {
     "scale.demo.networks.elor.defaults.filters": [8, 12, 16],
     "scale.demo.networks.elor.defaults.hidden": [32, 16],
     "scale.demo.networks.elor_ftr.epochs": 4,
-    "scale.demo.networks.elor_ftr.defaults.filters": [8, 12, 16],
     "scale.demo.networks.lom.epochs": 4,
     "scale.demo.networks.lom.defaults.filters": [8, 8, 8],
     "scale.demo.networks.ftr.epochs": 12,

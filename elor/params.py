@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -164,7 +165,7 @@ class Range(Section):
     high: float | None = None
     step: int | None = Field(default=None, ge=1, le=MOST)
     log: bool = False
-    source: str
+    source: Literal["ours", "paper"] = "ours"
 
     @model_validator(mode="after")
     def _bounds(self) -> Range:
@@ -313,10 +314,23 @@ class Settings(Section):
         return {name: value for name, value in self.model_dump().items() if value is not None}
 
 
-class NetworkScale(Section):
-    """How much one network gets: evaluations, epochs, patience, ranges of its own for the search, and its defaults."""
+OF_THE_MLP = ("hidden", "dropout")
+"""What a network with parents takes from the second; its CNN and optimiser are the first's (ours: the paper gives no
+rule)."""
 
-    evaluations: int = Field(ge=0, le=MOST)
+
+def inherited(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a network, from those of its parents."""
+    return {**first, **{name: second[name] for name in OF_THE_MLP if name in second}}
+
+
+class NetworkScale(Section):
+    """How much one network gets: evaluations, epochs, patience, ranges of its own for the search, and its defaults.
+
+    A network with parents has neither evaluations nor defaults of its own: it takes theirs.
+    """
+
+    evaluations: int = Field(default=0, ge=0, le=MOST)
     epochs: int = Field(ge=1, le=MOST)
     patience: int = Field(ge=1, le=MOST)
     space: dict[str, Range] = Field(default_factory=dict)
@@ -330,6 +344,27 @@ class Scale(Section):
     space: dict[str, Range]
     networks: dict[Network, NetworkScale]
     explain: ExplainScale
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, value: Any) -> Any:
+        """Give networks with parents the defaults that follow from theirs."""
+        given = value.get("networks") if isinstance(value, dict) else None
+        if not isinstance(given, dict):
+            return value
+        found = dict(given)
+        for name, network in registry.NETWORKS.items():
+            if not network.parents or not isinstance(given.get(name), dict):
+                continue
+            if own := {"evaluations", "defaults"} & set(given[name]):
+                raise ValueError(
+                    f"networks.{name} takes its values from {' and '.join(network.parents)}; "
+                    f"remove its {' and '.join(sorted(own))}"
+                )
+            sections = [one if isinstance(one := given.get(parent), dict) else {} for parent in network.parents]
+            theirs = [one if isinstance(one := section.get("defaults"), dict) else {} for section in sections]
+            found[name] = given[name] | {"defaults": inherited(*theirs)}
+        return value | {"networks": found}
 
 
 class Start(BaseModel):

@@ -41,9 +41,19 @@ def test_paper_profile_has_the_papers_budgets() -> None:
 
 
 def test_a_network_can_be_given_every_value_that_it_has_and_no_other(shipped: dict) -> None:
-    for name, section in shipped["networks"].items():
-        for scale in shipped["scale"].values():
-            assert set(scale["networks"][name]["defaults"]) == set(section)
+    for scale in load(ROOT / "params.yaml").scales.values():
+        for name, section in shipped["networks"].items():
+            assert set(scale.networks[name].defaults.given()) == set(section)
+
+
+def test_a_network_with_parents_takes_their_defaults_and_has_none_of_its_own(shipped: dict, tmp_path: Path) -> None:
+    networks = load(write(tmp_path, shipped)).scales["demo"].networks
+    theirs = networks["elor"].defaults.given() | {"hidden": [64, 32], "dropout": networks["ftr"].defaults.dropout}
+    assert networks["elor_ftr"].defaults.given() == theirs
+    assert networks["elor"].defaults.dropout != networks["ftr"].defaults.dropout
+    shipped["scale"]["demo"]["networks"]["elor_ftr"]["defaults"] = {"dropout": 0.1}
+    with pytest.raises(UserError, match=r"networks\.elor_ftr takes its values from elor and ftr; remove its defaults"):
+        load(write(tmp_path, shipped))
 
 
 def test_numbers_in_exponent_notation_are_numbers(shipped: dict, tmp_path: Path) -> None:

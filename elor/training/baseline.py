@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import recall_score
 from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
 from elor.engine import Engine
 from elor.evaluation.continuous import ccc, moments
-from elor.evaluation.recall import confusion, uar
 from elor.targets import Head
 
 COSTS = {"linear": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "rbf": (0.1, 1.0, 10.0, 100.0)}
@@ -158,7 +158,7 @@ def _score(head: Head, truth: NDArray, predicted: NDArray) -> float:
     """UAR, or the CCC of values (0 where it is undefined)."""
     if head.valued:
         return float(np.nan_to_num(ccc(moments(truth, predicted, np.zeros(len(truth), dtype=int), 1))[0]))
-    return float(uar(confusion(truth, predicted, head.outputs)))
+    return float(recall_score(truth, predicted, labels=np.unique(truth), average="macro"))
 
 
 def _roles(slices: pd.DataFrame, folds: pd.DataFrame) -> Sequence[tuple[str, dict[str, NDArray]]]:

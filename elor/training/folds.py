@@ -16,6 +16,7 @@ import pandas as pd
 
 from elor.corpora.faults import some
 from elor.errors import UserError
+from elor.training.splitters import HeldOut, RandomSlices, WholeSpeakers
 
 Protocol = Literal["paper", "strict"]
 
@@ -38,8 +39,8 @@ def make_folds(
 
     Args:
         slices: columns slice, speaker, gender, and what is held out.
-        protocol: `paper` or `strict`.
-        validation: share of the slices (`paper`) or speakers (`strict`, two at least) that validate.
+        protocol: `paper` (`RandomSlices` validate) or `strict` (`WholeSpeakers` do).
+        validation: share of the slices or speakers that validate.
         most: more values than this are grouped into this many folds.
         seed: of the random draws; a fold's draw does not depend on the other folds.
         hold_out: a column: each of its values is tested by one fold.
@@ -51,16 +52,22 @@ def make_folds(
     Raises:
         UserError: if the column is absent, empty somewhere, or has too few values.
     """
-    values = held_out(slices, hold_out)
+    values, speakers = held_out(slices, hold_out), slices["speaker"].to_numpy(dtype=str)
+    genders = slices.groupby("speaker")["gender"].first().fillna("").to_dict()
     published = values.str.lower().map(PUBLISHED) if hold_out == PARTITION else pd.Series(None, index=values.index)
     parts = []
-    for fold, names in values_by_fold(values[published.isna()], most).items():
-        random = np.random.default_rng([seed, zlib.crc32(fold.encode())])
+    for fold, names in HeldOut(most).folds(values[published.isna()]).items():
+        seeds = [seed, zlib.crc32(fold.encode())]
         tests = values.isin(names).to_numpy()
         role = np.where(tests, "test", published.fillna("") if hold_out == PARTITION else "train").astype(object)
         if "validation" not in role:
-            draw = _whole_speakers if protocol == "strict" else _random_slices
-            role[draw(slices, role == "train", validation, random)] = "validation"
+            draw = (
+                WholeSpeakers(validation, seeds, genders) if protocol == "strict" else RandomSlices(validation, seeds)
+            )
+            free = np.flatnonzero(role == "train")
+            free = free[np.argsort(slices["slice"].to_numpy(dtype=str)[free])]  # the table's order says nothing
+            _, drawn = next(draw.split(free, groups=speakers[free]))
+            role[free[drawn]] = "validation"
         rows = role != ""
         parts.append(pd.DataFrame({"fold": fold, "slice": slices["slice"].to_numpy()[rows], "role": role[rows]}))
     return pd.concat(parts, ignore_index=True)
@@ -104,38 +111,3 @@ def held_out(table: pd.DataFrame, column: str) -> pd.Series:
             f"{told}, which has one value ({names[0]}): nothing would be left to train on; hold out another."
         )
     return values
-
-
-def values_by_fold(values: pd.Series, most: int) -> dict[str, list[str]]:
-    """The values that each fold tests: one each, or `most` groups of about equally many slices."""
-    counts = values.value_counts()
-    names = sorted(counts.index)
-    if len(names) <= most:
-        return {name: [name] for name in names}
-    groups: list[list[str]] = [[] for _ in range(most)]
-    loads = np.zeros(most)
-    for name in sorted(names, key=lambda name: (-counts[name], name)):  # the longest first, each to the lightest group
-        lightest = int(loads.argmin())
-        groups[lightest].append(name)
-        loads[lightest] += counts[name]
-    return {f"group-{index:02d}": sorted(group) for index, group in enumerate(groups)}
-
-
-def _random_slices(slices: pd.DataFrame, free: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
-    """Row numbers of a random share of the free slices: at least one, and at least one is left to train."""
-    rows = np.flatnonzero(free)
-    rows = rows[np.argsort(slices["slice"].to_numpy(dtype=str)[rows])]  # drawn by name: the table's order says nothing
-    return random.permutation(rows)[: min(max(1, round(share * len(rows))), len(rows) - 1)]
-
-
-def _whole_speakers(slices: pd.DataFrame, free: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
-    """Row numbers of all slices of some free speakers: women and men in turn, two at least if two can be spared."""
-    genders = slices[free].groupby("speaker")["gender"].first().fillna("")
-    wanted = min(max(2, round(share * len(genders))), len(genders) - 1)
-    queues = [list(random.permutation(sorted(group.index))) for _, group in genders.groupby(genders)]
-    chosen: list[str] = []
-    while len(chosen) < wanted:
-        for queue in queues:
-            if queue and len(chosen) < wanted:
-                chosen.append(queue.pop())
-    return np.flatnonzero(free & slices["speaker"].isin(chosen).to_numpy())

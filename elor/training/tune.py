@@ -12,7 +12,7 @@ import pandas as pd
 
 from elor.engine import Engine
 from elor.errors import UserError
-from elor.params import NetworkScale, Range, Search, Settings, check
+from elor.params import OF_THE_MLP, NetworkScale, Range, Search, Settings, check, inherited
 from elor.progress import Progress
 from elor.training import budget, tpe
 from elor.training.resume import epochs_done
@@ -20,9 +20,6 @@ from elor.training.task import Task
 from elor.training.train import place, spread
 from elor.training.trials import Trial, evaluate
 from elor.training.tuning import Tuning
-
-OF_THE_MLP = ("hidden", "dropout")
-"""What `elor_ftr` inherits from `ftr`; its CNN and optimiser are `elor`'s (ours: the paper gives no rule)."""
 
 
 def tune(
@@ -100,8 +97,8 @@ def combine(task: Task, pinned: Settings, first: Tuning, second: Tuning) -> tupl
     """The values of `elor_ftr`: the CNN and the optimiser of the first one's winner, the MLP of the second one's."""
     values = {}
     for fold in task.fold_names():
-        inherited = first.values[fold].given() | {name: getattr(second.values[fold], name) for name in OF_THE_MLP}
-        values[fold] = merge(check(Settings, inherited, task.network), pinned)
+        theirs = inherited(first.values[fold].given(), second.values[fold].given())
+        values[fold] = merge(check(Settings, theirs, task.network), pinned)
     provenance = {
         name: "pinned" if name in pinned.given() else second.network if name in OF_THE_MLP else first.network
         for name in values[task.fold_names()[0]].given()

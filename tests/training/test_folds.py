@@ -1,12 +1,16 @@
 """Folds by speaker: closed forms, and scikit-learn's LeaveOneGroupOut as a second opinion."""
 
+import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, check_cv, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 
 from elor.errors import UserError
 from elor.evaluation.guard import check_folds
-from elor.training.folds import make_folds, values_by_fold
+from elor.training.folds import make_folds
+from elor.training.splitters import HeldOut, RandomSlices, WholeSpeakers
 from tests.worlds import toy
 
 
@@ -56,7 +60,7 @@ def test_the_order_of_rows_says_nothing(ten: pd.DataFrame, protocol: str) -> Non
 
 def test_many_speakers_become_groups_of_like_size() -> None:
     slices = pd.concat([toy.tables(23, 10), toy.tables(1, 100).replace({"S00": "S99"}, regex=True)])
-    groups = values_by_fold(slices["speaker"], most=10)
+    groups = HeldOut(10).folds(slices["speaker"])
     assert list(groups) == [f"group-{index:02d}" for index in range(10)]
     assert sorted(name for group in groups.values() for name in group) == sorted(slices["speaker"].unique())
     assert ["S99"] in groups.values()  # as long as ten others, she stands alone
@@ -142,3 +146,44 @@ def test_a_column_that_cannot_be_held_out_is_one_sentence(
     slices = ten if values is None else ten.assign(**{column: values})
     with pytest.raises(UserError, match=f"folds.hold_out is {column}.*{sentence}"):
         make_folds(slices, "paper", 0.2, 10, seed=1, hold_out=column)
+
+
+GENDERS = {f"S{number:02d}": "FM"[number % 2] for number in range(10)}
+SPLITTERS = [HeldOut(10), HeldOut(4), RandomSlices(0.2, 3), WholeSpeakers(0.2, 3, GENDERS)]
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS, ids=str)
+def test_scikit_learn_takes_the_splitters_for_its_own(splitter, ten: pd.DataFrame) -> None:
+    assert check_cv(splitter) is splitter
+    groups = ten["speaker"].to_numpy()
+    splits = list(splitter.split(ten, groups=groups))
+    assert splitter.get_n_splits(ten, groups=groups) == len(splits)
+    for (train, held), again in zip(splits, splitter.split(ten, groups=groups), strict=True):
+        assert sorted([*train, *held]) == list(range(len(ten)))
+        assert (np.array_equal(train, again[0]), np.array_equal(held, again[1])) == (True, True)
+        if not isinstance(splitter, RandomSlices):
+            assert not set(groups[train]) & set(groups[held])
+    points = np.random.default_rng(0).normal(size=(len(ten), 3))
+    scores = cross_val_score(KNeighborsClassifier(1), points, ten["valence"], groups=groups, cv=splitter)
+    known = [KNeighborsClassifier(1).fit(points[t], ten["valence"].iloc[t]) for t, _ in splits]
+    assert scores.tolist() == [
+        m.score(points[h], ten["valence"].iloc[h]) for m, (_, h) in zip(known, splits, strict=True)
+    ]
+
+
+def test_the_papers_protocol_is_a_search_within_a_cross_validation(ten: pd.DataFrame) -> None:
+    points = np.random.default_rng(0).normal(size=(len(ten), 3)) + ten[["valence"]].to_numpy()
+    search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5, 9]}, cv=RandomSlices(0.2, 1))
+    assert clone(search).cv == search.cv
+    scores = cross_val_score(search, points, ten["valence"], groups=ten["speaker"], cv=HeldOut())
+    assert len(scores) == 10
+    assert scores.mean() > 0.4
+
+
+def test_the_table_is_what_the_splitters_say(ten: pd.DataFrame) -> None:
+    folds = make_folds(ten, "strict", 0.2, 10, seed=1)
+    table = folds.merge(ten, on="slice")
+    for _, rows in table.groupby("fold"):
+        drawn = rows[rows["role"] == "validation"]
+        assert {GENDERS[name] for name in drawn["speaker"]} == {"F", "M"}
+        assert set(drawn["slice"]) == set(ten[ten["speaker"].isin(drawn["speaker"])]["slice"])

@@ -33,7 +33,10 @@ def shrink(path: Path, **changes: object) -> None:
     demo["space"]["hidden"]["step"] = 4  # of [8, 8] the demo's own step leaves nothing to search
     params["evaluate"] |= {"draws": 200, "permutations": 200}
     for network, section in demo["networks"].items():
-        section |= {"evaluations": 0 if network == "elor_ftr" else 3, "epochs": 2, "patience": 2}
+        section |= {"epochs": 2, "patience": 2}
+        if network == "elor_ftr":
+            continue  # takes its values from elor and ftr
+        section["evaluations"] = 3
         section["defaults"]["hidden"] = [8, 8]
         if network != "ftr":
             filters, lengths, pools, stride = TINY["lom" if network == "lom" else "elor"]
