@@ -57,9 +57,11 @@ class Needed(Part):
     """place in `evidence` of the piece that it is about: the one in the claim's line, or if that has no p, as
     prototypes have none, the weakest test"""
     effect: Number = None
-    """the smallest effect that this run could have shown, in the piece's unit (its difference, else `ours`)"""
+    """the smallest effect that this run could have shown, in the piece's unit (its difference, else `ours`); of an
+    absence the largest one of which it could have been shown, 0 if of none"""
     speakers: int | None = None
-    """how many speakers would have shown the effect that was found; null above 10,000"""
+    """how many speakers would have shown the effect that was found; null above 10,000, and where it lies within its
+    control or, of a map, below it"""
 
 
 class Claim(Part):

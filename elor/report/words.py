@@ -160,7 +160,10 @@ def needed_line(needed: Needed, claim: Claim) -> str:
     """What an undecided claim would have needed; of which piece is said where it is not the one in its line."""
     piece = claim.evidence[needed.piece]
     of = "" if needed.piece == claim.deciding else f" of {piece.what}"
-    effect = f"This run could have shown {quantity(needed.effect)}{f' {piece.unit}' if piece.unit else ''}{of}"
+    amount = f"{quantity(needed.effect)}{f' {piece.unit}' if piece.unit else ''}{of}"
+    effect = f"This run could have shown {amount}"
+    if piece.control == Reference.nothing:
+        effect = f"This run could have shown less than counts as none had no more than {amount} been found"
     if needed.speakers is None:
         return f"{effect}; no number of speakers would have shown what was found."
     return f"{effect}; what was found would have needed {plural(needed.speakers, 'speaker')}."

@@ -178,6 +178,9 @@ def test_what_an_undecided_claim_would_have_needed() -> None:
     inside = piece.model_copy(update={"difference": None, "ours": 0.1, "control_low": -0.2, "control_high": 0.2})
     assert needed([inside], 0, 0.01).speakers is None
     assert needed([inside], 0, 0.5).effect == 0.2
+    below = piece.model_copy(update={"difference": -found.effect / 2})
+    assert needed([below], 0, 0.01).speakers is None  # a map below its control, of however many speakers
+    assert needed([below.model_copy(update={"points": -1})], 0, 0.01).speakers is not None
     condition = Piece(what="", role="conditions", ours=50.0)
     assert needed([condition, piece], 0, 0.01) == found.model_copy(update={"piece": 1})  # prototypes have no p
     assert needed([condition], 0, 0.01) is None

@@ -48,7 +48,8 @@ def needed(pieces: Sequence[Piece], place: int, level: float, confidence: float 
             piece=place, effect=max(room, 0.0), speakers=_speakers(_room(piece, found), error, piece.units, level, 1)
         )
     smallest = max(float(stdtrit(piece.units - 1, 1 - level / 2)) * error, margin)
-    speakers = _speakers(abs(found), error, piece.units, level, 2) if abs(found) > margin else None
+    lower = piece.points == 0 and piece.difference is not None and found < 0  # a map that shows less than its control
+    speakers = None if lower or abs(found) <= margin else _speakers(abs(found), error, piece.units, level, 2)
     return Needed(piece=place, effect=smallest, speakers=speakers)
 
 
