@@ -28,6 +28,7 @@ PARTS = (
     "scale",
     "svm",
     "spread",
+    "words",
     "fuzz",
     "learning",
     "fresh",

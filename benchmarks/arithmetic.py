@@ -24,7 +24,8 @@ from benchmarks.measure import ROOT, ratio
 from benchmarks.publish import command, publish
 from benchmarks.steps import cases, our_step, toy_job
 from elor import arithmetic
-from elor.params import NETWORKS, load
+from elor.params import load
+from elor.registry import WORDLESS
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.training.loop import Trainer
@@ -43,7 +44,7 @@ def measure(rounds: int = 15) -> dict[str, Any]:
     Args:
         rounds: how often each is timed.
     """
-    return {"rounds": rounds, "networks": {network: measured(network, rounds) for network in NETWORKS}}
+    return {"rounds": rounds, "networks": {network: measured(network, rounds) for network in WORDLESS}}
 
 
 def measured(network: str, rounds: int) -> dict[str, float]:

@@ -23,6 +23,7 @@ from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.evidence.scores import Headline, Level, Scores, Unasked
 from elor.evidence.tables import Table
+from elor.evidence.words import Words
 from elor.explain.claims.decide import CASES
 from elor.files import write_text
 from elor.report.words import VERDICTS
@@ -41,6 +42,7 @@ FILES: tuple[type[BaseModel], ...] = (
     Prototypes,
     Interventions,
     Claims,
+    Words,
 )
 
 HEAD = """# Every key of every file in `metrics/`

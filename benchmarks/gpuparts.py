@@ -23,7 +23,8 @@ from benchmarks.toy import Case, operations, our_step, prediction, toy_job
 from elor.device import settle
 from elor.fastconv import ConvBlock, batched, choice
 from elor.networks import MultiHeadNetwork
-from elor.params import NETWORKS, Params, Settings
+from elor.params import Params, Settings
+from elor.registry import WORDLESS
 from elor.training import losses
 from elor.training.job import TrainingJob
 from elor.training.loop import Trainer
@@ -215,7 +216,7 @@ def steps(setup: Setup) -> dict[str, Any]:
     found = []
     literal = setup.settings("elor").model_copy(update={} if setup.small else {"lengths": [80, 4_000, 400]})
     for network, size, settings in [
-        *((name, "paper", setup.settings(name)) for name in NETWORKS),
+        *((name, "paper", setup.settings(name)) for name in WORDLESS),
         ("elor", "500 ms", literal),
     ]:
         ways: dict[str, Any] = {}

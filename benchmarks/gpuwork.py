@@ -18,7 +18,8 @@ from benchmarks.measure import ROOT
 from benchmarks.toy import our_step
 from elor.device import settle
 from elor.networks import INPUTS
-from elor.params import NETWORKS, Settings
+from elor.params import Settings
+from elor.registry import WORDLESS
 from elor.training.job import TrainingJob
 from elor.training.loop import Trainer, train
 from elor.training.resume import epochs_done
@@ -154,7 +155,7 @@ def projected(found: dict[str, Any], setup: Setup) -> dict[str, Any]:
         case["network"]: case["ways"] for case in found.get("steps", {}).get("cases", ()) if case["size"] == "paper"
     }
     rows = []
-    for network in NETWORKS:
+    for network in WORDLESS:
         own = next(
             (ways[network][way] for way in ("blocks, chosen", "plain") if "step" in ways.get(network, {}).get(way, {})),
             None,

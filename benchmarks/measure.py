@@ -52,7 +52,7 @@ def ratio(slow: Sequence[float], quick: Sequence[float]) -> float:
 
 
 def run_stage(workspace: Path, stage: str, environment: dict[str, str] | None = None) -> dict[str, float]:
-    """Run `python -m stages.<stage>` of this repository in a folder with a params.yaml, without DVC.
+    """Run a stage of this repository, such as `labels` or `train@elor`, in a folder with a params.yaml, without DVC.
 
     Returns:
         `seconds` of the whole process, imports included; `peak_mb`, private memory with that of its workers, in MiB.
@@ -61,7 +61,8 @@ def run_stage(workspace: Path, stage: str, environment: dict[str, str] | None = 
         UserError: if the stage fails.
     """
     started = time.monotonic()
-    command = [sys.executable, "-m", f"stages.{stage}"]
+    name, *network = stage.split("@")
+    command = [sys.executable, "-m", f"stages.{name}", *network]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     ended = subprocess.run(command, cwd=workspace, env=os.environ | {"PYTHONPATH": path} | (environment or {}))
     if ended.returncode:

@@ -23,7 +23,8 @@ from elor.engine import Engine
 from elor.evidence.claims import Claims
 from elor.evidence.model import read
 from elor.explain.prototypes.run import seek
-from elor.params import NETWORKS, load
+from elor.params import load
+from elor.registry import WORDLESS
 from elor.tables import read_table
 from elor.training.tune import merge
 from elor.training.tuning import Tuning
@@ -33,7 +34,7 @@ READ = ("sources", "corpus", "labels", "slices", "mfcc", "is10")
 
 LEARN = (
     "folds",
-    *(f"train@{network}" for network in NETWORKS),
+    *(f"train@{network}" for network in WORDLESS),
     "baseline",
     "evaluate",
     "saliency",
@@ -117,7 +118,7 @@ def defaults() -> None:
     """Write data/tuning/<net>.yaml with the default values."""
     params = load()
     folds = read_table(Path("data/folds.csv"))["fold"].unique()
-    for network in NETWORKS:
+    for network in WORDLESS:
         values = merge(params.scale.networks[network].defaults, params.networks[network])
         path = Path("data/tuning") / f"{network}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,8 @@ from benchmarks.publish import command, publish
 from benchmarks.toy import Case, operations, our_step, prediction, toy_job
 from elor.engine import available_cores
 from elor.networks import INPUTS
-from elor.params import NETWORKS, Params, load
+from elor.params import Params, load
+from elor.registry import WORDLESS
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.training.loop import Trainer
@@ -70,7 +71,7 @@ def cases(params: Params) -> list[Case]:
     found = [
         Case(network, size, params.scales[size].networks[network].defaults)
         for size in ("demo", "paper")
-        for network in NETWORKS
+        for network in WORDLESS
     ]
     literal = params.scales["paper"].networks["elor"].defaults.model_copy(update=LITERAL)
     return [*found, Case("elor", "paper, 500 ms", literal, plain=False)]

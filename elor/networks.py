@@ -5,6 +5,7 @@
     ftr       1,582 IS10 functionals ----------------/
     elor_ftr  CNN output and IS10 side by side -----/
 
+And one for a question that it leaves to the future, `elor_txt`: CNN output and what was said side by side.
 Wieser et al. 2020, sections "End-to-end learning network" and "Architectures for comparison". A network takes its
 inputs by position, in the order of `INPUTS`, and returns the logits of every head by name.
 """
@@ -19,14 +20,15 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.fastconv import ConvBlock
-from elor.registry import NETWORKS
+from elor.registry import NETWORKS, TEXT, VECTORS
 from elor.targets import Head
 from elor.vectors import IS10, SETS, Vectors
 
 INPUTS = {name: network.inputs for name, network in NETWORKS.items()}
 """What each network eats, in the order of its arguments."""
 
-SHAPES: dict[str, tuple[int, ...]] = {"audio": (1, 96_000), "mfcc": (26, 599), "is10": (SETS["IS10"],)}
+SHAPES: dict[str, tuple[int, ...]] = {"audio": (1, 96_000), "mfcc": (26, 599)}
+SHAPES |= dict.fromkeys(VECTORS, (SETS["IS10"],))
 """One slice of each input: (channels, samples), (coefficients, frames), (functionals,); but see `elor.vectors`."""
 
 
@@ -42,7 +44,7 @@ class Architecture:
         hidden: units of the hidden layers of each head's MLP.
         dropout: share of hidden units dropped in training.
         standardize: whether MFCCs and vectors are scaled by the training part's mean and deviation.
-        vectors: what its input `is10` holds, if it has one.
+        vectors: what its input `is10` or `text` holds, if it has one.
     """
 
     network: str
@@ -64,7 +66,7 @@ class Architecture:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """One slice of each of its inputs, as `SHAPES` has it, but vectors of its own width."""
-        every = SHAPES | {"is10": (self.vectors.width,)}
+        every = SHAPES | dict.fromkeys(VECTORS, (self.vectors.width,))
         return {name: every[name] for name in self.inputs}
 
 
@@ -94,6 +96,28 @@ class Standardize(nn.Module):
         return (values - self.mean) / self.deviation
 
 
+class Weigh(nn.Module):
+    """Weigh words by how rare they are in the training part: tf-idf of whether they occur, 1 + ln(n / df).
+
+    scikit-learn's TfidfVectorizer(binary=True, smooth_idf=False, norm=None), fitted on the training part: a word that
+    does not occur there weighs nothing.
+
+    Shape:
+        (batch, words), unchanged.
+    """
+
+    def __init__(self, words: int) -> None:
+        super().__init__()
+        self.register_buffer("idf", torch.ones(words))
+
+    def fit(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take over the share of training slices in which each word occurs; their deviation says no more."""
+        self.idf.copy_(torch.where(mean > 0, 1 - mean.clamp_min(torch.finfo(mean.dtype).tiny).log(), 0.0))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values * self.idf
+
+
 class Dropout(nn.Dropout):
     """Dropout by a mask drawn ahead, so that a training alone and one in a stack of folds drop the same units.
 
@@ -120,7 +144,8 @@ class MultiHeadNetwork(nn.Module):
         fast: use the block convolutions of `elor.fastconv` where they win; the results are the same.
 
     Shape:
-        inputs: (batch, 1, 96000) audio in [-1, 1], (batch, 26, 599) MFCCs, (batch, 1582) IS10, as `INPUTS` says.
+        inputs: (batch, 1, 96000) audio in [-1, 1], (batch, 26, 599) MFCCs, (batch, 1582) IS10, (batch, words) 0 or 1
+            for what was said, as `INPUTS` says.
         output: for each head (batch, answers) logits (classes, distribution) or values (regression, spread).
 
     Raises:
@@ -136,10 +161,11 @@ class MultiHeadNetwork(nn.Module):
         super().__init__()
         self.architecture = architecture
         shapes = architecture.shapes
-        scaled = {name: shape for name, shape in shapes.items() if architecture.standardize and name != "audio"}
-        self.standardize = nn.ModuleDict(
-            {name: Standardize(shape[0], time=len(shape) == 2) for name, shape in scaled.items()}
-        )
+        scaled = {name: s for name, s in shapes.items() if architecture.standardize and name not in ("audio", TEXT)}
+        fitted: dict[str, nn.Module] = {name: Standardize(s[0], time=len(s) == 2) for name, s in scaled.items()}
+        if TEXT in shapes:
+            fitted[TEXT] = Weigh(*shapes[TEXT])
+        self.standardize = nn.ModuleDict(fitted)
         self.cnn, width = _cnn(architecture, fast) if len(shapes[architecture.inputs[0]]) == 2 else (None, 0)
         width += sum(shape[0] for shape in shapes.values() if len(shape) == 1)
         self.heads = nn.ModuleDict({head.name: _mlp(width, head.outputs, architecture) for head in architecture.heads})

@@ -27,6 +27,7 @@ from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
+from elor.registry import VECTORS
 from elor.targets import Head
 from elor.training.checkpoint import heads_of, heard_of
 from elor.vectors import Vectors
@@ -131,7 +132,7 @@ def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tup
         notes: dict[str, Any] = json.loads(text)
         network, folds, heads = notes["network"], notes["folds"], heads_of(notes["heads"])
         vectors = Vectors.of(notes.get("vectors", {}))
-        shapes = SHAPES | {"is10": (vectors.width,)}
+        shapes = SHAPES | dict.fromkeys(VECTORS, (vectors.width,))
         expected = [(name, list(shapes[name])) for name in INPUTS[network]]
         found = [(value.name, list(value.shape[1:])) for value in session.get_inputs()]
         if found != expected:

@@ -79,6 +79,7 @@ class Source(Described):
 
 class Corpus(Described):
     path: str | list[str | dict[str, Any]]
+    words: Literal["none", "words", "characters"]
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -88,7 +89,7 @@ class Corpus(Described):
             UserError: for an unknown or ill-typed key of one of them.
         """
         listed = [self.path] if isinstance(self.path, str) else self.path
-        shared = self.model_dump(exclude={"path"})
+        shared = self.model_dump(exclude={"path", "words"})
         found = []
         for number, one in enumerate(listed):
             given = {"path": one} if isinstance(one, str) else one
@@ -274,6 +275,7 @@ class ExplainScale(Section):
     steps: int = Field(ge=1, le=MOST)
     shown: int = Field(ge=0, le=MOST)
     untrained: int = Field(ge=1, le=MOST)
+    seeds: int = Field(ge=2, le=10)
     interventions: InterventionsScale
     prototypes: PrototypesScale
 
@@ -404,6 +406,10 @@ class Params(Section):
             raise ValueError(
                 f"search.score is {self.search.score!r}, no score of these labels; choose {', '.join(scores)}"
             )
+        if worded := [name for name in self.explain.interventions.networks if registry.NETWORKS[name].reads_words]:
+            raise ValueError(
+                f"explain.interventions.networks names {', '.join(worded)}, which the stage words alters; leave it out"
+            )
         altered = [name for name in self.explain.interventions.networks if name in registry.ON_VECTORS]
         if altered and self.features.table is not None:
             raise ValueError(
@@ -416,6 +422,16 @@ class Params(Section):
     def scale(self) -> Scale:
         """The section of the chosen profile."""
         return self.scales[self.profile]
+
+
+def trained(corpus: Corpus) -> tuple[str, ...]:
+    """The networks that take part: those that read what was said only where `corpus.words` asks for it."""
+    return registry.WORDLESS if corpus.words == "none" else NETWORKS
+
+
+def answering(corpus: Corpus) -> tuple[str, ...]:
+    """All of these, and the machine that they are held against."""
+    return tuple(name for name in MODELS if name in trained(corpus) or name not in NETWORKS)
 
 
 def read_yaml(path: Path) -> Any:

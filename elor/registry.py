@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TEXT = "text"
+"""The input that is what was said."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -25,17 +28,29 @@ class Network:
     inputs: tuple[str, ...]
     parents: tuple[str, ...] = ()
 
+    @property
+    def reads_words(self) -> bool:
+        """Whether it takes part only where `corpus.words` is on."""
+        return TEXT in self.inputs
+
 
 NETWORKS = {
     "elor": Network("ELoR", ("audio",)),
     "lom": Network("LoM", ("mfcc",)),
     "ftr": Network("FTR", ("is10",)),
     "elor_ftr": Network("ELoR+FTR", ("audio", "is10"), ("elor", "ftr")),
+    "elor_txt": Network("ELoR+TXT", ("audio", TEXT), ("elor", "elor")),
 }
 """In the order of tables; dvc.yaml says the same of their inputs, and a test compares the two."""
 
-FILES = {"audio": "slices.npy", "mfcc": "mfcc.npy", "is10": "is10.npy"}
+WORDLESS = tuple(name for name, one in NETWORKS.items() if not one.reads_words)
+"""Those that are told nothing: the paper's rankings are among them."""
+
+FILES = {"audio": "slices.npy", "mfcc": "mfcc.npy", "is10": "is10.npy", TEXT: "text.npy"}
 """Each input's array in `data/`, one row per slice."""
+
+VECTORS = ("is10", TEXT)
+"""Inputs that are vectors; `data/<input>.json` says what they hold."""
 
 TITLES = {name: one.title for name, one in NETWORKS.items()} | {"svm": "SVM"}
 """Of all that answers for test slices: the networks, and the machine that they are held against."""

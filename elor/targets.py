@@ -74,11 +74,6 @@ class Head:
         return ordered(self.name)
 
     @property
-    def coupled(self) -> bool:
-        """Whether its loss couples the slices of a minibatch, as the concordance does, instead of averaging theirs."""
-        return self.valued and not self.spread
-
-    @property
     def labels(self) -> tuple[str, ...]:
         """What its classes are called; a value has none."""
         return tuple(map(str, range(self.classes or 0))) if self.ordered else EMOTIONS

@@ -1,4 +1,4 @@
-"""Which vectors stand at the input `is10`: the paper's functionals, unless a run asks for others.
+"""Which vectors stand at the input `is10`: the paper's functionals, unless a run asks for others; and at `text`: words.
 
 The files `data/is10.npy` and `data/is10_names.txt` and the stage keep the name of the paper's set, whatever they hold;
 `data/is10.json` says what that is, and so does every network that was trained on it.
@@ -18,14 +18,18 @@ SETS = {"IS10": 1_582, "ComParE_2016": 6_373, "eGeMAPSv02": 88}
 """openSMILE's sets of functionals that a run may ask for, and how many numbers each gives."""
 
 
+WORDS = ("words", "characters")
+"""What a text is taken apart into."""
+
+
 @dataclass(frozen=True)
 class Vectors:
     """What a vector is.
 
     Attributes:
-        name: openSMILE's name of the set; of vectors from elsewhere the name of their file.
-        width: how many numbers it holds.
-        table: whether it comes from elsewhere, and cannot be computed here.
+        name: openSMILE's name of the set; of vectors from elsewhere the name of their file; `words` or `characters`.
+        width: how many numbers it holds; 0 where `text` holds nothing.
+        table: whether it comes from elsewhere, and cannot be computed of a sound.
     """
 
     name: str = "IS10"
@@ -41,13 +45,13 @@ class Vectors:
         """
         found = cls(**value)
         kinds = (type(found.name), type(found.width), type(found.table))
-        if kinds != (str, int, bool) or not 1 <= found.width < 2**31 or not (found.table or found.name in SETS):
+        if kinds != (str, int, bool) or not 0 <= found.width < 2**31 or not (found.table or found.name in SETS):
             raise ValueError(f"its vectors are {value}")
         return found
 
     @classmethod
     def read(cls, path: Path) -> Vectors:
-        """Read `data/is10.json`.
+        """Read `data/is10.json`, or `data/text.json`.
 
         Raises:
             UserError: if it is absent or damaged.
@@ -58,11 +62,13 @@ class Vectors:
             raise UserError(f"{path} cannot be read ({error}); run dvc repro, which makes it.") from None
 
     def write(self, path: Path) -> None:
-        """Write `data/is10.json`."""
+        """Write such a file."""
         write_json(path, asdict(self))
 
     def __str__(self) -> str:
         """In words."""
+        if self.name in WORDS:
+            return f"{self.width:,} different {self.name} of what was said"
         if self.table:
             return f"vectors of {self.width:,} numbers from {self.name}, which were made elsewhere"
         return f"the {self.width:,} functionals of openSMILE's set {self.name}"

@@ -22,7 +22,8 @@ from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
 from elor.explain.claims.truth import ASKED, EACH, Known, of_ratings
 from elor.explain.counterfactuals import Pair, effects, jobs, measure, spoken_again, tested_by
-from elor.params import NETWORKS, Params, Source, load
+from elor.params import Params, Source, load
+from elor.registry import WORDLESS
 from elor.tables import read_table
 from stages import main
 from stages.reader import home
@@ -44,7 +45,7 @@ def measured(params: Params) -> Measured:
     kinds = {"saliency": Saliency, "prototypes": Prototypes, "interventions": Interventions}
     found = {name: read_if_there(kind, METRICS / f"{name}.json") for name, kind in kinds.items()}
     asked = [head.name for head in params.labels.asked.heads]
-    paths = {head: {net: METRICS / head / f"{net}.json" for net in NETWORKS} for head in asked}
+    paths = {head: {net: METRICS / head / f"{net}.json" for net in WORDLESS} for head in asked}
     return Measured(
         **{name: one for name, one in found.items() if one is not None},
         scores={
@@ -61,7 +62,7 @@ def scored(params: Params) -> Scored:
     chosen = raters(rated, utterances, params.corpus.sources, labels.rater, labels.asked)
     ratings, rater = under_one_name(rated, utterances, chosen)
     return Scored.of(
-        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in NETWORKS},
+        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in WORDLESS},
         slices=read_table(DATA / "slices.csv"),
         folds=read_table(DATA / "folds.csv"),
         ratings=ratings,

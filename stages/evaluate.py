@@ -13,7 +13,7 @@ from elor.evidence.model import write
 from elor.evidence.protocol import Protocol
 from elor.evidence.scores import Headline, of_all_heads
 from elor.files import plain, write_json
-from elor.params import MODELS, NETWORKS, load
+from elor.params import answering, load, trained
 from elor.tables import read_table, write_plot
 from elor.training.tuning import Tuning
 from elor.vectors import Vectors
@@ -35,7 +35,9 @@ def evaluate() -> None:
         draws=how.draws,
         permutations=how.permutations,
         seed=params.seed,
-        comparisons=tuple((head, one, other) for head, one, other in how.comparisons if head in asked),
+        comparisons=tuple(
+            (head, *pair) for head, *pair in how.comparisons if head in asked and {*pair} <= {*answering(params.corpus)}
+        ),
         rater=raters(ratings, utterances, corpus.sources, labels.rater, labels.asked),
         protocol=params.folds.protocol,
         hold_out=params.folds.hold_out,
@@ -49,12 +51,12 @@ def evaluate() -> None:
         folds=read_table(DATA / "folds.csv"),
         utterances=utterances,
         ratings=ratings,
-        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in MODELS},
-        audits={net: read_table(DATA / "audit" / f"{net}.csv") for net in NETWORKS},
+        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in answering(params.corpus)},
+        audits={net: read_table(DATA / "audit" / f"{net}.csv") for net in trained(params.corpus)},
         settings=settings,
     )
-    tuned = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml") for net in NETWORKS}
-    for head, network, scores in of_all_heads(found.metrics, MODELS, labels.asked):
+    tuned = {net: Tuning.read(DATA / "tuning" / f"{net}.yaml") for net in trained(params.corpus)}
+    for head, network, scores in of_all_heads(found.metrics, answering(params.corpus), labels.asked):
         write(METRICS / head / f"{network}.json", scores)
     write(METRICS / "comparisons.json", Comparisons.of(found.comparisons))
     write(METRICS / "agreement.json", Agreement.of(found.agreement))

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from elor.corpora.copies import find_copies, named
 from elor.corpora.labels import targets
-from elor.corpora.sources import read, sounds_of
+from elor.corpora.sources import read, sounds_of, texts_by_utterance
+from elor.corpora.texts import COLUMNS, texts_of
 from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
 from elor.params import load
@@ -17,11 +20,13 @@ DATA = Path("data")
 
 
 def labels() -> None:
-    """Write data/utterances.csv, data/ratings.csv, data/targets.csv, data/copies.csv and metrics/corpus.json."""
+    """Write data/utterances.csv, ratings.csv, targets.csv, texts.csv, copies.csv, and metrics/corpus.json."""
     params = load()
     how, corpus = params.labels, params.corpus
     with corpora_at_rest(corpus) as opened:
+        said = texts_by_utterance(opened) if corpus.words != "none" else None
         tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))
+        texts = pd.DataFrame(columns=COLUMNS) if said is None else texts_of(said, tables.utterances)
         shuffle = params.seed if how.shuffle else None
         wanted = targets(tables.utterances, tables.ratings, how.asked, corpus.low, corpus.high, shuffle)
         learned = tables.utterances[tables.utterances.utterance.isin(wanted.utterance)]
@@ -30,6 +35,7 @@ def labels() -> None:
     write_table(tables.utterances, DATA / "utterances.csv")
     write_table(tables.ratings, DATA / "ratings.csv")
     write_table(wanted, DATA / "targets.csv")
+    write_table(texts, DATA / "texts.csv")
     write_table(pairs, DATA / "copies.csv")
     write(Path("metrics/corpus.json"), Corpus.of(tables.report, copies=named(pairs)))
 

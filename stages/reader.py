@@ -32,7 +32,8 @@ def opened(corpus: Corpus) -> list[Opened]:
 def reader_of(corpus: Corpus, source: Source) -> Reader:
     """Open one of the sources."""
     path = home(corpus, source) / "release" if source.is_recipe else Path(source.path)
-    return open_corpus(path, partial=source.partial, low=source.low, high=source.high, stereo=source.stereo)
+    how = {"partial": source.partial, "low": source.low, "high": source.high, "stereo": source.stereo}
+    return open_corpus(path, **how, words=corpus.words != "none")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from elor.files import write_text
-from elor.params import NETWORKS, Params, load, read_yaml
+from elor.params import Params, load, read_yaml, trained
 from elor.report.page import Making
 from elor.report.page import report as page
 from stages import main
@@ -23,7 +23,7 @@ def making(params: Params) -> Making:
     """Parameters, tuned values, versions."""
     return Making(
         settings=settings(params),
-        tuned={net: read_yaml(DATA / "tuning" / f"{net}.yaml")["values"] for net in NETWORKS},
+        tuned={net: read_yaml(DATA / "tuning" / f"{net}.yaml")["values"] for net in trained(params.corpus)},
         versions=[line for line in PINS.read_text(encoding="utf-8").splitlines() if "==" in line],
         demo=params.corpus.all_invented,
         shareable=params.corpus.all_shareable,

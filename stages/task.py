@@ -5,6 +5,7 @@ from pathlib import Path
 from elor.engine import LARGE, SMALL, Engine
 from elor.networks import INPUTS
 from elor.params import Params
+from elor.registry import VECTORS
 from elor.tables import read_table
 from elor.training.task import Task, input_files
 from elor.vectors import IS10, Vectors
@@ -26,7 +27,7 @@ def task_of(network: str, params: Params) -> Task:
         patience=scale.patience,
         score=params.search.score,
         seed=params.seed,
-        vectors=Vectors.read(DATA / "is10.json") if "is10" in INPUTS[network] else IS10,
+        vectors=next((Vectors.read(DATA / f"{one}.json") for one in INPUTS[network] if one in VECTORS), IS10),
     )
 
 

@@ -45,6 +45,7 @@ from elor.explain.guided import guided_backprop
 from elor.files import write_json
 from elor.networks import MultiHeadNetwork
 from elor.params import NETWORKS, Settings, load
+from elor.registry import WORDLESS
 from elor.report.text import Format, Table, render
 from elor.runs.run import Folder
 from elor.tables import read_table
@@ -212,7 +213,7 @@ def test_steps_take_turns_and_quick_ones_are_repeated() -> None:
     assert ratio([2.0, 9.0, 4.0], [1.0, 3.0, 2.0]) == 2.0
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", WORDLESS)
 def test_the_plain_step_does_what_ours_does(tmp_path: Path, network: str) -> None:
     """All slices in one batch: their order does not matter then."""
     job = small_job(tmp_path, network)

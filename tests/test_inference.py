@@ -31,7 +31,7 @@ from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
 from tests.worlds.networks import FOLDS, write_models
 
-NETWORKS = tuple(INPUTS)
+NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 TARGETS = ("classes", "regression", "distribution", "emotion")
 
 

@@ -1,12 +1,14 @@
 """The four networks against the figures of the paper's text and against plain functional PyTorch."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from elor.errors import UserError
-from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
+from elor.networks import INPUTS, SHAPES, MultiHeadNetwork, Weigh
 from elor.params import NETWORKS, load
 from elor.targets import Head, Target
 from elor.training.task import architecture
@@ -60,6 +62,23 @@ def test_heads_are_two_sigmoid_layers_on_the_same_features() -> None:
         torch.testing.assert_close(network(*inputs)[name], expected)
         torch.testing.assert_close(network.head(name, *inputs), expected)
         assert drop.p == 0.2
+
+
+def test_words_are_weighed_as_scikit_learn_does_it_on_the_training_part_alone() -> None:
+    spoken = ["you are glad", "you are lost", "so glad so glad", "you", "never heard", "glad never you", ""]
+    train = [0, 1, 2, 3]
+    oracle = TfidfVectorizer(binary=True, smooth_idf=False, norm=None, token_pattern=r"(?u)\b\w+\b")
+    oracle.fit([spoken[row] for row in train])
+    expected = oracle.transform(spoken).toarray()
+    counted = CountVectorizer(binary=True, dtype=np.float32, token_pattern=r"(?u)\b\w+\b")
+    here = torch.from_numpy(counted.fit_transform(spoken).toarray())
+    weigh = Weigh(here.shape[1])
+    weigh.fit(here[train].mean(0), here[train].std(0))
+    found = pd.DataFrame(weigh(here).numpy(), columns=counted.get_feature_names_out())
+    known = list(oracle.get_feature_names_out())
+    np.testing.assert_allclose(found[known], expected, rtol=1e-6)
+    assert set(found) > set(known)
+    assert (found.drop(columns=known) == 0).all(axis=None)  # "heard", "never": nobody said them in training
 
 
 @pytest.mark.parametrize("network", NETWORKS)

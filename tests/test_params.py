@@ -37,6 +37,7 @@ def test_paper_profile_has_the_papers_budgets() -> None:
         "lom": 150,
         "ftr": 150,
         "elor_ftr": 0,
+        "elor_txt": 0,
     }
 
 

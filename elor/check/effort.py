@@ -17,8 +17,9 @@ import pandas as pd
 from elor.check import Finding, size
 from elor.engine import LARGE, SMALL, Engine
 from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
-from elor.params import Params, Settings
+from elor.params import Params, Settings, trained
 from elor.progress import clock
+from elor.registry import VECTORS
 from elor.targets import Head
 from elor.training import budget
 from elor.training.folds import make_folds
@@ -27,8 +28,8 @@ from elor.training.memory import PROCESS, needed
 from elor.training.task import Task
 from elor.vectors import SETS, Vectors
 
-BYTES = {"audio": 2, "mfcc": 4, "is10": 4}
-"""Of a value of each input on disk."""
+BYTES = {"audio": 2}
+"""Of a value of an input on disk; of all others it is four."""
 
 FUNCTIONALS_S = 0.1
 """A core takes so long for the functionals of a slice, whatever the set: benchmarks/README.md."""
@@ -49,7 +50,9 @@ def effort(params: Params, corpus: Corpus) -> list[Finding]:
     folds = make_folds(corpus.slices, how.protocol, how.validation, how.most, params.seed, how.hold_out)
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
         files = noise(Path(name), max(s.defaults.batch or 1 for s in params.scale.networks.values()), _shapes(params))
-        tasks = {network: _task(network, params, asked, files, corpus.slices, folds) for network in INPUTS}
+        tasks = {
+            network: _task(network, params, asked, files, corpus.slices, folds) for network in trained(params.corpus)
+        }
         jobs = {name: _first(task, _defaults(name, params)) for name, task in tasks.items()}
         count = len(tasks["elor"].fold_names())
         return [
@@ -98,7 +101,7 @@ def space(params: Params, jobs: Mapping[str, TrainingJob], folds: int, slices: i
     at_once = min(folds, _engine(largest, params).count())
     found = f"{size(each[largest] + PROCESS[kind])} for each of {at_once} jobs of {largest}"
     yield Finding("memory", found, "Fewer run at a time where not all of them fit.")
-    arrays = sum(slices * int(np.prod(shape)) * BYTES[name] for name, shape in _shapes(params).items())
+    arrays = sum(slices * int(np.prod(shape)) * BYTES.get(name, 4) for name, shape in _shapes(params).items())
     weights = sum(4 * sum(p.numel() for p in MultiHeadNetwork(job.architecture).parameters()) for job in jobs.values())
     yield Finding("disk", f"{size(2 * (arrays + folds * weights))}, a copy in DVC's cache included")
 
@@ -140,7 +143,9 @@ def _vectors(params: Params) -> Vectors:
 
 
 def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
-    return SHAPES | {"is10": (_vectors(params).width,)}
+    """Of the inputs of all networks that take part."""
+    every = SHAPES | dict.fromkeys(VECTORS, (_vectors(params).width,))
+    return {name: every[name] for network in trained(params.corpus) for name in INPUTS[network]}
 
 
 def _round(params: Params) -> int:

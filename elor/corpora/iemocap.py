@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from elor.audio import SAMPLE_RATE, AudioInfo
-from elor.corpora import release
+from elor.corpora import release, texts
 from elor.corpora.faults import SHOWN, listed, plural
 from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.corpora.sound import channels_fault, inspect, notes
@@ -170,21 +170,23 @@ class Iemocap:
         root: the folder that holds `Session1` .. `Session5`.
         partial: go on without what is missing.
         stereo: what to do with a two-channel turn; the release has none, so that it normally is an error.
+        words: read the transcriptions too.
     """
 
     root: Path
     partial: bool = False
     stereo: str = "error"
+    words: bool = False
     kind = "iemocap"
 
     def files(self) -> list[str]:
-        """The annotation files and the sounds of the annotated turns.
+        """The annotation files and the sounds of the annotated turns, and the transcriptions where they are asked for.
 
         Raises:
             UserError: one for all that is missing, unless `partial`.
         """
         self._refuse_gaps()
-        return sorted([*self._annotations, *(turn.file for turn in self._present)])
+        return sorted([*self._annotations, *(turn.file for turn in self._present), *self._transcriptions])
 
     def read(self) -> Tables:
         """Read annotations and sound headers.
@@ -210,6 +212,25 @@ class Iemocap:
         if release.looks_complete(len(self._annotations)):
             report["deviations"] += release.deviations(utterances, ratings)
         return check(Tables(utterances, ratings, report))
+
+    def texts(self) -> dict[str, str]:
+        """What was said in each turn that has its sound.
+
+        Raises:
+            UserError: for a turn without transcription, or the other way round, unless `partial`; and as
+                `elor.corpora.texts.parse`.
+        """
+        found: dict[str, str] = {}
+        for where in self._transcriptions:
+            found |= texts.parse((self.root / where).read_bytes(), where)
+        every = texts.paired(found, (turn.name for turn in self._turns), self.partial)
+        return {turn.name: every[turn.name] for turn in self._present}
+
+    @cached_property
+    def _transcriptions(self) -> list[str]:
+        """The transcriptions of annotated dialogues, by their paths below the root; none where they are not read."""
+        paths = (name.replace("/EmoEvaluation/", "/transcriptions/") for name in self._annotations if self.words)
+        return [path for path in paths if (self.root / path).is_file()]
 
     @cached_property
     def _annotations(self) -> dict[str, list[Turn]]:

@@ -14,7 +14,7 @@ import math
 import os
 import posixpath
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from elor.corpora.labels import GOLD, MEAN
 from elor.corpora.lost import explained, is_file
 from elor.corpora.schema import RATED, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.corpora.sound import channels_fault, inspect, notes
+from elor.corpora.texts import spoken
 from elor.corpora.truth import truth_files
 from elor.errors import UserError
 from elor.targets import DIMENSIONS
@@ -95,6 +96,7 @@ class Manifest:
         low: lower end of the declared range of valence, arousal and dominance.
         high: upper end.
         stereo: what to do with files of two channels: `error`, `mean`, `left`, `right`.
+        words: read the column `text` too.
     """
 
     path: Path
@@ -102,6 +104,7 @@ class Manifest:
     low: float = 1.0
     high: float = 5.0
     stereo: str = "error"
+    words: bool = False
     kind = "manifest"
 
     @property
@@ -126,10 +129,7 @@ class Manifest:
                 for all that are unreadable, empty, truncated or of several channels.
         """
         headers = inspect(self.root, self._files, lambda header: channels_fault(header, self.stereo))
-        segments: dict[Segment, list[Row]] = {}
-        for row in self._rows:
-            if row.segment.file in headers:
-                segments.setdefault(row.segment, []).append(row)
+        segments = self._segments(headers)
         names = _names(segments)
         utterances = typed(
             (self._utterance(names[segment], rows, headers[segment.file]) for segment, rows in segments.items()),
@@ -146,6 +146,29 @@ class Manifest:
             "deviations": self._deviations() + notes(headers),
         }
         return check(Tables(utterances, ratings, report))
+
+    def texts(self) -> dict[str, str]:
+        """The column `text`, by utterance.
+
+        Raises:
+            UserError: if there is none, or the rows of one segment differ in it.
+        """
+        if "text" not in self._table[0]:
+            raise UserError(f"{self.path} has no column text, which corpus.words reads; add it, or set that to none.")
+        segments = self._segments(set(self._files))
+        names, found = _names(segments), {}
+        for segment, rows in segments.items():
+            self._agree(rows, ("text",))
+            found[names[segment]] = spoken(rows[0].fields["text"])
+        return found
+
+    def _segments(self, files: Collection[str]) -> dict[Segment, list[Row]]:
+        """The rows of each segment of some sound files."""
+        found: dict[Segment, list[Row]] = {}
+        for row in self._rows:
+            if row.segment.file in files:
+                found.setdefault(row.segment, []).append(row)
+        return found
 
     @cached_property
     def _table(self) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
@@ -264,10 +287,7 @@ class Manifest:
     def _utterance(self, name: str, rows: list[Row], header: AudioInfo) -> dict[str, Any]:
         """One row of the utterance table, from the rows of all raters of one segment."""
         first, segment = rows[0], rows[0].segment
-        for row in rows[1:]:
-            for column in DESCRIBED:
-                if row.fields.get(column) != first.fields.get(column):
-                    raise self._error(row.line, f"gives another {column} than line {first.line} of the same segment")
+        self._agree(rows, DESCRIBED)
         try:
             start, stop = header.span(segment.start_s, segment.end_s)
         except ValueError as error:
@@ -286,6 +306,18 @@ class Manifest:
             "language": first.fields.get("language", ""),
             "partition": first.fields.get("partition", ""),
         }
+
+    def _agree(self, rows: Sequence[Row], columns: Sequence[str]) -> None:
+        """Refuse a segment whose rows differ in what must be the same.
+
+        Raises:
+            UserError: naming the line and the column.
+        """
+        first = rows[0]
+        for row in rows[1:]:
+            for column in columns:
+                if row.fields.get(column) != first.fields.get(column):
+                    raise self._error(row.line, f"gives another {column} than line {first.line} of the same segment")
 
     def _ratings(self, utterance: str, rows: list[Row]) -> list[dict[str, Any]]:
         found = []

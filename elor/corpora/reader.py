@@ -20,7 +20,13 @@ def expanded(path: Path) -> Path:
 
 
 def open_corpus(
-    path: Path, *, partial: bool = False, low: float = 1.0, high: float = 5.0, stereo: str = "error"
+    path: Path,
+    *,
+    partial: bool = False,
+    low: float = 1.0,
+    high: float = 5.0,
+    stereo: str = "error",
+    words: bool = False,
 ) -> Reader:
     """Open a source of rated speech; reads no annotation and no sound yet.
 
@@ -31,6 +37,7 @@ def open_corpus(
         low: lower end of the range of the ratings.
         high: upper end.
         stereo: what several channels become: `error`, `mean`, `left` or `right`.
+        words: read what was said, too.
 
     Raises:
         UserError: if the path is neither, is a single session, or the range is not the release's.
@@ -41,12 +48,12 @@ def open_corpus(
     if path.is_file():
         if path.suffix.lower() != ".csv":
             raise UserError(f"{path} is no corpus; set corpus.path to an IEMOCAP root or a manifest CSV.")
-        return Manifest(path, partial, low, high, stereo)
+        return Manifest(path, partial, low, high, stereo, words)
     root = iemocap.find_root(path)
     if root is not None:
         if (low, high) != (iemocap.LOW, iemocap.HIGH):
             raise UserError(f"The range {low:g}..{high:g} is not IEMOCAP's; set corpus.low to 1 and corpus.high to 5.")
-        return Iemocap(root, partial, stereo)
+        return Iemocap(root, partial, stereo, words)
     if iemocap.is_session(path):
         raise UserError(
             f"{path} is one session of IEMOCAP; set corpus.path to the folder above it, {path.absolute().parent}."

@@ -91,6 +91,10 @@ class Reader(Protocol):
         """Read annotations and sound headers into tables without labels."""
         ...
 
+    def texts(self) -> dict[str, str]:
+        """What was said, by utterance; only of a source that was opened with `words`."""
+        ...
+
 
 def typed(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
     """Make a table of `columns` in their order and types; a value that a row lacks is missing."""

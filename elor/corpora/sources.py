@@ -68,6 +68,20 @@ def read(opened: Sequence[Opened], rater: str, target: Target, scale: tuple[floa
     return _joined(found, scale)
 
 
+def texts_by_utterance(opened: Sequence[Opened]) -> dict[str, str]:
+    """What was said in every utterance of the corpora of a run, by the name that `read` gives it.
+
+    Raises:
+        UserError: as `Reader.texts` does; of several corpora it names the one at fault.
+    """
+    found: dict[str, str] = {}
+    for source, reader in opened:
+        front = f"{source.name}{SEPARATOR}" if len(opened) > 1 else ""
+        with naming(source, len(opened)):
+            found |= {front + name: text for name, text in reader.texts().items()}
+    return found
+
+
 def of_source(tables: Tables, source: Source) -> Tables:
     """The tables of one source with its name and, where it says none itself, its language."""
     language = tables.utterances.language

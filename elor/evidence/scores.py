@@ -159,7 +159,7 @@ class Scores(Utterances, File):  # type: ignore[misc, valid-type]
     spread_p: Number = None
     """its p if the raters' deviations are permuted within speakers"""
     divergence: Number = None
-    """mean Kullback-Leibler divergence of the predicted normal from the raters', in nats: what is trained on"""
+    """mean Kullback-Leibler divergence of the predicted normal from the raters', in nats: the deviation's loss"""
     divergence_constant: Number = None
     """the same with one deviation for all slices, the best for the other folds' tests: what the plain loss can say"""
     coverage_50: Number = None

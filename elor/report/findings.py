@@ -19,6 +19,7 @@ from elor.evidence.interventions import Interventions
 from elor.evidence.model import read_if_there
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
+from elor.evidence.words import Words
 from elor.explain.correlation import pearson
 from elor.explain.occlusion import WINDOW, starts
 from elor.report.columns import spread
@@ -151,6 +152,7 @@ class Findings:
     Attributes:
         results: scores, comparisons, agreement, protocol, corpus.
         saliency, claims, prototypes, interventions: the metrics of these names; empty, or None, where there are none.
+        words: metrics/words.json, which says why where nobody read what was said.
         shown: the exemplary slices with their maps.
         curves: by network, plots/data/curves.
         folds, breakdown, reliability: plots/data/scores.
@@ -164,6 +166,7 @@ class Findings:
     claims: Claims | None
     prototypes: Prototypes
     interventions: Interventions
+    words: Words
     shown: list[Shown]
     curves: dict[str, pd.DataFrame]
     folds: pd.DataFrame
@@ -194,6 +197,7 @@ class Findings:
             claims=read_if_there(Claims, metrics / "claims.json"),
             prototypes=prototyped,
             interventions=read_if_there(Interventions, metrics / "interventions.json") or Interventions(),
+            words=read_if_there(Words, metrics / "words.json") or Words(why="the stage words has not run"),
             shown=_shown(data, heads, saliency, results.headline == "uar"),
             curves={
                 network: read_table(plots / "curves" / f"{network}.csv")

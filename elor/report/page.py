@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elor.audio import SAMPLE_RATE
-from elor.report import analysis, blocks, details, erasure, failures, glance, html, prototypes, series, words
+from elor.report import analysis, blocks, details, erasure, failures, glance, html, prototypes, series, told, words
 from elor.report.columns import columns, full_colour, packed, pooled
 from elor.report.findings import METHODS, Findings, Shown
 from elor.report.results import title
@@ -35,6 +35,7 @@ CONTENTS = {
     "prototypes": "Prototypes",
     "interventions": "Interventions",
     "results": "Results",
+    "words": "Words",
     "corpus": "Corpus",
     "making": "Making",
 }
@@ -45,7 +46,7 @@ CHARTS = (
 )
 """The descriptions that the page draws from."""
 
-SAYING = (analysis, details, erasure, failures, glance, prototypes, series, words)
+SAYING = (analysis, details, erasure, failures, glance, prototypes, series, told, words)
 """What the templates ask for tables and words, by the modules' names."""
 
 NUMBERS = (
@@ -78,7 +79,7 @@ def report(found: Findings, making: Making) -> str:
     return html.render(
         "report.html",
         title="What does a speech emotion network hear?",
-        contents=CONTENTS,
+        contents={name: text for name, text in CONTENTS.items() if name != "words" or not found.words.why},
         footer=(licence(making), NUMBERS),
         data=maps_data(found.shown) | {"tables": series.tables(found), "charts": html.charts(CHARTS)},
         licence=licence(making),

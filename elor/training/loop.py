@@ -188,8 +188,8 @@ class Trainer:
         return losses.loss(head, output.float(), target, None if weight is None else weight[places])
 
     def reduced(self, head: Head, loss: Tensor, places: Tensor) -> Tensor:
-        """What is descended of a mean over slices; the loss of coupled values is not one, and stays."""
-        return loss * len(places) if self.options.reduction == "sum" and not head.coupled else loss
+        """What is descended of a mean over slices; the loss of values is not one, and stays."""
+        return loss * len(places) if self.options.reduction == "sum" and not head.valued else loss
 
     def update_jointly(self, batch: tuple[Tensor, ...], places: Tensor) -> dict[str, Tensor]:
         """The cheaper variant: one pass over the sum of the losses; every weight tensor is penalised once."""

@@ -2,8 +2,9 @@
 
 The paper's loss is the categorical cross-entropy plus a penalty on the weights (section "End-to-end learning
 network"). `distribution` and `regression` follow its section "Future work": cross-entropy against the shares of the
-raters, and 1 - CCC (Lin 1989; as a loss: Trigeorgis et al. 2016) of the mean rating. `spread` is what it asks for: "a
-loss function that is dependent on the standard deviation of the different annotations", see `divergence`.
+raters, and 1 - CCC (Lin 1989; as a loss: Trigeorgis et al. 2016) of the mean rating. `spread` is what it asks for, "a
+loss function that is dependent on the standard deviation of the different annotations": to the loss of the mean comes
+`divergence`, in which the mean is held: else that would give way wherever it is uncertain (Stirn et al. 2023).
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def loss(head: Head, output: Tensor, target: Tensor, weight: Tensor | None = Non
         weight: (batch,) how much each slice counts, see `balancing`; None: all the same.
     """
     if head.spread:
-        return divergence(predict(head, output), target)
+        said = predict(head, output)
+        around = torch.cat([said[:, :1].detach(), said[:, 1:]], dim=1)
+        return 1 - concordance(said[:, 0], target[:, 0]) + divergence(around, target)
     if head.valued:
         return 1 - concordance(output[:, 0], target)
     if weight is None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from elor.files import replacing
+from elor.files import replacing, write_text
 from elor.networks import Architecture
 from elor.tables import full_names, write_plot, write_table
 from elor.training import checkpoint
@@ -54,7 +54,7 @@ def predictions_of(task: Task, jobs: list[TrainingJob], outcomes: list[Outcome])
             table[head.column] = found[:, 0] if head.valued else found.argmax(axis=1)
         for head in task.heads:
             further = [head.column, head.deviation_column] if head.spread else head.share_columns
-            for name, column in zip(further, outcome.predictions[head.name].T, strict=not head.coupled):
+            for name, column in zip(further, outcome.predictions[head.name].T, strict=not head.valued or head.spread):
                 table[name] = column
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -85,6 +85,13 @@ def write_results(data: Path, curves: Path, task: Task, jobs: list[TrainingJob],
     write_table(predictions_of(task, jobs, outcomes), data / "predictions" / name, PROBABILITY_DIGITS)
     write_table(rows_of(jobs, outcomes, "audit"), data / "audit" / name)
     write_plot(rows_of(jobs, outcomes, "history"), curves / name, "%.6g")
+
+
+def write_nothing(data: Path, curves: Path, network: str) -> None:
+    """The same files of a network that is not asked for, empty: DVC wants them all the same."""
+    (data / "models" / network).mkdir(parents=True, exist_ok=True)
+    for folder in (data / "predictions", data / "audit", curves):
+        write_text(folder / f"{network}.csv", "")
 
 
 def _described(architecture: Architecture) -> dict[str, Any]:

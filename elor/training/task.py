@@ -42,7 +42,7 @@ class Task:
     """What all trainings of one network share.
 
     Attributes:
-        network: which of the four.
+        network: which one.
         heads: what it predicts.
         files: path of each input's array, in the network's order.
         slices, folds: the tables of the same names.

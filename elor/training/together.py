@@ -135,7 +135,7 @@ class Stack:
         first = self.trainers[0]
         self.device, self.inputs = first.device, first.inputs
         self.batch, self.penalty = first.options.batch, first.options.penalty
-        self.summed = first.options.reduction == "sum" and not first.heads[0].coupled
+        self.summed = first.options.reduction == "sum" and not first.heads[0].valued
         self.heads, self.architecture = first.heads, first.job.architecture
         models = [(t.network.heads[head.name], t.optimiser) for t in self.trainers for head in self.heads]
         layers = zip(*([layer for layer in mlp if isinstance(layer, nn.Linear)] for mlp, _ in models), strict=True)

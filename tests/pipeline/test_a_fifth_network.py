@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from elor.evidence.model import read
 from elor.evidence.prototypes import Prototypes
-from elor.registry import FILES, NETWORKS
+from elor.registry import FILES, NETWORKS, VECTORS
 from tests.worlds.project import MODELS, ROOT, Project
 
 NAME, TITLE = "lom_ftr", "LoM+FTR"
@@ -27,7 +27,7 @@ def test_dvc_and_the_registry_say_the_same_of_inputs() -> None:
     assert list(trained_on) == list(tuned_on) == list(NETWORKS)
     for name, network in NETWORKS.items():
         files = [f"data/{FILES[one]}" for one in network.inputs]
-        last = "data/is10.json" if "is10" in network.inputs else files[0]
+        last = next((f"data/{one}.json" for one in network.inputs if one in VECTORS), files[0])
         assert trained_on[name] == {"one": files[0], "two": files[-1], "three": last}
         parents = [f"data/tuning/{parent}.yaml" for parent in network.parents] or files
         assert tuned_on[name] == {"one": parents[0], "two": parents[-1], "three": last}
@@ -58,7 +58,7 @@ def test_a_fifth_network_and_a_third_head_reach_the_page(tmp_path: Path) -> None
         labels__dimensions=["dominance", "valence", "arousal"],
         folds__most=3,
         explain__interventions__networks=["lom"],
-        **{f"scale__demo__networks__{net}__evaluations": 0 for net in NETWORKS},
+        **{f"scale__demo__networks__{net}__evaluations": 0 for net, one in NETWORKS.items() if not one.parents},
     )
     add(project)
     project.commit("a fifth network")

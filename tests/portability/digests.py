@@ -40,12 +40,12 @@ from elor.fastconv.pooled import pooled_convolution
 from elor.features import is10, mfcc
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
-from elor.params import NETWORKS
 from elor.training import loop, together
 from elor.training.augment import augmented
 from elor.training.job import Outcome, TrainingJob
 from elor.training.train import place
 from tests.worlds import toy
+from tests.worlds.project import NETWORKS
 
 KEPT = Path(__file__).with_name("digests.json")
 ROOT = Path(__file__).parents[2]

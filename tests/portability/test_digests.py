@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from elor import arithmetic
-from elor.params import NETWORKS
 from tests.portability.digests import KEPT, ROOT
+from tests.worlds.project import NETWORKS
 
 pytestmark = pytest.mark.long
 

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from elor.evidence.model import write
 from elor.evidence.names import Verdict
 from elor.evidence.saliency import Saliency
+from elor.evidence.words import Words
 from elor.report import series
 from elor.report.analysis import style
 from elor.report.findings import Findings
 from elor.report.page import CONTENTS, Making, report
-from tests.report.conftest import invented
+from tests.report.conftest import invented, read
 from tests.report.world import World
 
 PAPER = "https://doi.org/10.1007/s00521-018-3869-3"
@@ -339,3 +341,15 @@ def test_names_from_a_corpus_cannot_break_the_page(found: Findings, making: Maki
     assert nasty not in text
     assert embedded(text)["shown"][0]["name"] == nasty
     assert "<" not in text.partition('id="data">')[2].partition("</script>")[0]
+
+
+def test_words_have_a_section_where_somebody_asked_for_them(text: str, tmp_path: Path, making: Making) -> None:
+    words = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    assert "Of 2 slices of scripted speech 50 % have a text that stands word for word in the training part" in words
+    assert re.search(r"Maps of arousal: r 0\.\d+ between two .*: they look elsewhere \(p 0\.029, 35 ways", words)
+    assert "no more apart than seeds are (p 0.400" in words
+    other = World(tmp_path)
+    write(other.metrics / "words.json", Words(why="corpus.words is none"))
+    without = report(read(other), making)
+    assert 'id="words"' not in without
+    assert "#words" not in without

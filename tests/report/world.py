@@ -20,6 +20,7 @@ from elor.evidence.protocol import Protocol
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.evidence.scores import Scores
+from elor.evidence.words import Words
 from elor.explain.correlation import READINGS
 from elor.explain.erasure import MEASURES
 from elor.explain.occlusion import starts
@@ -58,6 +59,7 @@ class World:
             self._prototypes()
             self._interventions()
             self._claims()
+            self._words()
 
     def draw(self, low: float = 0.2, high: float = 0.8) -> float:
         return round(float(self.rng.uniform(low, high)), 4)
@@ -267,6 +269,22 @@ class World:
 
         found = Interventions.of(networks={"elor": network(), "ftr": network()})
         write(self.metrics / "interventions.json", found)
+
+    def _words(self) -> None:
+        """What words add to one head's scores, and how networks hear with them and without."""
+        test = {"difference": self.draw(), "p": 0.0286, "patterns": 35}
+        keys = ("told", "plain", "difference", "ci_low", "ci_high", "p")
+        one = {"part": "improvised", "slices": 4, "speakers": 3, "score": "ccc" if self.values else "uar"}
+        row = {"intervention": "gain", "answer": self.heads[0], "plain": 0.1, "told": 0.2, "spread": 0.05}
+        maps = test | {"slices": 3, "plain": self.draw(), "told": self.draw(), "between": self.draw()}
+        found = Words.of(
+            {"unit": "words", "terms": 40, "fold": "Ses01F", "seeds": 4},
+            leak={"improvised": {"slices": 4, "heard_before": 0.0}, "scripted": {"slices": 2, "heard_before": 0.5}},
+            added=[{"head": head} | one | {key: self.draw() for key in keys} for head in self.heads],
+            maps=dict.fromkeys(self.heads, maps),
+            effects=test | {"p": 0.4, "rows": [row]},
+        )
+        write(self.metrics / "words.json", found)
 
     def _claims(self) -> None:
         """One claim per verdict, each with a piece that decides, one that could not be had, and one told beside it."""

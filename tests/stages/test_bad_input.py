@@ -45,6 +45,20 @@ def line(text: str) -> Break:
     return spoil
 
 
+def transcribed(lacking: str = "", more: str = "") -> Break:
+    """Write down what is said in every turn, but for one, and in one that nobody annotated."""
+
+    def spoil(root: Path) -> None:
+        for dialogue, turns in release.DIALOGUES.items():
+            names = [turn.name for turn in turns if turn.name != lacking] + [more] * more.startswith(dialogue)
+            path = root / f"Session{dialogue[4]}/dialog/transcriptions/{dialogue}.txt"
+            path.write_text("".join(f"{name} [001.0000-002.0000]: so it is\r\n" for name in names))
+
+    return spoil
+
+
+WORDS = {"corpus__words": "words"}
+
 RELEASES: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
     "no such folder": (lambda root: "IEMOCAP", {}, "sources", ("does not exist", "corpus.path")),
     "another folder": (lambda root: "Session3/dialog", {}, "sources", ("no folders Session1 to Session5",)),
@@ -77,6 +91,13 @@ RELEASES: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
     "a sound of eight bits": (sound(width=1), {}, "labels", (f"{TURN}.wav is 16000 Hz PCM_U8",)),
     "a rater who is not there": (lambda root: None, {"labels__rater": "E-9"}, "labels", ("E-9 rated nothing", "E-2 (")),
     "a speaker as her rater": (lambda root: None, {"labels__rater": "M-3"}, "labels", ("report on herself",)),
+    "a turn without its transcription": (transcribed(TURN), WORDS, "labels", ("1 turn", "without a line", TURN)),
+    "a transcription without its turn": (
+        transcribed(more="Ses03M_impro05a_M009"),
+        WORDS,
+        "labels",
+        ("1 turn", "without an annotation", "Ses03M_impro05a_M009", "corpus.partial"),
+    ),
     "another range": (lambda root: None, {"corpus__high": 7}, "sources", ("range 1..7 is not IEMOCAP's",)),
     "nothing long enough": (lambda root: None, {"slices__minimum_s": 99.0}, "slices", ("at least 99 s long",)),
 }
@@ -107,6 +128,17 @@ def stereo(root: Path) -> None:
     release.write_sound(root / FIRST, 30_000, rate=44_100, channels=2)
 
 
+def texts(silent: str) -> Break:
+    """A column of what was said, empty for one speaker."""
+
+    def spoil(root: Path) -> None:
+        header, *lines = (root / "table.csv").read_text().splitlines()
+        said = [f"{line},{'' if f',{silent},' in line else 'well'}" for line in lines]
+        (root / "table.csv").write_text("\n".join([f"{header},text", *said]) + "\n")
+
+    return spoil
+
+
 FIRST = "03/take-00.wav"
 
 MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
@@ -122,6 +154,14 @@ MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
     "a typed stereo": (lambda root: None, {"corpus__stereo": "both"}, "sources", ("corpus.stereo is 'both'",)),
     "one class": (lambda root: None, {"labels__classes": 1}, "sources", ("labels.classes is 1",)),
     "a class as a word": (lambda root: None, {"labels__classes": "five"}, "sources", ("labels.classes is 'five'",)),
+    "one rater per item": (
+        lambda root: None,
+        {"labels__target": "spread"},
+        "labels",
+        ("each of the 4 rated utterances", "one evaluator's rating alone", "choose regression"),
+    ),
+    "no column of texts": (lambda root: None, WORDS, "labels", ("no column text", "corpus.words")),
+    "a speaker without any text": (texts(voices.SPEAKERS[1]), WORDS, "labels", ("1 speaker of", "have no text")),
     "an unknown parameter": (lambda root: None, {"labels__ratter": "E-2"}, "sources", ("unknown", "labels.ratter")),
     "an unknown target": (lambda root: None, {"labels__target": "mood"}, "sources", ("labels.target is 'mood'",)),
 }

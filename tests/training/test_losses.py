@@ -38,29 +38,41 @@ SPREAD = Head("valence", None, spread=True)
 
 
 def test_the_divergence_is_that_of_two_normals() -> None:
-    output, target = torch.randn(40, 2, dtype=torch.float64), torch.rand(40, 2, dtype=torch.float64) * 3 + FLOOR
-    said = torch.distributions.Normal(output[:, 0], FLOOR + F.softplus(output[:, 1]))
-    expected = torch.distributions.kl_divergence(torch.distributions.Normal(target[:, 0], target[:, 1]), said)
-    assert losses.loss(SPREAD, output, target).item() == pytest.approx(expected.mean().item())
+    said, target = (torch.rand(2, 40, 2, dtype=torch.float64) * 3 + FLOOR).unbind()
+    raters, network = (torch.distributions.Normal(*one.unbind(1)) for one in (target, said))
+    expected = torch.distributions.kl_divergence(raters, network)
+    assert losses.divergence(said, target).item() == pytest.approx(expected.mean().item())
     assert losses.divergence(target, target).item() == pytest.approx(0, abs=1e-12)
+    agreed = target * torch.tensor([1.0, 0.0])  # counts as the floor
+    assert losses.divergence(said, agreed) == losses.divergence(said, agreed + torch.tensor([0.0, FLOOR]))
 
 
-def test_descent_on_the_divergence_ends_at_mean_and_spread_and_agreement_counts_as_the_floor() -> None:
+def test_its_minimum_is_at_the_mean_and_the_spread_around_it() -> None:
     """Of ratings that a network cannot tell apart: their mean, and the root of mean squared spread and error."""
     target = torch.tensor([[1.0, 0.0], [3.0, 2.0]], dtype=torch.float64)
-    output = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([output], max_iter=200, tolerance_grad=1e-10, line_search_fn="strong_wolfe")
+    said = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([said], max_iter=200, tolerance_grad=1e-10, line_search_fn="strong_wolfe")
 
     def close() -> torch.Tensor:
         optimiser.zero_grad()
-        value = losses.loss(SPREAD, output.expand(2, 2), target)
+        value = losses.divergence(said.expand(2, 2), target)
         value.backward()
         return value
 
     optimiser.step(close)
-    mean, deviation = losses.predict(SPREAD, output.detach()).tolist()
+    mean, deviation = said.tolist()
     assert mean == pytest.approx(2, abs=1e-5)
     assert deviation**2 == pytest.approx(((FLOOR**2 + 1) + (4 + 1)) / 2, rel=1e-5)
+
+
+def test_the_mean_learns_as_without_a_spread_and_the_spread_by_the_divergence_alone() -> None:
+    output = torch.randn(30, 2, dtype=torch.float64, requires_grad=True)
+    target = torch.rand(30, 2, dtype=torch.float64) + 0.5
+    (found,) = torch.autograd.grad(losses.loss(SPREAD, output, target), output)
+    (plain,) = torch.autograd.grad(losses.loss(VALUE, output[:, :1], target[:, 0]), output)
+    (spread,) = torch.autograd.grad(losses.divergence(losses.predict(SPREAD, output), target), output)
+    torch.testing.assert_close(found[:, 0], plain[:, 0])
+    torch.testing.assert_close(found[:, 1], spread[:, 1])
 
 
 def test_a_spread_is_judged_by_its_mean_like_a_plain_value() -> None:

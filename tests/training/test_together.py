@@ -117,8 +117,7 @@ def test_so_it_is_with_other_targets(jobs, slices: pd.DataFrame) -> None:
     shares = slices.assign(**{f"{n}_p{k}": np.where(slices[n] == k, 0.8, 0.1) for n in names for k in range(3)})
     shares = shares.assign(**{f"{n}_deviation": 0.2 + 0.3 * (slices[n] == 1) for n in names})
     for kind in ((None, False), (3, True), (None, False, True)):
-        how = toy.TRAIN.model_copy(update={"reduction": "sum" if kind[-1] is True else "mean"})
-        made = jobs(heads=tuple(Head(name, *kind) for name in names), slices=shares, epochs=4, how=how)
+        made = jobs(heads=tuple(Head(name, *kind) for name in names), slices=shares, epochs=4)
         close(afresh(together.train_together, made), afresh(alone, made))
 
 

@@ -13,12 +13,13 @@ from elor.corpora.labels import label, targets
 from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, counts, typed
 from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
-from elor.params import MODELS, NETWORKS, Settings
+from elor.params import Settings
 from elor.tables import write_table
 from elor.targets import Head, Target
 from elor.training.tuning import Tuning
 from elor.vectors import IS10
 from stages.evaluate import evaluate
+from tests.worlds.project import MODELS, NETWORKS
 from tests.worlds.tables import World, make_world
 
 ROOT = Path(__file__).parents[2]

@@ -35,6 +35,7 @@ SETTINGS = {
     "lom": Settings(filters=[3, 4], lengths=[5, 3], pools=[6, 9], stride=1, hidden=[6, 5], dropout=0.2),
     "ftr": Settings(hidden=[6, 5], dropout=0.2),
     "elor_ftr": Settings(filters=[2, 3], lengths=[16, 4], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.2),
+    "elor_txt": Settings(filters=[2, 3], lengths=[16, 4], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.2),
 }
 
 
@@ -78,6 +79,7 @@ def write_inputs(folder: Path, slices: pd.DataFrame) -> dict[str, Path]:
         signal = noise * (1 + arousal.reshape(-1, *[1] * len(shape)))
         signal[..., : shape[-1] // 2] += 3 * (valence.reshape(-1, *[1] * len(shape)) - 1)
         array = (800 * signal[:, 0]).round().astype(np.int16) if name == "audio" else signal.astype(np.float32)
+        array = (array > 2).astype(np.float32) if name == "text" else array
         files[name] = folder / f"{name}.npy"
         np.save(files[name], array)
     return files

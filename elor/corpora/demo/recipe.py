@@ -114,6 +114,17 @@ class Rater(Section):
     deviation: float = Field(ge=0.0)
 
 
+class Words(Section):
+    """What is said: how many words a turn has, which tell nothing, and which tell valence, how often."""
+
+    fewest: int = Field(ge=1)
+    most: int = Field(ge=1)
+    telling_share: float = Share
+    low: list[str] = Field(min_length=1)
+    high: list[str] = Field(min_length=1)
+    telling_nothing: list[str] = Field(min_length=1)
+
+
 class Placeholders(Section):
     """How many lines of the chosen rater and of other evaluators hold `val 6; act 6; dom ;`."""
 
@@ -144,6 +155,7 @@ class Recipe(Section):
     dialogues: dict[str, Dialogue] = Field(min_length=1)
     moods: Moods
     raters: dict[str, Rater]
+    words: Words
     disagreement: float = 0.0
     irregularities: Irregularities
 

@@ -28,6 +28,7 @@ from elor.corpora.demo.cues import Plan, plan_utterance
 from elor.corpora.demo.ratings import annotate
 from elor.corpora.demo.recipe import Recipe
 from elor.corpora.demo.voice import synthesise
+from elor.corpora.demo.words import transcription
 from elor.engine import Engine
 from elor.files import replacing, write_text
 
@@ -100,6 +101,7 @@ def _write_annotations(recipe: Recipe, turns: list[Turn], spoken: list[Spoken], 
         timed = sorted(zip(members, times, strict=True), key=lambda pair: pair[0].name)  # all F turns, then all M turns
         folder = release / f"Session{members[0].session}" / "dialog" / "EmoEvaluation"
         write_text(folder / f"{dialogue}.txt", text(timed, annotations))
+        write_text(folder.parent / "transcriptions" / f"{dialogue}.txt", transcription(recipe, timed, seed))
         write_text(folder / "Attribute" / f"{dialogue}_atr.txt", reversed_text(timed, annotations))
 
 

@@ -1,0 +1,126 @@
+"""What words add, and whether they change what is heard: on words that tell of valence, and on words that tell nothing.
+
+The demonstration corpus, twice: as its recipe plants words, and with the same words telling nothing (their share of the
+telling ones is none), where nothing may be found. ELoR and ELoR+TXT train in the same folds with the same values; the
+stage `words` says the rest.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from ruamel.yaml import YAML
+
+from benchmarks.measure import ROOT, costs_of, run_stage
+from benchmarks.publish import command, publish
+from elor.evidence.model import read
+from elor.evidence.words import Words
+from elor.report.text import Block, Table, interval, number, p_value
+from elor.report.told import PLAIN, TOLD
+
+STAGES = (
+    *("sources", "corpus", "labels", "slices", "folds", "text"),
+    *("tune@elor", "train@elor", "tune@elor_txt", "train@elor_txt", "words"),
+)
+CASES = {"words that tell of valence": None, "words that tell nothing": 0.0}
+"""The share of telling words; None: the recipe's."""
+
+
+def measure(
+    utterances: int = 400, folds: int = 3, seeds: int = 4, epochs: int | None = None, kept: Path | None = None
+) -> dict[str, Any]:
+    """Run both corpora up to metrics/words.json.
+
+    Args:
+        utterances: of each corpus.
+        folds, seeds: how many.
+        epochs: of every training; None: the profile's.
+        kept: a folder of workspaces; stages that have run there are not run again.
+
+    Returns:
+        By case what that file says.
+    """
+    with tempfile.TemporaryDirectory(prefix="elor-") as name:
+        folders = {case: (kept or Path(name)) / case.replace(" ", "-") for case in CASES}
+        return {
+            "cases": {case: _run(folder, case, utterances, folds, seeds, epochs) for case, folder in folders.items()}
+        }
+
+
+def _run(folder: Path, case: str, utterances: int, folds: int, seeds: int, epochs: int | None) -> dict[str, Any]:
+    """One corpus, in a workspace of its own."""
+    yaml = YAML()
+    value, recipe = yaml.load(ROOT / "params.yaml"), yaml.load(ROOT / "data" / "demo.yaml")
+    value["corpus"]["words"], value["folds"]["most"] = "words", folds
+    demo = value["scale"]["demo"]
+    demo["utterances"], demo["explain"]["seeds"] = utterances, seeds
+    demo["networks"]["elor"]["evaluations"] = 0
+    for network in ("elor", "elor_txt"):
+        demo["networks"][network]["epochs"] = epochs or demo["networks"][network]["epochs"]
+    if CASES[case] is not None:
+        recipe["words"]["telling_share"] = CASES[case]
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    yaml.dump(recipe, folder / "data" / "demo.yaml")
+    yaml.dump(value, folder / "params.yaml")
+    done = costs_of(folder)
+    for stage in (stage for stage in STAGES if stage not in done):
+        run_stage(folder, stage)
+    return read(Words, folder / "metrics" / "words.json").tree()
+
+
+def tables(measured: dict[str, Any]) -> list[Block]:
+    """What the words add by case, dimension and part; and the two tests of what is heard."""
+    cases = {case: Words.of(one) for case, one in measured["cases"].items()}
+    added = tuple(
+        tuple(
+            (
+                *(case, row.head, f"{row.part} ({row.slices})", number(row.told), number(row.plain)),
+                *(interval(row.difference, row.ci_low, row.ci_high), p_value(row.p)),
+            )
+            for row in one.added
+        )
+        for case, one in cases.items()
+    )
+    heard = tuple(
+        (case, what, *map(number, (test.plain, test.told, test.between)), number(test.difference), p_value(test.p))
+        for case, one in cases.items()
+        for what, test in one.maps.items()
+    )
+    moved = tuple(
+        (case, number(one.effects.difference), p_value(one.effects.p), str(one.effects.patterns))
+        for case, one in cases.items()
+        if one.effects is not None
+    )
+    return [
+        Table(
+            "UAR, in brackets the slices",
+            ("", "", "speech", TOLD, PLAIN, "difference [95 %]", "p"),
+            (added[0], added[1]),
+            3,
+        ),
+        Table(
+            f"Occlusion maps: mean r between two of {PLAIN}, two of {TOLD}, one of each",
+            ("", "", PLAIN, TOLD, "one of each", "difference", "p"),
+            (heard,),
+            2,
+        ),
+        Table("Effects of all alterations", ("", "difference, in variances over seeds", "p", "ways"), (moved,)),
+    ]
+
+
+def main(
+    utterances: int = 400,
+    folds: int = 3,
+    seeds: int = 4,
+    epochs: Annotated[int | None, typer.Option(help="Of every training; the profile's if not given.")] = None,
+    kept: Annotated[Path | None, typer.Option(help="Keep the workspaces here, and go on with those.")] = None,
+) -> None:
+    """Train with words that tell, and with words that do not."""
+    publish("words", "words", lambda: measure(utterances, folds, seeds, epochs, kept), tables)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,107 @@
+"""What was said, by utterance: IEMOCAP's transcriptions, a manifest's column `text`; and what must hold of it.
+
+The release's grammar, in `SessionN/dialog/transcriptions/<dialogue>.txt`, lines in the order of time, mostly CRLF:
+
+    Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
+    M: Yeah.
+    Ses01F_impro01_MXX0 [151.2551-153.4251]: [LAUGHTER]
+
+The second line has neither turn nor time, the third is of a piece that was not made a turn: neither was annotated, and
+both are passed over. What stands in square brackets was heard, not said ([LAUGHTER], [BREATHING]), and is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from elor.corpora.faults import listed, plural
+from elor.errors import UserError
+
+LINE = re.compile(r"(?P<turn>Ses\w+)\s+\[\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?\]\s*:(?P<text>.*)")
+NO_TURN = re.compile(r"Ses\w+_[FM]XX\d+")
+HEARD = re.compile(r"\[[^\]]*\]")
+
+COLUMNS = ["utterance", "text"]
+
+
+def parse(content: bytes, where: str) -> dict[str, str]:
+    """Read one transcription file.
+
+    Args:
+        content: the file's bytes, UTF-8 or Latin-1, with or without a byte order mark.
+        where: its path below the root, for messages.
+
+    Returns:
+        What was said in each turn, by its name, without what stands in square brackets; it may be nothing.
+
+    Raises:
+        UserError: for a line that names a turn and fits no pattern, and for a turn that occurs twice.
+    """
+    try:
+        lines = content.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        lines = content.decode("latin-1").split("\n")
+    found: dict[str, str] = {}
+    for number, line in enumerate(map(str.strip, lines), start=1):
+        if not line.startswith("Ses"):  # nobody's turn
+            continue
+        said = LINE.fullmatch(line)
+        if said is None:
+            raise UserError(
+                f"Line {number} of {where} is no transcription as IEMOCAP writes them: {line[:80]!r}; restore the file."
+            )
+        if NO_TURN.fullmatch(said["turn"]):
+            continue
+        if said["turn"] in found:
+            raise UserError(f"Line {number} of {where} transcribes {said['turn']} a second time; keep one of them.")
+        found[said["turn"]] = spoken(said["text"])
+    return found
+
+
+def spoken(text: str) -> str:
+    """A text without what stands in square brackets, and with single spaces."""
+    return " ".join(HEARD.sub(" ", text).split())
+
+
+def paired(texts: Mapping[str, str], turns: Iterable[str], partial: bool) -> dict[str, str]:
+    """The texts of the annotated turns.
+
+    Raises:
+        UserError: if a turn has no transcription or a transcription no turn, unless `partial`.
+    """
+    turns = list(turns)
+    known = set(turns)
+    faults = (
+        ([name for name in turns if name not in texts], "without a line in dialog/transcriptions"),
+        ([f"{name} (transcribed)" for name in texts if name not in known], "without an annotation"),
+    )
+    for names, fault in faults:
+        if names and not partial:
+            raise UserError(
+                f"{plural(len(names), 'turn')} of the release {fault}: {listed(names)}; restore the files, set "
+                "corpus.partial to true to go on without them, or corpus.words to none."
+            )
+    return {name: texts.get(name, "") for name in turns}
+
+
+def texts_of(texts: Mapping[str, str], utterances: pd.DataFrame) -> pd.DataFrame:
+    """A table of what was said in every utterance: utterance, text.
+
+    Args:
+        texts: by the utterance's name.
+        utterances: their names and speakers.
+
+    Raises:
+        UserError: if a speaker said nothing at all: then the words would tell who speaks.
+    """
+    table = utterances[["utterance", "speaker"]].assign(text=utterances["utterance"].map(texts).fillna(""))
+    said = (table["text"] != "").groupby(table["speaker"]).any()
+    if silent := sorted(said.index[~said]):
+        raise UserError(
+            f"{plural(len(silent), 'speaker')} of {len(said)} have no text in any utterance: {listed(silent)}; write "
+            "down what they said, take them out, or set corpus.words to none."
+        )
+    return table[COLUMNS]

@@ -1,0 +1,178 @@
+"""What was said: the grammar of transcriptions, the column of a manifest, and what cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from elor.corpora import texts
+from elor.corpora.demo import generate, load_recipe
+from elor.corpora.demo.casting import Turn
+from elor.corpora.demo.words import said
+from elor.corpora.iemocap import Iemocap
+from elor.corpora.reader import open_corpus
+from elor.corpora.sources import Opened, texts_by_utterance
+from elor.errors import UserError
+from elor.params import load
+from tests.worlds.project import ROOT
+from tests.worlds.release import plain, write_dialogue, write_sound
+
+DIALOGUE = "Ses01F_impro01"
+SAID = f"""{DIALOGUE}_F000 [006.2901-008.2357]: Excuse me.\r
+{DIALOGUE}_M000 [7.5712 - 10.4750]: [BREATHING] Do you  have your [GARBAGE] forms?\r
+M: Yeah.\r
+{DIALOGUE}_FXX0 [011.0000-012.0000]: That's what they say.\r
+\r
+{DIALOGUE}_F001 [010.9266-014.6649]: [LAUGHTER]\r
+"""
+
+
+def test_the_grammar() -> None:
+    found = texts.parse(SAID.encode(), "a file")
+    assert found == {
+        f"{DIALOGUE}_F000": "Excuse me.",
+        f"{DIALOGUE}_M000": "Do you have your forms?",
+        f"{DIALOGUE}_F001": "",
+    }
+    assert texts.parse(b"\xef\xbb\xbf" + SAID.replace("\r", "").encode(), "a file") == found
+    foreign = SAID.replace("Excuse", "Excus\xe9").encode("latin-1")
+    assert texts.parse(foreign, "a file")[f"{DIALOGUE}_F000"] == "Excus\xe9 me."
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (f"{DIALOGUE}_F002: no times", "Line 8 of x.txt is no"),
+        (f"{DIALOGUE}_F000 [1-2]: again", "Line 8 .* second time"),
+    ],
+)
+def test_a_line_that_cannot_be_is_named(line: str, fault: str) -> None:
+    with pytest.raises(UserError, match=fault):
+        texts.parse(f"{SAID}\n{line}".encode(), "x.txt")
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """A dialogue and its transcription."""
+    turns = plain(DIALOGUE)
+    write_dialogue(tmp_path, DIALOGUE, turns)
+    folder = tmp_path / "Session1/dialog/transcriptions"
+    lines = [f"{turn.name} [001.0000-002.0000]: turn {number}" for number, turn in enumerate(turns)]
+    (folder / f"{DIALOGUE}.txt").write_text("\n".join(lines))
+    (folder / f"._{DIALOGUE}.txt").write_bytes(b"\0\xff")
+    return tmp_path
+
+
+def transcription(release: Path) -> Path:
+    return release / f"Session1/dialog/transcriptions/{DIALOGUE}.txt"
+
+
+def test_a_release_is_read_with_its_transcriptions_where_they_are_asked_for(release: Path) -> None:
+    source = Iemocap(release, partial=True, words=True)
+    found = source.texts()
+    assert list(found.values()) == [f"turn {number}" for number in range(len(found))]
+    where = transcription(release).relative_to(release).as_posix()
+    assert where in source.files()
+    assert where not in Iemocap(release, partial=True).files()
+
+
+def test_a_turn_and_its_transcription_need_each_other() -> None:
+    with pytest.raises(UserError, match=r"1 turn of the release without a line in dialog/transcriptions: b;"):
+        texts.paired({"a": "x"}, ["a", "b"], partial=False)
+    with pytest.raises(UserError, match=r"1 turn of the release without an annotation: b \(transcribed\);"):
+        texts.paired({"a": "x", "b": "y"}, ["a"], partial=False)
+    assert texts.paired({"a": "x", "b": "y"}, ["a", "c"], partial=True) == {"a": "x", "c": ""}
+
+
+def manifest(folder: Path, *lines: str) -> Path:
+    for name in "abc":
+        write_sound(folder / f"{name}.wav", 16_000)
+    (folder / "table.csv").write_text("\n".join(lines))
+    return folder / "table.csv"
+
+
+def test_a_manifest_has_a_column_text(tmp_path: Path) -> None:
+    path = manifest(
+        tmp_path,
+        "file,speaker,rater,valence,arousal,text",
+        'a.wav,S1,R1,1,2,"Hello, you"',
+        'a.wav,S1,R2,2,2,"Hello, you"',
+        "b.wav,S2,R1,3,3,",
+        "c.wav,S2,R1,3,3,[LAUGHTER] so",
+    )
+    source = open_corpus(path, words=True)
+    assert source.texts() == {"a": "Hello, you", "b": "", "c": "so"}
+    table = texts.texts_of(source.texts(), source.read().utterances)
+    assert table.to_dict("list") == {"utterance": ["a", "b", "c"], "text": ["Hello, you", "", "so"]}
+
+
+def test_a_manifest_without_the_column_or_of_two_minds_is_refused(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "file,speaker,valence,arousal", "a.wav,S1,1,2")
+    with pytest.raises(UserError, match=r"has no column text, which corpus.words reads; add it"):
+        open_corpus(path, words=True).texts()
+    path = manifest(tmp_path, "file,speaker,rater,valence,arousal,text", "a.wav,S1,R1,1,2,yes", "a.wav,S1,R2,1,2,no")
+    with pytest.raises(UserError, match=r"Line 3 .* gives another text than line 2"):
+        open_corpus(path, words=True).texts()
+    open_corpus(path).read()  # who does not ask for words does not mind
+
+
+def test_speakers_without_any_text_are_named() -> None:
+    table = pd.DataFrame({"utterance": ["a", "b", "c"], "speaker": ["S1", "S1", "S2"]})
+    with pytest.raises(UserError, match="1 speaker of 2 have no text in any utterance: S2; write"):
+        texts.texts_of({"a": "yes", "b": "", "c": ""}, table)
+
+
+def test_the_demonstration_says_what_the_recipe_plants(tmp_path: Path) -> None:
+    recipe = load_recipe(ROOT / "data/demo.yaml")
+    generate(recipe, 60, 1, tmp_path)
+    source = Iemocap(tmp_path / "release", words=True)
+    found = source.texts()
+    assert len(found) == 60
+    assert all(found.values())
+
+    def share(valence: float, scenario: str = "impro01") -> float:
+        turns = [Turn(f"Ses01F_{scenario}_F{n:03d}", "", scenario, "Ses01F", valence, 0.0) for n in range(300)]
+        words = [word.strip(".").lower() for turn in turns for word in said(recipe, turn, 1).split()]
+        high, low = (sum(word in some for word in words) for some in (recipe.words.high, recipe.words.low))
+        assert abs((high + low) / len(words) - recipe.words.telling_share) < 0.03
+        return high / (high + low)
+
+    assert abs(share(0.8) - 0.9) < 0.03
+    assert abs(share(-0.8) - 0.1) < 0.03
+    assert share(0.8, "script01_1") == share(-0.8, "script01_1")  # a script says what it says
+    other = recipe.model_copy(update={"words": recipe.words.model_copy(update={"telling_share": 0.0})})
+    generate(other, 60, 1, tmp_path / "other")
+    parts = [tmp_path / "release", tmp_path / "other" / "release"]
+    files = [{file.relative_to(part): file.read_bytes() for file in part.rglob("*.*")} for part in parts]
+    unlike = {name.parts[2] for name in files[0] if files[0][name] != files[1][name]}
+    assert unlike == {"transcriptions"}  # neither sound nor ratings know of words
+    scripts = [name for name in found if "script" in name]
+    by_place: dict[str, set[str]] = {}
+    for name in scripts:
+        by_place.setdefault(name.split("_", 1)[1].replace("1b", "1"), set()).add(found[name])
+    assert all(len(spoken) == 1 for spoken in by_place.values())
+    assert len(by_place) < len(scripts)
+
+
+def test_of_several_corpora_each_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    header = "file,speaker,valence,arousal"
+    paths = [
+        manifest(tmp_path / "one", f"{header},text", "a.wav,S1,1,2,yes"),
+        manifest(tmp_path / "two", f"{header},text", "a.wav,S1,1,2,no"),
+        manifest(tmp_path / "two", header, "a.wav,S1,1,2"),
+    ]
+    corpus = load(ROOT / "params.yaml").corpus
+    listed = [{"path": str(path), "name": name} for path, name in zip(paths[:2], ("one", "two"), strict=True)]
+    sources = corpus.model_copy(update={"path": listed}).sources
+    opened = [Opened(sources[0], open_corpus(paths[0], words=True))]
+    assert texts_by_utterance(opened) == {"a": "yes"}
+    opened.append(Opened(sources[1], open_corpus(paths[1], words=True)))
+    with pytest.raises(UserError, match=r"^Corpus two: .* has no column text"):
+        texts_by_utterance(opened)
+    paths[1].write_text(f"{header},text\na.wav,S1,1,2,no\n")
+    opened[1] = Opened(sources[1], open_corpus(paths[1], words=True))
+    assert texts_by_utterance(opened) == {"one-a": "yes", "two-a": "no"}
