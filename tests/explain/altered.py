@@ -21,4 +21,4 @@ def write_speech(folder: Path) -> Slices:
 
 def jobs_of(corpus: Slices, networks: tuple[str, ...] = ("elor",)) -> list[running.InterventionJob]:
     """One job per fold, on all slices, beside two networks before training."""
-    return running.plan(corpus.slices, corpus.folds, corpus.models, networks, corpus.sound, 6, 2, 1, ["cpu"])
+    return running.plan(corpus.experiment, networks, 6, 2)

@@ -100,8 +100,7 @@ def jobs(corpus):
     patch = pytest.MonkeyPatch()
     patch.setenv("ELOR_SCRATCH", str(corpus.folder / "scratch"))
     amount = Amount(slices=3, steps=2, shown=1, untrained=2)
-    where = (corpus.slices, corpus.folds, corpus.models / "elor", corpus.sound)
-    yield plan(*where, "G", amount, seed=1, devices=["cpu"], first_steps=2)
+    yield plan(corpus.experiment, "G", amount, first_steps=2)
     patch.undo()
 
 
@@ -125,7 +124,7 @@ def test_a_fold_is_dealt_out_in_even_parts_with_the_same_untrained_networks(corp
     many = pd.concat([slices.assign(slice=slices["slice"] + f"_{i}") for i in range(12)], ignore_index=True)
     folds = pd.DataFrame({"fold": many["speaker"], "slice": many["slice"], "role": "test"})
     amount = Amount(slices=3, steps=2, shown=1, untrained=2)
-    parts = plan(many, folds, corpus.models / "elor", corpus.sound, "G", amount, seed=1, devices=["cpu"])
+    parts = plan(replace(corpus.experiment, slices=many, folds=folds), "G", amount)
     assert [(part.fold, len(part.rows)) for part in parts] == [(s, 18) for s in SPEAKERS for _ in range(2)]
     assert 18 <= PART < 36
     assert parts[0].seeds == parts[1].seeds != parts[2].seeds

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from elor.engine import Engine
+from elor.explain.experiment import Experiment
 from elor.tables import write_table
 from elor.targets import Target
 from tests.worlds import networks
@@ -32,6 +34,10 @@ class Slices:
     @property
     def models(self) -> Path:
         return self.folder / "models"
+
+    @property
+    def experiment(self) -> Experiment:
+        return Experiment(self.slices, self.folds, self.models, self.sound, 1, Engine("cpu"))
 
 
 def write_slices(

@@ -32,6 +32,7 @@ from elor.device import exact, local
 from elor.engine import Engine
 from elor.explain.choice import stratified
 from elor.explain.controls import untrained
+from elor.explain.experiment import Experiment
 from elor.explain.interventions.alterations import ALTERATIONS, fitted
 from elor.explain.interventions.versions import versions
 from elor.features.slices import SLICE_SAMPLES
@@ -72,44 +73,30 @@ class InterventionJob:
     device: str
 
 
-def plan(
-    slices: pd.DataFrame,
-    folds: pd.DataFrame,
-    models: Path,
-    networks: Sequence[str],
-    audio: Path,
-    count: int,
-    untrained_networks: int,
-    seed: int,
-    devices: Sequence[str],
-) -> list[InterventionJob]:
+def plan(what: Experiment, networks: Sequence[str], count: int, untrained_networks: int) -> list[InterventionJob]:
     """One job per fold: its own networks, on a sample of its test slices.
 
     Args:
-        slices, folds: the tables of these names.
-        models: folder of `<network>/<fold>.safetensors`.
-        networks: which of them answer.
-        audio: slices.npy.
+        what: is explained.
+        networks: which answer.
         count: about how many slices in all, the same number of every speaker (two at least, for their spread).
         untrained_networks: beside every trained one; every fold has its own, so that their luck is not everybody's.
-        seed: of the sample, of untrained networks and of noise.
-        devices: dealt out in turn.
     """
-    tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
+    slices, tested = what.slices, what.tested
     own = np.flatnonzero(pd.notna(tested))
-    sample = own[stratified(slices["speaker"].to_numpy()[own], count, np.random.default_rng(seed), least=2)]
+    sample = own[stratified(slices["speaker"].to_numpy()[own], count, np.random.default_rng(what.seed), least=2)]
     jobs = []
     for index, fold in enumerate(pd.unique(tested[own])):
         rows = sample[tested[sample] == fold]
         job = InterventionJob(
             fold=fold,
-            networks={network: models / network / f"{fold}.safetensors" for network in networks},
-            audio=audio,
+            networks={network: what.model(fold, network) for network in networks},
+            audio=what.audio,
             rows=rows,
             supports=slices["samples"].to_numpy()[rows],
-            seeds=tuple(1_000 * seed + index * untrained_networks + number for number in range(untrained_networks)),
-            seed=seed,
-            device=devices[index % len(devices)],
+            seeds=what.seeds(index, untrained_networks),
+            seed=what.seed,
+            device=what.device(index),
         )
         jobs.append(job)
     return jobs

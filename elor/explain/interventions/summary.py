@@ -32,8 +32,9 @@ within speakers, 144 effects on ELoR and LoM): 12 had p < 0.05 by the sign-flip 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -44,9 +45,11 @@ from elor.evaluation.comparisons import sign_flip
 from elor.evidence.interventions import Interventions
 from elor.evidence.names import Doubt, Finding, said
 from elor.evidence.scores import Scores
+from elor.explain.experiment import Experiment
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration
-from elor.explain.interventions.changes import changes_by_slice, spreads
-from elor.explain.interventions.run import EXTREMITY
+from elor.explain.interventions.changes import changes_by_slice, changes_by_speaker, spreads
+from elor.explain.interventions.run import EXTREMITY, moved_mfcc, plan, run
+from elor.tables import write_table
 
 ROUNDING = 1e-9
 """A standard error that is no larger a part of its mean is the rounding of equal numbers."""
@@ -109,6 +112,32 @@ def overlapping_t(means: NDArray, folds: int, confidence: float = 0.95) -> tuple
     reach = stdtrit(count - 1, (1 + confidence) / 2) * error
     p = 2 * stdtr(count - 1, -abs(mean) / error) if error > ROUNDING * abs(mean) else sign_flip(means).p
     return float(mean - reach), float(mean + reach), float(p)
+
+
+def analyse(
+    what: Experiment,
+    network: str,
+    count: int,
+    untrained_networks: int,
+    confidence: float,
+    scores_of: Callable[[str], Scores | None],
+    table: Path,
+) -> Interventions:
+    """The whole analysis of one network: writes the changes of every speaker as a table.
+
+    Args:
+        what: is explained.
+        network: who answers.
+        count, untrained_networks: how much, see `elor.explain.interventions.run.plan`.
+        confidence: of all intervals.
+        scores_of: the network's scores of a head, if there are any.
+        table: its path.
+    """
+    jobs = plan(what, [network], count, untrained_networks)
+    found = run(jobs, what.engine)
+    write_table(changes_by_speaker(found, what.slices), table, "%.6g")
+    learned = learned_p(network, {head: scores_of(head) for head in {head_of(a) for a in found["answer"].unique()}})
+    return summarise(found, what.slices, confidence, learned, moved_mfcc(jobs))
 
 
 def summarise(

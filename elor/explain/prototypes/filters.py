@@ -7,6 +7,7 @@ The signal is a few receptive fields long, has a fixed level, and is sought as a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def receptive_field(shape: Architecture, layer: int) -> int:
     return field
 
 
-def filter_jobs(path: Path, how: Ascent, devices: list[str]) -> list[FilterJob]:
+def filter_jobs(path: Path, how: Ascent, devices: Sequence[str]) -> list[FilterJob]:
     """One job per layer of a network, the deepest first; one restart in level mode, in the time domain."""
     simple = replace(how, parametrisation="time", mode="level", restarts=1)
     order = reversed(range(len(load_network(path).architecture.filters)))

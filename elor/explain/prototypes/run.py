@@ -29,6 +29,7 @@ from elor.engine import Engine
 from elor.errors import UserError
 from elor.explain.choice import fold_of
 from elor.explain.controls import untrained
+from elor.explain.experiment import Experiment
 from elor.explain.model import predict
 from elor.explain.prototypes.ascent import Ascent, Climb, Goal, Mode, Parametrisation, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
@@ -138,43 +139,30 @@ def label_names(head: Head) -> list[str]:
     return ["low", "high"] if head.valued else list(head.labels)
 
 
-def plan(
-    slices: pd.DataFrame,
-    folds: pd.DataFrame,
-    models: Path,
-    audio: Path,
-    speaker: str,
-    search: Search,
-    amount: Amount,
-    seed: int,
-    devices: Sequence[str],
-) -> list[PrototypeJob]:
+def plan(what: Experiment, speaker: str, search: Search, amount: Amount) -> list[PrototypeJob]:
     """One job per network and search, those of the shown network first: they are the longest.
 
     Args:
-        slices, folds: the tables of these names.
-        models: folder of `<fold>.safetensors`.
-        audio: slices.npy.
+        what: is explained.
         speaker: whose fold's network is shown, see `elor.explain.choice`.
         search, amount: what is sought, and how much.
-        seed: of the noise and of untrained networks.
-        devices: dealt out in turn.
     """
+    slices, folds, seed = what.slices, what.folds, what.seed
     names = list(dict.fromkeys(folds["fold"]))
     shown = fold_of(speaker, slices, folds)
     sample = np.unique(np.linspace(0, len(slices) - 1, SAMPLE).round().astype(int))
-    asked = search.ascents(level_of_training(slices, folds, shown, audio), seed)
+    asked = search.ascents(level_of_training(slices, folds, shown, what.audio), seed)
 
     def job(network: str, how: Ascent, number: int = -1) -> PrototypeJob:
         trained, exhibit = number < 0, network == shown
         restarts, steps = amount.of(exhibit)
         return PrototypeJob(
             network=network,
-            path=models / f"{network if trained else shown}.safetensors",
+            path=what.model(network if trained else shown),
             random=None if trained else 1_000 * seed + number,
             # noise of its own for every network: with the same one its luck would be every fold's and every null's
             how=replace(how, restarts=restarts, steps=steps, seed=zlib.crc32(f"{seed}/{network}".encode())),
-            audio=audio,
+            audio=what.audio,
             fitted=sample[:: max(1, len(sample) // FITTED)][:FITTED],
             natural=np.arange(len(slices)) if exhibit else sample[: 0 if trained else None],
             shown=exhibit,
@@ -183,7 +171,7 @@ def plan(
 
     jobs = [job(name, how) for name in sorted(names, key=lambda name: name != shown) for how in asked]
     jobs += [job(f"calibrated {number}", how, number) for number in range(amount.untrained) for how in asked]
-    return [replace(one, device=devices[index % len(devices)]) for index, one in enumerate(jobs)]
+    return [replace(one, device=what.device(index)) for index, one in enumerate(jobs)]
 
 
 def level_of_training(slices: pd.DataFrame, folds: pd.DataFrame, fold: str, audio: Path) -> float:

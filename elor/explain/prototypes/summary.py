@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from elor.audio import SAMPLE_RATE
 from elor.evaluation.intervals import NOWHERE, speaker_interval
 from elor.evidence.prototypes import Prototypes
+from elor.explain.choice import exemplary_speaker
+from elor.explain.experiment import Experiment
 from elor.explain.prototypes.descriptors import DESCRIPTORS
-from elor.explain.prototypes.run import Found, PrototypeJob, label_names
+from elor.explain.prototypes.filters import filter_jobs, seek_filters, write_filters
+from elor.explain.prototypes.run import Amount, Found, PrototypeJob, Search, label_names, plan, run
 from elor.explain.prototypes.spectra import frequencies
 from elor.explain.prototypes.trends import trends
 from elor.files import replacing
+from elor.tables import write_table
 from elor.targets import EMOTIONS, Head, ordered
 
 EXEMPLARS = 5
@@ -30,6 +34,31 @@ EXPLORATORY = (
 
 HEADROOM_DB = 1.0
 """Peak of every WAV below full scale: all are equally far from clipping, and none is as loud as it was found."""
+
+
+def analyse(
+    what: Experiment, speaker: str, search: Search, amount: Amount, heads: Sequence[Head], folder: Path
+) -> Prototypes:
+    """The whole analysis: writes signals, exemplars, descriptors and single filters into a folder.
+
+    Args:
+        what: is explained.
+        speaker: who is asked for as the one whose network is shown.
+        search, amount: what is sought, and how much.
+        heads: of the networks.
+        folder: of signals and tables.
+    """
+    speaker = exemplary_speaker(what.slices, speaker, what.folds)
+    jobs = plan(what, speaker, search, amount)
+    found = run(jobs, what.engine)
+    asked = filter_jobs(jobs[0].path, jobs[0].how, what.engine.devices())
+    filters = what.engine.run(seek_filters, [(job,) for job in asked])
+    write_signals(folder, found)
+    write_table(write_filters(folder, filters), folder / "units.csv", "%.6g")
+    natural = exemplars(found, what.slices)
+    write_table(natural, folder / "exemplars.csv", "%.5g")
+    write_table(table_of(found), folder / "descriptors.csv", "%.6g")
+    return summarise(jobs, found, natural, speaker, heads)
 
 
 def table_of(found: Sequence[Found]) -> pd.DataFrame:

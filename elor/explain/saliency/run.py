@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from elor.engine import Engine
 from elor.explain.choice import stratified
+from elor.explain.experiment import Experiment
 from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, SaliencyJob
 from elor.explain.saliency.measure import measure
 from elor.explain.windows import Found
@@ -32,51 +33,35 @@ class Amount:
     untrained: int
 
 
-def plan(
-    slices: pd.DataFrame,
-    folds: pd.DataFrame,
-    models: Path,
-    audio: Path,
-    speaker: str,
-    amount: Amount,
-    seed: int,
-    devices: Sequence[str],
-    first_steps: int = 64,
-) -> list[SaliencyJob]:
-    """Some jobs per fold: its own network and that of the exemplary speaker, on its test slices.
+def plan(what: Experiment, speaker: str, amount: Amount, first_steps: int = 64) -> list[SaliencyJob]:
+    """Some jobs per fold: its own network on raw audio and that of the exemplary speaker, on its test slices.
 
     Args:
-        slices, folds: the tables of these names.
-        models: folder of `<fold>.safetensors`.
-        audio: slices.npy.
+        what: is explained.
         speaker: whose network is the exemplary one, see `elor.explain.choice`.
         amount: how much.
-        seed: of the untrained networks and all draws.
-        devices: dealt out in turn.
         first_steps: of integrated gradients.
     """
-    tested = folds[folds["role"] == "test"].set_index("slice")["fold"].reindex(slices["slice"]).to_numpy()
+    slices, tested = what.slices, what.tested
     exemplary = tested[(slices["speaker"] == speaker).to_numpy()]
-    rng = np.random.default_rng(seed)
-    sample = stratified(slices["speaker"].to_numpy(), amount.slices, rng)
+    sample = stratified(slices["speaker"].to_numpy(), amount.slices, np.random.default_rng(what.seed))
     jobs: list[SaliencyJob] = []
     shown = _spread(np.flatnonzero(slices["speaker"] == speaker), amount.shown)
     for index, fold, rows in _parts(tested):
         job = SaliencyJob(
             fold=fold,
-            networks={OWN: models / f"{fold}.safetensors", EXEMPLARY: models / f"{exemplary[0]}.safetensors"},
-            files={"audio": audio},
+            networks={OWN: what.model(fold), EXEMPLARY: what.model(exemplary[0])},
+            files={"audio": what.audio},
             rows=rows,
             supports=slices["samples"].to_numpy()[rows],
             others=rows[_others(slices["utterance"].to_numpy()[rows])],
             sample=np.intersect1d(rows, sample),
             shown=np.intersect1d(rows, shown),
-            # untrained networks of the fold's own: with the same ones, their luck would be every fold's
-            seeds=tuple(1_000 * seed + index * amount.untrained + number for number in range(amount.untrained)),
+            seeds=what.seeds(index, amount.untrained),
             steps=min(first_steps, amount.steps),
             most=amount.steps,
-            seed=seed,
-            device=devices[len(jobs) % len(devices)],
+            seed=what.seed,
+            device=what.device(len(jobs)),
         )
         jobs.append(job)
     return jobs

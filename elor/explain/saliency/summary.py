@@ -12,18 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from elor.evaluation.intervals import bootstrap, percentile_coverage
 from elor.evidence.saliency import Saliency
+from elor.explain.choice import exemplary_speaker
 from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, over_units, tested
+from elor.explain.experiment import Experiment
 from elor.explain.saliency import slow_summary
 from elor.explain.saliency.job import EXEMPLARY, OWN, SaliencyJob
 from elor.explain.saliency.measure import FLATTENED
-from elor.explain.saliency.run import table_of
+from elor.explain.saliency.run import Amount, plan, run, table_of, write_maps
 from elor.explain.windows import Found
+from elor.tables import write_table
 
 PAPER = {"arousal~input": 0.50, "valence~input": 0.53, "arousal~valence": 0.96}
 """Wieser et al. 2020, on saliency maps: mean r of guided backpropagation."""
@@ -38,6 +42,23 @@ EXPLORATORY = (
 
 Series = dict[tuple[str, str, str], pd.DataFrame]
 """Rows of one role and method by pair, model and control."""
+
+
+def analyse(what: Experiment, speaker: str, amount: Amount, confidence: float, folder: Path) -> Saliency:
+    """The whole analysis: writes the exemplary maps and the correlations of every slice into a folder.
+
+    Args:
+        what: is explained.
+        speaker: who is asked for as the exemplary one.
+        amount: how much.
+        confidence: of all intervals.
+        folder: of `<slice>.npz` and correlations.csv.
+    """
+    jobs = plan(what, exemplary_speaker(what.slices, speaker, what.folds), amount)
+    found = run(jobs, what.engine)
+    write_maps(folder, found, what.slices)
+    write_table(table_of(jobs, found, "correlations", what.slices), folder / "correlations.csv", "%.5g")
+    return summarise(jobs, found, what.slices, confidence)
 
 
 def summarise(
