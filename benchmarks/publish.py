@@ -77,10 +77,13 @@ def resumed(
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         left = [pool.submit(_part, make, part) for part in parts if part not in found]
         for future in as_completed(left):
-            one = future.result()
-            found[one["name"]] = one
-            write_json(path, {"what": what, "parts": found}, digits=6)
-            print(f"{name}: {one['name']} {one['seconds']:.0f} s, {len(found)} of {len(parts)}", flush=True)
+            if future.exception() is None:
+                one = future.result()
+                found[one["name"]] = one
+                write_json(path, {"what": what, "parts": found}, digits=6)
+                print(f"{name}: {one['name']} {one['seconds']:.0f} s, {len(found)} of {len(parts)}", flush=True)
+    for future in left:
+        future.result()  # raises what went wrong, once all that went well is kept
     return [found[part] for part in parts]
 
 

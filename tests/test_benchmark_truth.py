@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from benchmarks import publish
 from benchmarks.nulls import rates
 from benchmarks.tones import BASES, CORPORA, make, plan, sound
 from benchmarks.truth import tally
@@ -61,6 +64,27 @@ def test_planted_cues_follow_their_label_and_no_other() -> None:
     assert rest.abs().to_numpy().max() < 0.2
     assert abs(r.loc["arousal", "valence"]) < 0.15
     assert np.array_equal(sound(some[0]), sound(some[0]))
+
+
+def part(name: str, folder: Path) -> dict:
+    """A part of a measurement: notes that it was made; `b` fails until something is mended."""
+    if name == "b" and not (folder / "mended").exists():
+        raise ValueError(name)
+    (folder / f"{name}.{time.time_ns()}").touch()
+    return {"value": name.upper()}
+
+
+def test_a_long_measurement_goes_on_where_it_was_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "RESULTS", tmp_path)
+    make = partial(part, folder=tmp_path)
+    with pytest.raises(ValueError, match="b"):
+        publish.resumed("some", {"seed": 1}, "abc", make)
+    (tmp_path / "mended").touch()
+    found = publish.resumed("some", {"seed": 1}, "abc", make)
+    assert [(one["name"], one["value"]) for one in found] == [("a", "A"), ("b", "B"), ("c", "C")]
+    assert [len(list(tmp_path.glob(f"{name}.*[0-9]"))) for name in "abc"] == [1, 1, 1]
+    publish.resumed("some", {"seed": 2}, "a", make)  # of anything else it is made anew
+    assert len(list(tmp_path.glob("a.*[0-9]"))) == 2
 
 
 def runs(p: float, points: int, learned_p: float) -> list[dict]:
