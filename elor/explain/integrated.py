@@ -8,6 +8,7 @@ transforms of x - x' and g, Parseval's theorem gives attribution_k = Re(D_k conj
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -22,11 +23,17 @@ from elor.explain.trust import checked
 
 STEPS = 64
 TOLERANCE = 0.01
+LARGE = 0.1
+"""Completeness error from which there is a warning."""
 NOISE_FLOOR = 10 ** (-60 / 20)
 """RMS of the noise baseline: -60 dB below full scale."""
 
 FRAME, HOP = 400, 160
 """25-ms frames every 10 ms at 16 kHz, as for MFCCs."""
+
+
+class Incomplete(UserWarning):
+    """Integrated gradients whose sum is far from what they should explain."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,20 @@ def integrated_gradients(
             for name, value in again.items():  # of a signal only the heads that were incomplete
                 path.gradients[name][wrong[name]] = value[wrong[name][left]]
             path.steps[left.to(path.steps.device)] = steps
+    if not trusted:
+        _warn_of(path)
     return path
+
+
+def _warn_of(path: Path) -> None:
+    for name, error in path.error().items():
+        if not (worst := float(error.max())) <= LARGE:
+            warnings.warn(
+                f"Integrated gradients of head {name} leave {worst:.0%} of the change of its logit unexplained (a jump "
+                "on the path, or a bend that takes more steps): take another baseline, more steps, or occlusion.",
+                Incomplete,
+                stacklevel=3,
+            )
 
 
 def _beginning(model: nn.Module, start: Tensor) -> Heads:

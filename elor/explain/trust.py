@@ -57,25 +57,20 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
         UserError: if it does, by more than `elor.explain.model.UNSTEADY`, or answers with NaN or infinity; where it
             differs by less there is a warning.
     """
-    one = audio[:1].detach()
     with left_as_found(model):
         with torch.no_grad():
-            unheard, untouched = spare(model), spare(model)
-            first = logits_of(model, one)
-            quiet, other = another(model, one)
-            if unheard is model:
-                _warn("The network cannot be copied: whether it keeps something is not wholly checked.")
-            else:
-                refuse_unsteady(first, logits_of(untouched, one), other, *CHANCE)
-            _refuse_history(model, unheard, first, quiet, other, one)
-            why = _company(model, one, quiet, beside) if beside > 1 else None
+            questions = _Questions(model, audio[:1].detach())
+            questions.is_it_chance()
+            questions.does_it_remember()
+            questions.does_it_keep_an_answer()
+            why = questions.does_it_mind_company(beside)
         if why and not alone:
             raise UserError(why)
         if why:
             _warn(f"It is asked about one signal at a time: {why.split(';')[0].rstrip('.')}.")
         yield Alone(model).eval() if why else model
         with torch.no_grad():
-            refuse_unsteady(first, logits_of(model, one), other, *HISTORY)
+            questions.does_it_answer_as_before()
 
 
 @contextmanager
@@ -104,31 +99,75 @@ def another(model: nn.Module, one: Tensor) -> tuple[Tensor, Heads]:
         return quiet, logits_of(model, quiet)
 
 
-def _warn(text: str) -> None:
-    warnings.warn(text, Unsteady, stacklevel=5)
+class _Questions:
+    """What a model is asked about one sound, (1, 1, samples); each question raises a UserError if the answer is bad."""
 
+    def __init__(self, model: nn.Module, one: Tensor) -> None:
+        self._model, self._one = model, one
+        self._unheard, self._untouched = spare(model), spare(model)
+        self._copied = self._unheard is not model
+        self._first = logits_of(model, one)
+        self._quiet, self._other = another(model, one)
+        if not self._copied:
+            _warn("The network cannot be copied: whether it keeps something is not wholly checked.")
 
-def _refuse_history(
-    model: nn.Module, unheard: nn.Module, first: Heads, quiet: Tensor, other: Heads, one: Tensor
-) -> None:
-    """Ask a model about sounds that are alike in part, and a copy that has heard nothing about the same in reverse.
+    def is_it_chance(self) -> None:
+        """A copy that has heard as little answers the same."""
+        if self._copied:
+            refuse_unsteady(self._first, logits_of(self._untouched, self._one), self._other, *CHANCE)
 
-    What is kept for a beginning, an end, a middle or a level, or is a statistic of the first sound, differs there.
+    def does_it_answer_as_before(self) -> None:
+        """It answers the same once more."""
+        refuse_unsteady(self._first, logits_of(self._model, self._one), self._other, *HISTORY)
 
-    Raises:
-        UserError: if an answer does.
-    """
-    refuse_unsteady(first, logits_of(model, one), other, *HISTORY)
-    sounds = [*_alike(one), quiet]
-    answers = [_if_any(model, sound) for sound in sounds]
-    if unheard is not model:
-        again = [_if_any(unheard, sound) for sound in reversed(sounds)]
-        for now, then in zip(reversed(answers), again, strict=True):
+    def does_it_remember(self) -> None:
+        """A copy that hears the same sounds in reverse answers the same.
+
+        They are alike in part: what is kept for a beginning, an end, a middle or a level, or is a statistic of the
+        first sound, differs.
+        """
+        sounds = [self._one, *_alike(self._one), self._quiet]
+        self.does_it_answer_as_before()
+        answers = [_if_any(self._model, sound) for sound in sounds]
+        again = [_if_any(self._unheard, sound) for sound in reversed(sounds)] if self._copied else []
+        for now, then in zip(reversed(answers), again, strict=False):
             if now is not None and then is not None:
-                refuse_unsteady(now, then, first if now is answers[-1] else other, *HISTORY)
-        refuse_unsteady(first, logits_of(unheard, one), other, *HISTORY)
-    if all(torch.equal(first[name], other[name]) for name in first):
-        _refuse_kept(model, one, quiet, other)
+                refuse_unsteady(now, then, self._first if now is answers[-1] else self._other, *HISTORY)
+
+    def does_it_keep_an_answer(self) -> None:
+        """If it answers the same to everything, it is not because it keeps its first answer to signals of one shape:
+        then a batch of another shape would have another, and so would the next batch of that shape."""
+        if not all(torch.equal(self._first[head], self._other[head]) for head in self._first):
+            return
+        one, quiet = self._one, self._quiet
+        try:
+            three, swapped = (
+                logits_of(self._model, torch.cat(row)) for row in ([quiet, one, one], [one, quiet, quiet])
+            )
+        except CannotRun:  # it takes no such batch: nothing can be told
+            return
+        if all(torch.equal(three[head], swapped[head]) for head in three):
+            now, beyond = ({head: value[row : row + 1] for head, value in three.items()} for row in (0, 1))
+            refuse_unsteady(self._other, now, beyond, *HISTORY)
+
+    def does_it_mind_company(self, count: int) -> str | None:
+        """Why up to so many signals cannot be asked about together; None if each gets the answer that it gets alone, at
+        any place."""
+        if count < 2:
+            return None
+        loud = self._one.flip(-1) * (1 / self._one.abs().max()).clamp(max=4).nan_to_num(1, posinf=1)
+        sounds = (self._one, self._quiet, loud)  # some normalise by the loudest
+        known = [(sound, found) for sound in sounds if (found := _if_any(self._model, sound)) is not None]
+        for batch in _batches(len(known), count):
+            try:
+                together = logits_of(self._model, torch.cat([known[index][0] for index in batch]))
+                for row, index in enumerate(batch):
+                    here = {head: value[row : row + 1] for head, value in together.items()}
+                    refuse_unsteady(known[index][1], here, known[index - 1][1], *COMPANY)
+            except UserError as error:
+                self.does_it_answer_as_before()
+                return str(error)
+        return None
 
 
 def _alike(one: Tensor) -> list[Tensor]:
@@ -150,36 +189,8 @@ def _if_any(model: nn.Module, sound: Tensor) -> Heads | None:
     return found if all(value.isfinite().all() for value in found.values()) else None
 
 
-def _refuse_kept(model: nn.Module, one: Tensor, quiet: Tensor, remembered: Heads) -> None:
-    """Tell a model that answers the same to everything from one that keeps its first answer to signals of one shape.
-
-    Raises:
-        UserError: if the answer to `quiet`, asked in a batch of another shape, is not the one `remembered`, and the
-            same to a batch of the same shape.
-    """
-    try:
-        three, swapped = (logits_of(model, torch.cat(row)) for row in ([quiet, one, one], [one, quiet, quiet]))
-    except CannotRun:  # it takes no such batch: nothing can be told
-        return
-    if all(torch.equal(three[head], swapped[head]) for head in three):
-        now, beyond = ({head: value[row : row + 1] for head, value in three.items()} for row in (0, 1))
-        refuse_unsteady(remembered, now, beyond, *HISTORY)
-
-
-def _company(model: nn.Module, one: Tensor, quiet: Tensor, count: int) -> str | None:
-    """Why signals cannot be asked about together; None if each gets the answer that it gets alone, at any place."""
-    loud = one.flip(-1) * (1 / one.abs().max()).clamp(max=4).nan_to_num(1, posinf=1)  # some normalise by the loudest
-    known = [(sound, found) for sound in (one, quiet, loud) if (found := _if_any(model, sound)) is not None]
-    for batch in _batches(len(known), count):
-        try:
-            together = logits_of(model, torch.cat([known[index][0] for index in batch]))
-            for row, index in enumerate(batch):
-                here = {head: value[row : row + 1] for head, value in together.items()}
-                refuse_unsteady(known[index][1], here, known[index - 1][1], *COMPANY)
-        except UserError as error:
-            refuse_unsteady(known[0][1], logits_of(model, one), known[-1][1], *HISTORY)
-            return str(error)
-    return None
+def _warn(text: str) -> None:
+    warnings.warn(text, Unsteady, stacklevel=6)
 
 
 def _batches(kinds: int, count: int) -> Iterator[Sequence[int]]:
