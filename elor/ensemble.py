@@ -18,6 +18,7 @@ from elor.audio import SAMPLE_RATE, Stereo
 from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import INPUTS
+from elor.provenance import Provenance
 from elor.recording import Recording, Window
 from elor.targets import EMOTIONS, Head, ordered
 from elor.training import losses
@@ -108,6 +109,7 @@ class Ensemble:
         run: from the inputs `INPUTS[network]`, float32 (windows, ...) each, to `Logits`.
         vectors: what the input `is10` holds.
         heard: per network the speakers that it was trained or validated on; None where its file does not say.
+        provenance: what they learnt from, and how well they answer.
 
     Raises:
         UserError: if these are vectors from elsewhere.
@@ -119,6 +121,7 @@ class Ensemble:
     run: Callable[[Sequence[np.ndarray]], Logits]
     vectors: Vectors = IS10
     heard: tuple[tuple[str, ...] | None, ...] = ()
+    provenance: Provenance = Provenance()  # noqa: RUF009  # frozen
 
     def __post_init__(self) -> None:
         if self.vectors.table:

@@ -2,7 +2,8 @@
 
 `elor.inference.load` reads both formats. The safetensors file of one fold is as training writes it; that of several
 holds them side by side, `<index>.<tensor>`, and its header lists them: `{"folds": [{"fold", "architecture", "heard"},
-...]}`, where `heard` names the speakers that the network was trained or validated on.
+...], "about"}`, where `heard` names the speakers that the network was trained or validated on, and `about` is what
+`elor.provenance` knows of them.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ from pathlib import Path
 from torch import Tensor
 
 from elor.networks import MultiHeadNetwork
+from elor.provenance import Provenance
 from elor.training import checkpoint
 
 
-def write_weights(networks: Mapping[str, MultiHeadNetwork], path: Path) -> None:
-    """Write networks, by fold, to one safetensors file, atomically.
+def write_weights(
+    networks: Mapping[str, MultiHeadNetwork],
+    path: Path,
+    about: Provenance = Provenance(),  # noqa: B008  # frozen
+) -> None:
+    """Write networks, by fold, to one safetensors file, atomically; its notes say where they come from (`about`).
 
     Raises:
         UserError: if the disk is full.
@@ -29,9 +35,9 @@ def write_weights(networks: Mapping[str, MultiHeadNetwork], path: Path) -> None:
     ]
     if len(notes) == 1:
         (network,) = networks.values()
-        checkpoint.save(path, network.state_dict(), notes[0])
+        checkpoint.save(path, network.state_dict(), notes[0] | {"about": about.tree()})
         return
     tensors: dict[str, Tensor] = {}
     for index, network in enumerate(networks.values()):
         tensors |= checkpoint.prefixed(str(index), network.state_dict())
-    checkpoint.save(path, tensors, {"folds": notes})
+    checkpoint.save(path, tensors, {"folds": notes, "about": about.tree()})

@@ -25,6 +25,7 @@ from elor.ensemble import WINDOW_S, Ensemble, Logits, Prediction, check_choice
 from elor.errors import UserError
 from elor.networks import MultiHeadNetwork
 from elor.onnx_model import load_onnx
+from elor.provenance import Provenance
 from elor.training import checkpoint
 
 MODELS = Path("data/models")
@@ -54,7 +55,8 @@ def load(
     networks = load_networks(path, network, fold)
     first = next(iter(networks.values())).architecture
     run, heard = _Torch(networks, local(device, "device")), tuple(one.heard for one in networks.values())
-    return Ensemble(first.network, tuple(networks), first.heads, run, first.vectors, heard)
+    known = provenance(path, first.network)
+    return Ensemble(first.network, tuple(networks), first.heads, run, first.vectors, heard, known)
 
 
 def predict(
@@ -72,6 +74,13 @@ def predict(
         UserError: if the model or the audio cannot be read, or the audio is empty, silent, or holds NaN.
     """
     return load(model, network, fold).predict(audio, rate, hop_s, stereo)
+
+
+def provenance(path: Path, network: str) -> Provenance:
+    """What the networks of a run, or of an exported file, learnt from, and how well they answer."""
+    if path.is_file():
+        return Provenance.of_notes(checkpoint.load(path)[1].get("about"))
+    return Provenance.of_run(path, network)
 
 
 def load_networks(path: Path, network: str | None = None, fold: str | None = None) -> dict[str, MultiHeadNetwork]:

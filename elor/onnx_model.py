@@ -27,6 +27,7 @@ from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
+from elor.provenance import Provenance
 from elor.registry import VECTORS
 from elor.targets import Head
 from elor.training.checkpoint import heads_of, heard_of
@@ -57,7 +58,11 @@ def need(packages: Sequence[str] = ("onnx", "onnxruntime", "onnxscript")) -> Non
         raise UserError(f"ONNX files need the package {lacking[0]}; install it: python -m pip install 'elor[onnx]'.")
 
 
-def write_onnx(networks: Mapping[str, MultiHeadNetwork], path: Path) -> Written:
+def write_onnx(
+    networks: Mapping[str, MultiHeadNetwork],
+    path: Path,
+    about: Provenance = Provenance(),  # noqa: B008  # frozen
+) -> Written:
     """Write networks, by fold, to one ONNX file, and compare it with torch on sound.
 
     Shape:
@@ -85,6 +90,7 @@ def write_onnx(networks: Mapping[str, MultiHeadNetwork], path: Path) -> Written:
     heads = [asdict(head) for head in module.architecture.heads]
     notes = {"network": module.architecture.network, "folds": list(networks), "heads": heads, "sha256": BLANK}
     notes |= {"vectors": asdict(module.architecture.vectors), "heard": [one.heard for one in networks.values()]}
+    notes |= {"about": about.tree()}
     program.model.metadata_props[KEY] = json.dumps(notes)
     with replacing(path) as part:
         program.save(part)
@@ -110,7 +116,8 @@ def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -
     if text is None:
         raise UserError(f"{path} holds no network of this project; give a file that elor export wrote.")
     held, folds, heads, vectors = _described(text, session, path)
-    said = json.loads(text).get("heard")
+    notes = json.loads(text)
+    said = notes.get("heard")
     heard = (
         [heard_of(one) for one in said] if isinstance(said, list) and len(said) == len(folds) else [None] * len(folds)
     )
@@ -118,8 +125,8 @@ def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -
         raise UserError(f"{path} is damaged (its checksum is another); export it again.")
     check_choice(path, held, folds, network, fold)
     chosen = [index for index, name in enumerate(folds) if fold in (None, name)]
-    run = _Onnx(session, chosen)
-    return Ensemble(held, tuple(folds[k] for k in chosen), heads, run, vectors, tuple(heard[k] for k in chosen))
+    run, known = _Onnx(session, chosen), Provenance.of_notes(notes.get("about"))
+    return Ensemble(held, tuple(folds[k] for k in chosen), heads, run, vectors, tuple(heard[k] for k in chosen), known)
 
 
 def _described(text: str, session: Any, path: Path) -> tuple[str, list[str], tuple[Head, ...], Vectors]:

@@ -25,11 +25,20 @@ EMOTION = "emotion"
 DIMENSIONS = ("valence", "arousal", "dominance")
 """What raters put a number on, in the order of a table's columns."""
 
+ENDS = {"valence": ("negative", "positive"), "arousal": ("calm", "excited"), "dominance": ("weak", "strong")}
+"""What the lowest and the highest answer mean."""
+
 HEADS = (*DIMENSIONS, EMOTION)
 """The names that a head may have."""
 
 Dimension = Literal["valence", "arousal", "dominance"]
 Kind = Literal["classes", "regression", "spread", "distribution", "emotion"]
+
+
+def scale(head: str, classes: int) -> str:
+    """The scale of a head in words: `0 (calm) to 4 (excited)`; empty where its ends have no names."""
+    low, high = ENDS.get(head, ("", ""))
+    return f"0 ({low}) to {classes - 1} ({high})" if low else ""
 
 
 def ordered(head: str) -> bool:

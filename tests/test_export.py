@@ -12,11 +12,15 @@ import pytest
 import torch
 
 from elor import onnx_model
+from elor.ensemble import Ensemble
 from elor.errors import UserError
 from elor.export import write_weights
 from elor.inference import load, load_networks
 from elor.networks import INPUTS, SHAPES
 from elor.onnx_model import load_onnx, write_onnx
+from elor.provenance import Provenance, Score
+from elor.report.predictions import blocks
+from elor.report.text import Format, render
 from elor.training import checkpoint
 from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
@@ -193,3 +197,45 @@ def test_a_run_and_its_export_answer_alike(tmp_path: Path) -> None:
 
 def _arrays(inputs: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in inputs.items()}
+
+
+def shown(ensemble: Ensemble, sound: np.ndarray) -> str:
+    found = {"short.wav": ensemble.predict(sound, 16_000)}
+    return " ".join(render(blocks(found, ensemble), Format.terminal).split())
+
+
+def test_an_export_says_what_its_networks_have_heard_and_what_their_answers_are_worth(tmp_path: Path) -> None:
+    scores = {"arousal": Score(0.67, 0.8, 1e-4, True), "valence": Score(0.21, 0.0, 0.4, False)}
+    about, given = Provenance("demo", scores), networks("elor", folds=FOLDS[:2])
+    write_weights(given, tmp_path / "a.safetensors", about)
+    ensemble = load(tmp_path / "a.safetensors")
+    assert ensemble.provenance == about
+    sound = np.random.default_rng(0).normal(0, 0.1, 800)
+    said = shown(ensemble, sound)
+    for sentence in (
+        "These networks have never heard a person",
+        "valence: on speakers that were withheld no better than permuted labels (p 0.400), so its answers mean",
+        "Too short to judge, less than 0.5 s of sound, the rest of the window is silence: short.wav.",
+        "arousal from 0 (calm) to 4 (excited)",
+    ):
+        assert sentence in said
+    assert "arousal: on speakers" not in said
+    write_weights(given, tmp_path / "b.safetensors")
+    assert "is not known here" in shown(load(tmp_path / "b.safetensors"), sound)
+    for damaged in (None, {}, {"corpus": "else", "scores": {}}, {"corpus": "demo", "scores": {"a": {"p": 1}}}, [1]):
+        assert Provenance.of_notes(damaged) == Provenance()
+
+
+def test_a_run_says_what_its_networks_have_heard(tmp_path: Path) -> None:
+    models = tmp_path / "data" / "models"
+    models.mkdir(parents=True)
+    assert Provenance.of_run(models, "elor") == Provenance()
+    (tmp_path / "metrics" / "valence").mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text("corpus:\n  path: data/demo.yaml\n")
+    score = '{"utterance_permutation_p": 0.2, "utterance_uar": 0.2}'
+    (tmp_path / "metrics" / "valence" / "elor.json").write_text(score)
+    found = Provenance.of_run(models, "elor")
+    assert (found.corpus, found.at_chance("valence"), found.at_chance("arousal")) == ("demo", True, False)
+    (tmp_path / "params.yaml").write_text("corpus:\n  path: /somewhere\n")
+    (tmp_path / "metrics" / "corpus.json").write_text('{"source": "iemocap"}')
+    assert Provenance.of_run(models, "ftr") == Provenance("iemocap")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from torch import nn
 from elor.audio import FULL_SCALE, Stereo
 from elor.errors import UserError
 from elor.explain.any_network import factory
-from elor.explain.any_network.subjects import Score, Subject, committee, steadied
+from elor.explain.any_network.subjects import Subject, committee, steadied
 from elor.explain.any_network.trials import interventions, seek
 from elor.explain.any_network.window import Effort, asked, explain
 from elor.explain.copies import spare
@@ -30,7 +29,7 @@ from elor.explain.model import CannotRun, prepared
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.trust import steady
 from elor.files import replacing, write_json
-from elor.inference import load_networks
+from elor.inference import load_networks, provenance
 from elor.progress import Progress, clock
 from elor.recording import SILENCE, Recording
 from elor.report.audio import playable, wav, weighted
@@ -39,19 +38,18 @@ SIX_SECONDS = 96_000
 
 HINT = "If it takes one length only, give that by --samples."
 
-LEARNED = 0.05
-"""p against permuted labels below which a head is said to have learned."""
-
 LONGEST_S = 60.0
 """Longest recording that is taken without being asked for, s."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A network, and how long a sound it takes: `samples` at 16 kHz, None for any length."""
+    """A network, how long a sound it takes (`samples` at 16 kHz, None for any length), and what it learnt from, if that
+    is known."""
 
     subject: Subject
     samples: int | None
+    corpus: str = ""
 
 
 def foreign_network(
@@ -76,7 +74,7 @@ def foreign_network(
 def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Explained:
     """The trained networks of a workspace: that of a fold, or the mean of all, with the scores that stand beside them.
 
-    The scores are those of all folds together, from `metrics/` beside `data/`; without that folder they are unknown.
+    The scores are those of all folds together, from `metrics/` beside `data/`, or from the notes of an exported file.
 
     Raises:
         UserError: if there are none.
@@ -84,21 +82,9 @@ def own_networks(models: Path = Path("data/models"), fold: str | None = None) ->
     networks = list(load_networks(models, "elor" if models.is_dir() else None, fold).values())
     name = f"ELoR, fold {fold}" if fold else f"ELoR, mean of {len(networks)} folds"
     heads = [head.name for head in networks[0].architecture.heads]
-    metrics = models.resolve().parents[1] / "metrics"
-    scores = {head: score for head in heads if (score := _score(metrics / head / "elor.json"))}
-    return Explained(committee(name, networks, scores), SIX_SECONDS)
-
-
-def _score(path: Path) -> Score | None:
-    """How well a head of the workspace's networks answers, as the stage `evaluate` wrote it; None if it did not."""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    p = found.get("utterance_permutation_p")
-    if p is None:
-        return None
-    return Score(found.get("utterance_uar"), found.get("utterance_ccc"), p, p < LEARNED)
+    known = provenance(models, "elor")
+    scores = {head: score for head, score in known.scores.items() if head in heads}
+    return Explained(committee(name, networks, scores), SIX_SECONDS, known.corpus)
 
 
 def explain_files(
@@ -132,7 +118,7 @@ def explain_files(
     found, failed = _explain_all(files, subject, network.samples, effort, (most, stereo), output)
     result: dict[str, Any] = {
         "model": {"name": subject.name, "twin": subject.twin is not None, "reason": subject.reason}
-        | {"scores": {head: asdict(score) for head, score in subject.scores.items()}},
+        | {"corpus": network.corpus, "scores": {head: asdict(score) for head, score in subject.scores.items()}},
         "settings": asdict(effort) | {"samples": network.samples},
         "recordings": found,
         "failed": failed,
@@ -242,7 +228,8 @@ def _explain_window(
     subject, remark = steadied(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
     with prepared(subject.model), steady(subject.model, audio, beside=1):
         explained = explain(subject, sound, support, effort, waveform)
-        altered = _altered(subject.model, sound, support, effort.seed, explained.summary["remarks"])
+        remarks = explained.summary["remarks"]
+        altered = _altered(subject.model, sound, support, effort.seed, remarks) if effort.thorough else {}
     stem.parent.mkdir(parents=True, exist_ok=True)
     heads = list(explained.summary["prediction"])
     players = {"": sound[:support]}

@@ -33,10 +33,16 @@ def explain(
     stereo: Annotated[Channels, typer.Option(help="What several channels become.")] = "mean",
     most: Annotated[float, typer.Option(min=0.1, help="Longest recording that is taken, s.")] = 60.0,
     twins: Annotated[int, typer.Option(min=2, help="Untrained networks beside every number.")] = 5,
-    steps: Annotated[int, typer.Option(min=1, help="Of integrated gradients, to begin with (at most 8 times).")] = 64,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Slow methods beside all controls, alterations, and prototypes, too.")
+    ] = False,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of integrated gradients, to begin with (at most 8 times); 16, or 64 if thorough."),
+    ] = None,
     restarts: Annotated[
         int | None,
-        typer.Option(min=0, help="Of each prototype, 0 for none; 2 for one network, 0 for the mean of all folds."),
+        typer.Option(min=0, help="Of each prototype, 0 for none; if thorough 2 of one network, else 0."),
     ] = None,
     ascents: Annotated[int, typer.Option(min=2, help="Steps of each prototype.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 1,
@@ -44,11 +50,12 @@ def explain(
 ) -> None:
     """Explain what a network says of recordings: anybody's, or the networks of this workspace.
 
-    Maps by every method of attribution, each beside untrained twins, the
-    other class, another or a shifted waveform; deletion and insertion against
-    random and loudest-first order; what would change the answer, dose by
-    dose; and the signals that it would answer most gladly. A method that the
-    network does not allow is listed with the reason.
+    Maps by every method of attribution beside untrained twins, the other
+    class, another or a shifted waveform; deletion and insertion against random
+    and loudest-first order. With --thorough also the slow methods beside
+    untrained twins, what would change the answer, dose by dose, and the
+    signals that it would answer most gladly. A method that the network does
+    not allow is listed with the reason.
 
     A factory is a function without arguments that returns a torch module from
     (batch, 1, samples) to logits, one tensor or one per head. Called again it
@@ -62,7 +69,7 @@ def explain(
 
     \b
         elor explain turn.wav
-        elor explain turn.wav --fold Ses03F --restarts 0
+        elor explain turn.wav --fold Ses03F --thorough
         elor explain *.wav --factory mynet:build --weights best.safetensors
         elor explain a.wav --factory mynet:build --rate 8000 --samples 32000
     """
@@ -83,9 +90,11 @@ def explain(
     else:
         explained = own_networks(model, fold)
     if restarts is None:  # the prototypes of a whole run are a stage of the pipeline
-        restarts = 0 if factory is None and fold is None else 2
+        restarts = 2 if thorough and (factory is not None or fold is not None) else 0
+    steps = steps or (64 if thorough else 16)
+    effort = Effort(twins, steps, 8 * steps, seed, thorough)
     prototypes = Ascent(restarts=restarts, steps=ascents, seed=seed) if restarts else None
-    result = explain_files(files, explained, output, Effort(twins, steps, 8 * steps, seed), most, prototypes, stereo)
+    result = explain_files(files, explained, output, effort, most, prototypes, stereo)
     if result["recordings"]:
         write_text(output / "summary.md", render(blocks(result), Format.markdown) + "\n")
         write_text(output / "explain.html", recordings(result, output))

@@ -48,7 +48,7 @@ def export(
     """
     from elor.export import write_weights
     from elor.files import write_text
-    from elor.inference import load_networks
+    from elor.inference import load_networks, provenance
     from elor.onnx_model import need, write_onnx
     from elor.report.card import Model, card, results_of
     from elor.report.results import Results
@@ -59,10 +59,11 @@ def export(
     results = results_of(Results.read(metrics), next(iter(networks.values())).architecture)
     name = network if fold is None else f"{network}-{fold}"
     weights, graph, text = (output / f"{name}.{suffix}" for suffix in ("safetensors", "onnx", "md"))
-    write_weights(networks, weights)
+    about = provenance(model, network)
+    write_weights(networks, weights, about)
     files = [_file(weights, f"weights, {_size(networks)} numbers")]
     if onnx:
-        written = write_onnx(networks, graph)
+        written = write_onnx(networks, graph, about)
         close = f"equal to torch's within {written.difference:.0e}"
         files.append(_file(graph, f"graph, ONNX opset {written.opset}; logits {close}"))
     model = Model(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from elor.commands.printing import How, echo, refuse
+from elor.commands.printing import AsJson, How, Output, answer, refuse
 from elor.errors import UserError
 from elor.params import Network
 from elor.report.text import Format
@@ -37,7 +37,8 @@ def predict(
     hop: Annotated[float, typer.Option(min=0.1, help="Seconds from one six-second window to the next.")] = 6.0,
     stereo: Annotated[Channels, typer.Option(help="What several channels become.")] = "mean",
     windows: Annotated[bool, typer.Option("--windows", "-w", help="A row per window, not per recording.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write everything to this file.", show_default=False)] = None,
+    as_json: AsJson = False,
+    output: Output = None,
     csv: Annotated[Path | None, typer.Option(help="Write a row per window to it.", show_default=False)] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw one recording over time (.png, .svg, .pdf).", show_default=False)
@@ -61,10 +62,10 @@ def predict(
         elor predict interview.wav
         elor predict *.flac --network ftr --csv predictions.csv
         elor predict interview.mp3 --hop 1 --plot interview.png
-        elor predict turn.wav --model data/export/elor.onnx --json turn.json
+        elor predict turn.wav --model data/export/elor.onnx --json -o turn.json
         elor predict Ses03F_impro01_F000.wav --fold Ses03F --windows
     """
-    from elor.files import write_json
+    from elor.files import plain
     from elor.inference import load
     from elor.report import predictions
     from elor.tables import write_table
@@ -73,10 +74,9 @@ def predict(
     _check_plot(files, plot)
     ensemble = load(model, network, fold, device)
     found, failed = predict_all(files, ensemble, hop, stereo)
-    if found:
-        echo(predictions.blocks(found, ensemble, windows), how)
-    if json is not None:
-        write_json(json, predictions.as_json(found, failed, ensemble), digits=None)
+    if found or as_json:
+        tree = plain(predictions.as_json(found, failed, ensemble)) if as_json else None
+        answer(tree, predictions.blocks(found, ensemble, windows) if found else [], how, as_json, output)
     if csv is not None and found:
         write_table(predictions.table(found), csv, PROBABILITY_DIGITS)
     if plot is not None and found:

@@ -34,7 +34,7 @@ def echo(blocks: Sequence[Block], how: Format) -> None:
 
 
 def answer(
-    tree: object, blocks: Sequence[Block], how: Format, as_json: bool, output: Path | None, metrics: Path
+    tree: object, blocks: Sequence[Block], how: Format, as_json: bool, output: Path | None, metrics: Path | None = None
 ) -> None:
     """Print blocks, and on a terminal where the page of these metrics is; or `tree` as JSON; or write it to a file."""
     if output is not None:
@@ -43,7 +43,7 @@ def answer(
         typer.echo(json.dumps(tree, indent=2))
     else:
         echo(blocks, how)
-        if how is Format.terminal and (page := metrics.parent / PAGE).is_file():
+        if metrics is not None and how is Format.terminal and (page := metrics.parent / PAGE).is_file():
             typer.echo(f"\nOpen {page}")
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from elor.commands.printing import echo
-from elor.commands.results import Detail, How
+from elor.commands.printing import AsJson, How, Output, answer
+from elor.commands.results import Detail
 from elor.errors import UserError
 from elor.report.text import Format
 
@@ -63,9 +63,8 @@ def score(
     csv: Annotated[
         Path | None, typer.Option(help="Write what the networks predict, a row per slice.", show_default=False)
     ] = None,
-    json: Annotated[
-        Path | None, typer.Option(help="Write all scores here as well, keyed as in metrics/.", show_default=False)
-    ] = None,
+    as_json: AsJson = False,
+    output: Output = None,
     detail: Detail = False,
     how: How = Format.terminal,
 ) -> None:
@@ -112,7 +111,7 @@ def score(
     from elor.api.score import asked_by, rater_of
     from elor.api.score import score as scored
     from elor.evaluation.evaluate import Settings
-    from elor.files import write_json
+    from elor.files import plain
     from elor.report.blocks import results as blocks
 
     predictions, chosen = predictions or [], _models(model or [], network or [])
@@ -139,9 +138,7 @@ def score(
         **asked,
     )
     found = scored(files, corpus, folds, minimum_s, partial, settings, head or (), models, stereo, csv, strangers)
-    if json is not None:
-        write_json(json, vars(found))
-    echo(blocks(found, detail), how)
+    answer(plain(vars(found), digits=4), blocks(found, detail), how, as_json, output)
 
 
 def _models(paths: list[Path], networks: list[str]) -> dict[Path, tuple[Path, str | None]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from elor.commands.printing import How, echo
+from elor.commands.printing import AsJson, How, Output, answer
 from elor.report.text import Format
 
 
@@ -16,7 +16,8 @@ def selfcheck(
     data: Annotated[Path, typer.Option(help="A workspace's folder data/, for its trained networks.")] = Path("data"),
     seed: Annotated[int, typer.Option(min=0, help="Of signals, networks and the sample of utterances.")] = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write all numbers here as well.", show_default=False)] = None,
+    as_json: AsJson = False,
+    output: Output = None,
     how: How = Format.terminal,
 ) -> None:
     """Measure which methods of attribution find cues whose place is known.
@@ -35,18 +36,16 @@ def selfcheck(
     \b
         elor selfcheck
         elor selfcheck --quick
-        elor selfcheck --json selfcheck.json --format markdown
+        elor selfcheck --json -o selfcheck.json
     """
     from elor.engine import Engine
     from elor.explain.selfcheck.methods import Amount
     from elor.explain.selfcheck.suite import selfcheck as measured
-    from elor.files import write_json
+    from elor.files import plain
     from elor.report.selfcheck import blocks
 
     amount = Amount(networks=3) if quick else Amount()
     found = measured(amount, None if quick else data, seed, Engine("cpu", workers))
-    if json is not None:
-        write_json(json, found)
-    echo(blocks(found), how)
+    answer(plain(found, digits=4), blocks(found), how, as_json, output)
     if found["failures"]:
         raise typer.Exit(1)

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from elor.explain.integrated import TOLERANCE
+from elor.provenance import DEMO
+from elor.report.predictions import NEVER_HEARD
 from elor.report.text import Block, Notes, Table, number, p_value
+from elor.targets import scale
 
 SHOWN = 5
 """Alterations that are named, those that move the answer farthest."""
@@ -52,6 +55,55 @@ READING = (
 )
 
 
+def opening(found: Mapping[str, Any]) -> list[Notes]:
+    """What the page opens with: of every window the answer, what speaks against relying on it, and three sentences."""
+    caveats = [] if found["model"].get("scores") else [UNKNOWN]
+    caveats += [NEVER_HEARD] if found["model"].get("corpus") == DEMO else []
+    if found["model"]["reason"]:
+        caveats.append(f"There is no untrained control: {found['model']['reason']}.")
+    return [
+        Notes(
+            f"{name}, {window['start_s']:.2f}-{window['end_s']:.2f} s",
+            (*_answers(window), *window.get("remarks", ()), *caveats, *_sentences(window)),
+        )
+        for name, recording in found["recordings"].items()
+        for window in recording["windows"]
+    ]
+
+
+def _sentences(window: Mapping[str, Any]) -> Iterator[str]:
+    """Where the answer rests; whether what is taken away first by the map matters; which maps differ from twins."""
+    heads = [head for head in window["prediction"] if _learned(window, head)]
+    rests = [
+        f"{head} on {where['start_s']:.2f}-{where['end_s']:.2f} s (without it the logit falls by {where['drop']:.3g})"
+        for head, where in window["strongest"].items()
+        if head in heads
+    ]
+    yield f"The answer rests most: {'; '.join(rests)}." if rests else "No part is known on which the answer rests."
+    falls = {head: window["erasure"].get(head, {}) for head in heads}
+    beaten = [
+        f"{head} {orders['occlusion']['deletion']:.2f}, at random {orders['random']['deletion']:.2f}, loudest first "
+        f"{orders['loudest']['deletion']:.2f}"
+        for head, orders in falls.items()
+        if "occlusion" in orders
+    ]
+    if beaten:
+        yield f"The logit falls, without what occlusion ranks first: {'; '.join(beaten)}."
+    entries = [
+        (f"{method['title']} of {head}", entry)
+        for method in window["methods"].values()
+        for head, entry in method["heads"].items()
+        if entry["initial"]
+    ]
+    apart = [name for name, entry in entries if entry["verdict"].startswith(("higher", "lower"))]
+    yield (
+        f"Of {len(entries)} maps beside untrained twins {len(apart)} differ from theirs"
+        f"{': ' + ', '.join(apart) if apart else ''}; what the others show, an untrained network shows as well."
+        if entries
+        else "No map was compared with those of untrained twins."
+    )
+
+
 def _window(name: str, window: Mapping[str, Any]) -> list[Block]:
     """A table of the maps, and sentences."""
     heads = any("heads" in entry for method in window["methods"].values() for entry in method["heads"].values())
@@ -78,14 +130,7 @@ def _window(name: str, window: Mapping[str, Any]) -> list[Block]:
 def _said(window: Mapping[str, Any]) -> Iterator[str]:
     """The window's sentences."""
     yield from window.get("remarks", ())
-    for head, answer in window["prediction"].items():
-        worth = _worth(window.get("scores", {}).get(head))
-        if answer["label"] is None:
-            yield f"{head}: {answer['logits'][0]:.3f}{worth}."
-        else:
-            label = answer["label"]
-            p, logit = answer["probabilities"][label], answer["logits"][label]
-            yield f"{head}: class {label} (p = {p:.2f}, logit {logit:.3f}){worth}."
+    yield from _answers(window)
     for head, where in window["strongest"].items():
         if not _learned(window, head):
             continue
@@ -111,6 +156,18 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
         yield from (entry["text"] for entry in method["between"].values())
 
 
+def _answers(window: Mapping[str, Any]) -> Iterator[str]:
+    """What is answered, a sentence per head, and what its answers are worth."""
+    for head, answer in window["prediction"].items():
+        worth = _worth(window.get("scores", {}).get(head))
+        if answer["label"] is None:
+            yield f"{head}: {answer['logits'][0]:.3f}{worth}."
+        else:
+            label, ends = answer["label"], scale(head, len(answer["probabilities"]))
+            p, logit = answer["probabilities"][label], answer["logits"][label]
+            yield f"{head}: class {label}{f', from {ends}' if ends else ''} (p = {p:.2f}, logit {logit:.3f}){worth}."
+
+
 def _learned(window: Mapping[str, Any], head: str) -> bool:
     """False of a head that is known to have learned nothing: where it rests on anything, that is chance."""
     score = window.get("scores", {}).get(head)
@@ -122,7 +179,7 @@ def _worth(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return ""
     measure = f"UAR {score['uar']:.2f}" if score["uar"] is not None else f"CCC {number(score['ccc'], 2)}"
-    text = f"; on speakers that it has not heard {measure}, p = {p_value(score['p'])} against permuted labels"
+    text = f"; on speakers that it has not heard {measure}, p {p_value(score['p'])} against permuted labels"
     return text if score["learned"] else f"{text}: it has not learned, so its maps say nothing of feelings"
 
 

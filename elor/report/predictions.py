@@ -11,23 +11,54 @@ import numpy as np
 import pandas as pd
 
 from elor.ensemble import WINDOW_S, Ensemble, Prediction, expected, label
+from elor.provenance import DEMO
 from elor.report.results import title
-from elor.report.text import MISSING, Block, Notes, Row, Table, number
-from elor.targets import Head
+from elor.report.text import MISSING, Block, Notes, Row, Table, number, p_value
+from elor.targets import Head, scale
 
 Found = Mapping[str, Prediction]
 """Predictions by recording."""
+
+
+SHORTEST_S = 0.5
+"""Seconds below which an answer is not to be relied on: hardly a word is shorter."""
+
+NEVER_HEARD = (
+    "These networks have never heard a person: they learnt from the demonstration corpus, invented speech with planted "
+    "emotion. What they say of a real voice shows that the machinery works, and nothing else."
+)
 
 
 def blocks(found: Found, ensemble: Ensemble, windows: bool = False) -> list[Block]:
     """The table of the terminal, with a row per recording or, if `windows`, per window; and how to read it."""
     titles = tuple(name for head in ensemble.heads for name in _titles(head, len(ensemble.folds)))
     short = _short(found)
+    care = _care(found, short, ensemble)
     if windows:
         groups = tuple(tuple(_window_rows(short[name], prediction)) for name, prediction in found.items())
-        return [Table(caption(ensemble), ("recording", "from s", "to s", *titles), groups), _reading(ensemble)]
+        return [Table(caption(ensemble), ("recording", "from s", "to s", *titles), groups), *care, _reading(ensemble)]
     rows = tuple((short[name], number(found[name].seconds, 1), *_cells(found[name])) for name in found)
-    return [Table(caption(ensemble), ("recording", "seconds", *titles), (rows,)), _reading(ensemble)]
+    return [Table(caption(ensemble), ("recording", "seconds", *titles), (rows,)), *care, _reading(ensemble)]
+
+
+def _care(found: Found, short: Mapping[str, str], ensemble: Ensemble) -> list[Notes]:
+    """What speaks against relying on the answers: what the networks have heard, how well they answer, what is short."""
+    known, items = ensemble.provenance, []
+    if known.corpus == DEMO:
+        items.append(NEVER_HEARD)
+    for head in (head.name for head in ensemble.heads if known.at_chance(head.name)):
+        items.append(
+            f"{head}: on speakers that were withheld no better than permuted labels "
+            f"(p {p_value(known.scores[head].p)}), so its answers mean nothing."
+        )
+    if not known.corpus or not known.scores:
+        items.append("What these networks learnt from, or how well they answer, is not known here.")
+    if brief := [short[name] for name, one in found.items() if one.seconds < SHORTEST_S]:
+        items.append(
+            f"Too short to judge, less than {SHORTEST_S:g} s of sound, the rest of the window is silence: "
+            f"{', '.join(brief)}."
+        )
+    return [Notes("Take care", tuple(items))] if items else []
 
 
 def caption(ensemble: Ensemble) -> str:
@@ -71,13 +102,14 @@ def _utterances(names: list[str]) -> list[str]:
 def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict[str, Any]:
     """Everything as plain values.
 
-    Keys: network, folds, heads (names of the classes; null for values), recordings (recording, seconds, one answer per
-    head, note, and windows: start_s, end_s, silent, one answer per head) and failed (recording, reason). An answer has
-    label, expected, spread and probabilities, or value and spread.
+    Keys: network, folds, about (corpus, scores by head), heads (names of the classes; null for values), recordings
+    (recording, seconds, one answer per head, note, and windows: start_s, end_s, silent, one answer per head) and failed
+    (recording, reason). An answer has label, expected, spread and probabilities, or value and spread.
     """
     return {
         "network": ensemble.network,
         "folds": list(ensemble.folds),
+        "about": ensemble.provenance.tree(),
         "heads": {head.name: list(head.labels) or None for head in ensemble.heads},
         "recordings": [_recording(name, prediction) for name, prediction in found.items()],
         "failed": [{"recording": name, "reason": reason} for name, reason in failed.items()],
@@ -158,6 +190,10 @@ def _reading(ensemble: Ensemble) -> Notes:
         )
     if any(head.ordered and not head.valued for head in ensemble.heads):
         items.append("Classes count from 0, the lowest; expected: their mean, weighted by probability.")
+        scales = [
+            f"{head.name} from {ends}" for head in ensemble.heads if (ends := scale(head.name, head.classes or 0))
+        ]
+        items += [f"{'; '.join(scales)}."] if scales else []
     if len(ensemble.folds) > 1:
         if ensemble.heads[0].ordered:
             items.append("+-: standard deviation over the networks, from each of which another speaker was withheld.")

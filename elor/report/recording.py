@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from elor.report import analysis, html
-from elor.report.explanation import blocks, completeness
+from elor.report.explanation import blocks, completeness, opening
 from elor.report.findings import METHODS, Correlation, Shown
 from elor.report.page import maps_data
-from elor.report.text import Block
+from elor.report.text import Block, Notes
 
-CONTENTS = {"maps": "Maps", "numbers": "In numbers"}
+CONTENTS = {"answer": "Answer", "maps": "Maps", "numbers": "In numbers"}
 NUMBERS = "Every number here stands in a JSON file beside this page, too."
 
 
@@ -31,25 +31,28 @@ def recordings(found: Mapping[str, Any], folder: Path) -> str:
         for name, recording in found["recordings"].items()
         for window in recording["windows"]
     ]
-    return page(shown, f"What {found['model']['name']} hears", blocks(found))
+    return page(shown, f"What {found['model']['name']} hears", blocks(found), opening(found))
 
 
-def page(shown: list[Shown], title: str, tables: list[Block]) -> str:
+def page(shown: list[Shown], title: str, tables: list[Block], answers: Sequence[Notes] = ()) -> str:
     """The page of any signals with maps.
 
     Args:
         shown: the signals.
         title: of the page.
         tables: below the maps.
+        answers: above them.
     """
     return html.render(
         "recordings.html",
         title=title,
-        contents=CONTENTS,
+        contents={name: words for name, words in CONTENTS.items() if answers or name != "answer"},
         footer=(NUMBERS,),
         data=maps_data(shown),
         shown=shown,
         tables=tables,
+        answers=answers,
+        maps_are="The sound, and what each method says of every moment of it.",
         analysis=analysis,
     )
 

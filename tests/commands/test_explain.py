@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from elor.api.explain import _windows
+from elor.explain.any_network.window import LEFT_OUT
 from elor.explain.selfcheck.scoring import FINDS, MISSES, SOUND
 from elor.explain.selfcheck.suite import EXPECTED, failures
 
@@ -43,6 +44,14 @@ def test_a_foreign_network_is_explained_into_a_folder(elor: Callable, voice: Pat
         assert "untrained" in text
     page = (out / "explain.html").read_text()
     assert "voice, 0.00-1.1" in page
+    sections = [page.index(f'<section id="{name}"') for name in ("answer", "maps", "numbers")]
+    assert sections == sorted(sections)
+    assert "The answer rests most" in page
+    assert "Fig. 4" not in page
+    assert window["interventions"] == {}
+    assert window["methods"]["occlusion"]["heads"]["0"]["verdict"] == LEFT_OUT
+    assert len(window["methods"]["guided"]["heads"]["0"]["initial"]) == 2
+    assert window["integrated"]["error"]
     assert "guided backpropagation" in page
     assert "://" not in page.replace("http://www.w3.org/", ""), "the page opens without a network"
 

@@ -68,7 +68,7 @@ def test_windows_folds_and_networks(elor: Elor, models: Path, speech: Path) -> N
 @pytest.mark.parametrize("target", ["classes", "regression", "emotion"])
 def test_files_hold_what_was_predicted(target: str, elor: Elor, speech: Path, tmp_path: Path) -> None:
     models = write_models(tmp_path / "models", target=target)
-    out = ("--json", tmp_path / "a.json", "--csv", tmp_path / "a.csv")
+    out = ("--json", "-o", tmp_path / "a.json", "--csv", tmp_path / "a.csv")
     assert elor("predict", speech, "--model", models, *out).exit_code == 0
     prediction = load(models).predict(speech)
     found = json.loads((tmp_path / "a.json").read_text())
@@ -150,9 +150,11 @@ def test_what_cannot_be_read_is_named_and_the_others_go_on(
     soundfile.write(tmp_path / "silent.wav", np.zeros(44_100 * 7), 44_100)
     soundfile.write(tmp_path / "nan.wav", np.array([0.1, np.nan] * 8_000), 16_000, "FLOAT")
     paths = [tmp_path / name for name in bad]
-    result = elor("predict", *paths, speech, "--model", models, "--json", tmp_path / "a.json")
-    assert result.exit_code == 1
-    assert row(result.stdout, "talk.flac")[1] == "16.0"
+    result = elor("predict", *paths, speech, "--model", models, "--json", "-o", tmp_path / "a.json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    shown = elor("predict", *paths, speech, "--model", models)
+    assert row(shown.stdout, "talk.flac")[1] == "16.0"
+    assert shown.stderr == result.stderr
     *lines, last = result.stderr.splitlines()
     for name, sentence in bad.items():
         (line,) = [line for line in lines if str(tmp_path / name) in line]
@@ -204,7 +206,7 @@ def test_sounds_that_lie_cost_no_other_and_notes_are_told(
     whole = (tmp_path / "piped.wav").read_bytes()
     (tmp_path / "piped.wav").write_bytes(whole[:40] + bytes(4) + whole[44:])
     names = ("half.mp3", "gsm.wav", "down.wav", "large.wav", "piped.wav")
-    out = ("--csv", tmp_path / "a.csv", "--json", tmp_path / "a.json")
+    out = ("--csv", tmp_path / "a.csv", "--json", "-o", tmp_path / "a.json")
     result = elor("predict", *(tmp_path / name for name in names), speech, "--model", models, *out)
     assert result.exit_code == 1
     found = json.loads((tmp_path / "a.json").read_text())

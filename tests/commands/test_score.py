@@ -40,7 +40,7 @@ def test_scores_are_those_of_the_pipeline(
 ) -> None:
     folder, out = workspace_of(target), tmp_path / "out.json"
     files = [folder / "data/predictions" / f"{network}.csv" for network in ("elor", "ftr")]
-    where = ("--corpus", folder / "data", "--folds", folder / "data/folds.csv", "--target", target, "--json", out)
+    where = ("--corpus", folder / "data", "--folds", folder / "data/folds.csv", "--target", target, "--json", "-o", out)
     result = elor("score", *files, *where)
     assert result.exit_code == 0, result.stderr
     found = json.loads(out.read_text())
@@ -110,8 +110,9 @@ def predicted(manifest: Path, by: str, skill: float = 0.5) -> pd.DataFrame:
 def test_a_manifest_with_its_own_scale(manifest: Path, tmp_path: Path, elor: Elor, by: str) -> None:
     table = predicted(manifest, by)
     table.to_csv(tmp_path / "mine.csv", index=False)
-    where = ("--corpus", manifest, "--low", 1, "--high", 7, "--classes", 3, "--json", tmp_path / "out.json")
-    result = elor("score", tmp_path / "mine.csv", *where)
+    where = ("--corpus", manifest, "--low", 1, "--high", 7, "--classes", 3, "--json", "-o", tmp_path / "out.json")
+    assert elor("score", tmp_path / "mine.csv", *where).stdout == ""
+    result = elor("score", tmp_path / "mine.csv", *where[:-3])
     assert result.exit_code == 0, result.stderr
     scores = json.loads((tmp_path / "out.json").read_text())["scores"]["valence"]["mine"]
     prefix, size = ("", 15) if by == "slice" else ("utterance_", 12)
@@ -131,7 +132,7 @@ def test_an_iemocap_release(tmp_path: Path, elor: Elor) -> None:
     mine = ratings[(ratings["rater"] == "E-2")].dropna(subset=["valence", "arousal"])
     mine = mine[["utterance"]].assign(valence=mine["valence"] - 1, arousal=mine["arousal"] - 1)
     mine.to_csv(tmp_path / "mine.csv", index=False)
-    result = elor("score", tmp_path / "mine.csv", "--corpus", tmp_path, "--json", tmp_path / "out.json")
+    result = elor("score", tmp_path / "mine.csv", "--corpus", tmp_path, "--json", "-o", tmp_path / "out.json")
     assert result.exit_code == 0, result.stderr
     scores = json.loads((tmp_path / "out.json").read_text())["scores"]
     assert (scores["arousal"]["mine"]["war"], scores["valence"]["mine"]["kappa"]) == (1.0, 1.0)
@@ -156,7 +157,7 @@ def test_faulty_files_are_refused_with_their_rows(manifest: Path, tmp_path: Path
         "12 slices are missing; predict them too: 01_0_0, 01_1_0, 01_2_0, 01_3_0, 01_3_1, 02_0_0, ": good.iloc[12:],
         "neither a column `slice` nor `utterance`": good.drop(columns="slice"),
     }
-    where = ("--corpus", manifest, "--high", 7, "--classes", 3, "--json", tmp_path / "out.json")
+    where = ("--corpus", manifest, "--high", 7, "--classes", 3, "--json", "-o", tmp_path / "out.json")
     for sentence, table in faults.items():
         table.to_csv(tmp_path / "bad.csv", index=False)
         result = elor("score", tmp_path / "bad.csv", *where)
@@ -170,10 +171,12 @@ def test_one_head_alone_is_scored_if_asked_for_and_said(manifest: Path, tmp_path
     both = predicted(manifest, "utterance")
     both.to_csv(tmp_path / "both.csv", index=False)
     both.drop(columns="valence").to_csv(tmp_path / "one.csv", index=False)
-    where = ("--corpus", manifest, "--high", 7, "--classes", 3, "--json", tmp_path / "out.json")
+    where = ("--corpus", manifest, "--high", 7, "--classes", 3, "--json", "-o", tmp_path / "out.json")
     elor("score", tmp_path / "both.csv", *where)
     expected = json.loads((tmp_path / "out.json").read_text())["scores"]["arousal"]["both"]
-    result = elor("score", tmp_path / "one.csv", tmp_path / "both.csv", *where, "--head", "arousal")
+    files = (tmp_path / "one.csv", tmp_path / "both.csv")
+    assert elor("score", *files, *where, "--head", "arousal").exit_code == 0
+    result = elor("score", *files, *where[:-3], "--head", "arousal")
     assert result.exit_code == 0, result.stderr
     assert "Scored: arousal only, as --head asks; not scored: valence." in " ".join(result.stdout.split())
     assert "valence WAR" not in result.stdout
@@ -192,11 +195,12 @@ def test_emotions_need_no_ratings(manifest: Path, tmp_path: Path, elor: Elor) ->
     table.to_csv(manifest.with_name("emotions.csv"), index=False)
     mine = pd.DataFrame({"utterance": table["file"].str.removesuffix(".wav"), "emotion": [0, 1, 2, 2] * 3})
     mine.to_csv(tmp_path / "mine.csv", index=False)
-    where = ("--corpus", manifest.with_name("emotions.csv"), "--json", tmp_path / "out.json")
+    where = ("--corpus", manifest.with_name("emotions.csv"), "--json", "-o", tmp_path / "out.json")
     result = elor("score", tmp_path / "mine.csv", *where, "--target", "emotion")
     assert result.exit_code == 0, result.stderr
     assert json.loads((tmp_path / "out.json").read_text())["scores"]["emotion"]["mine"]["utterance_uar"] == 0.75
-    assert "12 of them with one of the four emotions" in " ".join(result.stdout.split())
+    shown = elor("score", tmp_path / "mine.csv", *where[:-3], "--target", "emotion").stdout
+    assert "12 of them with one of the four emotions" in " ".join(shown.split())
     for target in ("classes", "regression", "distribution"):
         refused = elor("score", tmp_path / "mine.csv", *where, "--target", target)
         assert refused.exit_code == 1
@@ -309,9 +313,10 @@ def test_networks_are_scored_on_a_corpus_and_never_on_whom_they_heard(
     heard_corpus: Path, tmp_path: Path, elor: Elor
 ) -> None:
     models = write_models(tmp_path / "models")
-    where = ("--corpus", heard_corpus, "--high", 7, "--json", tmp_path / "out.json", "--csv", tmp_path / "said.csv")
-    result = elor("score", "--model", models, *where, "--detail")
+    where = ("--corpus", heard_corpus, "--high", 7)
+    result = elor("score", "--model", models, *where, "--detail", "--csv", tmp_path / "said.csv")
     assert result.exit_code == 0, result.stderr
+    elor("score", "--model", models, *where, "--json", "-o", tmp_path / "out.json")
     said = pd.read_csv(tmp_path / "said.csv", dtype={"speaker": str})
     every = load(models)
     rows = pd.read_csv(heard_corpus, dtype={"speaker": str})
@@ -338,7 +343,7 @@ def test_what_predict_writes_can_be_scored(manifest: Path, tmp_path: Path, elor:
     models = write_models(tmp_path / "models")
     sounds = sorted(manifest.parent.glob("*.wav"))
     assert elor("predict", *sounds, "--model", models, "--csv", tmp_path / "elor.csv").exit_code == 0
-    where = ("--corpus", manifest, "--high", 7, "--json")
+    where = ("--corpus", manifest, "--high", 7, "--json", "-o")
     assert elor("score", tmp_path / "elor.csv", *where, tmp_path / "a.json").exit_code == 0
     assert elor("score", "--model", models, *where, tmp_path / "b.json").exit_code == 0
     by_file, by_model = (json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json"))

@@ -221,7 +221,7 @@ def test_the_command_prints_writes_and_fails_as_the_check_does(
         return run.found | {"failures": failures}
 
     monkeypatch.setattr(suite, "selfcheck", measured)
-    where = ["--data", str(tmp_path), "--seed", "3", "--workers", "1", "--json", str(tmp_path / "found.json")]
+    where = ["--data", str(tmp_path), "--seed", "3", "--workers", "1", "--json", "-o", str(tmp_path / "found.json")]
     for quick in ([], ["--quick"]):
         result = CliRunner().invoke(app, ["selfcheck", *where, *quick])
         assert result.exit_code == bool(failures), result.output

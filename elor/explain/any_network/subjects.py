@@ -17,6 +17,7 @@ from elor.explain.model import CannotRun, Heads, Unsteady, logits_of, predict, p
 from elor.explain.occlusion import CHUNK
 from elor.explain.trust import Alone, steady
 from elor.networks import MultiHeadNetwork
+from elor.provenance import Score
 
 SAME = 1e-3
 """How far sums of probabilities may lie from 1: half precision rounds to this."""
@@ -24,23 +25,6 @@ SAME = 1e-3
 
 SHAPING = {"View", "UnsafeView", "Squeeze", "Unsqueeze", "Transpose", "Permute", "Select", "Slice", "Cat", "Stack", "T"}
 """Operations that change no value, as they are called on the way back."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """How well a head answers on its corpus: what an explanation of it is worth.
-
-    Attributes:
-        uar: its unweighted average recall on speakers that it has not heard; None for a value, whose `ccc` counts.
-        ccc: the concordance with the labels; None where it is not defined.
-        p: of the score against permuted labels.
-        learned: whether it is better than those.
-    """
-
-    uar: float | None
-    ccc: float | None
-    p: float
-    learned: bool
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,10 @@ COMPARED = tuple(method for method in METHODS if method != "stft")
 AGAINST = (*SAMPLES, "segments", "occlusion")
 """Methods whose maps are compared with the sound at all, and with another or a shifted one."""
 
+BACKWARD = ("guided", "gradient", "segments")
+"""Methods of one pass back, which cost little: without `Effort.thorough` the controls take no others."""
+
+LEFT_OUT = "undecided: beside untrained twins by --thorough alone"
 NO_CONTROL = "undecided: there is no untrained control"
 NOT_LEARNED = "not learned"
 
@@ -46,13 +50,16 @@ NOT_LEARNED = "not learned"
 class Effort:
     """How much: untrained twins, steps of integrated gradients (at first; at most), and the seed of all that is drawn.
 
-    Twins take fewer steps: their maps need not be complete to be a control.
+    Twins take fewer steps: their maps need not be complete to be a control. Not `thorough`: the slow methods are made
+    of the network alone, for the predicted class, and nothing is altered; twins, untrained heads, the checks of the
+    model and completeness stay.
     """
 
     twins: int = 5
     steps: int = 64
     most: int = 256
     seed: int = 0
+    thorough: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     others = {} if other is None else {0: (np.asarray(other, dtype=np.float32), len(other))}
     windows, found = Windows([0], audio, [support], others), Found()
     steps = Steps(effort.steps, effort.most)
-    scope = Scope(tuple(METHODS), COMPARED, COMPARED, AGAINST, steps, lenient=True)
+    checked = COMPARED if effort.thorough else BACKWARD
+    scope = Scope(tuple(METHODS), COMPARED, checked, AGAINST, steps, lenient=True)
     _, (own, swapped) = examine(subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second])
     why, doubts = _doubted(subject.model, audio, targets)
     if why:
@@ -99,7 +107,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
             own.values.pop(method, None)
             own.refused.setdefault(method, why)
         own.path = None
-    controls = Scope(COMPARED, COMPARED, steps=steps.of_controls, lenient=True)
+    controls = Scope(checked, checked, steps=steps.of_controls, lenient=True)
     for kind, make in ((Control.initial, subject.twin), (Control.heads, subject.headless)):
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
@@ -241,6 +249,8 @@ def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[
     ignorant = [head for head in heads if head in subject.scores and subject.scores[head].learned is False]
     if ignorant:
         entry["verdict"] = f"{NOT_LEARNED} ({', '.join(ignorant)})"
+    elif compared is None and subject.twin and rows.of(Control.initial, "gradient", pair):
+        entry["verdict"] = LEFT_OUT
     elif compared is None:
         entry["verdict"] = f"{NO_CONTROL} ({subject.reason})" if subject.reason else NO_CONTROL
     elif np.isnan(r):

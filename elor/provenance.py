@@ -1,0 +1,98 @@
+"""What trained networks have heard, and how well they answer: of a run by its files, of an export by its notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from elor.files import plain
+
+LEARNED = 0.05
+"""p against permuted labels below which a head is said to have learned."""
+
+DEMO, KINDS = "demo", ("demo", "iemocap", "manifest")
+"""Kinds of corpora; the demonstration corpus is released in IEMOCAP's layout, and is none."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a head answers on its corpus: what an answer of it, and an explanation, is worth.
+
+    Attributes:
+        uar: its unweighted average recall on speakers that it has not heard; None for a value, whose `ccc` counts.
+        ccc: the concordance with the labels; None where it is not defined.
+        p: of the score against permuted labels.
+        learned: whether it is better than those.
+    """
+
+    uar: float | None
+    ccc: float | None
+    p: float
+    learned: bool
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where networks come from.
+
+    Attributes:
+        corpus: one of `KINDS`; empty where it is not known.
+        scores: by head, where they are known.
+    """
+
+    corpus: str = ""
+    scores: Mapping[str, Score] = field(default_factory=dict)
+
+    @classmethod
+    def of_run(cls, models: Path, network: str) -> Provenance:
+        """Of the networks of a run, by its `params.yaml` and `metrics/` above the folder of models; what is there."""
+        above = models.resolve().parents[:3]
+        project = next((folder for folder in above if (folder / "metrics").is_dir()), None)
+        if project is None:
+            return cls()
+        scores = {path.parent.name: _score(path) for path in sorted((project / "metrics").glob(f"*/{network}.json"))}
+        return cls(_corpus(project), {head: one for head, one in scores.items() if one is not None})
+
+    @classmethod
+    def of_notes(cls, notes: Any) -> Provenance:
+        """From the notes of a file, as `tree` wrote them; unknown where they hold nothing of the kind."""
+        try:
+            corpus, scores = notes["corpus"], {name: Score(**one) for name, one in notes["scores"].items()}
+        except (KeyError, TypeError, AttributeError):
+            return cls()
+        sound = corpus in KINDS and all(isinstance(one.p, float) for one in scores.values())
+        return cls(corpus, scores) if sound else cls()
+
+    def tree(self) -> dict[str, Any]:
+        """Plain values."""
+        return plain({"corpus": self.corpus, "scores": {name: asdict(one) for name, one in self.scores.items()}})
+
+    def at_chance(self, head: str) -> bool:
+        """Whether a head is known to answer no better than permuted labels."""
+        return head in self.scores and not self.scores[head].learned
+
+
+def _corpus(project: Path) -> str:
+    """What a run has learnt from; empty if its files do not say."""
+    from elor.params import read_yaml
+
+    try:
+        if str(read_yaml(project / "params.yaml")["corpus"]["path"]).endswith((".yaml", ".yml")):
+            return DEMO
+        source = json.loads((project / "metrics" / "corpus.json").read_text(encoding="utf-8")).get("source", "")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    return source if source in KINDS else ""
+
+
+def _score(path: Path) -> Score | None:
+    """How well a head answers, as the stage `evaluate` wrote it; None if it did not."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        p = found["utterance_permutation_p"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return None if p is None else Score(found.get("utterance_uar"), found.get("utterance_ccc"), p, p < LEARNED)
