@@ -47,7 +47,7 @@ def test_a_foreign_network_is_explained_into_a_folder(elor: Callable, voice: Pat
     sections = [page.index(f'<section id="{name}"') for name in ("answer", "maps", "numbers")]
     assert sections == sorted(sections)
     assert "The answer rests most" in page
-    assert "Fig. 4" not in page
+    assert "Fig. 4 for signals of this run" not in page
     assert window["interventions"] == {}
     assert window["methods"]["occlusion"]["heads"]["0"]["verdict"] == LEFT_OUT
     assert len(window["methods"]["guided"]["heads"]["0"]["initial"]) == 2
