@@ -7,7 +7,9 @@ stage `words` says the rest.
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,7 @@ import typer
 from ruamel.yaml import YAML
 
 from benchmarks.measure import ROOT, costs_of, run_stage
-from benchmarks.publish import command, publish
+from benchmarks.publish import RESULTS, command, publish
 from elor.evidence.model import read
 from elor.evidence.words import Words
 from elor.report.text import Block, Table, interval, number, p_value
@@ -30,11 +32,17 @@ CASES = {"words that tell of valence": None, "words that tell nothing": 0.0}
 
 
 def measure(
-    utterances: int = 400, folds: int = 3, seeds: int = 4, epochs: int | None = None, kept: Path | None = None
+    names: Sequence[str] = tuple(CASES),
+    utterances: int = 400,
+    folds: int = 3,
+    seeds: int = 4,
+    epochs: int | None = None,
+    kept: Path | None = None,
 ) -> dict[str, Any]:
-    """Run both corpora up to metrics/words.json.
+    """Run corpora up to metrics/words.json; of the cases that are not named stays what the results hold.
 
     Args:
+        names: of `CASES`.
         utterances: of each corpus.
         folds, seeds: how many.
         epochs: of every training; None: the profile's.
@@ -43,11 +51,12 @@ def measure(
     Returns:
         By case what that file says.
     """
+    path = RESULTS / "words.json"
+    known = json.loads(path.read_text())["measured"]["cases"] if path.exists() else {}
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
-        folders = {case: (kept or Path(name)) / case.replace(" ", "-") for case in CASES}
-        return {
-            "cases": {case: _run(folder, case, utterances, folds, seeds, epochs) for case, folder in folders.items()}
-        }
+        folders = {case: (kept or Path(name)) / case.replace(" ", "-") for case in names}
+        made = {case: _run(folder, case, utterances, folds, seeds, epochs) for case, folder in folders.items()}
+    return {"cases": {case: (known | made)[case] for case in CASES if case in known | made}}
 
 
 def _run(folder: Path, case: str, utterances: int, folds: int, seeds: int, epochs: int | None) -> dict[str, Any]:
@@ -112,6 +121,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
 
 
 def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Which cases; all if none is named.")] = None,
     utterances: int = 400,
     folds: int = 3,
     seeds: int = 4,
@@ -119,7 +129,8 @@ def main(
     kept: Annotated[Path | None, typer.Option(help="Keep the workspaces here, and go on with those.")] = None,
 ) -> None:
     """Train with words that tell, and with words that do not."""
-    publish("words", "words", lambda: measure(utterances, folds, seeds, epochs, kept), tables)
+    asked = tuple(names or CASES)
+    publish("words", "words", lambda: measure(asked, utterances, folds, seeds, epochs, kept), tables)
 
 
 if __name__ == "__main__":
