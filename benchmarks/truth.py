@@ -21,7 +21,7 @@ from benchmarks.tones import CORPORA, make
 from elor.evidence.model import read
 from elor.evidence.names import Planted, Verdict
 from elor.evidence.scores import Headline
-from elor.report.text import Block, Table
+from elor.report.text import Block, Table, number
 
 SEED = 11
 REVERSED = ("level_db", "tilt_db", "rate", "peakiness", "run_s", "pause_s")
@@ -69,7 +69,7 @@ def explained(name: str, seed: int) -> dict[str, Any]:
         if name == "reversed":
             turn_round(folder / "data" / "demo.yaml")
         run(folder)
-        uar = read(Headline, folder / "metrics" / "uar.json").tree()
+        uar = read(Headline, folder / "metrics" / "uar.json").root
         return {"claims": claims_of(folder), "uar": uar}
 
 
@@ -119,7 +119,15 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         f"Scoreboard of {len(by_corpus)} invented corpora, seed {measured['seed']}: {decided} of "
         f"{decided + total['undecided']} decidable claims decided, {wrong} of them wrong (95 % interval from {low:.3f})"
     )
-    return [Table(caption, header, (tuple(lines), tuple(kinds), (_line("all", everything),)), labels=1)]
+    board = Table(caption, header, (tuple(lines), tuple(kinds), (_line("all", everything),)), labels=1)
+    return [board, _learned(measured["corpora"])]
+
+
+def _learned(corpora: dict[str, Any]) -> Table:
+    """What the networks whose claims are judged have learned."""
+    heads = ("arousal", "valence")
+    rows = tuple((name, *(number(one["uar"][f"{head}.elor"], 2) for head in heads)) for name, one in corpora.items())
+    return Table("UAR of ELoR, of five classes (chance 0.20)", ("corpus", *heads), (rows,), labels=1)
 
 
 def _line(name: str, rows: list[dict[str, Any]]) -> tuple[str, ...]:
