@@ -10,7 +10,7 @@ import pandas as pd
 from elor.params import MODELS, NETWORKS, Settings
 from elor.tables import read_table, write_table
 from elor.targets import Target
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 from elor.vectors import IS10
 
 CLASSES = 5

@@ -27,7 +27,7 @@ from elor.params import load
 from elor.registry import WORDLESS
 from elor.tables import read_table
 from elor.training.tune import merge
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 
 READ = ("sources", "corpus", "labels", "slices", "mfcc", "is10")
 """Stages that read the corpus."""

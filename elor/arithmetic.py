@@ -22,7 +22,9 @@ import socket
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -119,7 +121,7 @@ def _doubts() -> Iterator[str]:
         yield f"the processor is of the kind {platform.machine()}, not x86-64"
     elif "torch" in sys.modules and sys.modules["torch"].backends.cpu.get_cpu_capability() != "AVX2":
         found = sys.modules["torch"].backends.cpu.get_cpu_capability()
-        yield f"torch computes with {found} on this processor ({_model()}), not with AVX2"
+        yield f"torch computes with {found} on this processor, {processor()}, not with AVX2"
     if "glibc.cpu" in os.environ.get("GLIBC_TUNABLES", ""):
         yield "GLIBC_TUNABLES changes the functions of the C library"
 
@@ -154,20 +156,15 @@ def compare(others: Iterable[Conditions]) -> None:
             note(f"the worker {other.where}: {reason}")
 
 
-def _model() -> str:
-    """What the processor calls itself."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
+@cache
 def processor() -> str:
     """The processor as results name it, and which of `VECTORS` it has: `AMD EPYC 7B13 (avx2)`."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
-    known = [vector for vector in VECTORS if vector in flags]
-    plain = _model().replace("(R)", "").replace("(TM)", "")
+    told: dict[str, str] = {}
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            told.setdefault(name.strip(), value.strip())
+    model = told.get("model name") or platform.processor() or platform.machine()
+    known = [vector for vector in VECTORS if vector in told.get("flags", "").split()]
+    plain = model.replace("(R)", "").replace("(TM)", "")
     return f"{plain} ({', '.join(known)})" if known else plain

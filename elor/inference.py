@@ -131,7 +131,7 @@ def _files(path: Path, network: str | None) -> list[Path]:
 
 
 def _read(path: Path) -> Iterator[tuple[str, MultiHeadNetwork]]:
-    """The networks of a file by fold: one, as training writes it, or several, as `elor.export.write_weights` does."""
+    """The networks of a file by fold: one, as training writes it, or several, as `write_weights` does."""
     tensors, notes = checkpoint.load(path)
     if "folds" not in notes:
         yield str(notes.get("fold", path.stem)), checkpoint.network_of(tensors, notes, path)

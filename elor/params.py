@@ -10,7 +10,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -126,7 +126,7 @@ def corpus_name(path: str) -> str:
 class Labels(Section):
     rater: str
     target: Kind
-    dimensions: list[Dimension] = Field(min_length=1)
+    dimensions: list[Dimension]
     classes: int = Field(ge=2, le=100)
     shuffle: bool
 
@@ -134,6 +134,8 @@ class Labels(Section):
     def _once(self) -> Labels:
         if len(set(self.dimensions)) < len(self.dimensions):
             raise ValueError(f"dimensions {self.dimensions} must differ")
+        if not self.dimensions:
+            raise ValueError(f"dimensions is empty; choose one or more of {', '.join(get_args(Dimension))}")
         return self
 
     @property

@@ -15,7 +15,7 @@ from elor.evidence.scores import Headline, of_all_heads
 from elor.files import plain, write_json
 from elor.params import answering, load, trained
 from elor.tables import read_table, write_plot
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 from elor.vectors import Vectors
 from stages import main
 

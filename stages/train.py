@@ -8,7 +8,7 @@ from elor.files import discard
 from elor.params import load
 from elor.training.outputs import write_nothing, write_results
 from elor.training.train import train_folds
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 from stages import main
 from stages.task import DATA, engine_of, task_of
 

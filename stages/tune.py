@@ -5,7 +5,7 @@ from elor.registry import NETWORKS
 from elor.tables import write_table
 from elor.training import tune as search
 from elor.training.tpe import by_value
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 from stages import main
 from stages.task import DATA, engine_of, task_of
 

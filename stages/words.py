@@ -22,7 +22,7 @@ from elor.training import budget
 from elor.training.checkpoint import save
 from elor.training.job import TrainingJob
 from elor.training.train import place, run
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 from elor.vectors import Vectors
 from stages import main
 from stages.task import DATA, engine_of, task_of

@@ -14,13 +14,13 @@ import torch
 from elor import onnx_model
 from elor.ensemble import Ensemble
 from elor.errors import UserError
-from elor.export import write_weights
 from elor.inference import load, load_networks
 from elor.networks import INPUTS, SHAPES
 from elor.onnx_model import load_onnx, write_onnx
 from elor.provenance import Provenance, Score
 from elor.report.predictions import blocks
 from elor.report.text import Format, render
+from elor.safetensors_model import write_weights
 from elor.training import checkpoint
 from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech

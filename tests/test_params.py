@@ -89,6 +89,10 @@ def space(params: dict) -> dict:
         (lambda p: space(p).update(learning_rate={**RANGE, "low": 2}), r"low \(2.*\) must lie below high"),
         (lambda p: p["networks"]["elor"].update(filters=[10**7] * 3), r"filters\.0 is 10000000, but"),
         (lambda p: p["networks"]["elor"].update(hidden=[8] * 5_000), r"networks\.elor\.hidden"),
+        (
+            lambda p: p["labels"].update(dimensions=[]),
+            r"labels: dimensions is empty; choose one or more of valence, arousal",
+        ),
         (lambda p: p["scale"]["demo"].update(utterances=10**12), r"utterances is 1000000000000, but"),
         (lambda p: p["networks"]["ftr"].update(alpha=float("inf")), r"networks\.ftr\.alpha is inf"),
         (lambda p: p["networks"]["ftr"].update(alpha=float("nan")), r"networks\.ftr\.alpha is nan"),

@@ -46,12 +46,12 @@ def export(
         elor export ftr --no-onnx
         elor export elor --fold Ses03F -o models
     """
-    from elor.export import write_weights
     from elor.files import write_text
     from elor.inference import load_networks, provenance
     from elor.onnx_model import need, write_onnx
     from elor.report.card import Model, card, results_of
     from elor.report.results import Results
+    from elor.safetensors_model import write_weights
 
     if onnx:
         need()

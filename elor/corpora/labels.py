@@ -19,6 +19,7 @@ import pandas as pd
 
 from elor.corpora.faults import joined, plural
 from elor.corpora.schema import Tables
+from elor.corpora.shuffle import shuffled
 from elor.errors import UserError
 from elor.targets import EMOTIONS, Target
 
@@ -209,25 +210,6 @@ def targets(
         )
     found = found.reset_index(drop=True)
     return found if shuffle is None else shuffled(found, utterances, shuffle)
-
-
-def shuffled(targets: pd.DataFrame, utterances: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The control of everything: each speaker's targets, dealt out anew among the speaker's utterances that have one.
-
-    All columns of an utterance move together, so that valence and arousal stay as related as they were, and every
-    speaker keeps the same labels: what a network still learns is the speakers' habits and the labels' frequencies.
-
-    Args:
-        targets: column `utterance` and the target columns, at most one row per utterance.
-        utterances: rows of `utterances.csv`, which say who speaks.
-        seed: of the permutation.
-    """
-    rated = targets.dropna().reset_index(drop=True)
-    speakers = rated["utterance"].map(utterances.set_index("utterance")["speaker"])
-    rng, source = np.random.default_rng(seed), np.arange(len(rated))
-    for rows in speakers.groupby(speakers, sort=True).indices.values():
-        source[rows] = rng.permutation(rows)
-    return rated.iloc[source].reset_index(drop=True).assign(utterance=rated["utterance"])
 
 
 def _means(ratings: pd.DataFrame, target: Target, low: float, high: float) -> pd.DataFrame:

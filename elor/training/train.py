@@ -22,7 +22,7 @@ from elor.training.memory import fitting, needed
 from elor.training.resume import STATE, epochs_done
 from elor.training.task import Task
 from elor.training.together import alike, stackable, train_together
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 
 Result = TypeVar("Result")
 

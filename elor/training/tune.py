@@ -19,7 +19,7 @@ from elor.training.resume import epochs_done
 from elor.training.task import Task
 from elor.training.train import place, spread
 from elor.training.trials import Trial, evaluate
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 
 
 def tune(

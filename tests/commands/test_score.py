@@ -357,8 +357,8 @@ def test_what_predict_writes_can_be_scored(manifest: Path, tmp_path: Path, elor:
 def test_networks_say_what_they_answer_and_an_export_what_it_heard(
     target: str, manifest: Path, tmp_path: Path, elor: Elor
 ) -> None:
-    from elor.export import write_weights
     from elor.inference import load_networks
+    from elor.safetensors_model import write_weights
 
     table = pd.read_csv(manifest, dtype={"speaker": str}).assign(emotion=["angry", "happy", "sad", "neutral"] * 3)
     table.assign(speaker=table["speaker"].replace("03", "Ses02F")).to_csv(manifest, index=False)

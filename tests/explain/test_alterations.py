@@ -25,7 +25,7 @@ from elor.explain.interventions.alterations import (
 )
 from elor.explain.interventions.resynthesis import fitted, shift_pitch, stretch
 from elor.explain.level import rms
-from elor.explain.pauses import pauses
+from elor.explain.pause_detection import pauses
 from tests.explain.sounds import RATE, speech, tone
 
 DOSES = [(name, dose) for name, alteration in ALTERATIONS.items() for dose in alteration.doses]

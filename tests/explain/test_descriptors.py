@@ -8,7 +8,7 @@ import pyloudnorm
 import pytest
 from scipy.signal import butter, sosfilt
 
-from elor.explain.pauses import pauses
+from elor.explain.pause_detection import pauses
 from elor.explain.prototypes.descriptors import DESCRIPTORS, describe, interruptions, k_weighting, loudness
 
 RATE = 16_000

@@ -14,7 +14,7 @@ from elor.engine import Engine
 from elor.explain.interventions import run as running
 from elor.explain.interventions.run import run
 from elor.explain.interventions.summary import summarise
-from elor.explain.pauses import pauses
+from elor.explain.pause_detection import pauses
 from elor.targets import Head
 from tests.explain.altered import LENGTHENING, jobs_of
 

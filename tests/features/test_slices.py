@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from elor.audio import Sounds
-from elor.corpora.labels import shuffled
+from elor.corpora.shuffle import shuffled
 from elor.errors import UserError
 from elor.features.packed import opened
 from elor.features.slices import SLICE_SAMPLES, plan_slices, slice_count, split, write_slices

@@ -39,7 +39,7 @@ from elor.networks import INPUTS, SHAPES
 from elor.params import load
 from elor.report.text import Format
 from elor.training import checkpoint
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 from elor.vectors import IS10
 from tests.check.test_corpus import table
 from tests.fuzzing.judge import Attempt, Wrong

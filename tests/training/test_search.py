@@ -21,7 +21,7 @@ from elor.training import trials as trained
 from elor.training.job import TrainingJob
 from elor.training.train import deal, place, spread
 from elor.training.trials import Trial
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 from tests.worlds import toy
 
 pytestmark = pytest.mark.long

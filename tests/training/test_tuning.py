@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elor.params import Settings
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 
 ODD = ("03", "1e3", "NA", "alpha", "no", "null", "x y", "~", "a: b", "# c", "é")
 

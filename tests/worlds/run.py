@@ -16,7 +16,7 @@ from elor.evidence.model import write
 from elor.params import Settings
 from elor.tables import write_table
 from elor.targets import Head, Target
-from elor.training.tuning import Tuning
+from elor.training.tuning_file import Tuning
 from elor.vectors import IS10
 from stages.evaluate import evaluate
 from tests.worlds.project import MODELS, NETWORKS

@@ -34,7 +34,7 @@ from scipy.signal.windows import hann
 
 from elor.explain.interventions.resynthesis import RATE, as_loud, fitted, shift_pitch, stretch
 from elor.explain.level import rms
-from elor.explain.pauses import pauses, quiet
+from elor.explain.pause_detection import pauses, quiet
 
 FADE = 80
 """Samples (5 ms) that fade out before a joint and in after it."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration, fitted
-from elor.explain.pauses import pauses
+from elor.explain.pause_detection import pauses
 from elor.features.slices import SLICE_SAMPLES
 
 UNALTERED = ""

@@ -16,7 +16,7 @@ from scipy import fft
 from scipy.signal import lfilter
 
 from elor.explain.level import rms
-from elor.explain.pauses import BELOW, pauses
+from elor.explain.pause_detection import BELOW, pauses
 
 Array = NDArray[np.floating]
 
@@ -125,7 +125,7 @@ def spectrum(signal: Array, rate: int = 16_000) -> dict[str, float]:
 
 
 def interruptions(signal: Array, rate: int = 16_000) -> dict[str, float]:
-    """The pauses (`elor.explain.pauses`: quiet for 100 ms and more, sound on both sides), with durations d_i in s.
+    """The pauses (quiet for 100 ms and more, sound on both sides: `elor.explain.pause_detection`), durations d_i in s.
 
     pauses: their number.
     pause_total_s, pause_mean_s: sum and mean of d_i.

@@ -1,6 +1,6 @@
-"""Trained networks as files that stand alone: safetensors, ONNX and a card; never pickle.
+"""Trained networks as a safetensors file that stands alone, never pickle; `elor.onnx_model` has the other format.
 
-`elor.inference.load` reads both formats. The safetensors file of one fold is as training writes it; that of several
+`elor.inference.load` reads both. The file of one fold is as training writes it; that of several
 holds them side by side, `<index>.<tensor>`, and its header lists them: `{"folds": [{"fold", "architecture", "heard"},
 ...], "about"}`, where `heard` names the speakers that the network was trained or validated on, and `about` is what
 `elor.provenance` knows of them.
