@@ -4,8 +4,7 @@ Of MKL only the branch for the oldest processors gives the same bits on every ma
 times the time. OpenBLAS, told to take its kernels for Haswell, gives them at about the speed of MKL's best. Each
 product of a batch is one of its own, so its bits do not depend on the batch.
 
-To torch it is an operator, `elor::bmm`: what watches operators (guided backpropagation does) sees it, and it can be
-differentiated.
+Where operators are watched (guided backpropagation does), or the way back is wanted, it is one to torch: `elor::bmm`.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from elor import arithmetic
 
 _operators = torch.library.Library("elor", "DEF")
 _operators.define("bmm(Tensor left, Tensor right) -> Tensor")
-_operators.define("bmm.out(Tensor left, Tensor right, Tensor(a!) out) -> Tensor(a!)")
+_operators.define("bmm.out(Tensor left, Tensor right, *, Tensor(a!) out) -> Tensor(a!)")
 
 
 def bmm(left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
@@ -35,20 +35,19 @@ def bmm(left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
     """
     if left.device.type != "cpu" or arithmetic.choice() != "portable":
         return torch.bmm(left, right) if out is None else torch.bmm(left, right, out=out)
-    if out is None and torch.is_grad_enabled() and (left.requires_grad or right.requires_grad):
-        return _given(left, right)
-    if out is None:  # without the way back, which takes as long as a small product
-        out = left.new_empty(len(left), left.shape[1], right.shape[2])
-    return _put(left, right, out)
+    wanted = out is None and torch.is_grad_enabled() and (left.requires_grad or right.requires_grad)
+    if wanted or is_in_torch_dispatch_mode():
+        return torch.ops.elor.bmm(left, right) if out is None else torch.ops.elor.bmm.out(left, right, out=out)
+    return _new(left, right) if out is None else _into(left, right, out=out)  # a small product takes less than the call
 
 
-def _into(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
+def _into(left: Tensor, right: Tensor, *, out: Tensor) -> Tensor:
     np.matmul(left.detach().numpy(), right.detach().numpy(), out=out.numpy())
     return out
 
 
 def _new(left: Tensor, right: Tensor) -> Tensor:
-    return _into(left, right, left.new_empty(len(left), left.shape[1], right.shape[2]))
+    return _into(left, right, out=left.new_empty(len(left), left.shape[1], right.shape[2]))
 
 
 def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,5 +62,3 @@ def _keep(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
 _operators.impl("bmm", _new, "CPU")
 _operators.impl("bmm.out", _into, "CPU")
 torch.library.register_autograd("elor::bmm", _backward, setup_context=_keep, lib=_operators)
-
-_given, _put = torch.ops.elor.bmm.default, torch.ops.elor.bmm.out

@@ -61,7 +61,7 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor
         _doubt("of silence", "nothing in it can be changed by a share of itself")
     if not sounding.any():
         return None
-    some = _aside(audio[sounding].detach())
+    some = aside(audio[sounding].detach())
     targets = {head: torch.as_tensor(value)[sounding.cpu()] for head, value in (targets or {}).items()}
     try:
         own = _Slopes(model, some, targets)
@@ -81,7 +81,7 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor
         return None
 
 
-def _aside(audio: Tensor) -> Tensor:
+def aside(audio: Tensor) -> Tensor:
     """Signals a little beside these, digital silence excepted, and not beyond their range."""
     drawn = 2 * torch.rand(audio.shape, generator=torch.Generator().manual_seed(1)).to(audio) - 1
     level = audio.square().mean(-1, keepdim=True).sqrt()

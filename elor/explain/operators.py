@@ -155,8 +155,7 @@ class Crossings:
     def enter(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """Take note of an operator that will be run now."""
         if self.met is not None and any(self.comes(value) for value in _tensors((args, kwargs))):
-            named = zip((each.name for each in func._schema.arguments), args, strict=False)
-            given = [value for key, value in (*named, *kwargs.items()) if key != "out"]
+            given = [*args, *(value for key, value in kwargs.items() if key != "out")]
             name = _name(func)
             if name == "copy" or (name in ("index_put", "index_copy", "scatter") and _storage(args[0]) in self._blank):
                 given = given[1:]  # what is written over; memory that nothing was written to has a content by chance

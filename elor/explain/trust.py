@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.copies import left_as_found, spare
-from elor.explain.derivative import false_gradient
+from elor.explain.derivative import aside, false_gradient
 from elor.explain.model import CannotRun, Heads, Unsteady, logits_of, other_sound, refuse_unsteady
 
 CHANCE = "chance, or on what is kept outside the network", "switch off what is random in it, or fix its seed"
@@ -133,6 +133,9 @@ class _Questions:
         for now, then in zip(reversed(answers), again, strict=False):
             if now is not None and then is not None:
                 refuse_unsteady(now, then, self._first if now is answers[-1] else self._other, *HISTORY)
+        for sound, now in zip(sounds[1:-1], answers[1:-1], strict=True):  # what keeps answers may be no part of it
+            if now is not None and all(torch.equal(now[head], self._first[head]) for head in now):
+                refuse_unsteady(now, _if_any(self._model, aside(sound)) or now, self._other, *HISTORY)
 
     def does_it_keep_an_answer(self) -> None:
         """If it answers the same to everything, it is not because it keeps its first answer to signals of one shape:

@@ -135,6 +135,31 @@ def test_answers_that_are_kept_by_a_part_of_the_sound_are_noticed(method, key: s
         method(made(Keeps, KEYS[key]), voice())
 
 
+EVERYWHERE: dict = {}
+
+
+class KeepsElsewhere(Keeps):
+    """Keeps them where a copy finds them too."""
+
+    def __init__(self, key) -> None:
+        super().__init__(key)
+        EVERYWHERE.clear()
+
+    @property
+    def known(self) -> dict:
+        return EVERYWHERE
+
+    @known.setter
+    def known(self, value: dict) -> None:
+        pass
+
+
+@pytest.mark.parametrize("key", ["beginning", "end", "middle", "peak"])
+def test_answers_that_are_kept_outside_the_network_are_noticed(key: str) -> None:
+    with pytest.raises(UserError, match="depends on what it was asked before"):
+        occlusion(made(KeepsElsewhere, KEYS[key]), voice())
+
+
 class Entropic(Plain):
     """Chance that no generator of numbers knows of."""
 
