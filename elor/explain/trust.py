@@ -133,14 +133,14 @@ class _Questions:
         for now, then in zip(reversed(answers), again, strict=False):
             if now is not None and then is not None:
                 refuse_unsteady(now, then, self._first if now is answers[-1] else self._other, *HISTORY)
-        for sound, now in zip(sounds[1:-1], answers[1:-1], strict=True):  # what keeps answers may be no part of it
-            if now is not None and all(torch.equal(now[head], self._first[head]) for head in now):
+        for index, (sound, now) in enumerate(zip(sounds, answers, strict=True)):  # it may be kept where a copy finds it
+            if now is not None and any(_equal(now, answers[earlier]) for earlier in range(index)):
                 refuse_unsteady(now, _if_any(self._model, aside(sound)) or now, self._other, *HISTORY)
 
     def does_it_keep_an_answer(self) -> None:
         """If it answers the same to everything, it is not because it keeps its first answer to signals of one shape:
         then a batch of another shape would have another, and so would the next batch of that shape."""
-        if not all(torch.equal(self._first[head], self._other[head]) for head in self._first):
+        if not _equal(self._first, self._other):
             return
         one, quiet = self._one, self._quiet
         try:
@@ -149,7 +149,7 @@ class _Questions:
             )
         except CannotRun:  # it takes no such batch: nothing can be told
             return
-        if all(torch.equal(three[head], swapped[head]) for head in three):
+        if _equal(three, swapped):
             now, beyond = ({head: value[row : row + 1] for head, value in three.items()} for row in (0, 1))
             refuse_unsteady(self._other, now, beyond, *HISTORY)
 
@@ -175,12 +175,16 @@ class _Questions:
 
 def _alike(one: Tensor) -> list[Tensor]:
     """Sounds that share something with one: either half of it, its middle, its ends, its level, its shape."""
-    half, quarter = one.shape[-1] // 2, one.shape[-1] // 4
-    parts = [slice(0, half), slice(half, None), slice(quarter, half + quarter), slice(half - quarter // 4, half)]
-    without = [one.clone() for _ in parts]
-    for sound, part in zip(without, parts, strict=True):
-        sound[..., part] = 0
-    return [*without, one.flip(-1), -one, one / 2]
+    samples = one.shape[-1]
+    place = torch.arange(samples, device=one.device) / samples
+    off = (place - 0.5).abs()
+    others = [place < 0.5, place >= 0.5, off < 0.25, off >= 0.25, (place - 0.45).abs() < 0.05]
+    turned = one.flip(-1)
+    return [*(torch.where(part, turned / 10, one) for part in others), turned, -one, one / 2]
+
+
+def _equal(one: Heads, other: Heads | None) -> bool:
+    return other is not None and all(torch.equal(value, other[head]) for head, value in one.items())
 
 
 def _if_any(model: nn.Module, sound: Tensor) -> Heads | None:
