@@ -79,7 +79,10 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
     for network, job in jobs.items():
         engine, scale = _engine(network, params), params.scale.networks[network]
         once = budget.hours(job, [1], engine)
-        beside = {f"search of {network}": searches * budget.rounds(scale.evaluations, _round(params))}
+        beside = {
+            f"search of {network}": searches
+            * budget.rounds(scale.evaluations, params.search.round or params.scale.round)
+        }
         for what, groups in (beside | {f"folds of {network}": [folds]}).items():
             taken = once * budget.turns(groups, engine)
             total += taken
@@ -146,10 +149,6 @@ def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
     """Of the inputs of all networks that take part."""
     every = SHAPES | dict.fromkeys(VECTORS, (_vectors(params).width,))
     return {name: every[name] for network in trained(params.corpus) for name in INPUTS[network]}
-
-
-def _round(params: Params) -> int:
-    return params.search.round or params.scale.round
 
 
 def _defaults(network: str, params: Params) -> Settings:

@@ -53,7 +53,7 @@ def index(source: Reader, corpus: str = "") -> pd.DataFrame:
     fresh = dict(zip(changed, _digests(root, changed), strict=True))
     digests = {file: fresh[file] if file in fresh else known[file][-1] for file in files}
     if changed:
-        settled = (file for file in files if _newest(stamps[file]) < started - SETTLED_S)
+        settled = (file for file in files if max(stamps[file][1:3]) / 1e9 < started - SETTLED_S)
         _remember(memory, known | {file: [*stamps[file], digests[file]] for file in settled})
     rows = [(corpus, file, stamps[file][0], digests[file]) for file in files]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
@@ -83,10 +83,6 @@ def _stamp(path: Path) -> Stamp:
         return stamp(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); restore it.") from error
-
-
-def _newest(stamp: Stamp) -> float:
-    return max(stamp[1], stamp[2]) / 1e9
 
 
 def _digests(root: Path, files: list[str]) -> Iterator[str]:

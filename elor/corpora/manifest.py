@@ -264,7 +264,7 @@ class Manifest:
 
     @cached_property
     def _absent(self) -> list[str]:
-        return [file for file in dict.fromkeys(row.segment.file for row in self._rows) if not self._exists(file)]
+        return [file for file in dict.fromkeys(row.segment.file for row in self._rows) if not is_file(self.root / file)]
 
     @cached_property
     def _files(self) -> list[str]:
@@ -280,9 +280,6 @@ class Manifest:
         if not present:
             raise UserError(f"No sound file of {self.path} exists; its paths must be relative to its folder.")
         return present
-
-    def _exists(self, file: str) -> bool:
-        return is_file(self.root / file)
 
     def _utterance(self, name: str, rows: list[Row], header: AudioInfo) -> dict[str, Any]:
         """One row of the utterance table, from the rows of all raters of one segment."""

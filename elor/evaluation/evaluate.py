@@ -97,7 +97,7 @@ def evaluate(
         beside=_flat(metrics, ("war", "rmse")),
         metrics=metrics,
         comparisons=compare_all(judged, settings),
-        agreement=_agreement(ratings, utterances, settings),
+        agreement=agreement(ratings, utterances, settings.rater, settings.asked, settings.scale, settings.confidence),
         protocol=protocol,
         plots=plot_tables(judged, slices, ratings, settings),
     )
@@ -187,10 +187,6 @@ def _flat(metrics: dict[str, dict[str, dict[str, Any]]], names: tuple[str, ...])
         for dimension, networks in metrics.items()
         for network, scores in networks.items()
     }
-
-
-def _agreement(ratings: pd.DataFrame, utterances: pd.DataFrame, how: Settings) -> dict[str, Any]:
-    return agreement(ratings, utterances, how.rater, how.asked, how.scale, how.confidence)
 
 
 def _joint(heads: list[Judged]) -> dict[str, float]:

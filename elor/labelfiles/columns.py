@@ -37,7 +37,7 @@ def read(path: Path, columns: Mapping[str, str], low: float, high: float, turned
     if strange := [name for name in turned if name not in DIMENSIONS]:
         raise UserError(f"--reverse {strange[0]} is no dimension; there are {', '.join(DIMENSIONS)}.")
     lines = lines_of(path)
-    delimiter = _delimiter(lines[:1])
+    delimiter = max(",;\t", key="".join(lines[:1]).count)
     rows = list(read_rows(lines, path, delimiter))
     theirs = {name: columns.get(name, name) for name in NEEDED + OTHERS}
     header = [name.strip() for name in next(csv.reader(lines[:1], delimiter=delimiter), [])]
@@ -49,10 +49,6 @@ def read(path: Path, columns: Mapping[str, str], low: float, high: float, turned
     found = [_rating(path, line, row, theirs) for line, row in rows]
     notes = (f"turned round: {', '.join(turned)}",) if turned else ()
     return merged(checked(Labels(path, tuple(reverse(found, turned, low, high)), low, high, notes)))
-
-
-def _delimiter(first: Sequence[str]) -> str:
-    return max(",;\t", key="".join(first).count)
 
 
 def _rating(path: Path, line: int, row: dict[str, str], theirs: Mapping[str, str]) -> Rating:

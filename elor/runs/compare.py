@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from elor.corpora.faults import some
 from elor.errors import UserError
 from elor.runs.run import Run, open_run
 
@@ -124,13 +125,9 @@ def sentence(found: Comparison) -> str:
         parts.append(f"{len(found.changed)} of {found.outputs} outputs that dvc.lock names")
     by = f", scores by up to {first.largest:.4g} ({first.where} of {first.file})" if first else ", no headline score"
     causes = [*found.params, *found.inputs]
-    why = f" Other in {other}: {_some(causes)}." if causes else ""
+    why = f" Other in {other}: {some(causes, 5)}." if causes else ""
     here = f", {other} on {' and '.join(found.made_on[1])}" if found.made_on[1] else ""
     return f"Not every {whose} was reproduced: {', '.join(parts)} differ{by}; {of}{here}.{why}"
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _unequal(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -12,10 +12,10 @@ import torch
 from scipy.stats import page_trend_test, rankdata, spearmanr
 from torch import Tensor, nn
 
-from elor.evidence.names import Finding
+from elor.evidence.names import Finding, said
 from elor.explain.prototypes.ascent import Ascent, Goal, prototypes
 from elor.explain.prototypes.descriptors import DESCRIPTORS, describe
-from elor.explain.prototypes.trends import Trend, effects, page, scores, trend, trends, verdict_of
+from elor.explain.prototypes.trends import Trend, effects, judge, page, scores, trend, trends
 from elor.files import plain
 
 LABELS = ["0", "1", "2", "3", "4"]
@@ -121,7 +121,7 @@ def test_no_trend_is_claimed_from_untrained_networks(correlation: float) -> None
         null, folds = independent(20, 5_000 + seed, 0.0), independent(10, seed, correlation)
         for pattern in ("monotone", "extreme", "low_high"):
             each = [trend(folds[key], null[key], pattern) for key in (("level", "time"), ("level", "fourier"))]
-            claimed += verdict_of(each) == Finding.varies
+            claimed += said(*judge(each)) == Finding.varies
             single += sum(one.outside for one in each)
             asked += 1
     assert claimed <= 0.02 * asked
@@ -205,7 +205,7 @@ def test_means_of_as_many_untrained_networks_would_not_do() -> None:
 def judged(**changes) -> str:
     one = {"statistic": 1.0, "direction": "up", "p": 0.01, "rank": 1.0, "calibrated": (-0.1, 0.1), "outside": True}
     one |= {"folds": 10, "lacking": ""}
-    return verdict_of([Trend(**one), Trend(**(one | changes))])
+    return said(*judge([Trend(**one), Trend(**(one | changes))]))
 
 
 def test_a_verdict_needs_both_parametrisations_the_range_and_the_folds() -> None:
@@ -213,7 +213,7 @@ def test_a_verdict_needs_both_parametrisations_the_range_and_the_folds() -> None
     assert judged(outside=False) == Finding.within
     assert judged(direction="down") == "undecided: the parametrisations disagree on the sign"
     assert judged(p=0.2) == "undecided: beyond untrained networks, but the folds disagree"
-    assert verdict_of([]) == "undecided: 0 parametrisations in level mode, and 2 are needed"
+    assert said(*judge([])) == "undecided: 0 parametrisations in level mode, and 2 are needed"
 
 
 @pytest.mark.parametrize(("folds", "untrained", "why"), [(5, 20, "5 of 5 folds"), (10, 19, "19 of 19 untrained")])

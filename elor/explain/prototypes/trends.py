@@ -260,11 +260,6 @@ def judge(deciding: Sequence[Trend], mode: str = "level") -> tuple[Finding, str]
     return Finding.varies, ""
 
 
-def verdict_of(deciding: Sequence[Trend], mode: str = "level") -> str:
-    """The same in words."""
-    return said(*judge(deciding, mode))
-
-
 def _plain(one: Trend) -> dict:
     """A trend as JSON has it."""
     return {
