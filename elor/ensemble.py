@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,10 @@ class Prediction:
     ends: np.ndarray
     answers: Logits
     note: str = ""
+
+    def _repr_html_(self) -> str:
+        """The answers, window by window, in a notebook."""
+        return import_module("elor.report.predictions").as_html(self)  # by name: what predicts needs no page
 
     @property
     def silent(self) -> np.ndarray:

@@ -61,8 +61,9 @@ def make(
         dvc exp run -S corpus.path=/tmp/other
     """
     from elor.corpora.making import make_corpus
+    from elor.shipped import RECIPE, at_hand
 
-    report = make_corpus(folder, utterances, seed, recipe, force)
+    report = make_corpus(folder, utterances, seed, at_hand(recipe, Path("data/demo.yaml"), RECIPE), force)
     typer.echo(
         f"{folder}: {report['utterances']:,} utterances by {report['speakers']} speakers, {report['minutes']:.1f} min, "
         f"{report['ratings']:,} ratings.\nUse it: dvc exp run "

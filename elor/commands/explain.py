@@ -77,9 +77,11 @@ def explain(
     from elor.explain.any_network.window import Effort
     from elor.explain.prototypes.ascent import Ascent
     from elor.files import write_text
+    from elor.inference import MODELS
     from elor.report.explanation import blocks
     from elor.report.recording import recordings
     from elor.report.text import render
+    from elor.shipped import MODEL, at_hand
 
     if ":" in model.name and not model.exists():
         raise UserError(f"{model} is no file of trained networks; a network of your own is named by --factory.")
@@ -88,7 +90,7 @@ def explain(
     elif weights is not None or samples is not None or rate != 16_000:
         raise UserError("--weights, --samples and --rate belong to a network of your own; name it by --factory.")
     else:
-        explained = own_networks(model, fold)
+        explained = own_networks(at_hand(model, MODELS, MODEL), fold)
     if restarts is None:  # the prototypes of a whole run are a stage of the pipeline
         restarts = 2 if thorough and (factory is not None or fold is not None) else 0
     steps = steps or (64 if thorough else 16)

@@ -66,13 +66,14 @@ def predict(
         elor predict Ses03F_impro01_F000.wav --fold Ses03F --windows
     """
     from elor.files import plain
-    from elor.inference import load
+    from elor.inference import MODELS, load
     from elor.report import predictions
+    from elor.shipped import MODEL, at_hand
     from elor.tables import write_table
     from elor.training.outputs import PROBABILITY_DIGITS
 
     _check_plot(files, plot)
-    ensemble = load(model, network, fold, device)
+    ensemble = load(at_hand(model, MODELS, MODEL), network, fold, device)
     found, failed = predict_all(files, ensemble, hop, stereo)
     if found or as_json:
         tree = plain(predictions.as_json(found, failed, ensemble)) if as_json else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -164,6 +165,10 @@ class Claims(File):
     """verdicts beside the truth; null where the corpus declares none"""
     shuffled: bool = False
     """whether the labels were shuffled within speakers: the control of the claims that this voids"""
+
+    def _repr_html_(self) -> str:
+        """The table of verdicts, in a notebook."""
+        return import_module("elor.report.claims").as_html(self)  # by name: what reads metrics needs no page
 
     def tree(self) -> dict[str, Any]:
         """Every claim and every piece with all its keys, so that a reader need not ask which there are."""

@@ -16,9 +16,9 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import opensmile
 
 from elor.audio import FULL_SCALE, SAMPLE_RATE
 from elor.engine import Engine
@@ -27,6 +27,9 @@ from elor.features.slices import SLICE_SAMPLES
 from elor.features.store import VectorStore, content_key
 from elor.files import scratch, write_text
 from elor.progress import Progress
+
+if TYPE_CHECKING:
+    import opensmile
 
 IS10 = "IS10"
 CORES = Engine("cpu")
@@ -108,6 +111,8 @@ def write_is10(slices: Path, out: Path, names_out: Path, engine: Engine = CORES,
 
 def store_folder(which: str = IS10) -> Path:
     """Where finished vectors are kept: one folder per version of openSMILE and feature set."""
+    import opensmile
+
     return scratch("is10", {"opensmile": opensmile.__version__, "features": opensmile.FeatureSet[which].value})
 
 
@@ -119,4 +124,6 @@ def functionals_of(slices: Path, rows: list[int], which: str) -> np.ndarray:
 
 @cache
 def _smile(which: str) -> opensmile.Smile:
+    import opensmile  # late: whoever reads no functionals needs none
+
     return opensmile.Smile(opensmile.FeatureSet[which], opensmile.FeatureLevel.Functionals)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from elor.report import details, reading
+from elor.report import details, html, reading
 from elor.report.results import Results, comparisons, further, headline, selected, spread
 from elor.report.text import Block
+
+
+def as_html(found: Results) -> str:
+    """All of it, for a notebook."""
+    return html.blocks(*results(found))
 
 
 def results(found: Results, detailed: bool = False) -> list[Block]:

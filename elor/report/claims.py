@@ -7,6 +7,7 @@ from itertools import groupby
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Claims, Piece
+from elor.report import html
 from elor.report.text import MISSING, Block, Notes, Row, Table, p_value
 from elor.report.words import (
     POINTS,
@@ -45,6 +46,11 @@ def claims(found: Claims, against: Claims | None = None, name: str = "") -> list
     if against is not None:
         blocks.append(comparison(found, against, name))
     return [*blocks, *in_words(found), reading(found)]
+
+
+def as_html(found: Claims) -> str:
+    """The table, for a notebook."""
+    return html.blocks(overview(found))
 
 
 def overview(found: Claims) -> Table:

@@ -16,9 +16,14 @@ from markupsafe import Markup
 
 from elor.files import plain
 from elor.report.audio import data_uri
-from elor.report.text import Notes
+from elor.report.text import Block, Notes
 
 TEMPLATES, CHARTS = Path(__file__).parent / "templates", Path(__file__).parent / "vega"
+
+
+def blocks(*some: Block) -> str:
+    """Tables and notes alone, for a notebook."""
+    return render("blocks.html", some=some)
 
 
 def render(template: str, **values: Any) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from elor.corpora.faults import plural
 from elor.ensemble import WINDOW_S, Ensemble, Prediction, expected, label
 from elor.provenance import DEMO
+from elor.report import html
 from elor.report.results import title
 from elor.report.text import MISSING, Block, Notes, Row, Table, number, p_value
 from elor.targets import Head, scale
@@ -39,6 +41,15 @@ def blocks(found: Found, ensemble: Ensemble, windows: bool = False) -> list[Bloc
         return [Table(caption(ensemble), ("recording", "from s", "to s", *titles), groups), *care, _reading(ensemble)]
     rows = tuple((short[name], number(found[name].seconds, 1), *_cells(found[name])) for name in found)
     return [Table(caption(ensemble), ("recording", "seconds", *titles), (rows,)), *care, _reading(ensemble)]
+
+
+def as_html(prediction: Prediction) -> str:
+    """One recording, for a notebook: a row for the whole, and one per window."""
+    titles = tuple(name for head in prediction.heads for name in _titles(head, len(prediction.folds)))
+    whole = ("whole", number(0.0, 1), number(prediction.seconds, 1), *_cells(prediction))
+    groups = ((whole,), tuple(_window_rows("window", prediction)))
+    caption = f"Answers of {plural(len(prediction.folds), 'network')}"
+    return html.blocks(Table(caption, ("", "from s", "to s", *titles), groups))
 
 
 def _care(found: Found, short: Mapping[str, str], ensemble: Ensemble) -> list[Notes]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,10 @@ class Results:
         groups = found.plots["breakdown"].to_dict("records")
         parts = (found.metrics, found.comparisons, found.agreement, protocol, corpus, groups, dict(heard))
         return cls(*(plain(part, digits=4) for part in parts))
+
+    def _repr_html_(self) -> str:
+        """The tables of the page, in a notebook."""
+        return import_module("elor.report.blocks").as_html(self)  # by name: it imports this module
 
     @property
     def headline(self) -> str:

@@ -267,6 +267,15 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, page: Path, width: i
     assert browser.errors == []
 
 
+def test_a_phone_sees_all_sections_and_the_headline_columns(browser: Browser, page: Path) -> None:
+    browser.open(page, width=390, height=844)
+    right = "Math.max(...[...document.querySelectorAll('nav a')].map(one => one.getBoundingClientRect().right))"
+    assert browser.run(right) <= 390
+    table = "document.querySelector('#results .scroll')"
+    assert browser.run(f"{table}.scrollWidth") <= browser.run(f"{table}.clientWidth")
+    assert browser.errors == browser.requests == []
+
+
 def test_dark_mode_follows_the_system_and_the_button(browser: Browser, page: Path) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     browser.open(page)
