@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from elor.report import details, html, reading
+from elor.report import details, reading
 from elor.report.results import Results, comparisons, further, headline, selected, spread
 from elor.report.text import Block
 
 
 def as_html(found: Results) -> str:
     """All of it, for a notebook."""
+    from elor.report import html  # late: a terminal needs no page
+
     return html.blocks(*results(found))
 
 

@@ -7,7 +7,6 @@ from itertools import groupby
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Claims, Piece
-from elor.report import html
 from elor.report.text import MISSING, Block, Notes, Row, Table, p_value
 from elor.report.words import (
     POINTS,
@@ -50,6 +49,8 @@ def claims(found: Claims, against: Claims | None = None, name: str = "") -> list
 
 def as_html(found: Claims) -> str:
     """The table, for a notebook."""
+    from elor.report import html  # late: a terminal needs no page
+
     return html.blocks(overview(found))
 
 
