@@ -5,14 +5,14 @@ from pathlib import Path
 from elor.engine import Engine
 from elor.params import load
 from elor.tables import read_table, write_table
-from elor.training.baseline import cross_validated
+from elor.training.baseline import across, cross_validated
 from stages import main
 
 DATA = Path("data")
 
 
 def baseline() -> None:
-    """Write data/predictions/svm.csv, and what each fold chose to data/tuning/svm.csv."""
+    """Write data/predictions/svm.csv, what each fold chose to data/tuning/svm.csv, and data/transfer.csv."""
     params = load()
     asked = params.labels.asked.heads
     slices, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
@@ -20,6 +20,8 @@ def baseline() -> None:
     predictions, chosen = cross_validated(DATA / "is10.npy", slices, folds, asked, engine)
     write_table(predictions, DATA / "predictions" / "svm.csv")
     write_table(chosen, DATA / "tuning" / "svm.csv", "%.6g")
+    how = (params.folds.protocol, params.folds.validation, params.folds.most, params.seed)
+    write_table(across(DATA / "is10.npy", slices, how, asked, engine), DATA / "transfer.csv")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def labels() -> None:
     """Write data/utterances.csv, ratings.csv, targets.csv, texts.csv, copies.csv, and metrics/corpus.json."""
     params = load()
     how, corpus = params.labels, params.corpus
-    with corpora_at_rest(corpus) as opened:
+    with corpora_at_rest(corpus, params.folds.hold_out) as opened:
         said = texts_by_utterance(opened) if corpus.words != "none" else None
         tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))
         texts = pd.DataFrame(columns=COLUMNS) if said is None else texts_of(said, tables.utterances)

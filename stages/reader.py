@@ -24,27 +24,27 @@ def home(corpus: Corpus, source: Source) -> Path:
     return CORPUS if len(corpus.sources) == 1 else CORPUS / source.name
 
 
-def opened(corpus: Corpus) -> list[Opened]:
-    """Open the sources; a demonstration corpus is read as any IEMOCAP release."""
-    return [Opened(source, reader_of(corpus, source)) for source in corpus.sources]
+def opened(corpus: Corpus, keep: str = "") -> list[Opened]:
+    """Open the sources; a demonstration corpus is read as any IEMOCAP release. `keep` as in `open_corpus`."""
+    return [Opened(source, reader_of(corpus, source, keep)) for source in corpus.sources]
 
 
-def reader_of(corpus: Corpus, source: Source) -> Reader:
+def reader_of(corpus: Corpus, source: Source, keep: str = "") -> Reader:
     """Open one of the sources."""
     path = home(corpus, source) / "release" if source.is_recipe else Path(source.path)
     how = {"partial": source.partial, "low": source.low, "high": source.high, "stereo": source.stereo}
-    return open_corpus(path, **how, words=corpus.words != "none")
+    return open_corpus(path, **how, words=corpus.words != "none", keep=keep)
 
 
 @contextmanager
-def corpora_at_rest(corpus: Corpus) -> Iterator[list[Opened]]:
+def corpora_at_rest(corpus: Corpus, keep: str = "") -> Iterator[list[Opened]]:
     """Open the sources for a stage that reads them, and watch over outside ones, of which DVC knows only the index.
 
     Raises:
         UserError: if a file is not the one that the stage `sources` found, or changes before the block ends, be it to
             and fro.
     """
-    every = opened(corpus)
+    every = opened(corpus, keep)
     known = read_index(CORPUS / "index.csv")
     outside = [one for one in every if not one.source.is_recipe]  # others are outputs of the stage `corpus`
     before = [_stamps(one, known) for one in outside]

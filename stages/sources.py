@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from elor.corpora.demo import recipe_files
 from elor.corpora.index import COLUMNS, index, write_index
 from elor.corpora.sources import naming
 from elor.errors import UserError
@@ -31,18 +32,22 @@ def sources() -> None:
     found = []
     for source in sources:
         with naming(source, len(sources)):
-            read = listed(source.path) if source.is_recipe else index(reader_of(params.corpus, source))
+            read = (
+                listed(*recipe_files(Path(source.path)))
+                if source.is_recipe
+                else index(reader_of(params.corpus, source))
+            )
         found.append(read.assign(corpus=source.name))
     write_index(pd.concat(found, ignore_index=True), Path("data/sources.csv"))
-    write_index(pd.DataFrame(columns=list(COLUMNS)) if table is None else listed(table), Path("data/table.csv"))
+    write_index(pd.DataFrame(columns=list(COLUMNS)) if table is None else listed(Path(table)), Path("data/table.csv"))
 
 
-def listed(name: str) -> pd.DataFrame:
-    """The index of one file."""
-    path = Path(name)
-    if not path.is_file():
-        raise UserError(f"{name}, which params.yaml names, is no file; check the path.")
-    return pd.DataFrame([{"corpus": "", "path": name, "size": path.stat().st_size, "digest": file_digest(path)}])
+def listed(*paths: Path) -> pd.DataFrame:
+    """The index of single files."""
+    if absent := [path for path in paths if not path.is_file()]:
+        raise UserError(f"{absent[0]}, which params.yaml names, is no file; check the path.")
+    rows = [{"corpus": "", "path": str(one), "size": one.stat().st_size, "digest": file_digest(one)} for one in paths]
+    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

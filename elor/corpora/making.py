@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from elor.corpora.demo import generate, load_recipe
+from elor.corpora.demo import generate, load_recipe, recipe_files
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.files import digest, file_digest, scratch_folder
@@ -50,7 +50,7 @@ def spoken(recipe: Path, utterances: int = UTTERANCES, seed: int = 1) -> Path:
         UserError: if the recipe is faulty, or the disk is full.
     """
     plan = load_recipe(recipe)
-    folder = scratch_folder("corpora") / digest([file_digest(recipe), utterances, seed])
+    folder = scratch_folder("corpora") / digest([*map(file_digest, recipe_files(recipe)), utterances, seed])
     if not (folder / "segments.csv").is_file():  # the last that is written
         generate(plan, utterances, seed, folder)
     return folder / "release"

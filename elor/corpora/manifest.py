@@ -97,6 +97,7 @@ class Manifest:
         high: upper end.
         stereo: what to do with files of two channels: `error`, `mean`, `left`, `right`.
         words: read the column `text` too.
+        keep: a further column that the table of utterances is to have, as text; none if empty.
     """
 
     path: Path
@@ -105,6 +106,7 @@ class Manifest:
     high: float = 5.0
     stereo: str = "error"
     words: bool = False
+    keep: str = ""
     kind = "manifest"
 
     @property
@@ -133,7 +135,7 @@ class Manifest:
         names = _names(segments)
         utterances = typed(
             (self._utterance(names[segment], rows, headers[segment.file]) for segment, rows in segments.items()),
-            UTTERANCE_COLUMNS,
+            UTTERANCE_COLUMNS | ({self.keep: "str"} if self._kept else {}),
         )
         ratings = typed(
             (rating for segment, rows in segments.items() for rating in self._ratings(names[segment], rows)),
@@ -302,7 +304,11 @@ class Manifest:
             "end_s": segment.end_s,
             "language": first.fields.get("language", ""),
             "partition": first.fields.get("partition", ""),
-        }
+        } | ({self.keep: first.fields[self.keep]} if self._kept else {})
+
+    @property
+    def _kept(self) -> bool:
+        return self.keep in self._table[0] and self.keep not in UTTERANCE_COLUMNS
 
     def _agree(self, rows: Sequence[Row], columns: Sequence[str]) -> None:
         """Refuse a segment whose rows differ in what must be the same.

@@ -27,6 +27,7 @@ def open_corpus(
     high: float = 5.0,
     stereo: str = "error",
     words: bool = False,
+    keep: str = "",
 ) -> Reader:
     """Open a source of rated speech; reads no annotation and no sound yet.
 
@@ -38,6 +39,7 @@ def open_corpus(
         high: upper end.
         stereo: what several channels become: `error`, `mean`, `left` or `right`.
         words: read what was said, too.
+        keep: a column of a manifest that utterances are to have beside their own.
 
     Raises:
         UserError: if the path is neither, is a single session, or the range is not the release's.
@@ -48,7 +50,7 @@ def open_corpus(
     if path.is_file():
         if path.suffix.lower() != ".csv":
             raise UserError(f"{path} is no corpus; set corpus.path to an IEMOCAP root or a manifest CSV.")
-        return Manifest(path, partial, low, high, stereo, words)
+        return Manifest(path, partial, low, high, stereo, words, keep)
     root = iemocap.find_root(path)
     if root is not None:
         if (low, high) != (iemocap.LOW, iemocap.HIGH):

@@ -6,6 +6,7 @@ empty, a number that is not known is missing; both are an empty field in the CSV
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -182,11 +183,12 @@ def _read(path: Path, columns: Mapping[str, str], further: Mapping[str, str] | N
     known = {**columns, **(further or {})}
     numbers = {name: [""] for name, kind in known.items() if kind != "str"}
     try:
-        frame = pd.read_csv(path, dtype=known, keep_default_na=False, na_values=numbers)
+        kinds = defaultdict(lambda: "str", known)  # a column that was kept for its own sake is text
+        frame = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=numbers)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; the stage `labels` writes it.") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path} is not the table that the stage `labels` writes ({error}); run it again.") from None
-    if list(frame.columns) not in (list(columns), list(known)):
+    if [name for name in frame.columns if name in known] not in (list(columns), list(known)):
         raise UserError(f"{path} has the columns {', '.join(frame.columns)}; expected are {', '.join(columns)}.")
     return frame

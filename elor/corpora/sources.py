@@ -16,7 +16,7 @@ import pandas as pd
 
 from elor.audio import Sounds
 from elor.corpora.labels import MEAN, choose_rater, label, scaled
-from elor.corpora.schema import Reader, Tables, counts
+from elor.corpora.schema import FURTHER_COLUMNS, UTTERANCE_COLUMNS, Reader, Tables, counts
 from elor.errors import UserError
 from elor.params import Source
 from elor.tables import SEPARATOR
@@ -154,6 +154,8 @@ def _joined(found: Mapping[Source, Tables], scale: tuple[float, float]) -> Table
         utterances.append(turns)
         ratings.append(rated)
     turns = pd.concat(utterances).sort_values("utterance", ignore_index=True)
+    texts = [name for name in turns if name not in (*UTTERANCE_COLUMNS, *FURTHER_COLUMNS)]  # of some corpora only
+    turns = turns.assign(**{name: turns[name].fillna("") for name in texts})
     rated = pd.concat(ratings).sort_values(["utterance", "rater"], ignore_index=True)
     return Tables(turns, rated, counts(turns, rated) | _report({one.name: t.report for one, t in found.items()}, scale))
 

@@ -22,6 +22,10 @@ LENGTHS_S = (1.0, 2.0, 3.0, 4.5, 6.0)
 """Upper limits of the groups by seconds of speech in a slice; a slice holds 6 s at most."""
 
 
+ACROSS = ("corpus", "language")
+"""Factors of which a run of one corpus has nothing to say."""
+
+
 def factors(slices: pd.DataFrame, spread: NDArray | None = None) -> dict[str, NDArray]:
     """The groups that each slice belongs to: one array of names, `(n,)`, per factor.
 
@@ -30,8 +34,8 @@ def factors(slices: pd.DataFrame, spread: NDArray | None = None) -> dict[str, ND
         spread: the group of each slice by its raters' agreement (`rater_spread`), if there are ratings.
     """
     groups = {}
-    for factor in ("speaker", "gender", "session", "scenario"):
-        if factor in slices:
+    for factor in ("speaker", "gender", "session", "scenario", *ACROSS):
+        if factor in slices and (factor not in ACROSS or slices[factor].nunique() > 1):
             groups[factor] = slices[factor].replace("", "unknown").to_numpy(dtype=object)
     groups["length"] = length_groups(slices["samples"].to_numpy() / SAMPLE_RATE)
     if spread is not None:

@@ -43,15 +43,17 @@ def plan_slices(utterances: pd.DataFrame, targets: pd.DataFrame, minimum_s: floa
         minimum_s: utterances shorter than this many seconds are left out.
 
     Returns:
-        The rows of `slices.csv`: `SLICE_COLUMNS`, then the targets, in the order of `utterances`. `slice` is
-        `<utterance>_<part>`, `samples` counts what is not padding.
+        The rows of `slices.csv`: `SLICE_COLUMNS`, columns that were kept for their own sake, then the targets, in the
+        order of `utterances`. `slice` is `<utterance>_<part>`, `samples` counts what is not padding.
 
     Raises:
         UserError: if no utterance is left.
     """
     rated = targets.dropna()
     long_enough = utterances["samples"] >= minimum_s * SAMPLE_RATE
-    kept = utterances.loc[long_enough, ["utterance", "samples", *ABOUT]]
+    last = utterances.columns.get_loc(ABOUT[-1])  # behind it stands what a table keeps for its own sake
+    further = [name for name in utterances.columns[last + 1 :] if name not in (*targets, "dominance")]
+    kept = utterances.loc[long_enough, ["utterance", "samples", *ABOUT, *further]]
     kept = kept.merge(rated, on="utterance", how="inner", validate="one_to_one")
     if kept.empty:
         raise UserError(
@@ -65,7 +67,7 @@ def plan_slices(utterances: pd.DataFrame, targets: pd.DataFrame, minimum_s: floa
     rows["part"] = part
     rows["slice"] = rows["utterance"] + "_" + part.astype(str)
     rows["samples"] = (rows["samples"] - part * SLICE_SAMPLES).clip(upper=SLICE_SAMPLES)
-    return rows[[*SLICE_COLUMNS, *rated.columns.drop("utterance")]]
+    return rows[[*SLICE_COLUMNS, *further, *rated.columns.drop("utterance")]]
 
 
 def write_slices(plan: pd.DataFrame, utterances: pd.DataFrame, sounds: Sounds, out: Path) -> None:

@@ -14,6 +14,8 @@ FACTORS = {
     "gender": "gender",
     "session": "session",
     "scenario": "scenario",
+    "corpus": "corpus",
+    "language": "language",
     "length": "seconds of speech in the slice",
     "agreement": "agreement among the raters",
 }

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from elor import registry
 from elor.audio import FULL_SCALE, SAMPLE_RATE
+from elor.evidence.across import Across
 from elor.evidence.claims import Claims
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read_if_there
@@ -159,6 +160,7 @@ class Findings:
         confusion: by dimension and network the counts (rated, predicted).
         fig5: by mode and parametrisation (a dot between) the prototypes of every label.
         exemplars: the slices that come closest to them.
+        across: the metrics of this name.
     """
 
     results: Results
@@ -175,6 +177,7 @@ class Findings:
     confusion: dict[str, dict[str, NDArray]]
     fig5: dict[str, list[Prototype]]
     exemplars: list[Exemplar]
+    across: Across | None = None
 
     @classmethod
     def read(cls, metrics: Path, data: Path, plots: Path, heads: Sequence[str]) -> Findings:
@@ -217,6 +220,7 @@ class Findings:
             },
             fig5=prototypes(data / "prototypes", prototyped.table),
             exemplars=exemplars(data),
+            across=read_if_there(Across, metrics / "across.json"),
         )
 
 

@@ -14,7 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elor.audio import SAMPLE_RATE
-from elor.report import analysis, blocks, details, erasure, failures, glance, html, prototypes, series, told, words
+from elor.report import (
+    across,
+    analysis,
+    blocks,
+    details,
+    erasure,
+    failures,
+    glance,
+    html,
+    prototypes,
+    series,
+    told,
+    words,
+)
 from elor.report.columns import columns, full_colour, packed, pooled
 from elor.report.findings import METHODS, Findings, Shown
 from elor.report.results import title
@@ -35,18 +48,19 @@ CONTENTS = {
     "prototypes": "Prototypes",
     "interventions": "Interventions",
     "results": "Results",
+    "across": "Across corpora",
     "words": "Words",
     "corpus": "Corpus",
     "making": "Making",
 }
 
 CHARTS = (
-    *("forest", "confusion", "reliability", "curves", "erasure"),
+    *("forest", "transfer", "confusion", "reliability", "curves", "erasure"),
     *("bands", "prototype", "descriptors", "interventions"),
 )
 """The descriptions that the page draws from."""
 
-SAYING = (analysis, details, erasure, failures, glance, prototypes, series, told, words)
+SAYING = (across, analysis, details, erasure, failures, glance, prototypes, series, told, words)
 """What the templates ask for tables and words, by the modules' names."""
 
 NUMBERS = (

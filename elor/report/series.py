@@ -18,7 +18,7 @@ from elor.evidence.prototypes import Label, Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.files import plain
-from elor.report import erasure, glance
+from elor.report import across, erasure, glance
 from elor.report.columns import columns
 from elor.report.findings import METHODS, READING, Findings
 from elor.report.results import GUESSES, PEOPLE, SCORE_TITLES, Results, title
@@ -71,6 +71,7 @@ def tables(found: Findings) -> dict[str, dict[str, Any]]:
         "prototypes": pd.DataFrame(prototypes(found)),
         "descriptors": pd.DataFrame(descriptors(found.prototypes)),
         "interventions": pd.DataFrame(interventions(found)),
+        "transfer": pd.DataFrame(across.rows(found)),
     }
     return {
         name: {"columns": list(one), "rows": plain(one.to_numpy(object).tolist(), 5, significant=True)}

@@ -25,6 +25,7 @@ from sklearn.svm import SVC, SVR
 from elor.engine import Engine
 from elor.evaluation.continuous import ccc, moments
 from elor.targets import Head
+from elor.training.folds import FEWEST, SPEAKER, Protocol, make_folds
 
 COSTS = {"linear": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "rbf": (0.1, 1.0, 10.0, 100.0)}
 """The values of C that are tried, by kernel; rbf's gamma is scikit-learn's `scale`."""
@@ -107,6 +108,33 @@ def cross_validated(
             chosen.append({"fold": job.name, "head": head.name, **vars(choice), "score": score})
         parts.append(part)
     return pd.concat(parts, ignore_index=True), pd.DataFrame(chosen)
+
+
+def across(
+    features: Path, slices: pd.DataFrame, how: tuple[Protocol, float, int, int], heads: tuple[Head, ...], engine: Engine
+) -> pd.DataFrame:
+    """What the machine says of every corpus after every single one: elsewhere, and at home with speakers held out.
+
+    Args:
+        features, heads, engine: as above.
+        slices: slices.csv.
+        how: protocol, validation, most and seed of `elor.training.folds.make_folds`.
+
+    Returns:
+        trained_on, and as `cross_validated` has it; no row if there is one corpus. Two speakers have no home.
+    """
+    names, parts = sorted(slices["corpus"].unique()), []
+    for name in names if len(names) > 1 else ():
+        own = (slices["corpus"] == name).to_numpy()
+        protocol, validation, most, seed = how
+        away = make_folds(slices.assign(corpus=np.where(own, "own", "away")), protocol, validation, 2, seed, "corpus")
+        tables = [away[away["fold"] == "away"]]
+        if slices["speaker"][own].nunique() >= FEWEST[SPEAKER]:
+            tables.append(make_folds(slices[own], protocol, validation, most, seed))
+        folds = pd.concat(tables, ignore_index=True)
+        parts.append(cross_validated(features, slices, folds, heads, engine)[0].assign(trained_on=name))
+    columns = ["slice", "utterance", "fold", "speaker", *(head.column for head in heads), "trained_on"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def predict(fold: Fold) -> dict[str, Answer]:

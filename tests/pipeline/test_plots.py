@@ -60,6 +60,9 @@ def invent(repository: Path, gain: float) -> None:
     for network in LISTENED:
         write(data / f"interventions/{network}.csv", "intervention,unit,head,dose,change,low,high", moved)
     both = [(network, dimension) for dimension in DIMENSIONS for network in NETWORKS]
+    cells = [(*key, a, b, 0.2 + gain, 0.2, 11, 3, "not shown") for key in both for a in "xy" for b in "xy" if a != b]
+    columns = "network,dimension,trained_on,tested_on,value,chance,slices,speakers,verdict"
+    write(data / "across/transfer.csv", columns, cells)
     folds = [(*key, fold, 11, 0.3 + gain, 0.4 + gain, 0.3, 0.1) for key in both for fold in FOLDS]
     write(data / "scores/folds.csv", "network,dimension,fold,slices,uar,war,macro_f1,kappa", folds)
     bins = [(*key, *row) for key in both for row in ((0.2, 0.4, 8, 0.35, 0.3 + gain), (0.4, 0.6, 0, "", ""))]
@@ -121,6 +124,7 @@ NAMES = {
     *(f"plots_data_interventions_{network}_csv" for network in LISTENED),
     "UAR_and_WAR_by_fold",
     "Reliability",
+    "Transfer_between_corpora",
 }
 
 
@@ -128,7 +132,7 @@ def test_every_chart_has_its_table(shown: Path):
     found = charts(shown)
     assert set(found) == NAMES
     rows = {"confusion": len(CONFUSION), "Training": len(FOLDS) * EPOCHS, "by_fold": len(FOLDS) * 8, "Search": 6}
-    rows |= {"Reliability": 2 * 8, "interventions": 2 * 2 * 3}
+    rows |= {"Transfer": 2 * 8, "Reliability": 2 * 8, "interventions": 2 * 2 * 3}
     for kind, count in rows.items():
         drawn = {name: len(spec["data"]["values"]) for name, spec in found.items() if kind in name}
         assert set(drawn.values()) == {count}, drawn

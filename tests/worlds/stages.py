@@ -39,6 +39,7 @@ EXPLAINING = (
     ("interventions", "lom"),
     ("gather",),
     ("claims",),
+    ("across",),
     ("figures",),
     ("report",),
 )
@@ -60,7 +61,7 @@ class Workspace:
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder = folder
-        for name in ("params.yaml", "requirements-numbers.lock", "data/demo.yaml"):
+        for name in ("params.yaml", "requirements-numbers.lock", "data/demo.yaml", "data/other.yaml"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
         self.set_params()

@@ -83,8 +83,9 @@ def lay_out(plan: Plan) -> Syllables:
     start = EDGE_S + np.append(0.0, np.cumsum(length)[:-1])
     pauses = _pauses(plan, int(run[-1]))
     start += np.append(0.0, np.cumsum(pauses))[run]
-    consonant = (draws[:, 0] * len(CONSONANTS)).astype(int)
-    vowel = (draws[:, 1] * len(VOWELS)).astype(int)
+    consonants, vowels = plan.sounds or (tuple(range(len(CONSONANTS))), tuple(range(len(VOWELS))))
+    consonant = np.array(consonants)[(draws[:, 0] * len(consonants)).astype(int)]
+    vowel = np.array(vowels)[(draws[:, 1] * len(vowels)).astype(int)]
     return Syllables(consonant, vowel, stressed, run, start, length)
 
 

@@ -53,6 +53,7 @@ class Plan:
         syllables: how many there are. Their number, not the duration, is fixed: a faster rate says the same in less
             time.
         cues: the planted acoustics, the speaker's own rate and level included.
+        sounds: places of the consonants and vowels that the language has; None: all.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Plan:
     arousal: float
     syllables: int
     cues: Cues
+    sounds: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
     def with_cue(self, **changes: Any) -> Plan:
         """The counterfactual plan: the given cues changed, all else equal.
@@ -100,7 +102,8 @@ def plan_utterance(
     cues = planted(recipe, voice, valence, arousal, chance(name, seed, "cues"))
     if duration_s is None:
         duration_s = draw_duration(recipe.durations, name, chance(name, seed, "duration"))
-    return Plan(name, seed, voice, valence, arousal, syllables_in(duration_s, cues), cues)
+    sounds = None if recipe.sounds is None else recipe.sounds.places
+    return Plan(name, seed, voice, valence, arousal, syllables_in(duration_s, cues), cues, sounds)
 
 
 def planted(recipe: Recipe, speaker: Speaker, valence: float, arousal: float, random: np.random.Generator) -> Cues:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from elor.corpora.demo.sounds import CONSONANT_NAMES, VOWEL_NAMES
 from elor.errors import UserError
 from elor.params import Section, check, read_yaml
 
 CHOSEN_RATER = "E-2"
 """The evaluator whose ratings the paper learns."""
+
+EXTENDS = "extends"
+"""The key that names, relative to the file, the recipe that a recipe differs from."""
 
 SELF = "self"
 """The entry of the raters that stands for the actors rating themselves."""
@@ -144,9 +148,25 @@ class Irregularities(Section):
     suffixes: dict[str, str]
 
 
-class Recipe(Section):
-    """Everything that decides the corpus, but for the number of utterances and the seed."""
+class Sounds(Section):
+    """The consonants and vowels of a language, by their names in `sounds.py`."""
 
+    consonants: list[Literal[CONSONANT_NAMES]] = Field(min_length=1)
+    vowels: list[Literal[VOWEL_NAMES]] = Field(min_length=1)
+
+    @property
+    def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Where they stand in `CONSONANTS` and `VOWELS`."""
+        return (
+            tuple(map(CONSONANT_NAMES.index, self.consonants)),
+            tuple(map(VOWEL_NAMES.index, self.vowels)),
+        )
+
+
+class Recipe(Section):
+    """Everything that decides the corpus, but for the number of utterances and the seed; `sounds` None: all."""
+
+    sounds: Sounds | None = None
     valence_gain: float
     cues: dict[str, Formula]
     contour: Contour
@@ -160,13 +180,45 @@ class Recipe(Section):
     irregularities: Irregularities
 
 
+def recipe_files(path: Path) -> list[Path]:
+    """The files that a recipe stands in: its own, and the one that it extends.
+
+    Raises:
+        UserError: if it is missing or no YAML.
+    """
+    value = read_yaml(path)
+    base = value.get(EXTENDS) if isinstance(value, dict) else None
+    return [path] if not isinstance(base, str) else [path, path.parent / base]
+
+
+def _extended(path: Path) -> Any:
+    """A recipe's values over those of the recipe that it extends, which extends none."""
+    own, *bases = recipe_files(path)
+    value = read_yaml(own)
+    if not bases:
+        return value
+    base = read_yaml(bases[0])
+    if not isinstance(base, dict) or EXTENDS in base:
+        raise UserError(f"{path} extends {bases[0]}, which is no recipe of its own; extend one that extends none.")
+    return _over(base, {name: one for name, one in value.items() if name != EXTENDS})
+
+
+def _over(base: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """Values over others, key by key in what is nested."""
+    nested = {
+        name: _over(base[name], one) if isinstance(one, dict) and isinstance(base.get(name), dict) else one
+        for name, one in value.items()
+    }
+    return base | nested
+
+
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe; one with the key `extends` says only in what it differs from another.
 
     Raises:
         UserError: if the file is missing or no YAML, or a key is unknown, missing or of another type.
     """
-    recipe: Recipe = check(Recipe, read_yaml(path), str(path))
+    recipe: Recipe = check(Recipe, _extended(path), str(path))
     speakers = [f"Ses0{session}{gender}" for session in range(1, 6) for gender in "FM"]
     _same_keys(f"{path}: cues", recipe.cues, CUES)
     _same_keys(f"{path}: speakers", recipe.speakers, speakers)

@@ -29,6 +29,8 @@ VOWELS = np.array(
 )
 """Shape (10, 3): the first three formants in Hz."""
 
+VOWEL_NAMES = ("beet", "bit", "bet", "bat", "but", "hot", "bought", "book", "boot", "bird")
+
 UPPER_FORMANTS = np.array([3500.0, 4500.0])
 BANDWIDTHS = np.array([70.0, 90.0, 140.0, 200.0, 260.0])
 
@@ -67,3 +69,5 @@ CONSONANTS = (
     Consonant((260, 1600, 2500), 0.35, 0.0, 1000, 1000),  # n
     Consonant((340, 1150, 2700), 0.45, 0.0, 1000, 1000),  # l
 )
+
+CONSONANT_NAMES = ("p", "t", "k", "b", "d", "g", "s", "sh", "f", "m", "n", "l")

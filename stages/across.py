@@ -1,0 +1,153 @@
+"""Stage `across`: corpora and languages beside each other: transfer, scores, alterations, claims."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from elor.corpora.schema import read_ratings, read_utterances
+from elor.corpora.sources import raters, under_one_name
+from elor.evaluation.across import How, differences, groups_of, learned_from, means_apart, transfers
+from elor.evaluation.comparisons import holm
+from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
+from elor.evidence.across import Across, Said, Transfer
+from elor.evidence.model import write
+from elor.explain.claims.claim import Facts
+from elor.explain.claims.evidence import Measured
+from elor.explain.claims.rows import claims as decide
+from elor.explain.claims.scores import Scored
+from elor.params import MODELS, NETWORKS, Params, load
+from elor.tables import read_table, write_plot
+from stages import main
+
+DATA = Path("data")
+TRANSFER = Path("plots/data/across/transfer.csv")
+
+
+def across() -> None:
+    """Write metrics/across.json and plots/data/across/transfer.csv."""
+    params = load()
+    every, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
+    slices = tested(every, folds)
+    how = How(params.evaluate.confidence, params.evaluate.permutations, params.seed)
+    fold = fold_per_slice(slices, folds)
+    predictions = {net: read_table(DATA / "predictions" / f"{net}.csv") for net in MODELS}
+    judged = judged_of(params, predictions, slices, folds, fold)
+    groups = groups_of(slices)
+    sources = learned_from(every, folds).reindex(fold).to_numpy(dtype=object)
+    cells = transfers(judged, sources, slices["corpus"].to_numpy(dtype=object), how)
+    found = Across.of(
+        hold_out=params.folds.hold_out,
+        transfer=cells,
+        machine=list(machine(params, every, how)),
+        scores=differences(judged, groups, how),
+        alterations=alterations(slices, groups, how),
+        claims=list(claims(params, predictions, slices, folds, groups)),
+    )
+    write(Path("metrics/across.json"), found)
+    columns = ["network", "dimension", "trained_on", "tested_on", "value", "chance", "slices", "speakers", "verdict"]
+    write_plot(pd.DataFrame(cells + [asdict_of(one) for one in found.machine])[columns], TRANSFER, "%.6g")
+
+
+def asdict_of(one: Transfer) -> dict:
+    """A cell of the machine that was trained on one corpus alone, as a row of the plot's table."""
+    return one.model_dump() | {"network": "svm alone"}
+
+
+def judged_of(
+    params: Params, predictions: dict[str, pd.DataFrame], slices: pd.DataFrame, folds: pd.DataFrame, fold: NDArray
+) -> dict[str, dict[str, Judged]]:
+    """By head and network what was predicted beside the truth."""
+    asked = params.labels.asked.heads
+    checked = {net: check_predictions(table, slices, asked, folds) for net, table in predictions.items()}
+    return {head.name: {net: judge(one, slices, head, fold) for net, one in checked.items()} for head in asked}
+
+
+def machine(params: Params, slices: pd.DataFrame, how: How) -> Iterator[dict]:
+    """The cells of the machine that was trained on one corpus alone."""
+    table = read_table(DATA / "transfer.csv")
+    asked = params.labels.asked.heads
+    found: list[dict] = []
+    for source, part in table.groupby("trained_on", sort=True):
+        own = slices[slices["slice"].isin(part["slice"])].reset_index(drop=True)
+        checked = check_predictions(part, own, asked)
+        judged = {
+            head.name: {"svm": judge(checked, own, head, own["speaker"].to_numpy(dtype=object))} for head in asked
+        }
+        place = own["corpus"].to_numpy(dtype=object)
+        found += transfers(judged, np.full(len(own), source, dtype=object), place, how)
+    level = 1 - how.confidence
+    up, down = (holm([row[name] for row in found]) for name in ("p", "p_below"))
+    for row, above, below in zip(found, up, down, strict=True):
+        verdict = "transfers" if above <= level else "turned round" if below <= level else "not shown"
+        yield row | {"p_holm": above, "verdict": verdict}
+
+
+def alterations(slices: pd.DataFrame, groups: dict[str, NDArray], how: How) -> list[dict]:
+    """How far each alteration, at its strongest dose, moves the answers of every two groups."""
+    rows = []
+    for path in sorted((DATA / "effects").glob("*.csv")):
+        table = read_table(path)
+        table = table[(table["length"] == 0) & table["dose"].notna()]
+        strongest = table.groupby(["network", "head", "intervention"])["dose"].transform(_strongest)
+        for (network, head, name), part in table[table["dose"] == strongest].groupby(
+            ["network", "head", "intervention"], sort=True
+        ):
+            moved = part.groupby("speaker")["change"].mean().dropna()
+            for factor, names in groups.items():
+                of = pd.Series(names, index=slices["speaker"]).groupby(level=0).first().reindex(moved.index)
+                sides = {group: moved[of == group].to_numpy() for group in sorted(of.dropna().unique())}
+                known = [group for group, values in sides.items() if len(values)]
+                for place, a in enumerate(known):
+                    for b in known[place + 1 :]:
+                        about = {"dimension": head, "network": network, "factor": factor, "a": a, "b": b}
+                        about |= {"what": f"{name} {part['dose'].iloc[0]:g}"}
+                        test = means_apart(sides[a], sides[b], how, how.rng(*about.values()))
+                        rows.append(about | {"value_a": sides[a].mean(), "value_b": sides[b].mean()} | test)
+    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = adjusted
+    return rows
+
+
+def _strongest(doses: pd.Series) -> float:
+    return float(doses.iloc[doses.abs().to_numpy().argmax()])
+
+
+def claims(
+    params: Params,
+    predictions: dict[str, pd.DataFrame],
+    slices: pd.DataFrame,
+    folds: pd.DataFrame,
+    groups: dict[str, NDArray],
+) -> Iterator[Said]:
+    """The claims that predictions and ratings decide, in each group alone."""
+    labels, how = params.labels, params.evaluate
+    rated, turns = read_ratings(DATA / "ratings.csv"), read_utterances(DATA / "utterances.csv")
+    chosen = raters(rated, turns, params.corpus.sources, labels.rater, labels.asked)
+    ratings, rater = under_one_name(rated, turns, chosen)
+    for factor, names in groups.items():
+        for group in sorted(set(names)):
+            own = slices[names == group].reset_index(drop=True)
+            scored = Scored.of(
+                predictions={net: predictions[net][predictions[net]["slice"].isin(own["slice"])] for net in NETWORKS},
+                slices=own,
+                folds=folds[folds["slice"].isin(own["slice"])],
+                ratings=ratings[ratings["utterance"].isin(own["utterance"])],
+                target=labels.asked,
+                scale=(params.corpus.low, params.corpus.high),
+                rater=rater,
+                confidence=how.confidence,
+                draws=how.permutations,
+                seed=params.seed,
+            )
+            table = decide(Facts(Measured(confidence=how.confidence), scored), shuffled=labels.shuffle)
+            for one in table.claims:
+                if one.group in ("scores", "corpus") and one.ours is not None:
+                    kept = {name: getattr(one, name) for name in ("id", "claim", "ours", "unit", "p")}
+                    yield Said(**kept, factor=factor, group=group, verdict=one.verdict.value)
+
+
+if __name__ == "__main__":
+    main(across)

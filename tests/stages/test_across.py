@@ -1,0 +1,195 @@
+"""Two corpora, each tested by networks that learned from the other alone: through every stage to the page."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import recall_score
+
+from elor.evidence.across import Across
+from elor.evidence.model import read
+from elor.tables import read_table
+from tests.worlds import voices
+from tests.worlds.stages import EXPLAINING, LEARNING, READING, Workspace
+
+pytestmark = pytest.mark.long
+
+SOURCES = [
+    {"path": "data/demo.yaml", "language": "Demo"},
+    {"path": "data/other.yaml", "language": "Other", "seed": 2},
+]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory):
+    with pytest.MonkeyPatch.context() as patch:
+        made = Workspace(tmp_path_factory.mktemp("two") / "workspace", patch)
+        made.set_params(corpus__path=SOURCES, folds__hold_out="corpus")
+        made.run_all(*READING, ("mfcc",), ("is10",), *LEARNING, *EXPLAINING)
+        yield made
+
+
+def test_tables_say_whose_each_row_is(two: Workspace) -> None:
+    slices = read_table(two.folder / "data/slices.csv")
+    assert set(slices["corpus"]) == {"demo", "other"}
+    assert slices.groupby("corpus")["language"].unique().str[0].to_dict() == {"demo": "Demo", "other": "Other"}
+    assert slices["speaker"].nunique() == 20
+    assert (slices["speaker"].str.partition("-")[0] == slices["corpus"]).all()
+    index = read_table(two.folder / "data/corpus/index.csv")
+    assert index.groupby("corpus").size().min() > 60
+    for name in ("demo", "other"):
+        assert (two.folder / f"data/corpus/{name}/truth.csv").is_file()
+    corpus = two.json("metrics/corpus.json")
+    assert corpus["utterances"] == sum(one["utterances"] for one in corpus["corpora"].values()) == 120
+
+
+def test_each_corpus_is_tested_by_networks_that_never_heard_it(two: Workspace) -> None:
+    folds = read_table(two.folder / "data/folds.csv").merge(read_table(two.folder / "data/slices.csv"), on="slice")
+    assert set(folds["fold"]) == {"demo", "other"}
+    tests = folds["role"] == "test"
+    assert (folds["corpus"][tests] == folds["fold"][tests]).all()
+    assert (folds["corpus"][~tests] != folds["fold"][~tests]).all()
+    protocol = two.json("metrics/protocol.json")
+    assert (protocol["hold_out"], protocol["folds"], protocol["heard_speakers"]) == ("corpus", 2, 0)
+    from elor.inference import load_networks
+
+    heard = load_networks(two.folder / "data/models", "ftr", "demo")["demo"].heard
+    assert heard is not None
+    assert {name.partition("-")[0] for name in heard} == {"other"}
+
+
+def test_the_transfer_matrix_is_that_of_the_predictions(two: Workspace) -> None:
+    found = read(Across, two.folder / "metrics/across.json")
+    slices = read_table(two.folder / "data/slices.csv")
+    cells = {(one.network, one.dimension, one.trained_on, one.tested_on): one for one in found.transfer}
+    assert len(cells) == 5 * 2 * 2
+    for (network, dimension, trained, tested), cell in cells.items():
+        assert trained != tested
+        said = read_table(two.folder / f"data/predictions/{network}.csv").set_index("slice")
+        own = slices[slices["corpus"] == tested]
+        expected = recall_score(
+            own[dimension], said.loc[own["slice"], dimension], average="macro", labels=sorted(own[dimension].unique())
+        )
+        assert cell.value == pytest.approx(expected, abs=1e-4)
+        assert (cell.slices, cell.speakers) == (len(own), own["speaker"].nunique())
+    machine = {(one.trained_on, one.tested_on) for one in found.machine}
+    assert machine == {("demo", "demo"), ("demo", "other"), ("other", "demo"), ("other", "other")}
+    svm = read_table(two.folder / "data/transfer.csv")
+    home = svm[(svm["trained_on"] == "demo") & svm["slice"].str.startswith("demo")]
+    assert home["fold"].equals(home["speaker"])  # at home every speaker was held out
+    plot = pd.read_csv(two.folder / "plots/data/across/transfer.csv")
+    assert len(plot) == len(found.transfer) + len(found.machine)
+
+
+def test_scores_alterations_and_claims_stand_beside_each_other(two: Workspace) -> None:
+    found = read(Across, two.folder / "metrics/across.json")
+    assert {(one.factor, one.a, one.b) for one in found.scores} == {("corpus", "demo", "other")}
+    assert len(found.scores) == 5 * 2
+    cells = {(one.network, one.dimension, one.tested_on): one.value for one in found.transfer}
+    for one in found.scores:
+        both = [cells[one.network, one.dimension, name] for name in (one.a, one.b)]
+        assert one.difference == pytest.approx(both[0] - both[1], abs=2e-4)
+        assert one.p_holm is not None
+        assert one.p is not None
+        assert one.p_holm >= one.p > 0
+    assert {one.network for one in found.alterations} == {"elor", "lom"}
+    assert {one.group for one in found.claims} == {"demo", "other"}
+    for name in ("breakdown", "folds"):
+        table = pd.read_csv(two.folder / f"plots/data/scores/{name}.csv")
+        assert not table.empty
+    groups = pd.read_csv(two.folder / "plots/data/scores/breakdown.csv")
+    assert set(groups["group"][groups["factor"] == "corpus"]) == {"demo", "other"}
+
+
+def test_the_page_has_a_section_of_it(two: Workspace) -> None:
+    text = (two.folder / "plots/report.html").read_text()
+    assert '<section id="across"' in text
+    assert 'data-chart="transfer"' in text
+    for sentence in ("From demo to other, valence ", "From other to demo, arousal ", "Scores compared", "SVM alone"):
+        assert sentence in text
+    assert "each of which tests a corpus that its networks never heard" in " ".join(text.split())
+    if keep := __import__("os").environ.get("ELOR_KEEP_PAGE"):
+        shutil.copy(two.folder / "plots/report.html", keep)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stage", "sentence"),
+    [
+        ({"folds__hold_out": "gender_"}, "labels", "folds.hold_out is gender_, which no table of this corpus has"),
+        ({"folds__hold_out": "language"}, "labels", "rows have no value there (voices); fill the column"),
+        ({"folds__hold_out": "corpus", "one": True}, "labels", "has one value (voices): nothing would be left"),
+        ({"twice": True}, "sources", "two corpora of path are called voices"),
+        ({"rater": "E-2"}, "labels", "Corpus other: labels.rater E-2 rated nothing in this corpus; choose x"),
+        ({"high": 3.0}, "sources", "outside the declared range 1..3"),
+    ],
+)
+def test_bad_input_is_one_sentence_before_anything_long(
+    changes: dict, stage: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Workspace(tmp_path / "workspace", monkeypatch)
+    table = voices.build(tmp_path / "voices").rename(tmp_path / "voices/voices.csv")
+    rated = tmp_path / "voices/other.csv"
+    frame = pd.read_csv(table, dtype=str, keep_default_na=False)
+    pd.concat([frame.assign(rater="x"), frame.assign(rater="y")]).assign(language="fi").to_csv(rated, index=False)
+    other: dict = {"path": str(rated), "rater": changes.get("rater", "mean")}
+    listed: list = [str(table), other]
+    if "high" in changes:
+        listed[0] = {"path": str(table), "high": changes["high"]}
+    if "one" in changes:
+        listed = [str(table)]
+    if "twice" in changes:
+        listed = [str(table), {**other, "name": "Voices"}]
+    made.set_params(corpus__path=listed, **{k: v for k, v in changes.items() if k.startswith("folds")})
+    before = made.files()
+    said = ""
+    for name in ("sources", "corpus", "labels"):
+        code, said = made.run(name)
+        if code:
+            break
+        before = made.files()
+    assert (code, name) == (1, stage), said
+    assert sentence in " ".join(said.split())
+    assert "Traceback" not in said
+    assert len([line for line in said.splitlines() if line.startswith(f"{stage}:")]) == 1
+    assert {path for path in made.files() if "cost" not in path} == {path for path in before if "cost" not in path}
+
+
+def test_any_column_of_a_table_can_be_held_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Workspace(tmp_path / "workspace", monkeypatch)
+    table = voices.build(tmp_path / "voices")
+    frame = pd.read_csv(table, dtype=str, keep_default_na=False)
+    frame.assign(sentence=np.resize(["a01", "b02", "a07"], len(frame))).to_csv(table, index=False)
+    made.set_params(corpus__path=str(table), folds__hold_out="sentence")
+    made.run_all(*READING)
+    folds = read_table(made.folder / "data/folds.csv").merge(read_table(made.folder / "data/slices.csv"), on="slice")
+    assert set(folds["fold"]) == {"a01", "a07", "b02"}
+    tests = folds["role"] == "test"
+    assert (folds["sentence"][tests] == folds["fold"][tests]).all()
+    assert (folds["sentence"][~tests] != folds["fold"][~tests]).all()
+    made.set_params(corpus__path=str(table))  # the table of everybody else has no such column
+    made.run_all(("labels",))
+    assert "sentence" not in read_table(made.folder / "data/utterances.csv")
+
+
+def test_a_difference_of_groups_is_tested_by_speakers() -> None:
+    """Two samples of the same kind differ at the 5 % level one time in twenty; a planted difference is found."""
+    from elor.evaluation.across import How, means_apart
+
+    rng = np.random.default_rng(0)
+    p = [
+        means_apart(*rng.normal(size=(2, 6)), How(draws=99, seed=n), np.random.default_rng(n))["p"] for n in range(300)
+    ]
+    assert 0.02 < np.mean(np.array(p) <= 0.05) < 0.09
+    found = means_apart(rng.normal(size=8) + 4, rng.normal(size=6), How(draws=999), rng)
+    assert found["p"] <= 0.005
+    assert found["ci_low"] < 4 < found["ci_high"]
+    from scipy.stats import ttest_ind
+
+    a, b = rng.normal(size=8), rng.normal(size=5)
+    theirs = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    ours = means_apart(a, b, How(draws=9), rng)
+    np.testing.assert_allclose((ours["ci_low"], ours["ci_high"]), theirs, rtol=1e-9)
