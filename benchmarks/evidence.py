@@ -13,6 +13,7 @@ from pydantic import BaseModel, RootModel
 from benchmarks.measure import ROOT
 from benchmarks.publish import command
 from elor.evidence import names
+from elor.evidence.across import Across
 from elor.evidence.agreement import Agreement
 from elor.evidence.claims import Claims
 from elor.evidence.comparisons import Comparisons
@@ -43,6 +44,7 @@ FILES: tuple[type[BaseModel], ...] = (
     Interventions,
     Claims,
     Words,
+    Across,
 )
 
 HEAD = """# Every key of every file in `metrics/`

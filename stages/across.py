@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.corpora.sources import raters, under_one_name
-from elor.evaluation.across import How, differences, groups_of, learned_from, means_apart, transfers
+from elor.evaluation.across import How, differences, groups_of, judge_cells, learned_from, means_apart, transfers
 from elor.evaluation.comparisons import holm
 from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
 from elor.evidence.across import Across, Said, Transfer
@@ -41,7 +41,7 @@ def across() -> None:
     found = Across.of(
         hold_out=params.folds.hold_out,
         transfer=cells,
-        machine=list(machine(params, every, how)),
+        machine=machine(params, every, how),
         scores=differences(judged, groups, how),
         alterations=alterations(slices, groups, how),
         claims=list(claims(params, predictions, slices, folds, groups)),
@@ -65,7 +65,7 @@ def judged_of(
     return {head.name: {net: judge(one, slices, head, fold) for net, one in checked.items()} for head in asked}
 
 
-def machine(params: Params, slices: pd.DataFrame, how: How) -> Iterator[dict]:
+def machine(params: Params, slices: pd.DataFrame, how: How) -> list[dict]:
     """The cells of the machine that was trained on one corpus alone."""
     table = read_table(DATA / "transfer.csv")
     asked = params.labels.asked.heads
@@ -78,11 +78,8 @@ def machine(params: Params, slices: pd.DataFrame, how: How) -> Iterator[dict]:
         }
         place = own["corpus"].to_numpy(dtype=object)
         found += transfers(judged, np.full(len(own), source, dtype=object), place, how)
-    level = 1 - how.confidence
-    up, down = (holm([row[name] for row in found]) for name in ("p", "p_below"))
-    for row, above, below in zip(found, up, down, strict=True):
-        verdict = "transfers" if above <= level else "turned round" if below <= level else "not shown"
-        yield row | {"p_holm": above, "verdict": verdict}
+    judge_cells(found, 1 - how.confidence)  # over all of them
+    return found
 
 
 def alterations(slices: pd.DataFrame, groups: dict[str, NDArray], how: How) -> list[dict]:

@@ -8,7 +8,7 @@ nothing is asked within speakers, as everywhere here, from both sides: what was 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -71,8 +71,7 @@ def transfers(
         how: see `How`.
 
     Returns:
-        dimension, network, trained_on, tested_on, and as `_reached` has it; `p_holm` over all rows, and `verdict`:
-        `transfers` where p_holm leaves no doubt, `turned round` where the other side does, else `not shown`.
+        dimension, network, trained_on, tested_on, and as `_reached` and `judge_cells` have it.
     """
     rows = []
     for head, networks in judged.items():
@@ -82,13 +81,21 @@ def transfers(
                     part = one.where((trained_on == source) & (tested_on == place))
                     names = {"dimension": head, "network": network, "trained_on": source, "tested_on": place}
                     rows.append(names | _reached(part, how, how.rng(*names.values())))
-    for row, up, down in zip(
-        rows, holm([row["p"] for row in rows]), holm([row["p_below"] for row in rows]), strict=True
-    ):
-        level = 1 - how.confidence
-        row["p_holm"] = up
-        row["verdict"] = "transfers" if up <= level else "turned round" if down <= level else "not shown"
+    judge_cells(rows, 1 - how.confidence)
     return rows
+
+
+def judge_cells(rows: Sequence[dict[str, Any]], level: float) -> None:
+    """Add `p_holm` over all rows, and `verdict`.
+
+    It is `transfers` where p_holm leaves no doubt (`learned` where the corpus is one of those trained on), `turned
+    round` where p from the other side does, else `not shown`.
+    """
+    ups, downs = (holm([row[name] for row in rows]) for name in ("p", "p_below"))
+    for row, up, down in zip(rows, ups, downs, strict=True):
+        good = "learned" if row["tested_on"] in row["trained_on"].split(" + ") else "transfers"
+        row["p_holm"] = up
+        row["verdict"] = good if up <= level else "turned round" if down <= level else "not shown"
 
 
 def differences(
@@ -209,10 +216,3 @@ def _reached(part: Judged, how: How, rng: np.random.Generator) -> dict[str, Any]
         "p": p_value(null, value),
         "p_below": p_value(-null, -value),
     }
-
-
-def pairs(slices: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Every corpus as trained on and tested on, those trained on other corpora first."""
-    names: Sequence[str] = sorted(slices["corpus"].unique())
-    yield from ((a, b) for a in names for b in names if a != b)
-    yield from ((name, name) for name in names)

@@ -41,7 +41,8 @@ class Transfer(Part):
     p_holm: Number
     """p after Holm, over all cells of one kind"""
     verdict: str
-    """`transfers`, `turned round` (shown to lie below chance), or `not shown`"""
+    """`transfers` (`learned` where the corpus is one of those trained on), `turned round` (shown to lie below chance),
+    or `not shown`"""
 
 
 class Difference(Part):

@@ -50,7 +50,7 @@ async function drawOne(place) {
   }
   const different = (name) => new Set(values.map((row) => row[name])).size;
   if (spec.columns) { // panels side by side, as many as there is room for
-    const panel = spec.spec.width.step * different("predicted") || spec.spec.width;
+    const panel = spec.spec.width.step * different(spec.spec.encoding?.x?.field) || spec.spec.width;
     spec.columns = Math.max(1, Math.floor(width / (panel + (spec.resolve?.axis ? 66 : 36))));
   } else if (spec.height?.step) { // rows, as high as their series need; Vega-Lite's own steps do not fit into a width
     const single = different("row") === values.length;
