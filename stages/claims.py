@@ -104,7 +104,8 @@ def declaration(params: Params, source: Source) -> tuple[Truth, list[Pair]] | No
             return None  # predictions from elsewhere: nothing was spoken here
         recipe, table = load_recipe(path), read_table(spoken)
         plans = plans_of(recipe, params.scale.utterances, source.seed)
-        rater = choose_rater(read_ratings(DATA / "ratings.csv"), params.labels.rater, params.labels.asked)
+        asked = source.rater or params.labels.rater
+        rater = choose_rater(read_ratings(DATA / "ratings.csv"), asked, params.labels.asked)
         ratings = of_ratings(population(recipe, source.seed), rater)
         truth = planted(recipe).model_copy(update={"claims": ratings})
         return truth, [*spoken_again(recipe, plans, table, ASKED, EACH, params.seed)]

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from elor.commands.printing import AsJson, How, Output, answer
-from elor.report import cost
+from elor.evidence.across import Across
+from elor.evidence.model import read_if_there
+from elor.report import across, cost
 from elor.report.blocks import results as blocks
 from elor.report.results import Results, made_of
 from elor.report.text import Format
@@ -44,6 +46,7 @@ def results(
     with made_of(metrics):
         found = Results.read(metrics)
         printed = blocks(found, detail)
+        printed += across.blocks(read_if_there(Across, metrics / "across.json"), detail)
         if costs := cost.read(metrics):
             printed += [cost.table(costs)] if detail else []
             printed.append(cost.note(costs))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from elor.corpora.faults import some
 from elor.evidence.across import Across, Difference, Transfer
-from elor.report.findings import Findings
 from elor.report.results import SCORE_TITLES, title
-from elor.report.text import MISSING, Table, interval, number, p_value
+from elor.report.text import MISSING, Block, Notes, Table, interval, number, p_value
+
+if TYPE_CHECKING:  # findings bring pandas, which a table on the terminal does not need
+    from elor.report.findings import Findings
 
 ALONE = "alone"
 """What is added to the machine's name where it was trained on one corpus alone."""
@@ -24,6 +27,14 @@ SAID = {
 def several(found: Findings) -> bool:
     """Whether there is more than one corpus, or language, to be set beside each other."""
     return found.across is not None and bool(found.across.scores)
+
+
+def blocks(across: Across | None, detailed: bool = False) -> list[Block]:
+    """What is printed of several corpora: sentences and the matrix; of one nothing."""
+    if across is None or not across.scores:
+        return []
+    notes = Notes("Across corpora", tuple(verdict_sentences(across)))
+    return [notes, transfer_table(across), *(tables(across) if detailed else ())]
 
 
 def rows(found: Findings) -> Iterator[dict]:

@@ -107,6 +107,7 @@ CORPORA = {
     "**The networks have never heard a person.** They show that the machinery works, and are of no other use.",
     "iemocap": "A release of IEMOCAP (Busso et al., 2008): scripted and improvised dialogues of ten actors in English.",
     "manifest": "A corpus that was given as a table of files, speakers and ratings.",
+    "several": "Several corpora, each read and labelled by its own rule; speakers bear their corpus' name in front.",
 }
 
 INTENDED = """Research on speech emotion recognition: comparing methods, and asking what such a network listens to.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +111,17 @@ def test_the_page_has_a_section_of_it(two: Workspace) -> None:
     for sentence in ("From demo to other, valence ", "From other to demo, arousal ", "Scores compared", "SVM alone"):
         assert sentence in text
     assert "each of which tests a corpus that its networks never heard" in " ".join(text.split())
-    if keep := __import__("os").environ.get("ELOR_KEEP_PAGE"):
-        shutil.copy(two.folder / "plots/report.html", keep)
+
+
+def test_the_terminal_says_it_too(two: Workspace) -> None:
+    from typer.testing import CliRunner
+
+    from elor.commands import app
+
+    said = CliRunner().invoke(app, ["results", "--metrics", str(two.folder / "metrics")], env={"COLUMNS": "160"}).stdout
+    assert "From demo to other, arousal " in " ".join(said.split())
+    assert "Trained on, tested on" in said
+    assert "120 utterances" in said
 
 
 @pytest.mark.parametrize(
@@ -156,6 +164,32 @@ def test_bad_input_is_one_sentence_before_anything_long(
     assert "Traceback" not in said
     assert len([line for line in said.splitlines() if line.startswith(f"{stage}:")]) == 1
     assert {path for path in made.files() if "cost" not in path} == {path for path in before if "cost" not in path}
+
+
+def test_valence_fails_in_the_other_demonstration_corpus_and_is_learned_at_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What data/other.yaml plants: arousal as in data/demo.yaml, every cue of valence turned round."""
+    from elor.evaluation.across import How
+    from elor.evidence.across import Across
+    from elor.params import load
+    from elor.report.across import verdict_sentences
+    from stages.across import machine
+
+    made = Workspace(tmp_path / "workspace", monkeypatch)
+    made.set_params(corpus__path=SOURCES, folds__hold_out="corpus", scale__demo__utterances=240)
+    made.run_all(*READING, ("is10",), ("baseline",))
+    cells = machine(load(), read_table(Path("data/slices.csv")), How(draws=2_000, seed=1))
+    found = {(one["dimension"], one["trained_on"] == one["tested_on"], one["tested_on"]): one for one in cells}
+    for name in ("demo", "other"):
+        assert found["arousal", True, name]["verdict"] == "learned"
+        assert found["valence", True, name]["verdict"] == "learned"
+        assert found["valence", False, name]["verdict"] in ("not shown", "turned round")
+        assert found["valence", False, name]["value"] < found["valence", True, name]["value"] - 0.08
+    assert "transfers" in {found["arousal", False, name]["verdict"] for name in ("demo", "other")}
+    said = " ".join(verdict_sentences(Across.of(hold_out="corpus", transfer=cells)))
+    assert "valence transfers with" not in said
+    assert "to other, valence" in said
 
 
 def test_any_column_of_a_table_can_be_held_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
