@@ -18,7 +18,7 @@ from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
-from elor.params import MODELS, NETWORKS, Params, load
+from elor.params import Params, answering, load, trained
 from elor.tables import read_table, write_plot
 from stages import main
 
@@ -33,7 +33,7 @@ def across() -> None:
     slices = tested(every, folds)
     how = How(params.evaluate.confidence, params.evaluate.permutations, params.seed)
     fold = fold_per_slice(slices, folds)
-    predictions = {net: read_table(DATA / "predictions" / f"{net}.csv") for net in MODELS}
+    predictions = {net: read_table(DATA / "predictions" / f"{net}.csv") for net in answering(params.corpus)}
     judged = judged_of(params, predictions, slices, folds, fold)
     groups = groups_of(slices)
     sources = learned_from(every, folds).reindex(fold).to_numpy(dtype=object)
@@ -127,8 +127,9 @@ def claims(
     for factor, names in groups.items():
         for group in sorted(set(names)):
             own = slices[names == group].reset_index(drop=True)
+            inside = {net: predictions[net] for net in trained(params.corpus)}
             scored = Scored.of(
-                predictions={net: predictions[net][predictions[net]["slice"].isin(own["slice"])] for net in NETWORKS},
+                predictions={net: one[one["slice"].isin(own["slice"])] for net, one in inside.items()},
                 slices=own,
                 folds=folds[folds["slice"].isin(own["slice"])],
                 ratings=ratings[ratings["utterance"].isin(own["utterance"])],

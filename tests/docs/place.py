@@ -26,7 +26,14 @@ ROOT = Path(__file__).parents[2]
 def make_place(folder: Path) -> Path:
     """Write everything, and commit it four times: HEAD and the experiments that the pages compare it with."""
     make_workspace(folder)
-    for name in ("dvc.yaml", "data/demo.yaml", "requirements.lock", "requirements-numbers.lock", ".gitignore"):
+    for name in (
+        "dvc.yaml",
+        "data/demo.yaml",
+        "data/other.yaml",
+        "requirements.lock",
+        "requirements-numbers.lock",
+        ".gitignore",
+    ):
         shutil.copy(ROOT / name, folder / name)
     build(folder / "where/IEMOCAP_full_release")
     write(folder / "metrics/claims.json", claims(facts(1)))
