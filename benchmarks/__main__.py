@@ -33,6 +33,7 @@ PARTS = (
     "learning",
     "fresh",
     "search",
+    "choices",
     "pythons",
 )
 WHOLE = ("pipeline", "kills", "interruptions", "seeds", "truth", "nulls")
