@@ -30,7 +30,7 @@ def labels() -> None:
         shuffle = params.seed if how.shuffle else None
         wanted = targets(tables.utterances, tables.ratings, how.asked, corpus.low, corpus.high, shuffle)
         learned = tables.utterances[tables.utterances.utterance.isin(wanted.utterance)]
-        held_out(learned, params.folds.hold_out)  # said here, before anything long starts
+        held_out(learned, params.folds.hold_out, tables.utterances)  # said here, before anything long starts
         pairs = find_copies(tables.utterances, sounds_of(opened))
     write_table(tables.utterances, DATA / "utterances.csv")
     write_table(tables.ratings, DATA / "ratings.csv")

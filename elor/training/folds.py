@@ -73,15 +73,17 @@ def make_folds(
     return pd.concat(parts, ignore_index=True)
 
 
-def held_out(table: pd.DataFrame, column: str) -> pd.Series:
+def held_out(table: pd.DataFrame, column: str, every: pd.DataFrame | None = None) -> pd.Series:
     """What is held out of each row, as text.
 
     Args:
         table: slices.csv, or the utterances that have labels.
         column: its name.
+        every: all utterances, to see whether a value is without labels; speakers without any are left out as ever.
 
     Raises:
-        UserError: if the column is absent, empty somewhere, has too few values, or one that cannot be a file's name.
+        UserError: if the column is absent, empty somewhere, has too few values, one without labels, or one that cannot
+            be a file's name.
     """
     told = f"folds.hold_out is {column}"
     if column not in table:
@@ -94,6 +96,13 @@ def held_out(table: pd.DataFrame, column: str) -> pd.Series:
             "another one."
         )
     names = sorted(values.unique())
+    if every is not None and column != SPEAKER:
+        bare = sorted(set(every[column].fillna("").astype(str)) - {"", *names})
+        if bare:
+            raise UserError(
+                f"{told}, but nothing of {some(bare)} has a label, so that it would be tested by nobody; choose another "
+                "rater or target, or take it out of the corpus."
+            )
     if odd := [name for name in names if "/" in name or "\\" in name or name.startswith(".")]:
         raise UserError(f"{told}, whose value {odd[0]!r} cannot be part of a file's name; rename it.")
     if column == SPEAKER and len(names) < FEWEST[SPEAKER]:

@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from elor.errors import UserError
 from elor.evaluation.guard import check_folds
-from elor.training.folds import make_folds
+from elor.training.folds import held_out, make_folds
 from elor.training.splitters import HeldOut, RandomSlices, WholeSpeakers
 from tests.worlds import toy
 
@@ -187,3 +187,12 @@ def test_the_table_is_what_the_splitters_say(ten: pd.DataFrame) -> None:
         drawn = rows[rows["role"] == "validation"]
         assert {GENDERS[name] for name in drawn["speaker"]} == {"F", "M"}
         assert set(drawn["slice"]) == set(ten[ten["speaker"].isin(drawn["speaker"])]["slice"])
+
+
+def test_a_value_without_labels_is_named_before_anything_is_trained(ten: pd.DataFrame) -> None:
+    every = ten.assign(language=["de"] * 90 + ["fi"] * 90 + ["sv"] * 20)
+    rated = every[every["language"] != "sv"]
+    assert set(held_out(rated, "language")) == {"de", "fi"}
+    with pytest.raises(UserError, match=r"folds.hold_out is language, but nothing of sv has a label"):
+        held_out(rated, "language", every)
+    assert held_out(rated, "speaker", every).nunique() == 9  # speakers without labels are left out as ever
