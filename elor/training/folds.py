@@ -100,7 +100,7 @@ def held_out(table: pd.DataFrame, column: str, every: pd.DataFrame | None = None
         bare = sorted(set(every[column].fillna("").astype(str)) - {"", *names})
         if bare:
             raise UserError(
-                f"{told}, but nothing of {some(bare)} has a label, so that it would be tested by nobody; choose another "
+                f"{told}, but nothing of {some(bare)} has a label, so that nobody would test it; choose another "
                 "rater or target, or take it out of the corpus."
             )
     if odd := [name for name in names if "/" in name or "\\" in name or name.startswith(".")]:
