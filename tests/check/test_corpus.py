@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
+from elor.check import everything
 from elor.check.corpus import Wanted, corpus
 from elor.corpora import release
 from tests.worlds.release import write_sound
+
+ROOT = Path(__file__).parents[2]
 
 
 def table(folder: Path, speakers: str, valence: float = 4) -> Path:
@@ -64,3 +68,21 @@ def test_speakers_without_labels_do_not_count(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("2.wav,z,4,2", "2.wav,z,,2"))
     (slices,) = [finding for finding in corpus(path, Wanted()) if finding.what == "six-second slices"]
     assert slices.remedy == "2 of the speakers have labels; give a corpus of at least 3 speakers: fewer cannot be split"
+
+
+def test_every_source_of_a_list_is_looked_at_by_its_own_demands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    one, two = table(tmp_path / "one", "xyz"), table(tmp_path / "two", "xyz", valence=6)
+    params["corpus"]["path"] = [{"path": str(one), "name": "first"}, {"path": str(two), "high": 7.0, "rater": "mean"}]
+    yaml.dump(params, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    _, asked = everything._asked(None, {})
+    assert {name: (here, wanted.high, wanted.rater) for name, (_, here, wanted) in asked.items()} == {
+        "first": (one, 5.0, "E-2"),
+        "table": (two, 7.0, "mean"),
+    }
+    for _, here, wanted in asked.values():
+        assert not [finding for finding in corpus(here, wanted) if finding.remedy]
