@@ -221,7 +221,8 @@ def _ceiling(found: Results) -> Iterator[str]:
     if not known:
         yield "No utterance has ratings of several evaluators that differ: there is no human ceiling."
         return
+    what = {1: "", 2: " on both"}.get(len(alphas), " on all")
     yield (
-        f"Evaluators among themselves: Krippendorff's ordinal alpha {', '.join(known)}; all agree on both in "
+        f"Evaluators among themselves: Krippendorff's ordinal alpha {', '.join(known)}; all agree{what} in "
         f"{100 * found.agreement['exact']:.0f} % of {plural(found.agreement['exact_utterances'], 'utterance')}."
     )
