@@ -23,7 +23,10 @@ from elor.tables import full_names
 from elor.targets import Target
 from tests.worlds import release
 
-SHARED = {"seed": 1, "partial": False, "low": 1.0, "high": 5.0, "stereo": "error", "shareable": False}
+SHARED = {
+    **{"seed": 1, "partial": False, "low": 1.0, "high": 5.0},
+    **{"stereo": "error", "shareable": False, "words": "none"},
+}
 
 
 def manifest(folder: Path, header: str, *rows: str, channels: int = 1) -> Path:
