@@ -170,9 +170,10 @@ def refuse_unsteady(one: Heads, again: Heads, other: Heads, what: str, remedy: s
         coarse = torch.finfo(torch.bfloat16).eps if torch.equal(now.bfloat16().to(now), now) else ROUNDING
         if apart <= coarse * float(now.abs().max()):
             continue
+        small = " or on rounding" if apart <= 100 * ROUNDING * float(now.abs().max()) else ""
         text = (
-            f"The network's answer depends on {what}: to one and the same sound its logits ({head}) differ by up to "
-            f"{apart:.2g}, to two sounds by {reach:.2g}"
+            f"The network's answer depends on {what}{small}: to one and the same sound its logits ({head}) differ by "
+            f"up to {apart:.2g}, to two sounds by {reach:.2g}"
         )
         if not apart < UNSTEADY * reach:
             raise UserError(f"{text}; {remedy}.")
