@@ -179,7 +179,7 @@ def _worth(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return ""
     measure = f"UAR {score['uar']:.2f}" if score["uar"] is not None else f"CCC {number(score['ccc'], 2)}"
-    text = f"; on speakers that it has not heard {measure}, p {p_value(score['p'])} against permuted labels"
+    text = f"; on speakers that it has not heard {measure}, p = {p_value(score['p'])} against permuted labels"
     return text if score["learned"] else f"{text}: it has not learned, so its maps say nothing of feelings"
 
 
