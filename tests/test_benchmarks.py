@@ -26,6 +26,7 @@ from benchmarks import (
     results,
     scale,
     search,
+    spread,
     steps,
     svm,
     toy,
@@ -418,3 +419,24 @@ def test_the_memory_of_integrated_gradients_does_not_grow_with_their_steps() -> 
     network = MultiHeadNetwork(architecture("elor", HEADS, SMALL, standardize=True)).eval()
     few, many = (maps.peak_memory(network, steps) for steps in (4, 64))
     assert many < few + 40  # MiB; expanded, 60 more steps of four slices of float32 would be 88 for the signals alone
+
+
+@pytest.mark.slow
+def test_a_planted_spread_of_ratings_is_learned_and_shuffled_ones_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the demonstration corpus, where its recipe makes raters disagree far more at high arousal."""
+    monkeypatch.setattr(spread, "RESULTS", tmp_path)
+    monkeypatch.setattr(
+        spread, "CASES", {"planted": {"disagreement": 2.0}, "shuffled": {"disagreement": 2.0, "shuffle": True}}
+    )
+    found = spread.measure(("planted", "shuffled"), ("ftr",), utterances=240, folds=3, epochs=30)
+    scores = {name: one["losses"]["divergence"]["ftr"] for name, one in found["cases"].items()}
+    for head in ("arousal", "valence"):
+        assert scores["planted"][head]["spread_p"] < 0.01
+        shuffled = scores["shuffled"][head]
+        assert shuffled["spread_r"] < 0.2
+        assert shuffled["divergence"] > shuffled["divergence_constant"]  # one deviation for all says more
+    valence = scores["planted"]["valence"]  # of arousal itself the end of the scale takes away what is planted
+    assert valence["spread_r"] > 0.2
+    assert valence["divergence"] < valence["divergence_constant"]
