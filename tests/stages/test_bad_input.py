@@ -147,7 +147,7 @@ MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
     "a label out of range": (lambda root: None, {"corpus__high": 1.5}, "sources", ("Line 3", "range 1..1.5")),
     "a label that is no number": (edit(",1.0,1.0,", ",high,1.0,"), {}, "sources", ("Line 2", "valence 'high'")),
     "a column too few": (edit("file,speaker", "file,person"), {}, "sources", ("lacks 1 column: speaker",)),
-    "two speakers only": (one_speaker, {}, "folds", ("has 1 speaker(s)", "at least three")),
+    "two speakers only": (one_speaker, {}, "labels", ("has 1 speaker(s)", "at least three")),
     "a stereo file": (stereo, {}, "labels", ("take-00.wav has 2 channels", "corpus.stereo")),
     "no CSV": (lambda root: (root / "table.csv").write_bytes(b"\xff\xfe\x00"), {}, "sources", ("CSV file in UTF-8",)),
     "an empty table": (lambda root: (root / "table.csv").write_bytes(b""), {}, "sources", ("lacks 4 columns",)),
