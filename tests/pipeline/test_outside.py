@@ -30,6 +30,7 @@ PUBLIC = (
     "data/is10.json",
     "data/is10_names.txt",
     "data/models/",
+    "data/text.json",
     "data/tuning/",
     *EFFECTS,
 )
@@ -159,7 +160,7 @@ def test_git_and_remotes_carry_no_speech_and_no_rating(outside: Outside) -> None
     assert not [path for path in private if file_digest(path) in digests]
     assert digests & {file_digest(path) for path in (project.folder / "data/models").rglob("*.safetensors")}
     tracked = outside.git("ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    assert [name for name in tracked if name.startswith("data/")] == ["data/demo.yaml"]
+    assert [name for name in tracked if name.startswith("data/")] == ["data/demo.yaml", "data/other.yaml"]
     assert {"metrics/corpus.json", "plots/data/scores/breakdown.csv"} <= set(tracked)
     telling = [path for path in (*pushed, *map(project.folder.joinpath, tracked)) if b"take-" in path.read_bytes()]
     assert not telling, "single utterances are named"
