@@ -14,9 +14,9 @@ from elor.files import write_text
 
 NAMES = (
     *("slice", "utterance", "speaker", "fold", "role", "gender", "session", "scenario", "rater", "kind", "head"),
-    *("other", "other_speaker", "corpus", "language", "partition"),
+    *("other", "other_speaker", "corpus", "language", "partition", "text"),
 )
-"""Columns of names: a speaker `03` or `NA` is text, and an unknown name is empty, never missing."""
+"""Columns of names, and of what was said: a speaker `03` or `NA` is text, and what is unknown is empty, not missing."""
 
 INSTEAD = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
 """What stands for `<` where a name could be taken for a tag."""

@@ -12,10 +12,12 @@ from elor.tables import read_table, write_plot, write_table
 
 def test_names_stay_text_and_numbers_come_back_exactly(tmp_path: Path) -> None:
     table = pd.DataFrame({"speaker": ["03", "NA", "nan"], "gender": ["F", "", "M"], "value": [0.1, np.nan, 1 / 3]})
+    table["text"] = ["", "007", "Yes."]
     write_table(table, tmp_path / "t.csv", "%.17g")
     back = read_table(tmp_path / "t.csv")
     assert back["speaker"].tolist() == ["03", "NA", "nan"]
     assert back["gender"].tolist() == ["F", "", "M"]
+    assert back["text"].tolist() == ["", "007", "Yes."]
     np.testing.assert_array_equal(back["value"], table["value"])
 
 

@@ -34,7 +34,7 @@ def heard_before(texts: pd.DataFrame, slices: pd.DataFrame, folds: pd.DataFrame)
     """
     plain = texts["text"].str.lower().str.findall(r"\w+").str.join(" ")
     said = pd.Series(plain.to_numpy(), index=texts["utterance"])
-    text = pd.Series(said.reindex(slices["utterance"]).to_numpy(), index=slices["slice"])
+    text = pd.Series(said.reindex(slices["utterance"]).fillna("").to_numpy(), index=slices["slice"])
     found = pd.Series(False, index=slices["slice"])
     for _, fold in folds.groupby("fold", sort=False):
         known = set(text[fold.loc[fold["role"] == "train", "slice"]]) - {""}

@@ -38,6 +38,7 @@ def test_a_text_was_heard_before_if_somebody_said_it_word_for_word_in_training()
     slices, folds, texts = world()
     heard = heard_before(texts, slices, folds)
     assert set(slices["utterance"][heard]) == {"A0", "B0", "C0", "D0"}  # and no empty one
+    assert not heard_before(texts.iloc[:0], slices, folds).any()  # nor one that is not there
     assert leak(slices, heard) == {
         "all": {"slices": 24, "heard_before": pytest.approx(4 / 24)},
         "improvised": {"slices": 16, "heard_before": 0},
