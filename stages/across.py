@@ -1,12 +1,13 @@
 """Stage `across`: corpora and languages beside each other: transfer, scores, alterations, claims."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from elor.corpora.labels import MEAN, evaluations
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.corpora.sources import raters, under_one_name
 from elor.evaluation.across import How, differences, groups_of, judge_cells, learned_from, means_apart, transfers
@@ -20,6 +21,7 @@ from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
 from elor.params import Params, answering, load, trained
 from elor.tables import read_table, write_plot
+from elor.targets import Target
 from stages import main
 
 DATA = Path("data")
@@ -123,16 +125,16 @@ def claims(
     labels, how = params.labels, params.evaluate
     rated, turns = read_ratings(DATA / "ratings.csv"), read_utterances(DATA / "utterances.csv")
     chosen = raters(rated, turns, params.corpus.sources, labels.rater, labels.asked)
-    ratings, rater = under_one_name(rated, turns, chosen)
     for factor, names in groups.items():
         for group in sorted(set(names)):
             own = slices[names == group].reset_index(drop=True)
+            ratings, rater = labelling(rated, turns, chosen, own, labels.asked)
             inside = {net: predictions[net] for net in trained(params.corpus)}
             scored = Scored.of(
                 predictions={net: one[one["slice"].isin(own["slice"])] for net, one in inside.items()},
                 slices=own,
                 folds=folds[folds["slice"].isin(own["slice"])],
-                ratings=ratings[ratings["utterance"].isin(own["utterance"])],
+                ratings=ratings,
                 target=labels.asked,
                 scale=(params.corpus.low, params.corpus.high),
                 rater=rater,
@@ -145,6 +147,23 @@ def claims(
                 if one.group in ("scores", "corpus") and one.ours is not None:
                     kept = {name: getattr(one, name) for name in ("id", "claim", "ours", "unit", "p")}
                     yield Said(**kept, factor=factor, group=group, verdict=one.verdict.value)
+
+
+def labelling(
+    rated: pd.DataFrame, turns: pd.DataFrame, chosen: Mapping[str, str], own: pd.DataFrame, target: Target
+) -> tuple[pd.DataFrame, str]:
+    """The ratings of a group, with its labelling raters under one name, and that name; `mean` if they rated nothing.
+
+    Args:
+        rated, turns: ratings.csv and utterances.csv.
+        chosen: who labels each corpus.
+        own: the group's rows of slices.csv.
+        target: what is learned.
+    """
+    ratings = rated[rated["utterance"].isin(own["utterance"])]
+    ratings, rater = under_one_name(ratings, turns, {name: chosen[name] for name in own["corpus"].unique()})
+    known = set(evaluations(ratings, target.dimensions)["rater"])
+    return ratings, rater if rater in known else MEAN
 
 
 if __name__ == "__main__":

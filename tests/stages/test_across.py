@@ -209,6 +209,28 @@ def test_any_column_of_a_table_can_be_held_out(tmp_path: Path, monkeypatch: pyte
     assert "sentence" not in read_table(made.folder / "data/utterances.csv")
 
 
+def test_each_group_is_asked_about_its_own_corpus_rater() -> None:
+    from elor.corpora.labels import choose_rater
+    from elor.targets import Target
+    from stages.across import labelling
+
+    names = ("a-1", "b-1", "c-1")
+    raters = {"a": "a-E-2", "b": "mean", "c": "c-gold"}
+    turns = pd.DataFrame({"utterance": names, "corpus": list("abc")})
+    rows = [("a-1", "a-E-1"), ("a-1", "a-E-2"), ("b-1", "b-x"), ("b-1", "b-y"), ("c-1", "c-gold")]
+    rated = pd.DataFrame(rows, columns=["utterance", "rater"])
+    rated = rated.assign(kind="evaluator", valence=1.0, arousal=2.0)
+    target = Target("classes", 5, ("valence", "arousal"))
+    found = {}
+    for group in ("a", "b", "c", "ab", "ac"):
+        own = turns[turns["corpus"].isin(list(group))]
+        ratings, rater = labelling(rated, turns, raters, own, target)
+        assert set(ratings["utterance"]) == set(own["utterance"])
+        found[group] = sorted(ratings["utterance"][ratings["rater"] == rater])
+        assert choose_rater(ratings, rater, target) == rater
+    assert found == {"a": ["a-1"], "b": [], "c": ["c-1"], "ab": ["a-1"], "ac": ["a-1", "c-1"]}
+
+
 def test_a_difference_of_groups_is_tested_by_speakers() -> None:
     """Two samples of the same kind differ at the 5 % level one time in twenty; a planted difference is found."""
     from elor.evaluation.across import How, means_apart
