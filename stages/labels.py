@@ -26,7 +26,7 @@ def labels() -> None:
     with corpora_at_rest(corpus, params.folds.hold_out) as opened:
         said = texts_by_utterance(opened) if corpus.words != "none" else None
         tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))
-        texts = pd.DataFrame(columns=COLUMNS) if said is None else texts_of(said, tables.utterances)
+        texts = pd.DataFrame(columns=COLUMNS) if said is None else texts_of(said, tables.utterances, corpus.words)
         shuffle = params.seed if how.shuffle else None
         wanted = targets(tables.utterances, tables.ratings, how.asked, corpus.low, corpus.high, shuffle)
         learned = tables.utterances[tables.utterances.utterance.isin(wanted.utterance)]

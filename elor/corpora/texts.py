@@ -87,21 +87,23 @@ def paired(texts: Mapping[str, str], turns: Iterable[str], partial: bool) -> dic
     return {name: texts.get(name, "") for name in turns}
 
 
-def texts_of(texts: Mapping[str, str], utterances: pd.DataFrame) -> pd.DataFrame:
+def texts_of(texts: Mapping[str, str], utterances: pd.DataFrame, unit: str) -> pd.DataFrame:
     """A table of what was said in every utterance: utterance, text.
 
     Args:
         texts: by the utterance's name.
         utterances: their names and speakers.
+        unit: what is counted, of `elor.features.text.UNITS`: `...` holds no words, though characters.
 
     Raises:
-        UserError: if a speaker said nothing at all: then the words would tell who speaks.
+        UserError: if a speaker said nothing that counts: then the words would tell who speaks.
     """
     table = utterances[["utterance", "speaker"]].assign(text=utterances["utterance"].map(texts).fillna(""))
-    said = (table["text"] != "").groupby(table["speaker"]).any()
+    counted = table["text"].str.contains(r"\w" if unit == "words" else r"\S")
+    said = counted.groupby(table["speaker"]).any()
     if silent := sorted(said.index[~said]):
         raise UserError(
-            f"{plural(len(silent), 'speaker')} of {len(said)} have no text in any utterance: {listed(silent)}; write "
-            "down what they said, take them out, or set corpus.words to none."
+            f"{plural(len(silent), 'speaker')} of {len(said)} have no {unit} in the text of any utterance: "
+            f"{listed(silent)}; write down what they said, take them out, or set corpus.words to none."
         )
     return table[COLUMNS]

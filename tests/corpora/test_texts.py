@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,6 +16,7 @@ from elor.corpora.iemocap import Iemocap
 from elor.corpora.reader import open_corpus
 from elor.corpora.sources import Opened, texts_by_utterance
 from elor.errors import UserError
+from elor.features.text import write_vectors
 from elor.params import load
 from tests.worlds.project import ROOT
 from tests.worlds.release import plain, write_dialogue, write_sound
@@ -104,7 +106,7 @@ def test_a_manifest_has_a_column_text(tmp_path: Path) -> None:
     )
     source = open_corpus(path, words=True)
     assert source.texts() == {"a": "Hello, you", "b": "", "c": "so"}
-    table = texts.texts_of(source.texts(), source.read().utterances)
+    table = texts.texts_of(source.texts(), source.read().utterances, "words")
     assert table.to_dict("list") == {"utterance": ["a", "b", "c"], "text": ["Hello, you", "", "so"]}
 
 
@@ -120,8 +122,23 @@ def test_a_manifest_without_the_column_or_of_two_minds_is_refused(tmp_path: Path
 
 def test_speakers_without_any_text_are_named() -> None:
     table = pd.DataFrame({"utterance": ["a", "b", "c"], "speaker": ["S1", "S1", "S2"]})
-    with pytest.raises(UserError, match="1 speaker of 2 have no text in any utterance: S2; write"):
-        texts.texts_of({"a": "yes", "b": "", "c": ""}, table)
+    for content, unit in (("", "words"), ("", "characters"), ("... \N{GRINNING FACE}", "words")):
+        with pytest.raises(UserError, match=f"1 speaker of 2 have no {unit} in the text of any utterance: S2; write"):
+            texts.texts_of({"a": "yes", "b": "", "c": content}, table, unit)
+    assert texts.texts_of({"a": "yes", "b": "", "c": "..."}, table, "characters")["text"].tolist() == ["yes", "", "..."]
+
+
+@pytest.mark.parametrize("unit", ["words", "characters"])
+def test_a_text_counts_if_it_has_a_term(unit: str, tmp_path: Path) -> None:
+    for content in ("", "...", "\N{GRINNING FACE}", "_", "7", "a", "\N{HIRAGANA LETTER A}", "-a", "'"):
+        utterances = pd.DataFrame({"utterance": ["a", "b"], "speaker": ["S1", "S2"], "slice": ["a_0", "b_0"]})
+        told = pd.DataFrame({"utterance": ["a", "b"], "text": ["yes", content]})
+        write_vectors(told, utterances, unit, tmp_path / "a.npy", tmp_path / "a.txt")
+        if np.load(tmp_path / "a.npy")[1].any():
+            texts.texts_of({"a": "yes", "b": content}, utterances, unit)
+        else:
+            with pytest.raises(UserError):
+                texts.texts_of({"a": "yes", "b": content}, utterances, unit)
 
 
 def test_the_demonstration_says_what_the_recipe_plants(tmp_path: Path) -> None:
