@@ -12,7 +12,7 @@ from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
 from elor.params import load
 from elor.tables import write_table
-from elor.training.folds import held_out
+from elor.training.folds import check_column, held_out
 from stages import main
 from stages.reader import corpora_at_rest
 
@@ -23,6 +23,7 @@ def labels() -> None:
     """Write data/utterances.csv, ratings.csv, targets.csv, texts.csv, copies.csv, and metrics/corpus.json."""
     params = load()
     how, corpus = params.labels, params.corpus
+    check_column(params.folds.hold_out)
     with corpora_at_rest(corpus, params.folds.hold_out) as opened:
         said = texts_by_utterance(opened) if corpus.words != "none" else None
         tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))

@@ -120,7 +120,7 @@ def _breaches(table: pd.DataFrame, protocol: str, hold_out: str) -> Iterator[Fau
         for unit in units:
             shared = _shared(table, unit, a, b)
             what = f"Protocol `{protocol}` forbids what folds.csv has: the same {unit} in {a} and {b} (fold/{unit})"
-            yield what, shared["fold"] + "/" + shared[unit]
+            yield what, shared["fold"].astype(str) + "/" + shared[unit].astype(str)
 
 
 def _check_copies(table: pd.DataFrame, protocol: str, copies: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ is, its parts keep the roles that they were published for.
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Literal
 
@@ -30,6 +31,12 @@ PUBLISHED = {
     **dict.fromkeys(("dev", "devel", "development", "val", "valid", "validation"), "validation"),
 }
 """The roles of a corpus' own partitions, in small letters; all others are tested."""
+
+TAKEN = re.compile(
+    "slice|utterance|part|samples|fold|role|file|dialogue|start|end|start_s|end_s|rater|kind|head|other|other_speaker"
+    r"|(valence|arousal|dominance|emotion)(_value|_deviation|_p\d+)?"
+)
+"""Columns that the tables of slices and folds have for something else, or that are no property of a slice."""
 
 
 def make_folds(
@@ -73,6 +80,19 @@ def make_folds(
     return pd.concat(parts, ignore_index=True)
 
 
+def check_column(column: str) -> None:
+    """Refuse to hold out what is no property of a slice.
+
+    Raises:
+        UserError: if the column's name stands for something else in the tables of slices and folds.
+    """
+    if TAKEN.fullmatch(column):
+        raise UserError(
+            f"folds.hold_out is {column}, a name that the tables of slices and folds have for something else; give the "
+            "column another name, or hold out another one."
+        )
+
+
 def held_out(table: pd.DataFrame, column: str, every: pd.DataFrame | None = None) -> pd.Series:
     """What is held out of each row, as text.
 
@@ -82,10 +102,11 @@ def held_out(table: pd.DataFrame, column: str, every: pd.DataFrame | None = None
         every: all utterances, to see whether a value is without labels; speakers without any are left out as ever.
 
     Raises:
-        UserError: if the column is absent, empty somewhere, has too few values, one without labels, or one that cannot
-            be a file's name.
+        UserError: as `check_column`; if the column is absent, empty somewhere, has too few values, one without labels,
+            or one that cannot be a file's name.
     """
     told = f"folds.hold_out is {column}"
+    check_column(column)
     if column not in table:
         raise UserError(f"{told}, which no table of this corpus has as a column; choose speaker, session, corpus, ..")
     values = table[column].fillna("").astype(str)

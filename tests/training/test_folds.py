@@ -112,6 +112,10 @@ def test_a_column_that_speakers_share_is_held_out_and_the_speakers_counted(ten: 
     broken = slices.assign(scenario="improvised")
     with pytest.raises(UserError, match="same scenario in train and test"):
         check_folds(folds, broken, "paper", hold_out="scenario")
+    for values in ([1, 2] * 100, [True, False] * 100):
+        numbers = slices.assign(batch=values)
+        folds = make_folds(numbers, "paper", 0.2, 10, seed=1, hold_out="batch")
+        assert check_folds(folds, numbers, "paper", hold_out="batch")["heard_speakers"] == 20
 
 
 def test_a_corpus_own_partition_is_the_protocol(ten: pd.DataFrame) -> None:
@@ -134,6 +138,8 @@ def test_a_corpus_own_partition_is_the_protocol(ten: pd.DataFrame) -> None:
     [
         ("language", ["de"] * 200, r"has one value \(de\): nothing would be left to train on"),
         ("language", ["de"] * 150 + [""] * 50, r"50 of 200 rows have no value there \(toy\); fill the column"),
+        ("role", ["a", "b"] * 100, "a name that the tables of slices and folds have for something else"),
+        ("valence_p0", ["a", "b"] * 100, "a name that the tables of slices and folds have for something else"),
         ("accent", None, "which no table of this corpus has as a column"),
         ("language", ["a/b", "c"] * 100, "whose value 'a/b' cannot be part of a file's name"),
         ("partition", ["dev", "test"] * 100, "the partitions are dev, test: one must be called train"),
