@@ -61,7 +61,7 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor
         _doubt("of silence", "nothing in it can be changed by a share of itself")
     if not sounding.any():
         return None
-    some = aside(audio[sounding].detach())
+    some = _aside(audio[sounding].detach())
     targets = {head: torch.as_tensor(value)[sounding.cpu()] for head, value in (targets or {}).items()}
     try:
         own = _Slopes(model, some, targets)
@@ -81,7 +81,7 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor
         return None
 
 
-def aside(audio: Tensor) -> Tensor:
+def _aside(audio: Tensor) -> Tensor:
     """Signals a little beside these, digital silence excepted, and not beyond their range."""
     drawn = 2 * torch.rand(audio.shape, generator=torch.Generator().manual_seed(1)).to(audio) - 1
     level = audio.square().mean(-1, keepdim=True).sqrt()
@@ -225,7 +225,7 @@ class _Judgement:
 
 
 def _judged(said: Tensor, change: Tensor, blur: Tensor, tolerance: float) -> _Judgement | None:
-    """Hold a gradient against a step; None if the step cannot tell of any signal.
+    """Hold a gradient against a step; None if the step cannot tell along any way.
 
     Args:
         blur: how far the change may be off: by rounding, or since the next step says otherwise (a bend between).
@@ -236,7 +236,7 @@ def _judged(said: Tensor, change: Tensor, blur: Tensor, tolerance: float) -> _Ju
     wrong = clear & ((said - change).abs() > tolerance * most + tolerance**2 * largest + blur)
     telling = clear & (wrong | (blur <= BLURRED * most))
     share = wrong.sum(0) / telling.sum(0).clamp(min=1)
-    return _Judgement(wrong, change, float(share.max())) if clear.any() else None
+    return _Judgement(wrong, change, float(share.max())) if telling.any() else None
 
 
 def _jumps(said: Tensor, fine: Tensor, coarse: Tensor, blur: Tensor) -> bool:

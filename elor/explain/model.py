@@ -51,7 +51,7 @@ def prepared(model: nn.Module) -> Iterator[None]:
     training = {module: module.training for module in model.modules()}
     frozen = {parameter: parameter.requires_grad for parameter in model.parameters()}
     try:
-        model.eval()
+        evaluating(model)
         for parameter in frozen:
             parameter.requires_grad_(False)  # the weights' gradients would take longer than the input's
         with torch.inference_mode(False), torch.enable_grad():
@@ -61,6 +61,20 @@ def prepared(model: nn.Module) -> Iterator[None]:
             module.training = flag
         for parameter, flag in frozen.items():
             parameter.requires_grad_(flag)
+
+
+def evaluating(model: nn.Module) -> nn.Module:
+    """The model in evaluation mode.
+
+    Raises:
+        UserError: if torch has no such mode for it.
+    """
+    try:
+        return model.eval()
+    except NotImplementedError as error:
+        raise UserError(
+            f"The network has no evaluation mode ({error}); give the module that it was exported from."
+        ) from None
 
 
 def logits_of(model: nn.Module, audio: Tensor, answered: Callable[[], None] = lambda: None) -> Heads:

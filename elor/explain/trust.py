@@ -15,12 +15,15 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.copies import left_as_found, spare
-from elor.explain.derivative import aside, false_gradient
+from elor.explain.derivative import false_gradient
 from elor.explain.model import CannotRun, Heads, Unsteady, logits_of, other_sound, refuse_unsteady
 
 CHANCE = "chance, or on what is kept outside the network", "switch off what is random in it, or fix its seed"
 HISTORY = "what it was asked before", "let it keep nothing, or reset it first"
 COMPANY = "the signals beside it", "ask about one signal at a time"
+
+BESIDE = 1e-6
+"""A sound by so much softer is another one to whatever keeps answers, and the same to a network that computes them."""
 
 
 class Alone(nn.Module):
@@ -135,7 +138,8 @@ class _Questions:
                 refuse_unsteady(now, then, self._first if now is answers[-1] else self._other, *HISTORY)
         for index, (sound, now) in enumerate(zip(sounds, answers, strict=True)):  # it may be kept where a copy finds it
             if now is not None and any(_equal(now, answers[earlier]) for earlier in range(index)):
-                refuse_unsteady(now, _if_any(self._model, aside(sound)) or now, self._other, *HISTORY)
+                beyond = self._first if _equal(now, self._other) else self._other
+                refuse_unsteady(now, _if_any(self._model, sound * (1 - BESIDE)) or now, beyond, *HISTORY)
 
     def does_it_keep_an_answer(self) -> None:
         """If it answers the same to everything, it is not because it keeps its first answer to signals of one shape:

@@ -160,6 +160,26 @@ def test_answers_that_are_kept_outside_the_network_are_noticed(key: str) -> None
         occlusion(made(KeepsElsewhere, KEYS[key]), voice())
 
 
+class Deaf(nn.Module):
+    """Hears neither sign nor level: power spectra of what is divided by its peak, then a logarithm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(129, 3)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        scaled = (audio / audio.abs().amax(-1, keepdim=True).clamp(min=1e-9)).squeeze(1)
+        power = torch.stft(scaled, 256, 128, window=torch.hann_window(256).to(audio), return_complex=True).abs() ** 2
+        return self.out((power + 1e-6).log().mean(-1))
+
+
+@pytest.mark.parametrize("method", [gradient, occlusion])
+def test_equal_answers_to_sounds_that_a_network_cannot_tell_apart_are_no_memory(method) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        method(made(Deaf), voice())
+
+
 class Entropic(Plain):
     """Chance that no generator of numbers knows of."""
 
@@ -404,3 +424,45 @@ def test_a_network_is_not_trusted_for_the_name_of_its_module() -> None:
     Hidden.__module__ = "elor.networks"
     with pytest.raises(UserError, match=r"Guided backpropagation is defined|cannot be differentiated"):
         guided_backprop(made(Hidden), voice())
+
+
+class Binary(torch.autograd.Function):
+    """Signs in single precision whatever comes in, their gradient straight through."""
+
+    @staticmethod
+    def forward(ctx, value: Tensor) -> Tensor:
+        ctx.save_for_backward(value)
+        return (value > 0).float() * 2 - 1
+
+    @staticmethod
+    def backward(ctx, gradient_: Tensor) -> Tensor:
+        (value,) = ctx.saved_tensors
+        return gradient_ * (value.abs() < 1)
+
+
+class Binarised(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.out = nn.Conv1d(1, 8, 40, 10), nn.Conv1d(8, 8, 20, 10), nn.Linear(8, 4)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return self.out(Binary.apply(self.two(Binary.apply(5 * self.one(audio)))).mean(-1))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_step_that_cannot_tell_speaks_for_no_gradient(seed: int) -> None:
+    torch.manual_seed(seed)
+    told = ""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            gradient(Binarised().eval(), voice(seed))
+        except UserError as error:
+            told = str(error)
+    assert "gradient" in told or any("how the answer changes" in str(one.message) for one in said)
+
+
+def test_a_program_without_evaluation_mode_is_refused_in_one_sentence() -> None:
+    program = torch.export.export(made(Plain), (voice(),)).module()
+    with pytest.raises(UserError, match="has no evaluation mode"):
+        occlusion(program, voice())

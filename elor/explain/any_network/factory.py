@@ -27,6 +27,7 @@ from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.any_network.subjects import Cast, Resampled, Subject
 from elor.explain.any_network.twins import said, twin_of
+from elor.explain.model import evaluating
 
 Factory = Callable[[], nn.Module]
 
@@ -58,7 +59,7 @@ def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE, sample
         kinds = {value.dtype for value in network.parameters() if value.is_floating_point()}
         if len(kinds) == 1 and kinds != {torch.float32}:
             network = Cast(network)
-        return (network if rate == SAMPLE_RATE else Resampled(network, rate)).eval()
+        return evaluating(network if rate == SAMPLE_RATE else Resampled(network, rate))
 
     fresh = None if twin is None else (lambda seed: adapted(twin(seed)))
     return Subject(spec, adapted(model), fresh, reason)
