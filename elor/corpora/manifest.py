@@ -286,7 +286,7 @@ class Manifest:
     def _utterance(self, name: str, rows: list[Row], header: AudioInfo) -> dict[str, Any]:
         """One row of the utterance table, from the rows of all raters of one segment."""
         first, segment = rows[0], rows[0].segment
-        self._agree(rows, DESCRIBED)
+        self._agree(rows, (*DESCRIBED, self.keep) if self._kept else DESCRIBED)
         try:
             start, stop = header.span(segment.start_s, segment.end_s)
         except ValueError as error:

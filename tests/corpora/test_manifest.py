@@ -260,6 +260,14 @@ def test_a_faulty_table_is_refused(folder: Path, lines: tuple[str, ...], said: s
     assert re.search(said, refused(folder, *lines))
 
 
+def test_raters_must_agree_on_the_column_that_is_held_out(folder: Path) -> None:
+    lines = (PLAIN + ",rater,task", "wav/a.wav,s,1,1,r,x", "wav/a.wav,s,2,2,q,y")
+    assert "Line 3 of" in refused(folder, *lines, keep="task")
+    assert "gives another task than line 2" in refused(folder, *lines, keep="task")
+    assert "gives another rater than line 2" in refused(folder, *lines, keep="rater")
+    assert "task" not in read(folder, *lines).utterances
+
+
 def test_a_table_that_is_no_text_is_refused(folder: Path) -> None:
     path = folder / "table.csv"
     path.write_bytes(b"\xff\xfe" + f"{PLAIN}\n".encode("utf-16-le"))
