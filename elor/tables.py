@@ -26,17 +26,21 @@ SEPARATOR = "-"
 """Between a corpus' name, which has none in it, and another name."""
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, *names: str) -> pd.DataFrame:
     """Read a CSV table that a stage wrote.
+
+    Args:
+        path: the table.
+        names: columns of names beside `NAMES`, where the table has them.
 
     Raises:
         UserError: if the file is absent or empty.
     """
     try:
         columns = pd.read_csv(path, nrows=0).columns
-        numbers = {name: [""] for name in columns if name not in NAMES}
-        names = {name: "str" for name in NAMES if name in columns}
-        return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=numbers)
+        numbers = {name: [""] for name in columns if name not in (*NAMES, *names)}
+        texts = {name: "str" for name in columns if name in (*NAMES, *names)}
+        return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=numbers)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run dvc repro, which makes it.") from None
     except pd.errors.EmptyDataError:

@@ -47,7 +47,7 @@ def evaluate() -> None:
         scale=(corpus.low, corpus.high),
     )
     found = evaluate_predictions(
-        slices=read_table(DATA / "slices.csv"),
+        slices=read_table(DATA / "slices.csv", params.folds.hold_out),
         folds=read_table(DATA / "folds.csv"),
         utterances=utterances,
         ratings=ratings,

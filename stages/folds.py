@@ -12,8 +12,8 @@ from stages import main
 def folds() -> None:
     """Read data/slices.csv, write data/folds.csv; what breaks the protocol stops here, before anything is trained."""
     params = load()
-    slices = read_table(Path("data/slices.csv"))
     how = params.folds
+    slices = read_table(Path("data/slices.csv"), how.hold_out)
     table = make_folds(slices, how.protocol, how.validation, how.most, params.seed, how.hold_out)
     remedy = "correct the speakers and utterances of data/slices.csv"
     check_folds(table, slices, how.protocol, remedy, read_table(Path("data/copies.csv")), how.hold_out)

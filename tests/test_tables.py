@@ -21,6 +21,12 @@ def test_names_stay_text_and_numbers_come_back_exactly(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back["value"], table["value"])
 
 
+def test_the_column_that_is_held_out_stays_text_where_it_is_named(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"slice": ["a", "b", "c"], "task": ["01", "1", ""], "n": [1, 2, 3]}), tmp_path / "t.csv")
+    assert read_table(tmp_path / "t.csv", "task")["task"].tolist() == ["01", "1", ""]
+    assert read_table(tmp_path / "t.csv", "speaker")["n"].tolist() == [1, 2, 3]
+
+
 def test_absent_and_empty_tables_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         read_table(tmp_path / "t.csv")
