@@ -17,6 +17,21 @@ Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Row numbers: what is learned from, and what is held out."""
 
 
+def speakers_of(rows: Any, groups: ArrayLike | None) -> NDArray[np.str_]:
+    """The groups as text, one for each row.
+
+    Raises:
+        ValueError: as scikit-learn's own splitters do, if there are none, or more or fewer than rows.
+    """
+    if groups is None:
+        raise ValueError("The 'groups' parameter should not be None.")
+    names = np.asarray(groups, dtype=str)
+    count = len(names) if rows is None else rows.shape[0] if hasattr(rows, "shape") else len(rows)
+    if count != len(names):
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: [{count}, {len(names)}]")
+    return names
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """One speaker (or session, corpus, ..) is held out at a time; of more than `most` one of `most` like groups."""
@@ -37,15 +52,16 @@ class HeldOut:
             loads[lightest] += counts[name]
         return {f"group-{index:02d}": sorted(part) for index, part in enumerate(parts)}
 
-    def split(self, X: Any, y: Any = None, groups: ArrayLike = ()) -> Iterator[Split]:
-        """The rows of all others, and of those that are held out, fold by fold."""
-        for names in self.folds(groups).values():
-            held = np.isin(np.asarray(groups, dtype=str), names)
+    def split(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Iterator[Split]:
+        """The rows of all others, and of those that are held out, fold by fold; ValueError as `speakers_of`."""
+        speakers = speakers_of(X, groups)
+        for names in self.folds(speakers).values():
+            held = np.isin(speakers, names)
             yield np.flatnonzero(~held), np.flatnonzero(held)
 
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: ArrayLike = ()) -> int:
-        """How many folds."""
-        return len(self.folds(groups))
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: ArrayLike | None = None) -> int:
+        """How many folds; ValueError as `speakers_of`."""
+        return len(self.folds(speakers_of(X, groups)))
 
 
 @dataclass(frozen=True)
@@ -86,9 +102,9 @@ class WholeSpeakers(Drawn):
 
     genders: Mapping[str, str] = field(default_factory=dict)
 
-    def split(self, X: Any, y: Any = None, groups: ArrayLike = ()) -> Iterator[Split]:
-        """The only split."""
-        random, speakers = np.random.default_rng(self.seed), np.asarray(groups, dtype=str)
+    def split(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Iterator[Split]:
+        """The only split; ValueError as `speakers_of`."""
+        random, speakers = np.random.default_rng(self.seed), speakers_of(X, groups)
         genders = pd.Series({name: self.genders.get(name, "") for name in np.unique(speakers).tolist()})
         wanted = min(max(2, round(self.share * len(genders))), len(genders) - 1)
         queues = [list(random.permutation(sorted(group.index))) for _, group in genders.groupby(genders)]

@@ -177,6 +177,15 @@ def test_scikit_learn_takes_the_splitters_for_its_own(splitter, ten: pd.DataFram
     ]
 
 
+@pytest.mark.parametrize("splitter", [HeldOut(10), WholeSpeakers(0.2, 3)], ids=str)
+def test_without_groups_the_splitters_say_what_scikit_learns_own_do(splitter, ten: pd.DataFrame) -> None:
+    for groups in ({}, {"groups": None}):
+        with pytest.raises(ValueError, match="The 'groups' parameter should not be None"):
+            list(splitter.split(ten, ten["valence"], **groups))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        list(splitter.split(ten, groups=ten["speaker"][1:]))
+
+
 def test_the_papers_protocol_is_a_search_within_a_cross_validation(ten: pd.DataFrame) -> None:
     points = np.random.default_rng(0).normal(size=(len(ten), 3)) + ten[["valence"]].to_numpy()
     search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5, 9]}, cv=RandomSlices(0.2, 1))
