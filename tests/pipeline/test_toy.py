@@ -34,11 +34,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     return made
 
 
-JUDGING = {"evaluate", "claims", "figures", "report"}
+JUDGING = {"evaluate", "claims", "across", "figures", "report"}
 """What looks at all networks."""
 
 JOINT = (
-    *(f"metrics/{name}.json" for name in ("uar", "war", "comparisons", "claims", "protocol")),
+    *(f"metrics/{name}.json" for name in ("uar", "war", "comparisons", "claims", "protocol", "across")),
+    "plots/data/across/",
     "plots/data/scores/",
     "plots/figures/",
     "plots/paper/",
