@@ -98,7 +98,8 @@ def _learned(folder: Path, params: Params, networks: Sequence[str], epochs: int)
     scores: dict[str, Any] = {}
     judged: dict[str, Any] = {}
     for loss, target in LOSSES.items():
-        settings = Settings(seed=params.seed, target=target, permutations=2_000, draws=1_000)
+        asked = {"target": target, "shuffled": params.labels.shuffle}
+        settings = Settings(seed=params.seed, permutations=2_000, draws=1_000, **asked)
         tables = {}
         for network in networks:
             files, defaults = input_files(data, network), params.scale.networks[network].defaults
@@ -167,7 +168,7 @@ def _row(case: str, head: str, network: str, one: dict[str, Any]) -> tuple[str, 
         *(case, head, title(network)),
         interval(one["spread_r"], one["spread_r_low"], one["spread_r_high"]),
         p_value(one["spread_p"]),
-        *(number(one[key]) for key in ("divergence", "divergence_constant", "coverage_80", "coverage_80_constant")),
+        *(number(one.get(key)) for key in ("divergence", "divergence_constant", "coverage_80", "coverage_80_constant")),
     )
 
 

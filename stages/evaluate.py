@@ -41,6 +41,7 @@ def evaluate() -> None:
         rater=raters(ratings, utterances, corpus.sources, labels.rater, labels.asked),
         protocol=params.folds.protocol,
         hold_out=params.folds.hold_out,
+        shuffled=labels.shuffle,
         target=labels.target,
         classes=labels.classes,
         dimensions=tuple(labels.dimensions),

@@ -26,6 +26,7 @@ class Settings:
         bins: of the reliability diagram.
         only: names of the heads to score; all of the target's if empty.
         dimensions: whose ratings count; of all targets but `emotion` also the names of the heads.
+        shuffled: whether the labels were shuffled within speakers; single ratings were not, so none is scored.
         hold_out: the column of which each value is tested once, for the folds to be checked against.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     only: tuple[str, ...] = ()
     dimensions: tuple[str, ...] = Target.dimensions
     hold_out: str = "speaker"
+    shuffled: bool = False
 
     @property
     def asked(self) -> Target:

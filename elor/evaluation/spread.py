@@ -79,7 +79,7 @@ def spread(
         predictions: as `elor.evaluation.predictions.check_predictions` returned them, with a deviation.
         slices: slices.csv, with the raters' deviation.
         ratings: ratings.csv.
-        how: see `Settings`.
+        how: see `Settings`. Where labels were shuffled there is no coverage: the single ratings are of other slices.
     """
     head = judged.head
     said, s = (table[head.deviation_column].to_numpy(dtype=float) for table in (predictions, slices))
@@ -92,9 +92,10 @@ def spread(
     scores: dict[str, Any] = {"spread_r": r, "spread_r_low": interval.low, "spread_r_high": interval.high}
     scores["spread_p"] = p_value(null, r)
     place, points = _ratings(head.name, slices, ratings, how)
+    shares = () if how.shuffled else SHARES
     for name, deviation in (("", said), ("_constant", constant(judged, s))):
         scores[f"divergence{name}"] = float(divergence(judged.value, deviation, judged.truth, s).mean())
-        for share in SHARES:
+        for share in shares:
             found = coverage(place, judged.value, deviation, points, share / 100)
             scores[f"coverage_{share}{name}"] = found
     return scores

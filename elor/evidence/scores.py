@@ -163,7 +163,7 @@ class Scores(Utterances, File):  # type: ignore[misc, valid-type]
     divergence_constant: Number = None
     """the same with one deviation for all slices, the best for the other folds' tests: what the plain loss can say"""
     coverage_50: Number = None
-    """single ratings within the interval that should hold half of them, mean +- 0.67 deviations"""
+    """single ratings within the interval that should hold half, mean +- 0.67 deviations; none with `labels.shuffle`"""
     coverage_80: Number = None
     """the same of 80 %"""
     coverage_95: Number = None

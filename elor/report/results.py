@@ -245,9 +245,10 @@ def _deviations(found: Results) -> Table | None:
     ]
     for share in (50, 80, 95):
         columns.append((f"within {share} %", _both(f"coverage_{share}")))
-    caption = (
-        "Spread of the raters: r of predicted and raters' deviation; KL divergence in nats; ratings within the "
-        "predicted intervals, in brackets with one deviation for all"
+    caption = "Spread of the raters: r of predicted and raters' deviation; KL divergence in nats; " + (
+        "ratings within the predicted intervals, in brackets with one deviation for all"
+        if "coverage_50" in found.any_scores
+        else "single ratings are left out, since labels alone were shuffled"
     )
     return score_table(found, caption, columns)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -58,10 +60,10 @@ def world(planted: bool, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame, pd.
     return slices, pd.DataFrame({"arousal_value": mean, "arousal_deviation": said}), table.query("1 <= arousal <= 5")
 
 
-def scores(planted: bool, seed: int = 0) -> dict[str, float]:
+def scores(planted: bool, seed: int = 0, how: Settings = HOW) -> dict[str, float]:
     slices, predictions, ratings = world(planted, seed)
     judged = judge(predictions, slices, HEAD, slices["speaker"].to_numpy())
-    return spread(judged, predictions, slices, ratings, HOW)
+    return spread(judged, predictions, slices, ratings, how)
 
 
 def test_a_planted_spread_is_found_and_is_worth_more_than_one_for_all() -> None:
@@ -74,6 +76,11 @@ def test_a_planted_spread_is_found_and_is_worth_more_than_one_for_all() -> None:
     assert found["divergence"] < found["divergence_constant"]
     for share in (50, 80):
         assert found[f"coverage_{share}"] == pytest.approx(share / 100, abs=0.05)
+
+
+def test_shuffled_labels_are_not_held_against_single_ratings_which_stay_where_they_are() -> None:
+    found, every = scores(True, how=replace(HOW, shuffled=True)), scores(True)
+    assert found == {key: value for key, value in every.items() if not key.startswith("coverage")}
 
 
 def test_where_there_is_none_nothing_is_found() -> None:
