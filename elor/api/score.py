@@ -132,13 +132,15 @@ def asked_by(heads: Sequence[Head]) -> dict[str, Any]:
     if not first.ordered:
         return {"target": "emotion"}
     if first.valued:
-        return {"target": "regression"}
+        return {"target": "spread" if first.spread else "regression"}
     return {"target": "distribution" if first.soft else "classes", "classes": first.classes}
 
 
 def _check_heads(name: str, model: Ensemble, settings: Settings) -> None:
-    """Networks must answer what is scored."""
+    """Networks must answer what is scored; the mean of a spread is a value as well."""
     asked = asked_by(model.heads)
+    if (asked["target"], settings.target) == ("spread", "regression"):
+        return
     if any(getattr(settings, key) != value for key, value in asked.items()):
         said = " of ".join(str(value) for value in asked.values())
         raise UserError(

@@ -16,6 +16,7 @@ from typer.testing import Result
 
 from elor.api.score import dimensions_of, rater_of
 from elor.corpora.reader import open_corpus
+from elor.errors import UserError
 from elor.features.slices import slice_count
 from elor.inference import load
 from tests.worlds.networks import FOLDS, write_models
@@ -351,6 +352,24 @@ def test_what_predict_writes_can_be_scored(manifest: Path, tmp_path: Path, elor:
     elor("predict", *sounds, "--model", models, "--csv", tmp_path / "dense.csv", "--hop", 1)
     refused = elor("score", tmp_path / "dense.csv", *where, tmp_path / "c.json")
     assert "neither a column `slice` nor `utterance`" in refused.stderr
+
+
+def test_networks_of_a_spread_are_known_as_such_and_may_be_scored_as_values() -> None:
+    from types import SimpleNamespace
+
+    from elor.api.score import _check_heads, asked_by
+    from elor.evaluation.settings import Settings
+    from elor.targets import Target
+
+    model = SimpleNamespace(heads=Target("spread").heads)
+    assert asked_by(model.heads) == {"target": "spread"}
+    for target in ("spread", "regression"):
+        _check_heads("mine", model, Settings(target=target))
+    with pytest.raises(UserError, match="answer the target spread"):
+        _check_heads("mine", model, Settings(target="classes"))
+    values = SimpleNamespace(heads=Target("regression").heads)
+    with pytest.raises(UserError, match="answer the target regression"):
+        _check_heads("mine", values, Settings(target="spread"))
 
 
 @pytest.mark.parametrize("target", ["regression", "emotion"])
