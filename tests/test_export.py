@@ -18,7 +18,7 @@ from elor.inference import load, load_networks
 from elor.networks import INPUTS, SHAPES
 from elor.onnx_model import load_onnx, write_onnx
 from elor.provenance import Provenance, Score
-from elor.report.predictions import blocks
+from elor.report.predictions import as_json, blocks
 from elor.report.text import Format, render
 from elor.safetensors_model import write_weights
 from elor.training import checkpoint
@@ -220,6 +220,9 @@ def test_an_export_says_what_its_networks_have_heard_and_what_their_answers_are_
     ):
         assert sentence in said
     assert "arousal: on speakers" not in said
+    care = as_json({"short.wav": ensemble.predict(sound, rate=16_000)}, {}, ensemble)["care"]
+    assert len(care) == 3
+    assert all(sentence in said for sentence in care)
     write_weights(given, tmp_path / "b.safetensors")
     assert "is not known here" in shown(load(tmp_path / "b.safetensors"), sound)
     for damaged in (None, {}, {"corpus": "else", "scores": {}}, {"corpus": "demo", "scores": {"a": {"p": 1}}}, [1]):

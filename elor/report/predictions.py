@@ -35,7 +35,8 @@ def blocks(found: Found, ensemble: Ensemble, windows: bool = False) -> list[Bloc
     """The table of the terminal, with a row per recording or, if `windows`, per window; and how to read it."""
     titles = tuple(name for head in ensemble.heads for name in _titles(head, len(ensemble.folds)))
     short = _short(found)
-    care = _care(found, short, ensemble)
+    items = _care(found, short, ensemble)
+    care = [Notes("Take care", items)] if items else []
     if windows:
         groups = tuple(tuple(_window_rows(short[name], prediction)) for name, prediction in found.items())
         return [Table(caption(ensemble), ("recording", "from s", "to s", *titles), groups), *care, _reading(ensemble)]
@@ -52,7 +53,7 @@ def as_html(prediction: Prediction) -> str:
     return html.blocks(Table(caption, ("", "from s", "to s", *titles), groups))
 
 
-def _care(found: Found, short: Mapping[str, str], ensemble: Ensemble) -> list[Notes]:
+def _care(found: Found, short: Mapping[str, str], ensemble: Ensemble) -> tuple[str, ...]:
     """What speaks against relying on the answers: what the networks have heard, how well they answer, what is short."""
     known, items = ensemble.provenance, []
     if known.corpus == DEMO:
@@ -69,7 +70,7 @@ def _care(found: Found, short: Mapping[str, str], ensemble: Ensemble) -> list[No
             f"Too short to judge, less than {SHORTEST_S:g} s of sound, the rest of the window is silence: "
             f"{', '.join(brief)}."
         )
-    return [Notes("Take care", tuple(items))] if items else []
+    return tuple(items)
 
 
 def caption(ensemble: Ensemble) -> str:
@@ -113,14 +114,16 @@ def _utterances(names: list[str]) -> list[str]:
 def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict[str, Any]:
     """Everything as plain values.
 
-    Keys: network, folds, about (corpus, scores by head), heads (names of the classes; null for values), recordings
-    (recording, seconds, one answer per head, note, and windows: start_s, end_s, silent, one answer per head) and failed
+    Keys: network, folds, about (corpus, scores by head), care (what speaks against relying on the answers), heads
+    (names of the classes; null for values), recordings (recording, seconds, one answer per head, note, and windows:
+    start_s, end_s, silent, one answer per head) and failed
     (recording, reason). An answer has label, expected, spread and probabilities, or value and spread.
     """
     return {
         "network": ensemble.network,
         "folds": list(ensemble.folds),
         "about": ensemble.provenance.tree(),
+        "care": list(_care(found, {name: name for name in found}, ensemble)),
         "heads": {head.name: list(head.labels) or None for head in ensemble.heads},
         "recordings": [_recording(name, prediction) for name, prediction in found.items()],
         "failed": [{"recording": name, "reason": reason} for name, reason in failed.items()],
