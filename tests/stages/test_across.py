@@ -196,12 +196,12 @@ def test_any_column_of_a_table_can_be_held_out(tmp_path: Path, monkeypatch: pyte
     made = Workspace(tmp_path / "workspace", monkeypatch)
     table = voices.build(tmp_path / "voices")
     frame = pd.read_csv(table, dtype=str, keep_default_na=False)
-    frame.assign(sentence=np.resize(["01", "1", "a07"], len(frame))).to_csv(table, index=False)
+    frame.assign(sentence=np.resize(["01", "1", "7"], len(frame))).to_csv(table, index=False)
     made.set_params(corpus__path=str(table), folds__hold_out="sentence")
     made.run_all(*READING)
     slices = read_table(made.folder / "data/slices.csv", "sentence")
     folds = read_table(made.folder / "data/folds.csv").merge(slices, on="slice")
-    assert set(folds["fold"]) == {"01", "1", "a07"}
+    assert set(folds["fold"]) == {"01", "1", "7"}
     tests = folds["role"] == "test"
     assert (folds["sentence"][tests] == folds["fold"][tests]).all()
     assert (folds["sentence"][~tests] != folds["fold"][~tests]).all()
