@@ -23,6 +23,9 @@ def utterances(samples: dict[str, int]) -> pd.DataFrame:
         {
             "utterance": list(samples),
             "file": [f"wav/{name}.wav" for name in samples],
+            "samples": list(samples.values()),
+            "start_s": np.nan,
+            "end_s": np.nan,
             "session": "Ses01",
             "speaker": [name[0] for name in samples],
             "gender": "F",
@@ -30,9 +33,6 @@ def utterances(samples: dict[str, int]) -> pd.DataFrame:
             "corpus": "demo",
             "language": "",
             "partition": "",
-            "samples": list(samples.values()),
-            "start_s": np.nan,
-            "end_s": np.nan,
         }
     )
 
