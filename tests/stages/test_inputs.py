@@ -138,7 +138,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     path = str(table(tmp_path, "xyz"))
-    made = Corpus(path=path, seed=1, partial=False, low=1.0, high=5.0, stereo="error", shareable=False)
+    made = Corpus(path=path, seed=1, partial=False, low=1.0, high=5.0, stereo="error", shareable=False, words="none")
     write_index(
         pd.concat([index(reader, source.name) for source, reader in opened(made)]), Path("data/corpus/index.csv")
     )
