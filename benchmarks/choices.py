@@ -76,7 +76,7 @@ def measure(workspace: Path = Path(), networks: tuple[str, ...] = ("ftr", "lom",
     runs = json.loads(path.read_text())["measured"]["runs"] if path.exists() else []
     with contextlib.chdir(workspace):
         params = load()
-        corpus = Path(params.corpus.path).parent.name if params.corpus.path != "data/demo.yaml" else "demo"
+        corpus = " + ".join(source.name for source in params.corpus.sources)
         done = {(one["corpus"], one["network"], one["choice"]) for one in runs}
         for network, choice in _asked(networks):
             if (corpus, network, choice) in done:
@@ -136,7 +136,8 @@ def _counts(jobs: list[TrainingJob], answers: list[list[Answers]]) -> dict[str, 
 def tables(measured: dict[str, Any]) -> list[Block]:
     """A table per corpus: the paper's training, and what each choice adds to it."""
     runs = measured["runs"]
-    return [_table(corpus, [one for one in runs if one["corpus"] == corpus]) for corpus in _names(runs, "corpus")]
+    corpora = dict.fromkeys(one["corpus"] for one in runs)
+    return [_table(corpus, [one for one in runs if one["corpus"] == corpus]) for corpus in corpora]
 
 
 def _table(corpus: str, runs: list[dict[str, Any]]) -> Table:
@@ -167,10 +168,6 @@ def _cells(counts: dict[str, Any], base: dict[str, Any] | None) -> Iterator[str]
         low, high = difference_interval(ours, theirs, uar, CONFIDENCE)
         yield text.interval(score - float(uar(theirs.sum(0))), low, high)
         yield text.p_value(exchange(ours, theirs, uar).p)
-
-
-def _names(runs: list[dict[str, Any]], key: str) -> list[str]:
-    return list(dict.fromkeys(one[key] for one in runs))
 
 
 def main(

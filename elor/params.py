@@ -88,13 +88,12 @@ class Corpus(Described):
         Raises:
             UserError: for an unknown or ill-typed key of one of them.
         """
-        listed = [self.path] if isinstance(self.path, str) else self.path
+        entries = listed(self.path)
         shared = self.model_dump(exclude={"path", "words"})
         found = []
-        for number, one in enumerate(listed):
-            given = {"path": one} if isinstance(one, str) else one
+        for number, given in enumerate(entries):
             value = shared | {"name": corpus_name(str(given.get("path", "")))} | given
-            where = f"params.yaml, corpus.path, entry {number + 1}" if len(listed) > 1 else "params.yaml, corpus"
+            where = f"params.yaml, corpus.path, entry {number + 1}" if len(entries) > 1 else "params.yaml, corpus"
             found.append(check(Source, value | {"language": value["language"] or ""}, where))
         return tuple(found)
 
@@ -116,6 +115,11 @@ class Corpus(Described):
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"two corpora of path are called {twice[0]}; give one of them another `name`")
         return self
+
+
+def listed(path: str | list[str | dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of `corpus.path`, one or several, each by its keys."""
+    return [{"path": one} if isinstance(one, str) else one for one in ([path] if isinstance(path, str) else path)]
 
 
 def corpus_name(path: str) -> str:

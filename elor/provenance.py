@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from elor.errors import UserError
 from elor.files import plain
 
 LEARNED = 0.05
@@ -77,13 +78,14 @@ class Provenance:
 
 def _corpus(project: Path) -> str:
     """What a run has learnt from; empty if its files do not say."""
-    from elor.params import read_yaml
+    from elor.params import RECIPES, listed, read_yaml
 
     try:
-        if str(read_yaml(project / "params.yaml")["corpus"]["path"]).endswith((".yaml", ".yml")):
+        entries = listed(read_yaml(project / "params.yaml")["corpus"]["path"])
+        if entries and all(one["path"].endswith(RECIPES) for one in entries):
             return DEMO
         source = json.loads((project / "metrics" / "corpus.json").read_text(encoding="utf-8")).get("source", "")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (UserError, OSError, ValueError, LookupError, TypeError, AttributeError):
         return ""
     return source if source in KINDS else ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -37,9 +38,11 @@ def answered(
     chosen = np.stack([fresh[name] if fresh[name].any() else np.ones_like(fresh[name]) for name in speakers])
     parts: dict[str, list[NDArray]] = {head.name: [] for head in ensemble.heads}
     with Progress("Predict", len(slices), unit="slice") as progress:
-        for start, batch in _batches(signals):
+        sounds, start = iter(signals), 0
+        while batch := list(islice(sounds, BATCH)):
             rows = chosen[start : start + len(batch), :, None]
-            for name, values in ensemble.answers(batch).items():
+            start += len(batch)
+            for name, values in ensemble.answers(np.stack(batch)).items():
                 parts[name].append((values * rows).sum(1) / rows.sum(1))
             progress.advance(len(batch))
     table = slices[["slice", "utterance", "speaker"]].assign(networks=chosen.sum(1))
@@ -59,21 +62,9 @@ def _fresh(ensemble: Ensemble, speaker: str, strangers: bool) -> NDArray[np.bool
     return np.array([names is None or own not in map(own_name, names) for names in heard])
 
 
-def _batches(signals: Iterable[NDArray[np.int16]]) -> Iterable[tuple[int, NDArray[np.int16]]]:
-    """Slices in batches, each with the number of its first."""
-    start, held = 0, []
-    for signal in signals:
-        held.append(signal)
-        if len(held) == BATCH:
-            yield start, np.stack(held)
-            start, held = start + BATCH, []
-    if held:
-        yield start, np.stack(held)
-
-
 def _said(ensemble: Ensemble, fresh: dict[str, NDArray[np.bool_]]) -> tuple[str, ...]:
     """Which speakers the networks have heard, and who answered for them."""
-    count, names = len(ensemble.folds), {"none": [], "some": [], "all": []}  # type: dict[str, Any]
+    count, names = len(ensemble.folds), dict[str, list[str]](none=[], some=[], all=[])
     for speaker, free in fresh.items():
         names["none" if free.all() else "some" if free.any() else "all"].append(own_name(speaker))
     found = []

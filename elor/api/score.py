@@ -29,7 +29,7 @@ from elor.errors import UserError
 from elor.evaluation.evaluate import Evaluation, Settings, evaluate
 from elor.evaluation.predictions import check_predictions
 from elor.features.slices import plan_slices, split
-from elor.params import corpus_name
+from elor.params import RECIPES, corpus_name
 from elor.report.results import ALL_PAIRS, Results
 from elor.tables import read_rows, read_table, write_table
 from elor.targets import DIMENSIONS, Head
@@ -189,7 +189,7 @@ def read_truth(
     if folder:
         sounds, tables = Sounds({}), _read_tables(path)
     else:
-        named, path = path, spoken(path) if path.suffix in (".yaml", ".yml") else path
+        named, path = path, spoken(path) if path.suffix in RECIPES else path
         source = open_corpus(path, partial=partial, low=low, high=high, stereo="mean")
         sounds, tables = Sounds.of(source.root, stereo), source.read()
         tables = replace(tables, utterances=tables.utterances.assign(corpus=corpus_name(str(named))))

@@ -1,0 +1,37 @@
+"""What a run has learnt from, told by its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from elor.params import read_yaml
+from elor.provenance import DEMO, Provenance
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "corpus"),
+    [
+        ("data/demo.yaml", DEMO),
+        (["data/demo.yaml", "data/other.yaml"], DEMO),
+        (["data/demo.yaml", "table.csv"], ""),  # several, which is no kind
+        ([3], ""),
+    ],
+)
+def test_recipes_are_invented_be_it_one_or_a_list(tmp_path: Path, path: object, corpus: str) -> None:
+    params = read_yaml(ROOT / "params.yaml")
+    params["corpus"]["path"] = path
+    YAML().dump(params, tmp_path / "params.yaml")
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "corpus.json").write_text(json.dumps({"source": "several"}))
+    assert Provenance.of_run(tmp_path / "data" / "models", "elor").corpus == corpus
+
+
+def test_a_run_without_parameters_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    assert Provenance.of_run(tmp_path / "data" / "models", "elor") == Provenance()
