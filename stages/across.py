@@ -1,6 +1,7 @@
 """Stage `across`: corpora and languages beside each other: transfer, scores, alterations, claims."""
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,16 @@ from elor.corpora.sources import raters, under_one_name
 from elor.evaluation.across import How, differences, groups_of, judge_cells, learned_from, means_apart, transfers
 from elor.evaluation.comparisons import holm
 from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
-from elor.evidence.across import Across, Said, Transfer
+from elor.evidence.across import Across, Said
 from elor.evidence.model import write
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims as decide
-from elor.explain.claims.scores import Scored
 from elor.params import Params, answering, load, trained
 from elor.tables import read_table, write_plot
 from elor.targets import Target
 from stages import main
+from stages.scored import scored_of
 
 DATA = Path("data")
 TRANSFER = Path("plots/data/across/transfer.csv")
@@ -39,23 +40,18 @@ def across() -> None:
     judged = judged_of(params, predictions, slices, folds, fold)
     groups = groups_of(slices)
     sources = learned_from(every, folds).reindex(fold).to_numpy(dtype=object)
-    cells = transfers(judged, sources, slices["corpus"].to_numpy(dtype=object), how)
+    cells, alone = transfers(judged, sources, slices["corpus"].to_numpy(dtype=object), how), machine(params, every, how)
     found = Across.of(
         hold_out=params.folds.hold_out,
         transfer=cells,
-        machine=machine(params, every, how),
+        machine=alone,
         scores=differences(judged, groups, how),
         alterations=alterations(slices, groups, how),
         claims=list(claims(params, predictions, slices, folds, groups)),
     )
     write(Path("metrics/across.json"), found)
     columns = ["network", "dimension", "trained_on", "tested_on", "value", "chance", "slices", "speakers", "verdict"]
-    write_plot(pd.DataFrame(cells + [asdict_of(one) for one in found.machine])[columns], TRANSFER, "%.6g")
-
-
-def asdict_of(one: Transfer) -> dict:
-    """A cell of the machine that was trained on one corpus alone, as a row of the plot's table."""
-    return one.model_dump() | {"network": "svm alone"}
+    write_plot(pd.DataFrame(cells + [one | {"network": "svm alone"} for one in alone])[columns], TRANSFER, "%.6g")
 
 
 def judged_of(
@@ -99,12 +95,11 @@ def alterations(slices: pd.DataFrame, groups: dict[str, NDArray], how: How) -> l
                 of = pd.Series(names, index=slices["speaker"]).groupby(level=0).first().reindex(moved.index)
                 sides = {group: moved[of == group].to_numpy() for group in sorted(of.dropna().unique())}
                 known = [group for group, values in sides.items() if len(values)]
-                for place, a in enumerate(known):
-                    for b in known[place + 1 :]:
-                        about = {"dimension": head, "network": network, "factor": factor, "a": a, "b": b}
-                        about |= {"what": f"{name} {part['dose'].iloc[0]:g}"}
-                        test = means_apart(sides[a], sides[b], how, how.rng(*about.values()))
-                        rows.append(about | {"value_a": sides[a].mean(), "value_b": sides[b].mean()} | test)
+                for a, b in combinations(known, 2):
+                    about = {"dimension": head, "network": network, "factor": factor, "a": a, "b": b}
+                    about |= {"what": f"{name} {part['dose'].iloc[0]:g}"}
+                    test = means_apart(sides[a], sides[b], how, how.rng(*about.values()))
+                    rows.append(about | {"value_a": sides[a].mean(), "value_b": sides[b].mean()} | test)
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = adjusted
     return rows
@@ -122,27 +117,17 @@ def claims(
     groups: dict[str, NDArray],
 ) -> Iterator[Said]:
     """The claims that predictions and ratings decide, in each group alone."""
-    labels, how = params.labels, params.evaluate
+    labels = params.labels
     rated, turns = read_ratings(DATA / "ratings.csv"), read_utterances(DATA / "utterances.csv")
     chosen = raters(rated, turns, params.corpus.sources, labels.rater, labels.asked)
     for factor, names in groups.items():
         for group in sorted(set(names)):
             own = slices[names == group].reset_index(drop=True)
             ratings, rater = labelling(rated, turns, chosen, own, labels.asked)
-            inside = {net: predictions[net] for net in trained(params.corpus)}
-            scored = Scored.of(
-                predictions={net: one[one["slice"].isin(own["slice"])] for net, one in inside.items()},
-                slices=own,
-                folds=folds[folds["slice"].isin(own["slice"])],
-                ratings=ratings,
-                target=labels.asked,
-                scale=(params.corpus.low, params.corpus.high),
-                rater=rater,
-                confidence=how.confidence,
-                draws=how.permutations,
-                seed=params.seed,
-            )
-            table = decide(Facts(Measured(confidence=how.confidence), scored), shuffled=labels.shuffle)
+            inside, tests = own["slice"], folds[folds["slice"].isin(own["slice"])]
+            some = {net: predictions[net][predictions[net]["slice"].isin(inside)] for net in trained(params.corpus)}
+            scored = scored_of(params, some, own, tests, ratings, rater)
+            table = decide(Facts(Measured(confidence=params.evaluate.confidence), scored), shuffled=labels.shuffle)
             for one in table.claims:
                 if one.group in ("scores", "corpus") and one.ours is not None:
                     kept = {name: getattr(one, name) for name in ("id", "claim", "ours", "unit", "p")}

@@ -27,6 +27,7 @@ from elor.registry import WORDLESS
 from elor.tables import read_table
 from stages import main
 from stages.reader import home
+from stages.scored import scored_of
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -57,22 +58,13 @@ def measured(params: Params) -> Measured:
 
 def scored(params: Params) -> Scored:
     """Predictions beside the truth, and the ratings as classes."""
-    labels, how = params.labels, params.evaluate
+    labels = params.labels
     rated, utterances = read_ratings(DATA / "ratings.csv"), read_utterances(DATA / "utterances.csv")
     chosen = raters(rated, utterances, params.corpus.sources, labels.rater, labels.asked)
     ratings, rater = under_one_name(rated, utterances, chosen)
-    return Scored.of(
-        predictions={net: read_table(DATA / "predictions" / f"{net}.csv") for net in WORDLESS},
-        slices=read_table(DATA / "slices.csv"),
-        folds=read_table(DATA / "folds.csv"),
-        ratings=ratings,
-        target=labels.asked,
-        scale=(params.corpus.low, params.corpus.high),
-        rater=rater,
-        confidence=how.confidence,
-        draws=how.permutations,
-        seed=params.seed,
-    )
+    predictions = {net: read_table(DATA / "predictions" / f"{net}.csv") for net in WORDLESS}
+    slices, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
+    return scored_of(params, predictions, slices, folds, ratings, rater)
 
 
 def known(params: Params, measured: Measured) -> Known | None:
