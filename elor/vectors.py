@@ -45,7 +45,8 @@ class Vectors:
         """
         found = cls(**value)
         kinds = (type(found.name), type(found.width), type(found.table))
-        if kinds != (str, int, bool) or not 0 <= found.width < 2**31 or not (found.table or found.name in SETS):
+        least = 0 if found.name in WORDS else 1  # a corpus may have no words
+        if kinds != (str, int, bool) or not least <= found.width < 2**31 or not (found.table or found.name in SETS):
             raise ValueError(f"its vectors are {value}")
         return found
 

@@ -221,9 +221,9 @@ def test_the_command_prints_writes_and_fails_as_the_check_does(
         return run.found | {"failures": failures}
 
     monkeypatch.setattr(suite, "selfcheck", measured)
-    where = ["--data", str(tmp_path), "--seed", "3", "--workers", "1", "--json", "-o", str(tmp_path / "found.json")]
-    for quick in ([], ["--quick"]):
-        result = CliRunner().invoke(app, ["selfcheck", *where, *quick])
+    where = ["--data", str(tmp_path), "--seed", "3", "--workers", "1"]
+    for how in (["--json", "-o", str(tmp_path / "found.json")], ["--quick"]):
+        result = CliRunner().invoke(app, ["selfcheck", *where, *how])
         assert result.exit_code == bool(failures), result.output
     assert asked[0] == (Amount(), tmp_path, 3, Engine("cpu", 1))
     assert asked[1] == (Amount(networks=3), None, 3, Engine("cpu", 1))
