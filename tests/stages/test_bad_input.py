@@ -161,7 +161,7 @@ MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
         ("each of the 4 rated utterances", "one evaluator's rating alone", "choose regression"),
     ),
     "no column of texts": (lambda root: None, WORDS, "labels", ("no column text", "corpus.words")),
-    "a speaker without any text": (texts(voices.SPEAKERS[1]), WORDS, "labels", ("1 speaker of", "have no words in the text")),
+    "a speaker without any text": (texts(voices.SPEAKERS[1]), WORDS, "labels", ("have no words in the text",)),
     "an unknown parameter": (lambda root: None, {"labels__ratter": "E-2"}, "sources", ("unknown", "labels.ratter")),
     "an unknown target": (lambda root: None, {"labels__target": "mood"}, "sources", ("labels.target is 'mood'",)),
 }
