@@ -36,7 +36,7 @@ PARTS = (
     "choices",
     "pythons",
 )
-WHOLE = ("pipeline", "kills", "interruptions", "seeds", "truth", "nulls")
+WHOLE = ("pipeline", "across", "kills", "interruptions", "seeds", "truth", "nulls")
 """Those that run the demonstration, or smaller ones, once or again and again."""
 
 BENCHMARKS = (*PARTS, *WHOLE)

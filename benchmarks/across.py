@@ -18,8 +18,8 @@ from benchmarks.publish import command, publish
 from benchmarks.stagewise import READ, prepare, run
 from elor.evidence.across import Across
 from elor.evidence.model import read
-from elor.params import NETWORKS
 from elor.progress import clock
+from elor.registry import WORDLESS
 from elor.report.across import transfer_table, verdict_sentences
 from elor.report.text import Block, Notes, Table
 from elor.tables import read_table
@@ -27,7 +27,7 @@ from elor.tables import read_table
 EMODB = Path(os.environ.get("EMODB", ROOT.parent / "shared" / "emodb" / "manifest.csv"))
 """Where its table lies; the recordings are no part of this repository."""
 
-STAGES = (*READ, "folds", *(f"train@{network}" for network in NETWORKS), "baseline", "evaluate", "across")
+STAGES = (*READ, "folds", *(f"train@{network}" for network in WORDLESS), "baseline", "evaluate", "across")
 
 SMALL: dict[str, Any] = {
     "folds.hold_out": "corpus",
@@ -80,7 +80,7 @@ def projected(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
     groups = {
         "corpus to slices": [times[name] for name in ("sources", "corpus", "labels", "slices")],
         "mfcc, is10": [times["mfcc"], times["is10"]],
-        "folds of all networks, small as here": [times[f"train@{network}"] for network in NETWORKS],
+        "folds of all networks, small as here": [times[f"train@{network}"] for network in WORDLESS],
         "baseline": [times["baseline"]],
         "evaluate, across": [times["evaluate"], times["across"]],
     }

@@ -107,7 +107,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         Table(
             "UAR, in brackets the slices",
             ("", "", "speech", TOLD, PLAIN, "difference [95 %]", "p"),
-            (added[0], added[1]),
+            added,
             3,
         ),
         Table(
