@@ -6,7 +6,7 @@ before numpy and torch: it sets them to compute the same on every processor (`el
 
     load, predict        what trained networks say of a recording (`Ensemble`, `Prediction`)
     load_network         one trained network, as a torch module
-    explain_files        the analysis of recordings, into a folder, on `own_networks` or a `foreign_network`
+    explain_files        the analysis of recordings, into a folder, on `own_networks` or a `foreign_network` (`Effort`)
     gradient, guided_backprop, integrated_gradients, occlusion
                          what it hears: maps of any torch module from (batch, 1, samples) to logits
     Results              the scores of a run, or of predictions
@@ -30,6 +30,7 @@ from elor import arithmetic
 arithmetic.hold(arithmetic.choice())  # before numpy and torch are loaded
 
 _HOMES = {
+    "Effort": "elor.explain.any_network.window:Effort",
     "Ensemble": "elor.ensemble:Ensemble",
     "Prediction": "elor.ensemble:Prediction",
     "Results": "elor.report.results:Results",

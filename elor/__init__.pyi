@@ -8,6 +8,7 @@ from elor.ensemble import Ensemble as Ensemble
 from elor.ensemble import Prediction as Prediction
 from elor.errors import UserError as UserError
 from elor.evaluation.evaluate import Settings as ScoreSettings
+from elor.explain.any_network.window import Effort as Effort
 from elor.explain.attribution import gradient as gradient
 from elor.explain.guided import guided_backprop as guided_backprop
 from elor.explain.integrated import integrated_gradients as integrated_gradients
@@ -22,6 +23,7 @@ from elor.runs.seeds import summarise as summarise_runs
 from elor.training.checkpoint import load_network as load_network
 
 __all__ = [
+    "Effort",
     "Ensemble",
     "Prediction",
     "Results",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from elor.targets import EMOTIONS, Head, ordered
 from elor.training import losses
 from elor.training.data import INT16_SCALE
 from elor.vectors import IS10, Vectors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BATCH = 8
 """Windows per forward pass: at the paper's size about 120 MB of activations."""
@@ -61,6 +64,10 @@ class Prediction:
     def _repr_html_(self) -> str:
         """The answers, window by window, in a notebook."""
         return import_module("elor.report.predictions").as_html(self)  # by name: what predicts needs no page
+
+    def plot(self) -> list[Axes]:
+        """Draw the answers over time, by pyplot; an axis per head."""
+        return import_module("elor.report.plots").prediction(self)
 
     @property
     def silent(self) -> np.ndarray:

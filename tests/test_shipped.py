@@ -65,6 +65,8 @@ def test_commands_work_in_an_empty_folder_without_what_only_the_pipeline_needs(t
     explained = elor(tmp_path, "explain", "talk.wav", "--twins", 2, "--steps", 2)
     assert explained.returncode == 0, explained.stderr
     assert (tmp_path / "explained" / "explain.html").is_file()
+    looked = elor(tmp_path, "check")
+    assert (looked.returncode, "Nothing must be done." in looked.stdout) == (0, True), looked.stdout
     made = elor(tmp_path, "corpus", "make", "toy", "--utterances", 40)
     assert made.returncode == 0, made.stderr
     checked = elor(tmp_path, "check", "toy/release")

@@ -33,6 +33,7 @@ from elor.inference import load_networks, provenance
 from elor.progress import Progress, clock
 from elor.recording import SILENCE, Recording
 from elor.report.audio import playable, wav, weighted
+from elor.report.recording import Explanation
 
 SIX_SECONDS = 96_000
 
@@ -40,6 +41,10 @@ HINT = "If it takes one length only, give that by --samples."
 
 LONGEST_S = 60.0
 """Longest recording that is taken without being asked for, s."""
+
+
+QUICK = Effort(steps=16, most=128, seed=1, thorough=False)
+"""What `elor explain` spends unless it is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,9 @@ def own_networks(models: Path = Path("data/models"), fold: str | None = None) ->
     Raises:
         UserError: if there are none.
     """
-    networks = list(load_networks(models, "elor" if models.is_dir() else None, fold).values())
-    name = f"ELoR, fold {fold}" if fold else f"ELoR, mean of {len(networks)} folds"
+    found = load_networks(models, "elor" if models.is_dir() else None, fold)
+    networks = list(found.values())
+    name = f"ELoR, fold {next(iter(found))}" if len(found) == 1 else f"ELoR, mean of {len(found)} folds"
     heads = [head.name for head in networks[0].architecture.heads]
     known = provenance(models, "elor")
     scores = {head: score for head, score in known.scores.items() if head in heads}
@@ -91,25 +97,26 @@ def explain_files(
     files: Sequence[Path],
     network: Explained,
     output: Path,
-    effort: Effort = Effort(),  # noqa: B008  # frozen
+    effort: Effort = QUICK,
     most: float = LONGEST_S,
     prototypes: Ascent | None = None,
     stereo: Stereo = "mean",
-) -> dict[str, Any]:
+) -> Explanation:
     """Explain what a network says of recordings; what cannot be read is named in the result.
 
     Args:
         files: sound files of any rate and number of channels.
         network: from `own_networks` or `foreign_network`.
         output: folder for explain.json, maps and players; nothing is written if no file could be explained.
-        effort: untrained twins, steps, seed.
+        effort: untrained twins, steps, seed; `elor.Effort()` is that of `elor explain --thorough`.
         most: longest recording that is taken, s.
         prototypes: how the signals are sought that the network would answer most strongly; None: not at all.
         stereo: what several channels become.
 
     Returns:
-        What explain.json holds: `model`, `settings`, `recordings` by name, `failed` (reasons by path), and if asked
-        for `prototypes`. See `elor.explain.any_network.window.explain` for the numbers of a window.
+        What explain.json holds, as a dict that a notebook shows: `model`, `settings`, `recordings` by name, `failed`
+        (reasons by path), and if asked for `prototypes`. See `elor.explain.any_network.window.explain` for the
+        numbers of a window.
 
     Raises:
         UserError: if the disk is full.
@@ -127,7 +134,7 @@ def explain_files(
         result["prototypes"] = _prototypes(subject, found, prototypes, output)
     if found:
         write_json(output / "explain.json", result)
-    return result
+    return Explanation(result, output)
 
 
 def _explain_all(

@@ -22,16 +22,20 @@ from elor.progress import track
 SETTLE_S = 0.5
 """Seconds after which a file that is half written is taken for abandoned."""
 
+NO_WORKSPACE = (
+    "`elor predict`, `explain`, `score` and `corpus` need no workspace; for `dvc repro` change into the "
+    "project's folder, which holds dvc.yaml and params.yaml."
+)
+
 ALWAYS = "sources"
 """The stage that looks at the corpus in every run: it is never up to date."""
 
 
 def workspace(folder: Path = Path()) -> list[Finding]:
     """Look at git and DVC in a project's folder."""
-    found = [*git(folder)]
     if not (folder / "dvc.yaml").is_file():
-        remedy = "change into the project's folder, which holds dvc.yaml and params.yaml"
-        return [*found, Finding("pipeline", "no dvc.yaml here", remedy=remedy)]
+        return [Finding("pipeline", "no dvc.yaml here", NO_WORKSPACE)]
+    found = [*git(folder)]
     if not (folder / ".dvc").is_dir():
         return [
             *found,

@@ -64,7 +64,8 @@ def summary(found: Summary) -> list[Block]:
     ]
     if found.verdicts:
         rows = tuple((claim, *(_counted(by[group]) for group in found.groups)) for claim, by in found.verdicts.items())
-        blocks.append(Table("Verdicts: in how many runs", ("claim", *_named(found)), (rows,)))
+        runs, columns = ("runs", _named(found)) if both else (f"runs, {_named(found)[0]}", ["verdicts"])
+        blocks.append(Table(f"Verdicts: in how many {runs}", ("claim", *columns), (rows,), labels=len(columns) + 1))
     notes = (
         "The spread over training seeds on one corpus is no confidence interval: all runs test the same speakers.",
         "The interval of one run is over its speakers and holds for the networks as trained: what another seed would "

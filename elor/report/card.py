@@ -13,7 +13,7 @@ from elor.errors import UserError
 from elor.networks import Architecture
 from elor.report.blocks import results
 from elor.report.results import Results, title
-from elor.report.text import Format, number, p_value, render
+from elor.report.text import Format, number, p_said, render
 
 CHANCE = 0.05
 """A p value above which a score is said not to differ from chance."""
@@ -177,7 +177,7 @@ def _limits(found: Results) -> Iterator[str]:
         (scores,) = networks.values()
         p = scores.get("permutation_p")
         if p is not None and p > CHANCE:
-            yield f"{name}: not distinguishable from chance (p = {p_value(p)})."
+            yield f"{name}: not distinguishable from chance ({p_said(p)})."
         if weak := _weak(scores):
             yield f"{name}: found more rarely than by a uniform guess: class {', '.join(weak)}."
         if scores.get("ece") is not None:

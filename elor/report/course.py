@@ -54,7 +54,7 @@ def course(prediction: Prediction, extremes: np.ndarray, name: str, who: str) ->
         axes[0].fill_between(time, extremes[0], extremes[1], color=SOFT, linewidth=0.4)
         axes[0].set(ylabel="amplitude\n(full scale = 1)", ylim=(-1, 1), xlim=(0, prediction.seconds))
         for axis, head in zip(axes[1:], prediction.heads, strict=True):
-            _head(figure, axis, prediction, head)
+            draw_head(figure, axis, prediction, head)
         axes[-1].set_xlabel("time (s)")
     return figure
 
@@ -79,7 +79,7 @@ def envelope(recording: Recording, columns: int = COLUMNS) -> np.ndarray:
     return extremes[:, filled] / FULL_SCALE
 
 
-def _head(figure: Figure, axis: Axes, prediction: Prediction, head: Head) -> None:
+def draw_head(figure: Figure, axis: Axes, prediction: Prediction, head: Head) -> None:
     """One head: shades of probability, and the expected label with its spread where labels have an order."""
     middles = (prediction.starts + prediction.ends) / 2
     answers = prediction.windows(head.name)

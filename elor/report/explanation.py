@@ -7,8 +7,8 @@ from typing import Any
 
 from elor.explain.integrated import TOLERANCE
 from elor.provenance import DEMO
-from elor.report.predictions import NEVER_HEARD
-from elor.report.text import Block, Notes, Table, number, p_value
+from elor.report.predictions import NEVER_HEARD, SHORTEST_S, too_short
+from elor.report.text import Block, Notes, Table, number, p_said
 from elor.targets import scale
 
 SHOWN = 5
@@ -27,12 +27,19 @@ def blocks(found: Mapping[str, Any]) -> list[Block]:
             parts += _window(f"{name}, {window['start_s']:.2f}-{window['end_s']:.2f} s", window)
     if prototypes := found.get("prototypes"):
         parts.append(_prototypes(prototypes))
-    notes = [f"Network: {found['model']['name']}."]
-    if found["model"]["reason"]:
-        notes.append(f"There is no untrained control: {found['model']['reason']}.")
-    if not found["model"].get("scores"):
-        notes.append(UNKNOWN)
-    return [*parts, Notes("How to read it", (*notes, *READING))]
+    if items := _care(found):
+        parts.append(Notes("Take care", items))
+    return [*parts, Notes("How to read it", (f"Network: {found['model']['name']}.", *READING))]
+
+
+def _care(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """What speaks against relying on any of it."""
+    model = found["model"]
+    items = [NEVER_HEARD] if model.get("corpus") == DEMO else []
+    if brief := [name for name, recording in found["recordings"].items() if recording["seconds"] < SHORTEST_S]:
+        items.append(too_short(brief))
+    items += [] if model.get("scores") else [UNKNOWN]
+    return (*items, *([f"There is no untrained control: {model['reason']}."] if model["reason"] else []))
 
 
 UNKNOWN = (
@@ -57,14 +64,10 @@ READING = (
 
 def opening(found: Mapping[str, Any]) -> list[Notes]:
     """What the page opens with: of every window the answer, what speaks against relying on it, and three sentences."""
-    caveats = [] if found["model"].get("scores") else [UNKNOWN]
-    caveats += [NEVER_HEARD] if found["model"].get("corpus") == DEMO else []
-    if found["model"]["reason"]:
-        caveats.append(f"There is no untrained control: {found['model']['reason']}.")
     return [
         Notes(
             f"{name}, {window['start_s']:.2f}-{window['end_s']:.2f} s",
-            (*_answers(window), *window.get("remarks", ()), *caveats, *_sentences(window)),
+            (*_answers(window), *window.get("remarks", ()), *_care(found), *_sentences(window)),
         )
         for name, recording in found["recordings"].items()
         for window in recording["windows"]
@@ -153,7 +156,7 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
     for method in window["methods"].values():
         if method["refused"]:
             yield f"{method['title']} was refused: {method['refused']}"
-        yield from (entry["text"] for entry in method["between"].values())
+        yield from (entry["text"] for entry in method["between"].values() if entry["r"] == entry["r"])  # not NaN
 
 
 def _answers(window: Mapping[str, Any]) -> Iterator[str]:
@@ -179,7 +182,7 @@ def _worth(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return ""
     measure = f"UAR {score['uar']:.2f}" if score["uar"] is not None else f"CCC {number(score['ccc'], 2)}"
-    text = f"; on speakers that it has not heard {measure}, p = {p_value(score['p'])} against permuted labels"
+    text = f"; on speakers that it has not heard {measure}, {p_said(score['p'])} against permuted labels"
     return text if score["learned"] else f"{text}: it has not learned, so its maps say nothing of feelings"
 
 
@@ -231,8 +234,9 @@ def _prototypes(found: Mapping[str, Any]) -> Block:
     return Table("Prototypes: the signals that maximise each answer, at one level", header, (rows,), labels=3)
 
 
-def _range(values: list[float]) -> str:
-    return f"{min(values):.2f} .. {max(values):.2f}" if values else ""
+def _range(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None and value == value]
+    return f"{min(known):.2f} .. {max(known):.2f}" if known else ""
 
 
 def _listed(values: Mapping[str, float]) -> str:

@@ -52,21 +52,29 @@ def waveform_map(shown: Shown, method: str, head: str) -> Figure:
         top.fill_between(seconds, low, high, color=INK, linewidth=0.4)
         peaks = np.maximum(columns(values, PIXELS)[:, 1], 0.0)
         middle.fill_between(seconds, 0.0, peaks, color=HUES[1], linewidth=0.4)
-        shades = _coloured(bottom, seconds, low, high, strongest(values, PIXELS), full_colour(values))
-        bar = figure.colorbar(shades, cax=bottom.inset_axes((1.012, 0.0, 0.012, 1.0)))
-        bar.set_label("saliency\n(logit per unit)")
-        bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+        coloured_waveform(bottom, shown, method, head)
         figure.subplots_adjust(right=0.9)
-        for axes, label in ((top, "amplitude"), (middle, "saliency > 0"), (bottom, "amplitude")):
-            axes.set_ylabel(f"{label}\n({'1 = full scale' if label == 'amplitude' else 'logit per unit'})")
-            _hatch_padding(axes, shown)
-        for axes in (top, bottom):
-            axes.set_ylim(-1.05 * np.abs(signal).max() - 1e-6, 1.05 * np.abs(signal).max() + 1e-6)
-        middle.set_ylim(0.0, 1.05 * peaks.max() + 1e-12)
+        top.set(ylabel=bottom.get_ylabel(), ylim=bottom.get_ylim())
+        middle.set(ylabel="saliency > 0\n(logit per unit)", ylim=(0.0, 1.05 * peaks.max() + 1e-12))
         middle.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-        bottom.set(xlabel="time (s)", xlim=(0.0, len(signal) / SAMPLE_RATE))
+        for axes in (top, middle):
+            _hatch_padding(axes, shown)
+        bottom.set_xlabel("time (s)")
         figure.align_ylabels()
     return figure
+
+
+def coloured_waveform(axes: Axes, shown: Shown, method: str, head: str) -> None:
+    """The waveform coloured by a signed map, with its colour bar to the right; padding hatched."""
+    values, signal = shown.maps[method][head], shown.signal
+    low, high = columns(signal, PIXELS).T
+    shades = _coloured(axes, _column_times(len(signal)), low, high, strongest(values, PIXELS), full_colour(values))
+    bar = axes.figure.colorbar(shades, cax=axes.inset_axes((1.012, 0.0, 0.012, 1.0)))
+    bar.set_label("saliency\n(logit per unit)")
+    bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    limit = 1.05 * np.abs(signal).max() + 1e-6
+    axes.set(ylabel="amplitude\n(1 = full scale)", ylim=(-limit, limit), xlim=(0.0, len(signal) / SAMPLE_RATE))
+    _hatch_padding(axes, shown)
 
 
 def spectrogram_map(shown: Shown, head: str) -> Figure:

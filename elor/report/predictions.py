@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,14 @@ def blocks(found: Found, ensemble: Ensemble, windows: bool = False) -> list[Bloc
     if windows:
         groups = tuple(tuple(_window_rows(short[name], prediction)) for name, prediction in found.items())
         return [Table(caption(ensemble), ("recording", "from s", "to s", *titles), groups), *care, _reading(ensemble)]
-    rows = tuple((short[name], number(found[name].seconds, 1), *_cells(found[name])) for name in found)
+    rows = tuple((short[name], _seconds(found[name].seconds), *_cells(found[name])) for name in found)
     return [Table(caption(ensemble), ("recording", "seconds", *titles), (rows,)), *care, _reading(ensemble)]
 
 
 def as_html(prediction: Prediction) -> str:
     """One recording, for a notebook: a row for the whole, and one per window."""
     titles = tuple(name for head in prediction.heads for name in _titles(head, len(prediction.folds)))
-    whole = ("whole", number(0.0, 1), number(prediction.seconds, 1), *_cells(prediction))
+    whole = ("whole", _seconds(0.0), _seconds(prediction.seconds), *_cells(prediction))
     groups = ((whole,), tuple(_window_rows("window", prediction)))
     caption = f"Answers of {plural(len(prediction.folds), 'network')}"
     return html.blocks(Table(caption, ("", "from s", "to s", *titles), groups))
@@ -66,11 +66,13 @@ def _care(found: Found, short: Mapping[str, str], ensemble: Ensemble) -> tuple[s
     if not known.corpus or not known.scores:
         items.append("What these networks learnt from, or how well they answer, is not known here.")
     if brief := [short[name] for name, one in found.items() if one.seconds < SHORTEST_S]:
-        items.append(
-            f"Too short to judge, less than {SHORTEST_S:g} s of sound, the rest of the window is silence: "
-            f"{', '.join(brief)}."
-        )
+        items.append(too_short(brief, ", the rest of the window is silence"))
     return tuple(items)
+
+
+def too_short(names: Sequence[str], besides: str = "") -> str:
+    """What is to be said of recordings below `SHORTEST_S`."""
+    return f"Too short to judge, less than {SHORTEST_S:g} s of sound{besides}: {', '.join(names)}."
 
 
 def caption(ensemble: Ensemble) -> str:
@@ -180,7 +182,12 @@ def _titles(head: Head, folds: int) -> Row:
 
 def _window_rows(name: str, prediction: Prediction) -> Iterator[Row]:
     for index, (start, end) in enumerate(zip(prediction.starts, prediction.ends, strict=True)):
-        yield (name, number(start, 1), number(end, 1), *_cells(prediction, index))
+        yield (name, _seconds(start), _seconds(end), *_cells(prediction, index))
+
+
+def _seconds(value: float) -> str:
+    """To a tenth; what lasts less than a second to a hundredth."""
+    return number(value, 2 if 0 < value < 1 else 1)
 
 
 def _cells(prediction: Prediction, window: int | None = None) -> Iterator[str]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from elor.errors import UserError
 from elor.report import analysis, html
 from elor.report.explanation import blocks, completeness, opening
 from elor.report.findings import METHODS, Correlation, Shown
 from elor.report.page import maps_data
-from elor.report.text import Block, Notes
+from elor.report.text import Block, Notes, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 CONTENTS = {"answer": "Answer", "maps": "Maps", "numbers": "In numbers"}
 NUMBERS = "Every number here stands in a JSON file beside this page, too."
@@ -32,6 +36,45 @@ def recordings(found: Mapping[str, Any], folder: Path) -> str:
         for window in recording["windows"]
     ]
     return page(shown, f"What {found['model']['name']} hears", blocks(found), opening(found))
+
+
+class Explanation(dict[str, Any]):
+    """What explain.json holds, with the folder where it stands; a notebook shows its tables, and `plot` its maps."""
+
+    def __init__(self, found: Mapping[str, Any], folder: Path) -> None:
+        super().__init__(found)
+        self.folder = folder
+
+    def _repr_html_(self) -> str:
+        """The answer, what speaks against relying on it, and the tables of the page."""
+        failed = [Notes("Not explained", tuple(self["failed"].values()))] if self["failed"] else []
+        return html.blocks(*opening(self), *(one for one in blocks(self) if isinstance(one, Table)), *failed)
+
+    def plot(self, recording: str | None = None, window: int = 0, method: str | None = None) -> list[Axes]:
+        """Draw a window's waveform, coloured by a map, by pyplot; an axis per head.
+
+        Args:
+            recording: its name; the first if None.
+            window: which of its windows.
+            method: of `METHODS`; the first that the network allowed if None.
+
+        Raises:
+            UserError: if there is no such recording, window or map.
+        """
+        from elor.report import plots  # late: pyplot is for notebooks alone
+
+        name = next(iter(self["recordings"]), "") if recording is None else recording
+        windows = self["recordings"].get(name, {"windows": []})["windows"]
+        if not 0 <= window < len(windows):
+            raise UserError(
+                f"There is no window {window} of {name or 'any recording'}; explained were: "
+                f"{', '.join(self['recordings']) or 'none'}."
+            )
+        shown = _shown(name, windows[window], self.folder / name)
+        method = next(iter(shown.maps), "") if method is None else method
+        if method not in shown.maps:
+            raise UserError(f"There is no map {method}; this network has {', '.join(shown.maps) or 'none'}.")
+        return plots.maps(shown, method)
 
 
 def page(shown: list[Shown], title: str, tables: list[Block], answers: Sequence[Notes] = ()) -> str:

@@ -29,7 +29,9 @@ from elor.registry import TITLES
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
 from elor.targets import ordered
 
-if TYPE_CHECKING:  # the evaluation brings pandas and scipy, which reading metrics does not need
+if TYPE_CHECKING:  # the evaluation brings pandas and scipy, drawing matplotlib: reading metrics needs none of them
+    from matplotlib.axes import Axes
+
     from elor.evaluation.evaluate import Evaluation
 
 Scores = dict[str, Any]
@@ -109,6 +111,10 @@ class Results:
     def _repr_html_(self) -> str:
         """The tables of the page, in a notebook."""
         return import_module("elor.report.blocks").as_html(self)  # by name: it imports this module
+
+    def plot(self) -> list[Axes]:
+        """Draw the headline scores with their intervals, by pyplot; an axis per dimension."""
+        return import_module("elor.report.plots").results(self)
 
     @property
     def headline(self) -> str:

@@ -108,6 +108,11 @@ def p_value(value: float | None) -> str:
     return "<0.001" if value is not None and value < 0.001 else number(value)
 
 
+def p_said(value: float | None) -> str:
+    """A p value in a sentence: `p = 0.042`, or `p < 0.001`."""
+    return "p < 0.001" if value is not None and value < 0.001 else f"p = {number(value)}"
+
+
 def _terminal(block: Block, emphasis: Callable[[str], str], width: int) -> str:
     narrow = min(width, WIDEST)
     caption = "\n".join(map(emphasis, textwrap.wrap(block.caption, narrow)))

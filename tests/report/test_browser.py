@@ -273,6 +273,12 @@ def test_a_phone_sees_all_sections_and_the_headline_columns(browser: Browser, pa
     assert browser.run(right) <= 390
     table = "document.querySelector('#results .scroll')"
     assert browser.run(f"{table}.scrollWidth") <= browser.run(f"{table}.clientWidth")
+    chart = "document.querySelector('[data-table=controls]')"  # its rows have the longest names
+    plot = f"{chart}.querySelector('svg path.background').getBoundingClientRect().width"
+    assert browser.run(plot) > 0.5 * browser.run(f"{chart}.clientWidth")
+    cut = """[...document.querySelectorAll('svg .role-title text')].filter(one => one.getBoundingClientRect().right >
+      one.closest('.chart').getBoundingClientRect().right + 1).map(one => one.textContent)"""
+    assert browser.run(cut) == []
     assert browser.errors == browser.requests == []
 
 

@@ -17,6 +17,9 @@ const CONFIG = {
 // One mark, one meaning, in all charts of points with intervals.
 const MARKS = { network: "circle", paper: "diamond", control: "triangle-up", people: "square", guess: "cross" };
 
+const NARROW = 460; // pixels
+const lines = (words, most) => words.match(RegExp(`\\S.{0,${Math.max(20, Math.floor(most))}}(?= |$)`, "g"));
+
 // The rows of a chart's table that its own attributes and the lists that it follows choose.
 function rowsOf({ dataset }) {
   const { columns, rows } = data.tables[dataset.table];
@@ -35,6 +38,7 @@ async function drawOne(place) {
   if (!values.length) return place.replaceChildren("There is nothing of this kind.");
   const filled = JSON.stringify(data.charts[chart]).replaceAll("<DVC_METRIC_TITLE>", title).replaceAll("<DVC_METRIC_X_LABEL>", label);
   const spec = { ...JSON.parse(filled), data: { values }, description: title };
+  if (spec.title.subtitle) spec.title.subtitle = lines(spec.title.subtitle, width / 6);
   if (chart === "curves") { // of one network: colours are free to tell its folds apart
     const domain = [...new Set(values.map(({ fold }) => fold))], legend = { title: "fold (its test speaker)", orient: "right" };
     for (const { spec: panel } of spec.vconcat) {
@@ -53,6 +57,10 @@ async function drawOne(place) {
     const panel = spec.spec.width.step * different(spec.spec.encoding?.x?.field) || spec.spec.width;
     spec.columns = Math.max(1, Math.floor(width / (panel + (spec.resolve?.axis ? 66 : 36))));
   } else if (spec.height?.step) { // rows, as high as their series need; Vega-Lite's own steps do not fit into a width
+    if (width < NARROW) { // a phone's: long names take more lines, so that the plot keeps its width
+      for (const row of values) if (row.row.length > 30) row.row = row.row.replace(/(\S.{4,}?) /g, "$1\n");
+      spec.encoding.y.axis.labelExpr = "split(datum.label, '\\n')";
+    }
     const single = different("row") === values.length;
     if (single) delete spec.encoding.yOffset;
     spec.height = different("row") * (single ? 24 : spec.height.step * different("series") + 6);
