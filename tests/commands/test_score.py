@@ -340,6 +340,38 @@ def test_networks_are_scored_on_a_corpus_and_never_on_whom_they_heard(
     assert "valence by group" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("speakers", "networks", "said"),
+    [
+        # of the networks' own run: namesakes in its corpora are two people, and only her own network is told apart
+        (
+            {"fin": ["fin-anna"], "ger": ["ger-anna", "ger-cleo"]},
+            [1, 1, 1],
+            "fin-anna, ger-anna, ger-cleo: heard by some",
+        ),
+        ({"fin": ["anna", "new"]}, [1, 2], "1 speaker that no network has heard; anna: heard by some of 2 networks"),
+        ({"elsewhere": ["anna"]}, [2], "anna: heard by every network in training"),
+        # the run's own name for her, in another table
+        ({"elsewhere": ["fin-anna", "fin-new"]}, [1, 2], "fin-anna: heard by some of 2 networks"),
+        ({"elsewhere": ["cleo"]}, [1], "cleo: heard by some of 2 networks"),
+    ],
+)
+def test_who_was_heard_is_known_by_corpus_and_name(
+    speakers: dict[str, list[str]], networks: list[int], said: str
+) -> None:
+    from types import SimpleNamespace
+
+    from elor.api.answers import answered
+
+    heard = (("ger-anna", "ger-cleo"), ("fin-anna", "fin-hugo"))
+    ensemble = SimpleNamespace(folds=("fin", "ger"), heads=(), heard=heard, answers=lambda sounds: {})
+    rows = [(corpus, name) for corpus, names in speakers.items() for name in names]
+    slices = pd.DataFrame(rows, columns=["corpus", "speaker"]).assign(slice="s_0", utterance="s")
+    found, sentences = answered(ensemble, slices, np.zeros((len(slices), 96_000), np.int16))  # type: ignore[arg-type]
+    assert found["networks"].tolist() == networks
+    assert said in "; ".join(sentences)
+
+
 def test_what_predict_writes_can_be_scored(manifest: Path, tmp_path: Path, elor: Elor) -> None:
     models = write_models(tmp_path / "models")
     sounds = sorted(manifest.parent.glob("*.wav"))
