@@ -41,6 +41,16 @@ RATING = re.compile(rf"A-([EFM])(\d+):\tval\s*{_NUMBER}\s*;\s*act\s*{_NUMBER}\s*
 SCENARIOS = {"impro": "improvised", "script": "scripted"}
 
 
+def check_range(low: float, high: float) -> None:
+    """Refuse another range than the release's.
+
+    Raises:
+        UserError: if `low` and `high` are not its ends.
+    """
+    if (low, high) != (LOW, HIGH):
+        raise UserError(f"The range {low:g}..{high:g} is not IEMOCAP's; set corpus.low to 1 and corpus.high to 5.")
+
+
 @dataclass(frozen=True)
 class Rating:
     """One `A-` line; None where the rater gave nothing on 1..5."""
@@ -221,9 +231,14 @@ class Iemocap:
                 `elor.corpora.texts.parse`.
         """
         found: dict[str, str] = {}
+        files: dict[str, str] = {}
         for where in self._transcriptions:
-            found |= texts.parse((self.root / where).read_bytes(), where)
-        every = texts.paired(found, (turn.name for turn in self._turns), self.partial)
+            own = texts.parse((self.root / where).read_bytes(), where)
+            if twice := sorted(set(own) & set(found)):
+                raise UserError(f"{where} transcribes {twice[0]}, as {files[twice[0]]} does; keep one of the lines.")
+            found |= own
+            files |= dict.fromkeys(own, where)
+        every = texts.paired(found, (turn.name for turn in self._turns), files, self.partial)
         return {turn.name: every[turn.name] for turn in self._present}
 
     @cached_property

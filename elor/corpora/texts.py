@@ -12,6 +12,7 @@ both are passed over. What stands in square brackets was heard, not said ([LAUGH
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 
@@ -19,6 +20,9 @@ import pandas as pd
 
 from elor.corpora.faults import listed, plural
 from elor.errors import UserError
+
+NAMING = re.compile(r"ses\d", re.IGNORECASE)
+"""How a line begins that is of a turn, or means to be."""
 
 LINE = re.compile(r"(?P<turn>Ses\w+)\s+\[\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?\]\s*:(?P<text>.*)")
 NO_TURN = re.compile(r"Ses\w+_[FM]XX\d+")
@@ -31,22 +35,19 @@ def parse(content: bytes, where: str) -> dict[str, str]:
     """Read one transcription file.
 
     Args:
-        content: the file's bytes, UTF-8 or Latin-1, with or without a byte order mark.
+        content: the file's bytes, UTF-8 or Latin-1, with or without a byte order mark, or UTF-16 with one.
         where: its path below the root, for messages.
 
     Returns:
         What was said in each turn, by its name, without what stands in square brackets; it may be nothing.
 
     Raises:
-        UserError: for a line that names a turn and fits no pattern, and for a turn that occurs twice.
+        UserError: for a file that is no text, for a line that names a turn and fits no pattern, and for a turn that
+            occurs twice.
     """
-    try:
-        lines = content.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError:
-        lines = content.decode("latin-1").split("\n")
     found: dict[str, str] = {}
-    for number, line in enumerate(map(str.strip, lines), start=1):
-        if not line.startswith("Ses"):  # nobody's turn
+    for number, line in enumerate(map(str.strip, _decoded(content, where).split("\n")), start=1):
+        if not NAMING.match(line):  # nobody's turn
             continue
         said = LINE.fullmatch(line)
         if said is None:
@@ -61,30 +62,56 @@ def parse(content: bytes, where: str) -> dict[str, str]:
     return found
 
 
+def _decoded(content: bytes, where: str) -> str:
+    """The text of a file."""
+    try:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    if "\0" in text:
+        raise UserError(f"{where} is no text in UTF-8 or Latin-1; save it as UTF-8.")
+    return text
+
+
 def spoken(text: str) -> str:
     """A text without what stands in square brackets, and with single spaces."""
     return " ".join(HEARD.sub(" ", text).split())
 
 
-def paired(texts: Mapping[str, str], turns: Iterable[str], partial: bool) -> dict[str, str]:
+def paired(texts: Mapping[str, str], turns: Iterable[str], files: Mapping[str, str], partial: bool) -> dict[str, str]:
     """The texts of the annotated turns.
+
+    Args:
+        texts: by the turn's name.
+        turns: those that are annotated.
+        files: by the names of `texts` where each was read.
+        partial: go on without what is missing.
 
     Raises:
         UserError: if a turn has no transcription or a transcription no turn, unless `partial`.
     """
     turns = list(turns)
+    if partial:
+        return {name: texts.get(name, "") for name in turns}
     known = set(turns)
     faults = (
-        ([name for name in turns if name not in texts], "without a line in dialog/transcriptions"),
-        ([f"{name} (transcribed)" for name in texts if name not in known], "without an annotation"),
+        ([f"{name} (not in {place(name)})" for name in turns if name not in texts], "without a transcription"),
+        ([f"{name} (transcribed in {files[name]})" for name in texts if name not in known], "without an annotation"),
     )
     for names, fault in faults:
-        if names and not partial:
+        if names:
             raise UserError(
                 f"{plural(len(names), 'turn')} of the release {fault}: {listed(names)}; restore the files, set "
                 "corpus.partial to true to go on without them, or corpus.words to none."
             )
-    return {name: texts.get(name, "") for name in turns}
+    return {name: texts[name] for name in turns}
+
+
+def place(turn: str) -> str:
+    """The transcription that a turn belongs into, by its path below the root."""
+    return f"Session{turn[4:5]}/dialog/transcriptions/{turn.rpartition('_')[0]}.txt"
 
 
 def texts_of(texts: Mapping[str, str], utterances: pd.DataFrame, unit: str) -> pd.DataFrame:

@@ -39,6 +39,7 @@ def test_the_grammar() -> None:
         f"{DIALOGUE}_F001": "",
     }
     assert texts.parse(b"\xef\xbb\xbf" + SAID.replace("\r", "").encode(), "a file") == found
+    assert texts.parse(SAID.encode("utf-16"), "a file") == found  # with its mark, as editors on Windows write it
     foreign = SAID.replace("Excuse", "Excus\xe9").encode("latin-1")
     assert texts.parse(foreign, "a file")[f"{DIALOGUE}_F000"] == "Excus\xe9 me."
 
@@ -48,6 +49,11 @@ def test_the_grammar() -> None:
     [
         (f"{DIALOGUE}_F002: no times", "Line 8 of x.txt is no"),
         (f"{DIALOGUE}_F000 [1-2]: again", "Line 8 .* second time"),
+        (
+            f"{DIALOGUE}_F002 [1-2]: small".lower(),
+            "Line 8 of x.txt is no transcription as IEMOCAP writes them: 'ses01f",
+        ),
+        ("a\0b", "x.txt is no text in UTF-8 or Latin-1; save it as UTF-8"),
     ],
 )
 def test_a_line_that_cannot_be_is_named(line: str, fault: str) -> None:
@@ -81,11 +87,22 @@ def test_a_release_is_read_with_its_transcriptions_where_they_are_asked_for(rele
 
 
 def test_a_turn_and_its_transcription_need_each_other() -> None:
-    with pytest.raises(UserError, match=r"1 turn of the release without a line in dialog/transcriptions: b;"):
-        texts.paired({"a": "x"}, ["a", "b"], partial=False)
-    with pytest.raises(UserError, match=r"1 turn of the release without an annotation: b \(transcribed\);"):
-        texts.paired({"a": "x", "b": "y"}, ["a"], partial=False)
-    assert texts.paired({"a": "x", "b": "y"}, ["a", "c"], partial=True) == {"a": "x", "c": ""}
+    one, two = f"{DIALOGUE}_F000", f"{DIALOGUE}_F001"
+    where = f"Session1/dialog/transcriptions/{DIALOGUE}.txt"
+    with pytest.raises(UserError, match=rf"1 turn of the release without a transcription: {two} \(not in {where}\);"):
+        texts.paired({one: "x"}, [one, two], {}, partial=False)
+    with pytest.raises(UserError, match=rf"1 turn of the release without an annotation: {two} \(transcribed in x.txt"):
+        texts.paired({one: "x", two: "y"}, [one], {one: "x.txt", two: "x.txt"}, partial=False)
+    assert texts.paired({"a": "x", "b": "y"}, ["a", "c"], {}, partial=True) == {"a": "x", "c": ""}
+
+
+def test_a_turn_that_two_files_transcribe_is_refused(release: Path) -> None:
+    other = plain("Ses01F_impro02")
+    write_dialogue(release, "Ses01F_impro02", other)
+    copy = transcription(release).with_name("Ses01F_impro02.txt")
+    copy.write_text(f"{DIALOGUE}_F000 [1.0-2.0]: again")
+    with pytest.raises(UserError, match=rf"impro02.txt transcribes {DIALOGUE}_F000, as .*impro01.txt does; keep one"):
+        Iemocap(release, partial=True, words=True).texts()
 
 
 def manifest(folder: Path, *lines: str) -> Path:
