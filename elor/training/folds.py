@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from elor.corpora.faults import some
+from elor.corpora.faults import plural, some
 from elor.errors import UserError
-from elor.training.splitters import HeldOut, RandomSlices, WholeSpeakers
+from elor.training.splitters import HeldOut, RandomSlices, Split, WholeSpeakers
 
 Protocol = Literal["paper", "strict"]
 
@@ -57,7 +57,7 @@ def make_folds(
         it tests. Of a partition, the parts to train and to develop on have these roles in every fold.
 
     Raises:
-        UserError: if the column is absent, empty somewhere, or has too few values.
+        UserError: if the column is absent, empty somewhere, or has too few values, or nothing is left to validate.
     """
     values, speakers = held_out(slices, hold_out), slices["speaker"].to_numpy(dtype=str)
     genders = slices.groupby("speaker")["gender"].first().fillna("").to_dict()
@@ -73,11 +73,26 @@ def make_folds(
             )
             free = np.flatnonzero(role == "train")
             free = free[np.argsort(slices["slice"].to_numpy(dtype=str)[free])]  # the table's order says nothing
-            _, drawn = next(draw.split(free, groups=speakers[free]))
+            _, drawn = _drawn(draw, free, speakers[free], fold)
             role[free[drawn]] = "validation"
         rows = role != ""
         parts.append(pd.DataFrame({"fold": fold, "slice": slices["slice"].to_numpy()[rows], "role": role[rows]}))
     return pd.concat(parts, ignore_index=True)
+
+
+def _drawn(draw: RandomSlices | WholeSpeakers, rows: np.ndarray, speakers: np.ndarray, fold: str) -> Split:
+    """What a fold trains and validates on.
+
+    Raises:
+        UserError: if there are not two rows, or speakers, to part.
+    """
+    try:
+        return next(draw.split(rows, groups=speakers))
+    except ValueError:
+        raise UserError(
+            f"Fold {fold} would train on {plural(len(rows), 'slice')} of {some(np.unique(speakers))}, of which nothing "
+            f"could be spared to validate; hold out something else, or take folds.protocol paper."
+        ) from None
 
 
 def check_column(column: str) -> None:

@@ -17,6 +17,18 @@ Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Row numbers: what is learned from, and what is held out."""
 
 
+def at_least_two(count: int, what: str) -> None:
+    """Refuse to split where one side would be empty.
+
+    Raises:
+        ValueError: if there are not two.
+    """
+    if count < 2:
+        raise ValueError(
+            f"There is {count} of {what}, and a split needs two at least: one to learn from, one held out."
+        )
+
+
 def speakers_of(rows: Any, groups: ArrayLike | None) -> NDArray[np.str_]:
     """The groups as text, one for each row.
 
@@ -53,9 +65,15 @@ class HeldOut:
         return {f"group-{index:02d}": sorted(part) for index, part in enumerate(parts)}
 
     def split(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Iterator[Split]:
-        """The rows of all others, and of those that are held out, fold by fold; ValueError as `speakers_of`."""
+        """The rows of all others, and of those that are held out, fold by fold.
+
+        Raises:
+            ValueError: as `speakers_of`, and if nobody would be left to learn from.
+        """
         speakers = speakers_of(X, groups)
-        for names in self.folds(speakers).values():
+        folds = self.folds(speakers)
+        at_least_two(len(folds), "the folds of the groups")
+        for names in folds.values():
             held = np.isin(speakers, names)
             yield np.flatnonzero(~held), np.flatnonzero(held)
 
@@ -86,7 +104,8 @@ class RandomSlices(Drawn):
     """A share of the rows validates: at least one does, and at least one is left to train."""
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:
-        """The only split."""
+        """The only split; ValueError if nothing would be left to learn from."""
+        at_least_two(len(X), "the rows")
         order = np.random.default_rng(self.seed).permutation(len(X))
         count = min(max(1, round(self.share * len(order))), len(order) - 1)
         yield np.sort(order[count:]), np.sort(order[:count])
@@ -103,9 +122,10 @@ class WholeSpeakers(Drawn):
     genders: Mapping[str, str] = field(default_factory=dict)
 
     def split(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Iterator[Split]:
-        """The only split; ValueError as `speakers_of`."""
+        """The only split; ValueError as `speakers_of`, and if nobody would be left to learn from."""
         random, speakers = np.random.default_rng(self.seed), speakers_of(X, groups)
         genders = pd.Series({name: self.genders.get(name, "") for name in np.unique(speakers).tolist()})
+        at_least_two(len(genders), "the speakers")
         wanted = min(max(2, round(self.share * len(genders))), len(genders) - 1)
         queues = [list(random.permutation(sorted(group.index))) for _, group in genders.groupby(genders)]
         chosen: list[str] = []

@@ -92,3 +92,19 @@ def test_every_slice_is_predicted_by_the_fold_that_tests_it_for_any_number_of_wo
     pd.testing.assert_frame_equal(found, again)
     truth = slices.set_index("slice").loc[found["slice"], "arousal"].to_numpy()
     assert (found["arousal"] == truth).mean() > 0.6  # planted
+
+
+def test_a_functional_that_is_rounding_in_training_does_not_throw_an_answer_out_of_the_scale(features) -> None:
+    path = features[0]
+    head = Head("arousal", None)
+    fold = fold_of(features, (head,), (Choice("linear", 1e-3),))
+    array = np.load(path)
+    array[:, 20] = 0
+    array[fold.rows["train"][:3], 20] = 4e-17
+    np.save(path, array)
+    usual = predict(fold)["arousal"][0]
+    array[fold.rows["test"][0], 20] = -0.137
+    np.save(path, array)
+    answers = predict(fold)["arousal"][0]
+    np.testing.assert_array_equal(answers[1:], usual[1:])
+    assert abs(answers[0] - usual[0]) < 2  # without a bound 1e13

@@ -186,6 +186,30 @@ def test_without_groups_the_splitters_say_what_scikit_learns_own_do(splitter, te
         list(splitter.split(ten, groups=ten["speaker"][1:]))
 
 
+@pytest.mark.parametrize(
+    ("splitter", "rows", "what"),
+    [
+        (HeldOut(10), 6, "1 of the folds of the groups"),
+        (HeldOut(1), 40, "1 of the folds of the groups"),
+        (WholeSpeakers(0.2, 3), 6, "1 of the speakers"),
+        (RandomSlices(0.2, 3), 1, "1 of the rows"),
+    ],
+)
+def test_splitters_leave_nobody_without_anybody_to_learn_from(
+    splitter, rows: int, what: str, ten: pd.DataFrame
+) -> None:
+    some = ten.sort_values("speaker").head(rows)
+    with pytest.raises(ValueError, match=f"There is {what}, and a split needs two at least"):
+        list(splitter.split(some, groups=some["speaker"]))
+
+
+def test_a_fold_that_can_spare_nobody_to_validate_is_refused(ten: pd.DataFrame) -> None:
+    slices = ten.assign(corpus=np.where(ten["speaker"] == "S00", "alone", "many"))
+    with pytest.raises(UserError, match=r"Fold many would train on 20 slices of S00, of which nothing could be spared"):
+        make_folds(slices, "strict", 0.2, 10, seed=1, hold_out="corpus")
+    assert set(make_folds(slices, "paper", 0.2, 10, seed=1, hold_out="corpus")["fold"]) == {"alone", "many"}
+
+
 def test_the_papers_protocol_is_a_search_within_a_cross_validation(ten: pd.DataFrame) -> None:
     points = np.random.default_rng(0).normal(size=(len(ten), 3)) + ten[["valence"]].to_numpy()
     search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5, 9]}, cv=RandomSlices(0.2, 1))
