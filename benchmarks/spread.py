@@ -69,12 +69,15 @@ def measure(
     return {"cases": {name: (known | made)[name] for name in CASES if name in known | made}}
 
 
-def _corpus(folder: Path, utterances: int, folds: int, disagreement: float, shuffle: bool = False) -> Params:
+def _corpus(
+    folder: Path, utterances: int, folds: int, disagreement: float, shuffle: bool = False, seed: int = 1
+) -> Params:
     """A workspace up to its folds and features."""
     yaml = YAML()
     value, recipe = yaml.load(ROOT / "params.yaml"), yaml.load(ROOT / "data" / "demo.yaml")
     value["labels"] |= {"target": "spread", "shuffle": shuffle}
     value["folds"]["most"] = folds
+    value["corpus"]["seed"] = seed
     value["scale"]["demo"]["utterances"] = utterances
     recipe["disagreement"] = disagreement
     for dialogue in recipe["dialogues"].values():

@@ -422,21 +422,22 @@ def test_the_memory_of_integrated_gradients_does_not_grow_with_their_steps() -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_planted_spread_of_ratings_is_learned_and_shuffled_ones_are_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the demonstration corpus, where its recipe makes raters disagree far more at high arousal."""
+    """As the recipe has it: raters lie further apart the higher the arousal, on valence, too, where there is room.
+
+    Of arousal itself the ends of the scale take away what is planted. Shuffled within speakers the spread goes with
+    nothing that can be heard. Each of the six corpora is one test at 5 %, by Bonferroni.
+    """
     monkeypatch.setattr(spread, "RESULTS", tmp_path)
-    monkeypatch.setattr(
-        spread, "CASES", {"planted": {"disagreement": 2.0}, "shuffled": {"disagreement": 2.0, "shuffle": True}}
-    )
-    found = spread.measure(("planted", "shuffled"), ("ftr",), utterances=240, folds=3, epochs=30)
-    scores = {name: one["losses"]["divergence"]["ftr"] for name, one in found["cases"].items()}
+    planted = {"disagreement": 2.0, "seed": seed}
+    monkeypatch.setattr(spread, "CASES", {"planted": planted, "shuffled": planted | {"shuffle": True}})
+    found = spread.measure(("planted", "shuffled"), ("ftr",), utterances=240, folds=3, epochs=30)["cases"]
+    scores = {name: one["losses"]["divergence"]["ftr"] for name, one in found.items()}
+    assert scores["planted"]["valence"]["spread_r_low"] > 0
+    assert scores["planted"]["valence"]["spread_p"] < 0.05 / 6
     for head in ("arousal", "valence"):
-        assert scores["planted"][head]["spread_p"] < 0.01
-        shuffled = scores["shuffled"][head]
-        assert shuffled["spread_r"] < 0.2
-        assert shuffled["divergence"] > shuffled["divergence_constant"]  # one deviation for all says more
-    valence = scores["planted"]["valence"]  # of arousal itself the end of the scale takes away what is planted
-    assert valence["spread_r"] > 0.2
-    assert valence["divergence"] < valence["divergence_constant"]
+        assert scores["shuffled"][head]["spread_r_low"] <= 0
+        assert scores["shuffled"][head]["spread_p"] > 0.05 / 6
