@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -80,6 +80,19 @@ class Source(Described):
 class Corpus(Described):
     path: str | list[str | dict[str, Any]]
     words: Literal["none", "words", "characters"]
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _places(cls, value: Any) -> Any:
+        """Say of a path what is wrong with it, not of which of its types it is none."""
+        for number, one in enumerate(value if isinstance(value, list) else [value], start=1):
+            if not isinstance(one, (str, dict) if isinstance(value, list) else str):
+                where = f"entry {number} of it" if isinstance(value, list) else "it"
+                raise ValueError(
+                    f"{where} is {reprlib.repr(one)[:80]}; give a path, or a list of paths and of mappings with the "
+                    "key `path`"
+                )
+        return value
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -468,15 +481,15 @@ def check(model: type[BaseModel], value: Any, where: str) -> Any:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(all)"
+        key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UserError(f"{where} has the unknown parameter {key}; remove it or mend its name.") from None
         if first["type"] == "missing":
             raise UserError(f"{where} lacks the parameter {key}; add it.") from None
         if first["type"] == "value_error":  # of a validator above, whose message says it all
-            raise UserError(f"{where}: {key}: {first['ctx']['error']}.") from None
+            raise UserError(f"{where}: {f'{key}: ' if key else ''}{first['ctx']['error']}.") from None
         found = reprlib.repr(first["input"])  # shortened before it is made: aliases can name gigabytes
-        raise UserError(f"{where}: {key} is {found[:80]}, but {first['msg'].lower()}.") from None
+        raise UserError(f"{where}: {key or 'the file'} is {found[:80]}, but {first['msg'].lower()}.") from None
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from elor.corpora.labels import MEAN, evaluations
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.corpora.sources import raters, under_one_name
-from elor.evaluation.across import How, differences, groups_of, judge_cells, learned_from, means_apart, transfers
+from elor.evaluation.across import (
+    UNKNOWN,
+    How,
+    differences,
+    groups_of,
+    judge_cells,
+    learned_from,
+    means_apart,
+    transfers,
+)
 from elor.evaluation.comparisons import holm
 from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
 from elor.evidence.across import Across, Said
@@ -30,7 +39,7 @@ TRANSFER = Path("plots/data/across/transfer.csv")
 
 
 def across() -> None:
-    """Write metrics/across.json and plots/data/across/transfer.csv."""
+    """Write metrics/across.json, its table of alterations, and plots/data/across/transfer.csv."""
     params = load()
     every, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
     slices = tested(every, folds)
@@ -49,7 +58,7 @@ def across() -> None:
         alterations=alterations(slices, groups, how),
         claims=list(claims(params, predictions, slices, folds, groups)),
     )
-    write(Path("metrics/across.json"), found)
+    write(Path("metrics/across.json"), found, beside=DATA / "evidence" / "across")
     columns = ["network", "dimension", "trained_on", "tested_on", "value", "chance", "slices", "speakers", "verdict"]
     write_plot(pd.DataFrame(cells + [one | {"network": "svm alone"} for one in alone])[columns], TRANSFER, "%.6g")
 
@@ -83,19 +92,17 @@ def machine(params: Params, slices: pd.DataFrame, how: How) -> list[dict]:
 def alterations(slices: pd.DataFrame, groups: dict[str, NDArray], how: How) -> list[dict]:
     """How far each alteration, at its strongest dose, moves the answers of every two groups."""
     rows = []
+    corpora = slices.drop_duplicates("speaker").set_index("speaker")["corpus"]
     for path in sorted((DATA / "effects").glob("*.csv")):
         table = read_table(path)
-        table = table[(table["length"] == 0) & table["dose"].notna()]
-        strongest = table.groupby(["network", "head", "intervention"])["dose"].transform(_strongest)
-        for (network, head, name), part in table[table["dose"] == strongest].groupby(
-            ["network", "head", "intervention"], sort=True
-        ):
-            moved = part.groupby("speaker")["change"].mean().dropna()
-            for factor, names in groups.items():
-                of = pd.Series(names, index=slices["speaker"]).groupby(level=0).first().reindex(moved.index)
-                sides = {group: moved[of == group].to_numpy() for group in sorted(of.dropna().unique())}
-                known = [group for group, values in sides.items() if len(values)]
-                for a, b in combinations(known, 2):
+        table = table[(table["length"] == 0) & table["dose"].notna() & table["change"].notna()]
+        table = table.assign(corpus=table["speaker"].map(corpora), language=table["language"].replace("", UNKNOWN))
+        asked = ["network", "head", "intervention"]
+        strongest = table.groupby(asked)["dose"].transform(_strongest)
+        for (network, head, name), part in table[table["dose"] == strongest].groupby(asked, sort=True):
+            for factor in groups:
+                sides = {group: _means(own) for group, own in part.groupby(factor, sort=True)}
+                for a, b in combinations(sides, 2):
                     about = {"dimension": head, "network": network, "factor": factor, "a": a, "b": b}
                     about |= {"what": f"{name} {part['dose'].iloc[0]:g}"}
                     test = means_apart(sides[a], sides[b], how, how.rng(*about.values()))
@@ -103,6 +110,12 @@ def alterations(slices: pd.DataFrame, groups: dict[str, NDArray], how: How) -> l
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = adjusted
     return rows
+
+
+def _means(rows: pd.DataFrame) -> pd.Series:
+    """By speaker the mean change of all slices."""
+    sums = rows["change"].mul(rows["slices"]).groupby(rows["speaker"]).sum()
+    return sums / rows.groupby("speaker")["slices"].sum()
 
 
 def _strongest(doses: pd.Series) -> float:

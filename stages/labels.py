@@ -5,8 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from elor.corpora.copies import find_copies, named
-from elor.corpora.labels import targets
-from elor.corpora.sources import read, sounds_of, texts_by_utterance
+from elor.corpora.sources import learned, read, sounds_of, texts_by_utterance
 from elor.corpora.texts import COLUMNS, texts_of
 from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
@@ -29,9 +28,9 @@ def labels() -> None:
         tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))
         texts = pd.DataFrame(columns=COLUMNS) if said is None else texts_of(said, tables.utterances, corpus.words)
         shuffle = params.seed if how.shuffle else None
-        wanted = targets(tables.utterances, tables.ratings, how.asked, corpus.low, corpus.high, shuffle)
-        learned = tables.utterances[tables.utterances.utterance.isin(wanted.utterance)]
-        held_out(learned, params.folds.hold_out, tables.utterances)  # said here, before anything long starts
+        wanted = learned(tables, corpus.sources, how.asked, (corpus.low, corpus.high), shuffle)
+        having = tables.utterances[tables.utterances.utterance.isin(wanted.utterance)]
+        held_out(having, params.folds.hold_out, tables.utterances)  # said here, before anything long starts
         pairs = find_copies(tables.utterances, sounds_of(opened))
     write_table(tables.utterances, DATA / "utterances.csv")
     write_table(tables.ratings, DATA / "ratings.csv")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from elor.corpora.demo import recipe_files
 from elor.corpora.index import COLUMNS, index, write_index
+from elor.corpora.making import check_asked
 from elor.corpora.sources import naming
 from elor.errors import UserError
 from elor.files import file_digest
@@ -26,8 +27,10 @@ def sources() -> None:
     params = load()
     sources, table = params.corpus.sources, params.features.table
     for source in sources:
-        if not source.is_recipe:  # whatever is wrong with any of them is said before the first is read
-            with naming(source, len(sources)):
+        with naming(source, len(sources)):  # whatever is wrong with any of them is said before the first is read
+            if source.is_recipe:
+                check_asked(Path(source.path), source.rater or params.labels.rater, source.low, source.high)
+            else:
                 reader_of(params.corpus, source)
     found = []
     for source in sources:

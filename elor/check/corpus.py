@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from elor.audio import Sounds, Stereo
 from elor.check import Finding
 from elor.corpora.copies import copies, listen, named
-from elor.corpora.faults import listed
+from elor.corpora.faults import listed, plural
 from elor.corpora.labels import evaluations, label, not_learned, targets
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables
+from elor.corpora.sources import Opened, learned, read, texts_by_utterance
+from elor.corpora.texts import texts_of
 from elor.errors import UserError
 from elor.features.slices import plan_slices
+from elor.params import Source
 from elor.targets import Target
+from elor.training.folds import check_column, held_out
 
 FEWEST_SPEAKERS = 3
 """Fewer cannot be split into training, validation and test."""
@@ -88,6 +93,41 @@ def sounds(tables: Tables, where: Sounds) -> Iterator[Finding]:
         "what is learned from the one is tested on the other"
     )
     yield Finding("copies under two speakers", f"{len(pairs):,}" if pairs else "none", "", remedy if pairs else "")
+
+
+def together(
+    sources: Sequence[tuple[Source, Path]], target: Target, scale: tuple[float, float], hold_out: str, words: str
+) -> Iterator[Finding]:
+    """Whether all corpora of a run have what it holds out, and the words that it asks for.
+
+    Args:
+        sources: each with the place where it is read.
+        target, scale: as in `elor.corpora.sources.read`.
+        hold_out, words: of params.yaml.
+    """
+
+    def opened(**how: Any) -> list[Opened]:
+        names = ("low", "high", "stereo", "partial")
+        same = [{name: getattr(source, name) for name in names} for source, _ in sources]
+        return [Opened(one, open_corpus(at, **own, **how)) for (one, at), own in zip(sources, same, strict=True)]
+
+    def values() -> str:
+        check_column(hold_out)
+        chosen = learned(tables, [source for source, _ in sources], target, scale)
+        having = tables.utterances[tables.utterances.utterance.isin(chosen.utterance)]
+        return f"{hold_out}, {plural(held_out(having, hold_out, tables.utterances).nunique(), 'value')}"
+
+    def texts() -> str:
+        said = texts_of(texts_by_utterance(opened(words=True)), tables.utterances, words)
+        return f"{words} of {plural(said.text.ne('').sum(), 'utterance')}"
+
+    tables = read(opened(keep=hold_out), sources[0][0].rater or "", target, scale)
+    for what, asked, look in (("held out", hold_out, values), ("words", words, texts)):
+        if asked != "none":
+            try:
+                yield Finding(what, look())
+            except UserError as error:
+                yield Finding(what, asked, remedy=str(error))
 
 
 def planned(path: Path, wanted: Wanted) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from elor.check import Finding
-from elor.check.corpus import Wanted, corpus, planned
+from elor.check import Finding, must_be_done
+from elor.check.corpus import Wanted, corpus, planned, together
 from elor.check.machine import machine
 from elor.check.scratch import scratch
 from elor.check.workspace import git, workspace
-from elor.corpora.demo import load_recipe
+from elor.corpora.making import check_asked
 from elor.errors import UserError
 from elor.files import scratch_root
 from elor.params import RECIPES, load
@@ -41,8 +42,12 @@ def inspect(path: Path | None = None, profile: str | None = None, **options: Any
         areas["workspace"] = workspace()
     elif Path("dvc.yaml").is_file():  # for another corpus the cache says nothing
         areas["workspace"] = list(git(Path()))
-    for name, (chosen, here, wanted) in asked.items():
-        areas[f"corpus {name}" if len(asked) > 1 else "corpus"] = _corpus(chosen, here, wanted)
+    looked = [_corpus(*one) for one in asked.values()]
+    areas |= {
+        f"corpus {name}" if len(asked) > 1 else "corpus": found for name, found in zip(asked, looked, strict=True)
+    }
+    if path is None and Path("params.yaml").is_file() and not must_be_done(chain(*looked)):
+        areas["folds"] = _folds(asked)
     if profile is not None:
         areas[f"run of {profile}"] = _run(profile, asked)
     areas["scratch"] = scratch(scratch_root())
@@ -113,13 +118,27 @@ def _run(profile: str, asked: Asked) -> list[Finding]:
     )
 
 
+def _folds(asked: Asked) -> list[Finding]:
+    """Whether the corpora of params.yaml have what it holds out, and the words that it asks for; nothing before they
+    are made."""
+    params, demands = load(), []
+    for source in params.corpus.sources:
+        _, here, wanted = asked[source.name]
+        if here is None or not here.exists():
+            return []
+        same = {name: getattr(wanted, name) for name in ("low", "high", "stereo", "partial", "rater")}
+        demands.append((source.model_copy(update=same), here))
+    own = params.corpus
+    return [*together(demands, wanted.asked, (own.low, own.high), params.folds.hold_out, own.words)]
+
+
 def _corpus(path: Path | None, here: Path | None, wanted: Wanted) -> list[Finding]:
     if path is None or here is None:
         return [Finding("path", "none given", note="`elor check PATH` looks at a corpus.")]
     if path.suffix not in RECIPES:
         return corpus(path, wanted)
     try:
-        load_recipe(path)
+        check_asked(path, wanted.rater, wanted.low, wanted.high)
     except UserError as error:
         return [Finding("recipe", str(path), remedy=str(error))]
     if not here.is_dir():

@@ -6,11 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from elor.corpora.demo import generate, load_recipe, recipe_files
+from elor.corpora.demo.recipe import SELF
+from elor.corpora.iemocap import check_range
+from elor.corpora.labels import MEAN
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.files import digest, file_digest, scratch_folder
 
 RECIPE = Path("data/demo.yaml")
+
+
+def check_asked(recipe: Path, rater: str, low: float, high: float) -> None:
+    """Refuse what the corpus of a recipe will not have, before it is spoken.
+
+    Args:
+        recipe: the recipe.
+        rater: whose ratings are to be the labels.
+        low, high: the declared range of the ratings.
+
+    Raises:
+        UserError: if the recipe is faulty, nobody in it is called so, or the range is not that of a release.
+    """
+    known = sorted(set(load_recipe(recipe).raters) - {SELF})
+    check_range(low, high)
+    if rater not in (MEAN, *known):
+        raise UserError(f"labels.rater {rater} is nobody who rates in {recipe}; choose {', '.join(known)} or {MEAN}.")
 
 
 UTTERANCES = 420

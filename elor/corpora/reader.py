@@ -53,8 +53,7 @@ def open_corpus(
         return Manifest(path, partial, low, high, stereo, words, keep)
     root = iemocap.find_root(path)
     if root is not None:
-        if (low, high) != (iemocap.LOW, iemocap.HIGH):
-            raise UserError(f"The range {low:g}..{high:g} is not IEMOCAP's; set corpus.low to 1 and corpus.high to 5.")
+        iemocap.check_range(low, high)
         return Iemocap(root, partial, stereo, words)
     if iemocap.is_session(path):
         raise UserError(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from elor.audio import Sounds
-from elor.corpora.labels import MEAN, choose_rater, label, scaled
+from elor.corpora.labels import MEAN, choose_rater, label, scaled, targets
 from elor.corpora.schema import FURTHER_COLUMNS, UTTERANCE_COLUMNS, Reader, Tables, counts
 from elor.errors import UserError
 from elor.params import Source
@@ -66,6 +66,29 @@ def read(opened: Sequence[Opened], rater: str, target: Target, scale: tuple[floa
     if len(found) == 1:
         return next(iter(found.values()))
     return _joined(found, scale)
+
+
+def learned(
+    tables: Tables, sources: Sequence[Source], target: Target, scale: tuple[float, float], shuffle: int | None = None
+) -> pd.DataFrame:
+    """What the networks learn of the corpora of a run, as `elor.corpora.labels.targets`.
+
+    Args:
+        tables: as `read` returned them.
+        sources, target, scale: as there.
+        shuffle: as in `targets`.
+
+    Raises:
+        UserError: as `targets`; also if one corpus has nothing of what is learned, though another has.
+    """
+    found = targets(tables.utterances, tables.ratings, target, *scale, shuffle)
+    having = set(tables.utterances.corpus[tables.utterances.utterance.isin(found.utterance)])
+    for source in sources:
+        if source.name not in having:
+            turns = tables.utterances[tables.utterances.corpus == source.name]
+            with naming(source, len(sources)):  # what is said of all without is said of this one
+                targets(turns, tables.ratings[tables.ratings.utterance.isin(turns.utterance)], target, *scale)
+    return found
 
 
 def texts_by_utterance(opened: Sequence[Opened]) -> dict[str, str]:

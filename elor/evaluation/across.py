@@ -1,8 +1,10 @@
 """Corpora and languages beside each other: who was trained on what reaches what where, and whether that differs.
 
 A group is a corpus or a language. Speakers of two groups are two samples, so a difference of two groups is tested by
-dealing the speakers out anew between them; its interval adds up the two jackknife errors. Whether a score is more than
-nothing is asked within speakers, as everywhere here, from both sides: what was learned may be turned round elsewhere.
+dealing the speakers out anew between them; its interval adds up the two jackknife errors. Who speaks in both groups, as
+bilingual people do, is a pair: the two sides change places at random, and the errors of one person are taken from each
+other before they are added up, as of paired samples. Whether a score is more than nothing is asked within speakers, as
+everywhere here, from both sides: what was learned may be turned round elsewhere.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from elor.evaluation.recall import RECALL, uar
 FACTORS = ("corpus", "language")
 """What is set beside each other."""
 
+UNKNOWN = "unknown"
+"""The language of a corpus that does not say."""
+
 
 @dataclass(frozen=True)
 class How:
@@ -46,7 +51,7 @@ def groups_of(slices: pd.DataFrame) -> dict[str, NDArray]:
     """By factor the group of every slice, `(n,)`; a factor with one group, or the same groups as corpora, is none."""
     found: dict[str, NDArray] = {}
     for factor in FACTORS:
-        names = slices[factor].replace("", "unknown").to_numpy(dtype=object)
+        names = slices[factor].replace("", UNKNOWN).to_numpy(dtype=object)
         alike = factor != "corpus" and len(slices[["corpus", factor]].drop_duplicates()) == slices[factor].nunique()
         if len(set(names)) > 1 and not (alike and slices["corpus"].nunique() == len(set(names))):
             found[factor] = names
@@ -104,8 +109,7 @@ def differences(
     """Every two groups of a factor compared, for each head and network.
 
     Returns:
-        dimension, network, factor, a, b, score, difference (a less b), ci_low, ci_high, p (speakers dealt out anew),
-        speakers_a, speakers_b, and `p_holm` over all rows.
+        dimension, network, factor, a, b, score, what `apart` returns, and `p_holm` over all rows.
     """
     rows = []
     for head, networks in judged.items():
@@ -113,7 +117,7 @@ def differences(
             statistic, limits = _statistic(one)
             for factor, names in groups.items():
                 for a, b in combinations(sorted(set(names)), 2):
-                    sides = [part.tallies(part.speaker) for part in (one.where(names == a), one.where(names == b))]
+                    sides = [Side.of(part) for part in (one.where(names == a), one.where(names == b))]
                     about = {"dimension": head, "network": network, "factor": factor, "a": a, "b": b}
                     found = apart(*sides, statistic, how, how.rng(*about.values()), limits)
                     rows.append(about | {"score": "ccc" if one.head.valued else "uar"} | found)
@@ -122,64 +126,107 @@ def differences(
     return rows
 
 
+@dataclass(frozen=True)
+class Side:
+    """A group's speakers, `(speakers,)` names in sorted order, and their tallies, `(speakers, ...)`."""
+
+    speakers: NDArray
+    tallies: NDArray
+
+    @classmethod
+    def of(cls, judged: Judged) -> Side:
+        """Those of a group's predictions."""
+        return cls(np.unique(judged.speaker), judged.tallies(judged.speaker).astype(float))
+
+    @classmethod
+    def of_means(cls, values: pd.Series) -> Side:
+        """One number per speaker, by name."""
+        values = values.sort_index()
+        return cls(values.index.to_numpy(dtype=object), np.stack([values.to_numpy(float), np.ones(len(values))], 1))
+
+
 def apart(
-    a: NDArray, b: NDArray, statistic: Statistic, how: How, rng: np.random.Generator, limits: tuple[float, float]
+    a: Side, b: Side, statistic: Statistic, how: How, rng: np.random.Generator, limits: tuple[float, float]
 ) -> dict[str, Any]:
-    """Compare a pooled score of two samples of speakers.
+    """Compare a pooled score of two groups.
 
     Args:
-        a, b: tallies per speaker, `(speakers, ...)`.
+        a, b: their speakers.
         statistic: the score of a sum of tallies.
         how, rng: permutations and confidence.
         limits: lowest and highest value of the score.
 
     Returns:
-        difference, ci_low, ci_high (Welch's t of the two jackknife errors; none below three speakers on a side), p
-        (two-sided: speakers dealt out between the groups at random), speakers_a, speakers_b.
+        difference (a less b), ci_low, ci_high (t of the jackknife errors, see `_interval`; none below three speakers on
+        a side), p (two-sided: speakers dealt out between the groups at random, those of both with their two sides
+        changed about), speakers_a, speakers_b, speakers_both.
     """
-    every, size = np.concatenate([a, b]).astype(float), len(a)
+    every, size = np.concatenate([a.tallies, b.tallies]), len(a.speakers)
+    _, here, there = np.intersect1d(a.speakers, b.speakers, return_indices=True)
+    alone = np.setdiff1d(np.arange(len(every)), [*here, *(there + size)])
     total = every.sum(0)
-    observed = float(statistic(a.sum(0)) - statistic(b.sum(0)))
+    observed = float(statistic(a.tallies.sum(0)) - statistic(b.tallies.sum(0)))
     reached = 0
     for _ in range(how.draws):
-        left = every[rng.permutation(len(every))[:size]].sum(0)
+        dealt = rng.permutation(alone)[: size - len(here)]
+        swapped = np.where(rng.random(len(here)) < 0.5, there + size, here)
+        left = every[np.concatenate([dealt, swapped])].sum(0)
         reached += abs(float(statistic(left) - statistic(total - left))) >= abs(observed) - 1e-12
     p = (1 + reached) / (1 + how.draws) if np.isfinite(observed) else float("nan")
-    interval = printed(_welch(a, b, statistic, observed, how.confidence), min(len(a), len(b)), _span(limits))
+    fewest = min(size, len(b.speakers))
+    interval = printed(_interval(a, b, (here, there), statistic, observed, how.confidence), fewest, _span(limits))
     return {
         "difference": observed,
         "ci_low": interval.low,
         "ci_high": interval.high,
         "p": p,
-        "speakers_a": len(a),
-        "speakers_b": len(b),
+        "speakers_a": size,
+        "speakers_b": len(b.speakers),
+        "speakers_both": len(here),
     }
 
 
-def means_apart(a: NDArray, b: NDArray, how: How, rng: np.random.Generator) -> dict[str, Any]:
-    """The same of two means over speakers, `(speakers,)` numbers each."""
-
-    def mean(sums: NDArray) -> NDArray:
-        return sums[..., 0] / sums[..., 1]
-
-    sides = [np.stack([side, np.ones(len(side))], 1) for side in (a, b)]
-    return apart(*sides, mean, how, rng, (-np.inf, np.inf))
+def mean_of(sums: NDArray) -> NDArray:
+    """The statistic of `Side.of_means`."""
+    return sums[..., 0] / sums[..., 1]
 
 
-def _welch(a: NDArray, b: NDArray, statistic: Statistic, difference: float, confidence: float) -> Interval:
-    errors, freedom = [], []
-    for side in (a, b):
-        if len(side) < 2:
-            return NOWHERE
-        half = jackknife(side, statistic, confidence)
-        errors.append((half.high - half.low) / 2 / stdtrit(len(side) - 1, (1 + confidence) / 2))
-        freedom.append(len(side) - 1)
-    squares = np.square(errors)
-    if not np.isfinite(squares).all() or squares.sum() == 0:
+def means_apart(a: pd.Series, b: pd.Series, how: How, rng: np.random.Generator) -> dict[str, Any]:
+    """The same of two means over speakers, one number each, by name."""
+    return apart(Side.of_means(a), Side.of_means(b), mean_of, how, rng, (-np.inf, np.inf))
+
+
+def _interval(
+    a: Side, b: Side, pairs: tuple[NDArray, NDArray], statistic: Statistic, difference: float, confidence: float
+) -> Interval:
+    """t-interval of a difference of two groups, by what every speaker's absence does to each side.
+
+    Without pairs it is Welch's, of two jackknife errors; where all are pairs, the jackknife of the paired difference.
+    Where some are, the degrees of freedom are those of the smaller group.
+    """
+    moves = [_moves(side.tallies, statistic) for side in (a, b)]
+    here, there = pairs
+    own = [np.delete(moves[0], here), np.delete(moves[1], there), moves[0][here] - moves[1][there]]
+    variance = sum((part**2).sum() for part in own)
+    if not np.isfinite(variance) or variance == 0:
         return NOWHERE
-    degrees = squares.sum() ** 2 / (squares**2 / freedom).sum()
-    reach = stdtrit(degrees, (1 + confidence) / 2) * np.sqrt(squares.sum())
+    freedom = np.array([len(move) - 1 for move in moves])
+    squares = np.array([(move**2).sum() for move in moves])
+    degrees = freedom.min() if len(here) else variance**2 / (squares**2 / freedom).sum()
+    reach = float(stdtrit(degrees, (1 + confidence) / 2) * np.sqrt(variance))
     return Interval(difference - reach, difference + reach)
+
+
+def _moves(tallies: NDArray, statistic: Statistic) -> NDArray:
+    """What every speaker's absence does to a score, `(speakers,)`; their squares add up to that of `jackknife`'s error.
+
+    NaN of one speaker alone, whom nothing can be held against.
+    """
+    n = len(tallies)
+    if n < 2:
+        return np.full(n, np.nan)
+    without = statistic(tallies.sum(0) - tallies)
+    return np.sqrt((n - 1) / n) * (without - without.mean())
 
 
 def _span(limits: tuple[float, float]) -> tuple[float, float]:

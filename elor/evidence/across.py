@@ -1,10 +1,11 @@
-"""metrics/across.json: corpora and languages beside each other."""
+"""metrics/across.json and data/evidence/across/: corpora and languages beside each other."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from elor.evidence.model import File, Number, Part
+from elor.evidence.tables import Table
 
 
 class Transfer(Part):
@@ -69,17 +70,19 @@ class Difference(Part):
     difference: Number
     """a less b"""
     ci_low: Number
-    """Welch's t interval of the two jackknife errors: its lower limit"""
+    """t interval of the two jackknife errors, Welch's; of who speaks in both, of the errors' difference: lower limit"""
     ci_high: Number
     """its upper limit"""
     p: Number
-    """two-sided, speakers dealt out anew between the groups"""
+    """two-sided, speakers dealt out anew between the groups; who speaks in both changes sides with herself"""
     p_holm: Number
     """after Holm over all of one kind"""
     speakers_a: int
     """how many"""
     speakers_b: int
     """how many"""
+    speakers_both: int
+    """how many of them speak in both, and are pairs"""
 
 
 class Said(Part):
@@ -107,6 +110,7 @@ class Across(File):
     """Scores, alterations and claims of corpora and languages beside each other; of one corpus only its own cell."""
 
     SCHEMA: ClassVar[str] = "across/1"
+    TABLES: ClassVar[tuple[Table, ...]] = (Table("alterations", "alterations[]"),)
 
     hold_out: str
     """the column of which each value was tested by networks that never heard it"""

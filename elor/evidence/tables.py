@@ -25,6 +25,9 @@ TABLES = "tables"
 UNDEFINED = "nan"
 """What stands for null; an empty cell is a key that is absent."""
 
+LISTED = "[]"
+"""Ends the name of a list of parts."""
+
 Row = dict[str, str]
 
 
@@ -35,7 +38,8 @@ class Table:
     Attributes:
         name: of the table, without `.csv`.
         place: keys from the top of the file to a part, with slashes: `trends/{head}/{descriptor}` are the parts of all
-            heads and descriptors, in columns of these names; `{line:doses,sham}` are only the parts so called.
+            heads and descriptors, in columns of these names; `{line:doses,sham}` are only the parts so called;
+            `alterations[]` are those of a list.
         kept: keys of the part that stay in the file.
     """
 
@@ -53,6 +57,9 @@ class Table:
             if moved:
                 yield keys | dict(_cells(moved))
             return
+        if place[0].endswith(LISTED):
+            yield from (keys | dict(_cells(part)) for part in node.pop(place[0].removesuffix(LISTED), ()))
+            return
         column, only = _segment(place[0])
         for key in [key for key in node if only is None or key in only]:
             if isinstance(part := node[key], dict):
@@ -67,7 +74,7 @@ class Table:
         for row in rows:
             node = tree
             for column, only in segments:
-                node = node.setdefault(row[column] if column else only[0], {})
+                node = _below(node, row[column] if column else only[0])
             for name, cell in row.items():
                 if name not in columns and cell != "":
                     *above, last = name.split(".")
@@ -130,6 +137,15 @@ def _segment(text: str) -> tuple[str, tuple[str, ...] | None]:
         return "", (text,)
     column, _, only = text[1:-1].partition(":")
     return column, tuple(only.split(",")) if only else None
+
+
+def _below(node: dict[str, Any], key: str) -> dict[str, Any]:
+    """The part of this name, or a new one at the end of the list of this name."""
+    if not key.endswith(LISTED):
+        return node.setdefault(key, {})
+    listed = node.setdefault(key.removesuffix(LISTED), [])
+    listed.append({})
+    return listed[-1]
 
 
 def _cells(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

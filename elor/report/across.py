@@ -83,6 +83,8 @@ def difference_table(caption: str, entries: Sequence[Difference], altered: bool)
         names = (one.dimension, title(one.network), *((one.what,) if altered else ()), f"{one.a} - {one.b}")
         tested = (interval(one.difference, one.ci_low, one.ci_high), p_value(one.p), p_value(one.p_holm))
         lines.append((*names, *beside, *tested))
+    if both := max(one.speakers_both for one in entries):
+        caption += f"; who speaks in both ({both} at the most) is a pair"
     header = ("", "network", *(("alteration",) if altered else ()), "groups", *(("first", "second") if altered else ()))
     return Table(caption, (*header, "difference", "p", "p Holm"), (tuple(lines),), labels=4 if altered else 3)
 

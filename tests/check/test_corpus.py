@@ -70,6 +70,68 @@ def test_speakers_without_labels_do_not_count(tmp_path: Path) -> None:
     assert slices.remedy == "2 of the speakers have labels; give a corpus of at least 3 speakers: fewer cannot be split"
 
 
+def lists(folder: Path, *columns: tuple[str, str], **changes: str) -> None:
+    """A params.yaml with a corpus per `columns`: a header and the values of its rows, further columns of a table."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    paths = []
+    for index, (header, values) in enumerate(columns):
+        path = table(folder / f"c{index}", "xyz").rename(folder / f"c{index}" / f"c{index}.csv")
+        lines = path.read_text().splitlines()
+        more = [header, *values.split("|")] if header else [""] * 4
+        path.write_text(
+            "\n".join(f"{line},{one}" if header else line for line, one in zip(lines, more, strict=True)) + "\n"
+        )
+        paths.append(str(path))
+    params["corpus"]["path"] = paths
+    params["folds"]["hold_out"] = changes.get("hold_out", "speaker")
+    params["corpus"]["words"] = changes.get("words", "none")
+    params["labels"]["target"] = changes.get("target", "classes")
+    yaml.dump(params, folder / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("columns", "changes", "area", "found"),
+    [
+        ([("", "")], {"hold_out": "corpus"}, "folds", "has one value (c0): nothing would be left to train on"),
+        ([("", "")], {"hold_out": "topic"}, "folds", "which no table of this corpus has as a column"),
+        ([("", "")], {"hold_out": "rater"}, "folds", "a name that the tables of slices and folds have"),
+        ([("topic", "a|b|")], {"hold_out": "topic"}, "folds", "but 1 of 3 rows have no value there (c0)"),
+        ([("", "")], {"words": "words"}, "folds", "has no column text, which corpus.words reads"),
+        ([("text", "a|b|...")], {"words": "words"}, "folds", "1 speaker of 3 have no words in the text"),
+        ([("emotion", "sad|happy|angry"), ("", "")], {"target": "emotion"}, "corpus c1", "labels.target emotion"),
+    ],
+)
+def test_what_the_run_would_refuse_the_check_says(
+    columns: list, changes: dict, area: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists(tmp_path, *columns, **changes)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(everything, "workspace", lambda: [])
+    areas = everything.inspect()
+    remedies = {
+        name: [one.remedy for one in rows if one.remedy]
+        for name, rows in areas.items()
+        if name not in ("machine", "scratch")
+    }
+    assert [name for name, said in remedies.items() if said] == [area]
+    assert found in " ".join(remedies[area])
+    lists(tmp_path, ("text", "a|b|c"), ("text", "d|e|f"), hold_out="corpus", words="words")
+    assert [(one.what, one.found) for one in everything.inspect()["folds"]] == [
+        ("held out", "corpus, 2 values"),
+        ("words", "words of 6 utterances"),
+    ]
+
+
+def test_a_recipe_is_asked_before_its_corpus_is_made(tmp_path: Path) -> None:
+    for changes, said in (
+        (Wanted(high=7.0), "The range 1..7 is not IEMOCAP's"),
+        (Wanted(rater="E-9"), "labels.rater E-9 is"),
+    ):
+        (found,) = everything._corpus(ROOT / "data/demo.yaml", tmp_path / "nowhere", changes)
+        assert said in found.remedy
+
+
 def test_every_source_of_a_list_is_looked_at_by_its_own_demands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,7 +152,7 @@ def test_a_list_of_one_is_the_corpus_itself(tmp_path: Path) -> None:
     [
         (["x/a.csv", "y/a.csv"], "two corpora of path are called a; give one of them another `name`"),
         (["a.csv", {"path": "b.csv", "name": "A"}], "two corpora of path are called a"),
-        (["a.csv", {"path": "b.csv", "low": 5.0, "high": 1.0}], r"entry 2: \(all\): low \(5.0\) must lie below high"),
+        (["a.csv", {"path": "b.csv", "low": 5.0, "high": 1.0}], r"entry 2: low \(5.0\) must lie below high"),
         (["a.csv", {"path": "b.csv", "rating": "x"}], "entry 2 has the unknown parameter rating"),
         (["a.csv", {"name": "b"}], "entry 2 lacks the parameter path"),
         (["a.csv", {"path": "b.csv", "name": "a-b"}], "entry 2: name is 'a-b'"),

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from elor.errors import UserError
+from elor.evidence.across import Across
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read, write
 from elor.evidence.saliency import Saliency
@@ -60,6 +61,21 @@ def test_a_table_is_one_row_per_part(path: Path) -> None:
     effects = pd.read_csv(path.parents[1] / "data" / "bulk" / "effects.csv")
     assert effects["slope.altered.p"].tolist() == [1e-9, 1e-9]
     assert effects["slope.calibrated"].map(json.loads).tolist() == [[None, 0.5]] * 2
+
+
+def test_a_list_of_parts_is_a_table_too(tmp_path: Path) -> None:
+    about = {"dimension": "arousal", "network": "elor", "factor": "corpus", "a": "x", "b": "y", "what": "gain 6"}
+    rest = {"difference": 0.5, "ci_low": None, "ci_high": None, "p": 0.25, "p_holm": 1.0}
+    counts = {"speakers_a": 2, "speakers_b": 3, "speakers_both": 0}
+    moved = [about | rest | counts | {"value_a": 1.0, "value_b": value} for value in (0.5, None, -2.0)]
+    found = Across.of(hold_out="corpus", transfer=(), alterations=moved)
+    path = tmp_path / "metrics/across.json"
+    write(path, found, beside=tmp_path / "data")
+    assert set(json.loads(path.read_text())) == {"schema", "tables", "hold_out", "transfer"}
+    assert pd.read_csv(tmp_path / "data/alterations.csv")["b"].tolist() == ["y"] * 3
+    assert read(Across, path).alterations == found.alterations
+    write(path, Across.of(hold_out="speaker", transfer=()), beside=tmp_path / "data")  # of one corpus
+    assert read(Across, path).alterations == ()
 
 
 def test_a_table_of_another_run_or_none_is_refused(path: Path) -> None:

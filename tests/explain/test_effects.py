@@ -61,7 +61,7 @@ def test_doses_above_an_infinite_none_all_point_up() -> None:
     assert verdict(SLOPE, {"-30": DOWN, "0": UP}, None, none=-np.inf) == "undecided: doses move it both ways"
 
 
-SLICES = pd.DataFrame({"slice": list("abcd"), "speaker": list("FFGG"), "samples": 10})
+SLICES = pd.DataFrame({"slice": list("abcd"), "speaker": list("FFGG"), "language": "", "samples": 10})
 
 
 def responses(intervention: str, doses: tuple[float, ...], slopes: dict[tuple[str, int], float], **columns) -> list:

@@ -174,7 +174,7 @@ def test_networks_asked_one_by_one_are_gathered_into_the_same_summary(found, sum
 def test_the_means_over_speakers_are_means_of_the_table(found, summary, speech_corpus) -> None:
     table = changes_by_speaker(found, speech_corpus.slices)
     keys = ["fold", "speaker", "network", "head", "intervention", "dose", "length"]
-    assert list(table) == [*keys, "slices", "change", "sd", "calibrated"]
+    assert list(table) == [*keys, "slices", "change", "sd", "calibrated", "language"]
     assert not table.duplicated(keys).any()
     means = table.groupby(["network", "head", "intervention", "dose", "length"], dropna=False)["change"].mean()
     for (network, head, name, dose, length), mean in means.items():

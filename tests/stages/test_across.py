@@ -12,6 +12,7 @@ from sklearn.metrics import recall_score
 from elor.evidence.across import Across
 from elor.evidence.model import read
 from elor.tables import read_table
+from elor.targets import Target
 from tests.worlds import voices
 from tests.worlds.stages import EXPLAINING, LEARNING, READING, Workspace
 
@@ -27,7 +28,7 @@ SOURCES = [
 def two(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         made = Workspace(tmp_path_factory.mktemp("two") / "workspace", patch)
-        made.set_params(corpus__path=SOURCES, folds__hold_out="corpus")
+        made.set_params(corpus__path=[SOURCES[0], SOURCES[1] | {"rater": "mean"}], folds__hold_out="corpus")
         made.run_all(*READING, ("mfcc",), ("is10",), *LEARNING, *EXPLAINING)
         yield made
 
@@ -133,6 +134,19 @@ def test_the_terminal_says_it_too(two: Workspace) -> None:
         ({"twice": True}, "sources", "two corpora of path are called voices"),
         ({"rater": "E-2"}, "labels", "Corpus other: labels.rater E-2 rated nothing in this corpus; choose x"),
         ({"high": 3.0}, "sources", "outside the declared range 1..3"),
+        (
+            {"target": "emotion"},
+            "labels",
+            "Corpus other: No utterance of this corpus has what labels.target emotion asks",
+        ),
+        ({"target": "spread"}, "labels", "Corpus voices: labels.target spread learns how far raters lie apart"),
+        ({"recipe": {"high": 7.0}}, "sources", "Corpus demo: The range 1..7 is not IEMOCAP's"),
+        (
+            {"recipe": {"rater": "E-9"}},
+            "sources",
+            "Corpus demo: labels.rater E-9 is nobody who rates in data/demo.yaml",
+        ),
+        ({"nested": True}, "sources", "corpus.path: entry 1 of it is ['x.csv']; give a path, or a list of paths"),
     ],
 )
 def test_bad_input_is_one_sentence_before_anything_long(
@@ -151,7 +165,14 @@ def test_bad_input_is_one_sentence_before_anything_long(
         listed = [str(table)]
     if "twice" in changes:
         listed = [str(table), {**other, "name": "Voices"}]
+    if "recipe" in changes:
+        listed[0] = {"path": "data/demo.yaml", **changes["recipe"]}
+    if "nested" in changes:
+        listed[0] = ["x.csv"]
+    if changes.get("target") == "emotion":
+        pd.read_csv(rated, dtype=str, keep_default_na=False).drop(columns="emotion").to_csv(rated, index=False)
     made.set_params(corpus__path=listed, **{k: v for k, v in changes.items() if k.startswith("folds")})
+    made.set_params(labels__target=changes.get("target", "classes"))
     before = made.files()
     said = ""
     for name in ("sources", "corpus", "labels"):
@@ -212,7 +233,6 @@ def test_any_column_of_a_table_can_be_held_out(tmp_path: Path, monkeypatch: pyte
 
 def test_each_group_is_asked_about_its_own_corpus_rater() -> None:
     from elor.corpora.labels import choose_rater
-    from elor.targets import Target
     from stages.across import labelling
 
     names = ("a-1", "b-1", "c-1")
@@ -237,16 +257,100 @@ def test_a_difference_of_groups_is_tested_by_speakers() -> None:
     from elor.evaluation.across import How, means_apart
 
     rng = np.random.default_rng(0)
+
+    def sides(*values: np.ndarray) -> list[pd.Series]:
+        return [
+            pd.Series(one, index=[f"{name}{k}" for k in range(len(one))])
+            for name, one in zip("ab", values, strict=True)
+        ]
+
     p = [
-        means_apart(*rng.normal(size=(2, 6)), How(draws=99, seed=n), np.random.default_rng(n))["p"] for n in range(300)
+        means_apart(*sides(*rng.normal(size=(2, 6))), How(draws=99, seed=n), np.random.default_rng(n))["p"]
+        for n in range(300)
     ]
     assert 0.02 < np.mean(np.array(p) <= 0.05) < 0.09
-    found = means_apart(rng.normal(size=8) + 4, rng.normal(size=6), How(draws=999), rng)
+    found = means_apart(*sides(rng.normal(size=8) + 4, rng.normal(size=6)), How(draws=999), rng)
     assert found["p"] <= 0.005
     assert found["ci_low"] < 4 < found["ci_high"]
     from scipy.stats import ttest_ind
 
     a, b = rng.normal(size=8), rng.normal(size=5)
     theirs = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    ours = means_apart(a, b, How(draws=9), rng)
+    ours = means_apart(*sides(a, b), How(draws=9), rng)
     np.testing.assert_allclose((ours["ci_low"], ours["ci_high"]), theirs, rtol=1e-9)
+
+
+def test_who_speaks_in_both_groups_is_a_pair() -> None:
+    """As the paired t-test has it; two samples would not see a difference that is small against that of people."""
+    from scipy.stats import permutation_test, ttest_rel
+
+    from elor.evaluation.across import How, means_apart
+
+    rng = np.random.default_rng(1)
+    people = rng.normal(size=8)
+    names = [f"s{k}" for k in range(8)]
+    here, there = (pd.Series(people + shift + rng.normal(0, 0.2, 8), index=names) for shift in (0.4, 0.0))
+    found = means_apart(here, there.sample(frac=1, random_state=3), How(draws=4_000), rng)
+    theirs = ttest_rel(here, there).confidence_interval(0.95)
+    np.testing.assert_allclose((found["ci_low"], found["ci_high"]), theirs, rtol=1e-9)
+    exact = permutation_test((here, there), lambda a, b: a.mean() - b.mean(), permutation_type="samples")
+    assert found["p"] == pytest.approx(exact.pvalue, abs=0.02)
+    assert (found["speakers_a"], found["speakers_b"], found["speakers_both"]) == (8, 8, 8)
+    others = there.rename(lambda name: f"other {name}")
+    assert means_apart(here, others, How(draws=999), rng)["p"] > 0.2 > 0.05 > found["p"]
+
+
+def test_where_some_speak_in_both_groups_nothing_is_found_one_time_in_twenty() -> None:
+    from elor.evaluation.across import How, means_apart
+
+    names = [f"p{k}" for k in range(12)]
+    p = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        people = pd.Series(rng.normal(size=12), names)
+        a, b = (people[who] + rng.normal(0, 0.3, 8) for who in (names[:8], [*names[:4], *names[8:]]))
+        p.append(means_apart(a, b, How(draws=99, seed=seed), rng)["p"])
+    assert 0.02 < np.mean(np.array(p) <= 0.05) < 0.09
+
+
+def test_alterations_of_people_who_speak_two_languages_are_paired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elor.evaluation.across import How, groups_of
+    from stages.across import alterations
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    people = [f"s{k}" for k in range(8)]
+    slices = pd.DataFrame([("one", who, spoken) for who in people for spoken in ("de", "fi")])
+    slices.columns = pd.Index(["corpus", "speaker", "language"])
+    moved = slices.assign(change=np.repeat(rng.normal(0, 3, 8), 2) + 0.5 * (slices["language"] == "de"))
+    table = moved.assign(fold="f", network="elor", head="arousal", intervention="gain", dose=6, length=0, slices=3)
+    (tmp_path / "data/effects").mkdir(parents=True)
+    table.drop(columns="corpus").to_csv(tmp_path / "data/effects/elor.csv", index=False)
+    (found,) = alterations(slices, groups_of(slices), How(draws=999))
+    assert (found["factor"], found["a"], found["b"], found["speakers_both"]) == ("language", "de", "fi", 8)
+    assert found["difference"] == pytest.approx(0.5)
+    assert found["p"] < 0.02  # the 16 dealt out as strangers differ as often as not
+
+
+def test_scores_of_people_who_speak_two_languages_are_paired() -> None:
+    from elor.evaluation.across import How, differences
+    from elor.evaluation.predictions import Judged
+
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 5, 1_600)
+    speaker = np.repeat([f"s{k}" for k in range(8)], 200).astype(object)
+    spoken = np.tile(np.array(["de", "fi"], dtype=object), 800)
+    knows = np.repeat(np.linspace(0.1, 0.8, 8), 200) + 0.1 * (spoken == "de")  # people differ more than languages
+    said = np.where(rng.random(1_600) < knows, truth, rng.integers(0, 5, 1_600))
+    head = Target().heads[0]
+    judged = Judged(head, truth, said, None, speaker, speaker)
+    (found,) = differences({"arousal": {"elor": judged}}, {"language": spoken}, How(draws=999))
+    assert found["speakers_both"] == 8
+    assert found["difference"] == pytest.approx(0.08, abs=0.05)
+    assert found["p"] <= 0.05
+    strangers = np.char.add(speaker.astype(str), spoken.astype(str)).astype(object)
+    apart = Judged(head, truth, said, None, strangers, strangers)
+    (other,) = differences({"arousal": {"elor": apart}}, {"language": spoken}, How(draws=999))
+    assert other["p"] > 0.2

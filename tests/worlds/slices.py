@@ -66,7 +66,7 @@ def write_slices(
     keys = [f"{speaker}_{number}" for number, speaker in enumerate(who)]
     parts = [number % each for number in range(len(who))]
     utterances = [f"{speaker}_{part // 2}" for speaker, part in zip(who, parts, strict=True)]  # two slices of each
-    table = pd.DataFrame({"slice": keys, "utterance": utterances, "speaker": who, "samples": supports})
+    table = pd.DataFrame({"slice": keys, "utterance": utterances, "speaker": who, "language": "", "samples": supports})
     for head in Target(target).heads:
         table[head.name] = rng.integers(0, head.outputs, len(who)) if head.classes else rng.uniform(0, 4, len(who))
     roles = [{"fold": fold, "slice": key, "role": "test" if fold == speaker else "train"}

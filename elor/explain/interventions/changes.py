@@ -40,15 +40,17 @@ def changes_by_speaker(found: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFram
         fold, speaker, network, head (or another answer, such as `valence.extremity`), intervention, dose (empty for the
         sham), length (1 for the length control of that dose), slices, change and sd (mean and standard deviation of the
         trained network's changes over the speaker's slices), calibrated (mean over the slices and the fold's networks
-        with random weights).
+        with random weights), language: of who speaks several, a row for each.
     """
     table = changes_by_slice(found).rename(columns={"answer": "head"})
-    table["speaker"] = slices["speaker"].to_numpy()[table["row"]]
+    for name in ("speaker", "language"):
+        table[name] = slices[name].to_numpy()[table["row"]]
     table["length"] = table["length"].astype(int)
     table["calibrated"] = table["change"].where(table["model"] >= 0)
     table["change"] = table["change"].where(table["model"] == -1)
     asked = ["fold", "speaker", "network", "head", "intervention", "dose", "length"]
-    some = table.groupby(asked, sort=False, dropna=False)
-    return some.agg(
+    some = table.groupby([*asked, "language"], sort=False, dropna=False)
+    made = some.agg(
         slices=("row", "nunique"), change=("change", "mean"), sd=("change", "std"), calibrated=("calibrated", "mean")
-    ).reset_index()
+    )
+    return made.reset_index()[[*asked, *made.columns, "language"]]
