@@ -38,7 +38,7 @@ async function drawOne(place) {
   if (!values.length) return place.replaceChildren("There is nothing of this kind.");
   const filled = JSON.stringify(data.charts[chart]).replaceAll("<DVC_METRIC_TITLE>", title).replaceAll("<DVC_METRIC_X_LABEL>", label);
   const spec = { ...JSON.parse(filled), data: { values }, description: title };
-  if (spec.title?.subtitle) spec.title.subtitle = lines(spec.title.subtitle, width / 6);
+  if (spec.title?.subtitle) spec.title.subtitle = lines(spec.title.subtitle, width / 7);
   if (chart === "curves") { // of one network: colours are free to tell its folds apart
     const domain = [...new Set(values.map(({ fold }) => fold))], legend = { title: "fold (its test speaker)", orient: "right" };
     for (const { spec: panel } of spec.vconcat) {
