@@ -36,7 +36,8 @@ def _care(found: Mapping[str, Any]) -> tuple[str, ...]:
     """What speaks against relying on any of it."""
     model = found["model"]
     items = [NEVER_HEARD] if model.get("corpus") == DEMO else []
-    if brief := [name for name, recording in found["recordings"].items() if recording["seconds"] < SHORTEST_S]:
+    ends = {name: recording["windows"][-1]["end_s"] for name, recording in found["recordings"].items()}
+    if brief := [name for name, end in ends.items() if end < SHORTEST_S]:
         items.append(too_short(brief))
     items += [] if model.get("scores") else [UNKNOWN]
     return (*items, *([f"There is no untrained control: {model['reason']}."] if model["reason"] else []))

@@ -9,7 +9,7 @@ from typing import Any
 from elor.corpora.faults import plural
 from elor.registry import ON_VECTORS
 from elor.report.results import SCORE_TITLES, Results, rater_name, title
-from elor.report.text import Notes, number, p_said
+from elor.report.text import Notes, number, p_value
 from elor.targets import ordered
 from elor.vectors import Vectors
 
@@ -42,7 +42,7 @@ def contradictions(found: Results) -> Notes | None:
         return None
     items = [
         f"{test['dimension']}, {title(test['a'])} - {title(test['b'])}: the interval "
-        f"{'holds' if _holds_zero(test) else 'excludes'} 0, but {p_said(test['p'])}."
+        f"{'holds' if _holds_zero(test) else 'excludes'} 0, but p is {p_value(test['p'])}."
         for test in found.comparisons["comparisons"]
         if _contradicts(test, 1 - confidence)
     ]
