@@ -276,8 +276,9 @@ def test_a_phone_sees_all_sections_and_the_headline_columns(browser: Browser, pa
     chart = "document.querySelector('[data-table=controls]')"  # its rows have the longest names
     plot = f"{chart}.querySelector('svg path.background').getBoundingClientRect().width"
     assert browser.run(plot) > 0.5 * browser.run(f"{chart}.clientWidth")
-    cut = """[...document.querySelectorAll('svg .role-title-subtitle text')].filter(one => one.getBoundingClientRect().right >
-      one.closest('.chart').getBoundingClientRect().right + 1).map(one => one.textContent)"""
+    cut = """[...document.querySelectorAll('svg .role-title-subtitle text')].filter(one =>
+      one.getBoundingClientRect().right > one.closest('.chart').getBoundingClientRect().right + 1)
+      .map(one => one.textContent)"""
     assert browser.run(cut) == []
     assert browser.errors == browser.requests == []
 
