@@ -27,7 +27,7 @@ from scipy.stats import beta
 from benchmarks.publish import command, write_between
 from elor.evidence.claims import Piece
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Role, Verdict
-from elor.explain.claims.claim import Claim
+from elor.explain.claims.claim import Declared
 from elor.explain.claims.decide import GATE, LEVEL, METHOD, Lean, Picture, lean, settle
 from elor.explain.claims.table import CLAIMS, DIMENSIONS, NETWORKS
 from elor.report.text import Format, Table, number, render
@@ -102,7 +102,7 @@ def p_values(values: NDArray, signs: NDArray) -> dict[str, NDArray]:
     return {"sign flip": flip, "t": 2 * stdtr(count - 1, -np.abs(t))}
 
 
-def presupposes(claim: Claim) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+def presupposes(claim: Declared) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
     """What must have been learned: networks, dimensions, and whether any of them is enough (else every one)."""
     named = tuple(name for name in DIMENSIONS if name in claim.id)
     if claim.group == "scores":
@@ -125,7 +125,7 @@ class Leaning:
     absent: bool
 
 
-def leaning(claim: Claim, true: bool, given: float, rng: np.random.Generator, shape: str, signs: NDArray) -> Leaning:
+def leaning(claim: Declared, true: bool, given: float, rng: np.random.Generator, shape: str, signs: NDArray) -> Leaning:
     """Draw one claim's evidence; `given` is the p that its heads have learned."""
     learned, tests = given <= STRONG, [look.role is Role.decides for look in claim.looks]
     shows = np.full(len(tests), EFFECT)
@@ -155,7 +155,7 @@ def leaning(claim: Claim, true: bool, given: float, rng: np.random.Generator, sh
     return Leaning(found, true, bool((altered & (shows == 0)).any()))
 
 
-def _points(claim: Claim, tested: bool, mean: float, p: float, shows: float, rng: np.random.Generator) -> int:
+def _points(claim: Declared, tested: bool, mean: float, p: float, shows: float, rng: np.random.Generator) -> int:
     """Maps and prototypes must leave their control to point anywhere; scores and alterations point by their sign."""
     if not tested:
         return 1 if shows else int(rng.choice((-1, 0, 1)))
@@ -181,7 +181,7 @@ def tables(world: World, shape: str, count: int, seed: int) -> Iterator[list[Lea
         ]
 
 
-def _given(claim: Claim, chance: dict[tuple[str, str], float]) -> float:
+def _given(claim: Declared, chance: dict[tuple[str, str], float]) -> float:
     """The p that what a claim presupposes has been learned, as `elor.explain.claims.evidence` has it."""
     if not claim.nulled:
         return 0.0

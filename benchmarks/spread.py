@@ -22,7 +22,7 @@ from benchmarks.publish import RESULTS, command, publish
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.engine import Engine
 from elor.evaluation.evaluate import Settings, compare, evaluate
-from elor.evaluation.predictions import check_predictions, fold_per_slice, judge
+from elor.evaluation.predictions import judge_all
 from elor.params import Params, load
 from elor.report.results import title
 from elor.report.text import Block, Table, interval, number, p_value
@@ -97,7 +97,7 @@ def _learned(folder: Path, params: Params, networks: Sequence[str], epochs: int)
     data = folder / "data"
     slices, folds = read_table(data / "slices.csv"), read_table(data / "folds.csv")
     utterances, ratings = read_utterances(data / "utterances.csv"), read_ratings(data / "ratings.csv")
-    how, fold = params.train.over(params.scale.train), fold_per_slice(slices, folds)
+    how = params.train.over(params.scale.train)
     scores: dict[str, Any] = {}
     judged: dict[str, Any] = {}
     for loss, target in LOSSES.items():
@@ -112,13 +112,10 @@ def _learned(folder: Path, params: Params, networks: Sequence[str], epochs: int)
         found = evaluate(slices, folds, utterances, ratings, tables, {}, settings)
         names = [head.name for head in settings.heads]
         scores[loss] = {net: {name: found.metrics[name][net] for name in names} for net in networks}
-        checked = {net: check_predictions(tables[net], slices, settings.heads, folds) for net in networks}
-        judged[loss] = {
-            net: {head.name: judge(checked[net], slices, head, fold) for head in settings.heads} for net in networks
-        }
+        judged[loss] = judge_all(tables, slices, settings.heads, folds)
     plain = {
         net: {
-            name: compare(judged["divergence"][net][name], judged["plain loss"][net][name], settings) for name in names
+            name: compare(judged["divergence"][name][net], judged["plain loss"][name][net], settings) for name in names
         }
         for net in networks
     }

@@ -16,7 +16,7 @@ from elor.engine import Engine
 from elor.errors import UserError
 from elor.evaluation.evaluate import Settings, compare
 from elor.evaluation.intervals import jackknife
-from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge
+from elor.evaluation.predictions import Judged, judge_all
 from elor.evaluation.recall import uar, war
 from elor.params import Params, load
 from elor.report.text import Block, Table, interval, p_value
@@ -55,17 +55,14 @@ def measure(workspace: Path = Path()) -> dict[str, Any]:
         name: baseline.cross_validated(data / "is10.npy", slices, folds, asked, Engine("cpu"), choices)
         for name, choices in CHOICES.items()
     }
-    fold = fold_per_slice(slices, folds)
     tables = {"ftr": read_table(data / "predictions" / "ftr.csv")} | {name: found[0] for name, found in fitted.items()}
-    checked = {model: check_predictions(table, slices, asked, folds) for model, table in tables.items()}
     found: dict[str, Any] = {}
-    for head in asked:
-        judged = {model: judge(table, slices, head, fold) for model, table in checked.items()}
+    for name, judged in judge_all(tables, slices, asked, folds).items():
         difference = compare(judged["ftr"], judged["svm"], Settings(seed=params.seed))
         scores = {model: scores_of(one, params.evaluate.confidence) for model, one in judged.items()}
         chosen = fitted["svm"][1]
-        rows = chosen[chosen["head"] == head.name].drop(columns="head").set_index("fold")
-        found[head.name] = scores | {"difference": difference, "chosen": rows.to_dict("index")}
+        rows = chosen[chosen["head"] == name].drop(columns="head").set_index("fold")
+        found[name] = scores | {"difference": difference, "chosen": rows.to_dict("index")}
     return {"corpus": _name(params), "slices": len(slices), "speakers": slices["speaker"].nunique(), "heads": found}
 
 

@@ -22,7 +22,7 @@ from elor.evaluation.across import (
     transfers,
 )
 from elor.evaluation.comparisons import holm
-from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
+from elor.evaluation.predictions import fold_per_slice, judge_all, tested
 from elor.evidence.across import Across, Said
 from elor.evidence.model import write
 from elor.explain.claims.claim import Facts
@@ -44,11 +44,10 @@ def across() -> None:
     every, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
     slices = tested(every, folds)
     how = How(params.evaluate.confidence, params.evaluate.permutations, params.seed)
-    fold = fold_per_slice(slices, folds)
     predictions = {net: read_table(DATA / "predictions" / f"{net}.csv") for net in answering(params.corpus)}
-    judged = judged_of(params, predictions, slices, folds, fold)
+    judged = judge_all(predictions, slices, params.labels.asked.heads, folds)
     groups = groups_of(slices)
-    sources = learned_from(every, folds).reindex(fold).to_numpy(dtype=object)
+    sources = learned_from(every, folds).reindex(fold_per_slice(slices, folds)).to_numpy(dtype=object)
     cells, alone = transfers(judged, sources, slices["corpus"].to_numpy(dtype=object), how), machine(params, every, how)
     found = Across.of(
         hold_out=params.folds.hold_out,
@@ -63,26 +62,13 @@ def across() -> None:
     write_plot(pd.DataFrame(cells + [one | {"network": "svm alone"} for one in alone])[columns], TRANSFER, "%.6g")
 
 
-def judged_of(
-    params: Params, predictions: dict[str, pd.DataFrame], slices: pd.DataFrame, folds: pd.DataFrame, fold: NDArray
-) -> dict[str, dict[str, Judged]]:
-    """By head and network what was predicted beside the truth."""
-    asked = params.labels.asked.heads
-    checked = {net: check_predictions(table, slices, asked, folds) for net, table in predictions.items()}
-    return {head.name: {net: judge(one, slices, head, fold) for net, one in checked.items()} for head in asked}
-
-
 def machine(params: Params, slices: pd.DataFrame, how: How) -> list[dict]:
     """The cells of the machine that was trained on one corpus alone."""
     table = read_table(DATA / "transfer.csv")
-    asked = params.labels.asked.heads
     found: list[dict] = []
     for source, part in table.groupby("trained_on", sort=True):
         own = slices[slices["slice"].isin(part["slice"])].reset_index(drop=True)
-        checked = check_predictions(part, own, asked)
-        judged = {
-            head.name: {"svm": judge(checked, own, head, own["speaker"].to_numpy(dtype=object))} for head in asked
-        }
+        judged = judge_all({"svm": part}, own, params.labels.asked.heads, None)
         place = own["corpus"].to_numpy(dtype=object)
         found += transfers(judged, np.full(len(own), source, dtype=object), place, how)
     judge_cells(found, 1 - how.confidence)  # over all of them

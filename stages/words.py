@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from elor.engine import ANALYSIS, Engine
-from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge
+from elor.evaluation.predictions import judge_all
 from elor.evaluation.settings import Settings
 from elor.evaluation.words import added, heard_before, leak, parts
 from elor.evidence.model import write
@@ -47,14 +47,11 @@ def scores(params: Params) -> dict[str, Any]:
     slices, folds, texts = (read_table(DATA / f"{name}.csv") for name in ("slices", "folds", "texts"))
     how = params.evaluate
     settings = Settings(confidence=how.confidence, permutations=how.permutations, seed=params.seed)
-    heads, fold = params.labels.asked.heads, fold_per_slice(slices, folds)
-
-    def judged(network: str) -> dict[str, Judged]:
-        table = check_predictions(read_table(DATA / "predictions" / f"{network}.csv"), slices, heads, folds)
-        return {head.name: judge(table, slices, head, fold) for head in heads}
-
+    predictions = {net: read_table(DATA / "predictions" / f"{net}.csv") for net in (TOLD, PLAIN)}
+    judged = judge_all(predictions, slices, params.labels.asked.heads, folds)
     heard = heard_before(texts, slices, folds)
-    some = added(judged(TOLD), judged(PLAIN), parts(slices, heard), settings)
+    told, plain = ({head: by[net] for head, by in judged.items()} for net in predictions)
+    some = added(told, plain, parts(slices, heard), settings)
     return {"leak": leak(slices, heard), "added": list(some)}
 
 

@@ -48,7 +48,7 @@ QUICK = Effort(steps=16, most=128, seed=1, thorough=False)
 
 
 @dataclass(frozen=True)
-class Explained:
+class Loaded:
     """A network, how long a sound it takes (`samples` at 16 kHz, None for any length), and what it learnt from, if that
     is known."""
 
@@ -57,9 +57,7 @@ class Explained:
     corpus: str = ""
 
 
-def foreign_network(
-    model: str, weights: Path | None = None, rate: int = 16_000, samples: int | None = None
-) -> Explained:
+def foreign_network(model: str, weights: Path | None = None, rate: int = 16_000, samples: int | None = None) -> Loaded:
     """Anybody's network.
 
     Args:
@@ -71,12 +69,12 @@ def foreign_network(
     Raises:
         UserError: if there is no such factory, it makes no network, or the weights are another one's.
     """
-    return Explained(
+    return Loaded(
         factory.load(model, weights, rate, samples), None if samples is None else round(samples * 16_000 / rate)
     )
 
 
-def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Explained:
+def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Loaded:
     """The trained networks of a workspace: that of a fold, or the mean of all, with the scores that stand beside them.
 
     The scores are those of all folds together, from `metrics/` beside `data/`, or from the notes of an exported file.
@@ -90,12 +88,12 @@ def own_networks(models: Path = Path("data/models"), fold: str | None = None) ->
     heads = [head.name for head in networks[0].architecture.heads]
     known = provenance(models, "elor")
     scores = {head: score for head, score in known.scores.items() if head in heads}
-    return Explained(committee(name, networks, scores), SIX_SECONDS, known.corpus)
+    return Loaded(committee(name, networks, scores), SIX_SECONDS, known.corpus)
 
 
 def explain_files(
     files: Sequence[Path],
-    network: Explained,
+    network: Loaded,
     output: Path,
     effort: Effort = QUICK,
     most: float = LONGEST_S,

@@ -41,8 +41,7 @@ def explain(
         typer.Option(min=1, help="Of integrated gradients, to begin with (at most 8 times); 16, or 64 if thorough."),
     ] = None,
     restarts: Annotated[
-        int | None,
-        typer.Option(min=0, help="Of each prototype, 0 for none; if thorough 2 of one network, else 0."),
+        int | None, typer.Option(min=0, help="Of each prototype, 0 for none; if thorough 2 of one network, else 0.")
     ] = None,
     ascents: Annotated[int, typer.Option(min=2, help="Steps of each prototype.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 1,

@@ -37,8 +37,7 @@ def score(
     ] = None,
     fold: Annotated[str | None, typer.Option(help="Only the networks of this fold.", show_default=False)] = None,
     rater: Annotated[
-        str | None,
-        typer.Option(help="Whose ratings are the labels; or mean.", show_default="that of data/, else E-2"),
+        str | None, typer.Option(help="Whose ratings are the labels; or mean.", show_default="that of data/, else E-2")
     ] = None,
     target: Annotated[
         Target | None, typer.Option(help="What was predicted.", show_default="that of --model, else classes")

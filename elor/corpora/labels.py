@@ -167,12 +167,7 @@ def label(tables: Tables, rater: str, target: Target, low: float, high: float) -
 
 
 def targets(
-    utterances: pd.DataFrame,
-    ratings: pd.DataFrame,
-    target: Target,
-    low: float,
-    high: float,
-    shuffle: int | None = None,
+    utterances: pd.DataFrame, ratings: pd.DataFrame, target: Target, low: float, high: float, shuffle: int | None = None
 ) -> pd.DataFrame:
     """What the networks learn, for the utterances that have it.
 

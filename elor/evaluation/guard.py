@@ -94,10 +94,7 @@ def check_folds(
 
 def _faults(table: pd.DataFrame, known: pd.DataFrame, hold_out: str) -> Iterator[Fault]:
     """Every row names a known slice and role, every fold has all roles, every slice is tested exactly once."""
-    yield (
-        f"Folds.csv has roles other than {', '.join(ROLES)}",
-        table.loc[~table["role"].isin(ROLES), "role"].unique(),
-    )
+    yield (f"Folds.csv has roles other than {', '.join(ROLES)}", table.loc[~table["role"].isin(ROLES), "role"].unique())
     strange = table.loc[~table["slice"].isin(known["slice"]), "slice"]
     yield "Folds.csv has slices that are not in slices.csv", strange.unique()
     twice = table[table.duplicated(["fold", "slice"])]

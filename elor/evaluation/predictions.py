@@ -14,7 +14,7 @@ Truth is never read from it. More columns do no harm. Names are text, as `elor.t
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +94,15 @@ def judge(predictions: pd.DataFrame, slices: pd.DataFrame, head: Head, fold: NDA
     given = {*head.share_columns} & set(predictions)
     shares = predictions[head.share_columns].to_numpy(dtype=float) if given else None
     return Judged(head, truth, predicted, shares, speaker, fold)
+
+
+def judge_all(
+    predictions: Mapping[str, pd.DataFrame], slices: pd.DataFrame, wanted: Sequence[Head], folds: pd.DataFrame | None
+) -> dict[str, dict[str, Judged]]:
+    """Check predictions, by network, and put them beside the truth: by head and network; as `check_predictions`."""
+    fold = fold_per_slice(slices, folds)
+    checked = {network: check_predictions(table, slices, wanted, folds) for network, table in predictions.items()}
+    return {head.name: {net: judge(table, slices, head, fold) for net, table in checked.items()} for head in wanted}
 
 
 def over_utterances(judged: Judged, utterance: NDArray) -> Judged:

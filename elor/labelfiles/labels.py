@@ -121,10 +121,7 @@ def checked(labels: Labels) -> Labels:
             return value is not None and not labels.low <= value <= labels.high
 
         refuse(
-            labels,
-            off,
-            f"with {name} outside {labels.low:g}..{labels.high:g}",
-            "correct the file, or give its range",
+            labels, off, f"with {name} outside {labels.low:g}..{labels.high:g}", "correct the file, or give its range"
         )
     if any(rating.rater for rating in labels.ratings):
         refuse(labels, lambda rating: not rating.rater, "without a rater where others have one", "fill it in")

@@ -99,10 +99,7 @@ def in_words(found: Claims) -> list[Notes]:
     return [
         Notes(
             f"In words, {row.id}: {row.verdict}",
-            (
-                sentence(row, found.family),
-                *(f"{ROLES[piece.role]}: {piece_line(piece)}" for piece in row.evidence),
-            ),
+            (sentence(row, found.family), *(f"{ROLES[piece.role]}: {piece_line(piece)}" for piece in row.evidence)),
         )
         for row in found.claims
     ]

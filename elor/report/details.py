@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from elor.report.results import (
-    SCORE_TITLES,
-    Column,
-    Results,
-    Scores,
-    bounded,
-    score_table,
-    table5,
-    title,
-    value,
-)
+from elor.report.results import SCORE_TITLES, Column, Results, Scores, bounded, score_table, table5, title, value
 from elor.report.text import MISSING, Row, Table, interval, number
 
 MOST_RATERS = 20

@@ -65,13 +65,7 @@ def _erasures(by_head: Mapping[str, Mapping[str, Mapping[str, Order]]]) -> Itera
 def _overlaps(by_network: Mapping[str, Overlap]) -> Iterator[Table]:
     """How far the windows overlap that matter most to the two heads."""
     lines = tuple(
-        (
-            name,
-            number(entry.overlap),
-            number(entry.chance),
-            *_beyond(entry.over_chance),
-            *_beyond(entry.over_initial),
-        )
+        (name, number(entry.overlap), number(entry.chance), *_beyond(entry.over_chance), *_beyond(entry.over_initial))
         for name, entry in by_network.items()
     )
     if lines:

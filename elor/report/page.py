@@ -118,11 +118,7 @@ def licence(making: Making) -> str:
 
 def maps_data(shown: Sequence[Shown]) -> dict[str, Any]:
     """What the explorer draws from: waveforms, maps and spectrograms in columns, and what is said about them."""
-    return {
-        "rate": SAMPLE_RATE,
-        "methods": METHODS,
-        "shown": [_shown(one) for one in shown],
-    }
+    return {"rate": SAMPLE_RATE, "methods": METHODS, "shown": [_shown(one) for one in shown]}
 
 
 def _shown(shown: Shown) -> dict[str, Any]:

@@ -79,13 +79,7 @@ class Plan:
 
 
 def plan_utterance(
-    recipe: Recipe,
-    speaker: str,
-    valence: float,
-    arousal: float,
-    name: str,
-    seed: int,
-    duration_s: float | None = None,
+    recipe: Recipe, speaker: str, valence: float, arousal: float, name: str, seed: int, duration_s: float | None = None
 ) -> Plan:
     """Plan an utterance of a given mood.
 

@@ -157,10 +157,7 @@ class Sounds(Section):
     @property
     def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Where they stand in `CONSONANTS` and `VOWELS`."""
-        return (
-            tuple(map(CONSONANT_NAMES.index, self.consonants)),
-            tuple(map(VOWEL_NAMES.index, self.vowels)),
-        )
+        return (tuple(map(CONSONANT_NAMES.index, self.consonants)), tuple(map(VOWEL_NAMES.index, self.vowels)))
 
 
 class Recipe(Section):

@@ -33,11 +33,7 @@ deviation below the mean to one above.
 NOTICEABLE = 0.1
 """Of the standard deviation of a feature over slices: less of a change counts as none."""
 
-KINDS = {
-    "monotone": "per label",
-    "extreme": "per label from the middle",
-    "low_high": "from low to high labels",
-}
+KINDS = {"monotone": "per label", "extreme": "per label from the middle", "low_high": "from low to high labels"}
 """What a trend's number is counted by."""
 
 HEADS, EXTREMITY = "heads", "extremity"

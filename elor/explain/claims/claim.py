@@ -34,8 +34,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One claim of the paper.
+class Declared:
+    """One claim of the paper, as it was declared.
 
     Attributes:
         id: its short name.

@@ -6,28 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from elor.evidence import claims as evidence
-from elor.evidence.claims import Claims, Family, Piece
+from elor.evidence.claims import Claim, Claims, Family, Piece
 from elor.evidence.names import Verdict
-from elor.explain.claims.claim import Claim, Facts, Look
+from elor.explain.claims.claim import Declared, Facts, Look
 from elor.explain.claims.decide import LEVEL, METHOD, Picture, Settled, Table, lean, settle
 from elor.explain.claims.evidence import Missing
 from elor.explain.claims.needs import needed
 from elor.explain.claims.table import CLAIMS
 from elor.explain.claims.truth import Known, planted, scoreboard, truth_of
 
-DECLARED = (
-    "id",
-    "group",
-    "claim",
-    "where",
-    "paper",
-    "test",
-    "confirmatory",
-    "nulled",
-    "undecidable",
-    "untested",
-)
+DECLARED = ("id", "group", "claim", "where", "paper", "test", "confirmatory", "nulled", "undecidable", "untested")
 """What a row has from its declaration."""
 
 OWN = ("ours", "unit", "control", "control_value", "control_low", "control_high", "p")
@@ -36,7 +24,7 @@ OWN = ("ours", "unit", "control", "control_value", "control_low", "control_high"
 
 def claims(
     facts: Facts,
-    declared: Sequence[Claim] = CLAIMS,
+    declared: Sequence[Declared] = CLAIMS,
     shuffled: bool = False,
     level: float = LEVEL,
     known: Known | None = None,
@@ -73,7 +61,7 @@ def claims(
     )
 
 
-def gather(claim: Claim, facts: Facts) -> tuple[Piece, ...]:
+def gather(claim: Declared, facts: Facts) -> tuple[Piece, ...]:
     """Look at everything that a claim is decided by; a look that finds nothing is a piece that says why."""
     return tuple(piece for look in claim.looks for piece in _pieces(look, facts))
 
@@ -88,13 +76,13 @@ def _pieces(look: Look, facts: Facts) -> list[Piece]:
 
 
 def row(
-    claim: Claim, pieces: Sequence[Piece], final: Settled, table: Table, confidence: float, known: Known | None = None
-) -> evidence.Claim:
+    claim: Declared, pieces: Sequence[Piece], final: Settled, table: Table, confidence: float, known: Known | None
+) -> Claim:
     """One row of metrics/claims.json; its numbers are those of the piece that the verdict hangs on."""
     place = final.lean.deciding
     own = None if place is None else pieces[place]
     wanting = final.lean.verdict in (Verdict.undecided, Verdict.disagree, Verdict.indistinct) and claim.confirmatory
-    return evidence.Claim(
+    return Claim(
         **{name: getattr(claim, name) for name in DECLARED},
         **({} if own is None else {name: getattr(own, name) for name in OWN}),
         paper_unit="r" if isinstance(claim.paper, float) else "",

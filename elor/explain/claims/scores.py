@@ -26,7 +26,7 @@ from elor.evaluation.agreement import as_classes
 from elor.evaluation.comparisons import difference_interval, exchange, sign_flip
 from elor.evaluation.continuous import ccc
 from elor.evaluation.intervals import Statistic, jackknife, speaker_interval
-from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
+from elor.evaluation.predictions import Judged, judge_all, tested
 from elor.evaluation.recall import Array, ratio, uar, war
 from elor.evidence.names import Reference
 from elor.explain.claims.evidence import Missing, Seen, t_test
@@ -95,15 +95,10 @@ class Scored:
             UserError: if predictions are incomplete, or the rater rated nothing.
         """
         slices = tested(slices, folds)
-        fold = fold_per_slice(slices, folds)
-        tables = {net: check_predictions(table, slices, target.heads, folds) for net, table in predictions.items()}
         rated = as_classes(evaluations(ratings, target.dimensions), target, scale)
         spoken = slices.drop_duplicates("utterance")[["utterance", "speaker"]]
         return cls(
-            judged={
-                head.name: {net: judge(table, slices, head, fold) for net, table in tables.items()}
-                for head in target.heads
-            },
+            judged=judge_all(predictions, slices, target.heads, folds),
             ratings=rated.merge(spoken, on="utterance")[["utterance", "rater", "speaker", *target.dimensions]],
             rater=choose_rater(ratings, rater, target),
             classes=target.classes,

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from elor.evidence.names import Role
 from elor.explain.claims.answers import EXTREMITY, moved, no_effect
-from elor.explain.claims.claim import Claim, Look
+from elor.explain.claims.claim import Declared, Look
 from elor.explain.claims.evidence import within
 from elor.explain.claims.looks import (
     GUIDED,
@@ -45,8 +45,8 @@ EXPLORATORY = (
 MEASURED = "measured, with nothing to test: outside the corrected family"
 
 
-def _amplitude(head: str, paper: float) -> Claim:
-    return Claim(
+def _amplitude(head: str, paper: float) -> Declared:
+    return Declared(
         id=f"amplitude-{head}",
         group="saliency",
         claim=f"the {head} map follows the amplitude of the input",
@@ -59,18 +59,18 @@ def _amplitude(head: str, paper: float) -> Claim:
 
 def _prototype(
     id: str, claim: str, paper: str, test: str, *looks: Look, undecidable: str = "", untested: str = ""
-) -> Claim:
+) -> Declared:
     where = "Network-driven visualizations, Table 6"
-    return Claim(id, "prototypes", claim, where, paper, test, looks, undecidable=undecidable, untested=untested)
+    return Declared(id, "prototypes", claim, where, paper, test, looks, undecidable=undecidable, untested=untested)
 
 
-def _ranking(id: str, claim: str, paper: str, head: str, pairs: Sequence[tuple[str, str]]) -> Claim:
+def _ranking(id: str, claim: str, paper: str, head: str, pairs: Sequence[tuple[str, str]]) -> Declared:
     test = f"paired t tests over {UNITS} of pooled UAR (CCC of values), one per rival"
     looks = tuple(
         compares(f"{TITLES[one]} against {TITLES[other]} on {head}", (one, other), (head,), better, (head,), one, other)
         for one, other in pairs
     )
-    return Claim(id, "scores", claim, "Performance comparison, Table 5", paper, test, looks, every=True)
+    return Declared(id, "scores", claim, "Performance comparison, Table 5", paper, test, looks, every=True)
 
 
 UNITS = "speakers (folds that hold several)"
@@ -80,7 +80,7 @@ ON_SPEECH = "intervention on real slices, beyond untrained networks; against it,
 SALIENCY = (
     _amplitude("arousal", 0.50),
     _amplitude("valence", 0.53),
-    Claim(
+    Declared(
         id="amplitude-matters",
         group="saliency",
         claim="the louder a part is, the more it weighs in the prediction of both dimensions",
@@ -95,7 +95,7 @@ SALIENCY = (
         ),
         every=True,
     ),
-    Claim(
+    Declared(
         id="same-parts",
         group="saliency",
         claim="arousal and valence rest on the same parts of the input",
@@ -107,7 +107,7 @@ SALIENCY = (
             in_elor("overlap of the tenths most sensitive to occlusion", Role.decides, DIMENSIONS, overlapping),
         ),
     ),
-    Claim(
+    Declared(
         id="same-features",
         group="saliency",
         claim="both MLPs rely on the same features of the CNN",
@@ -116,7 +116,7 @@ SALIENCY = (
         test="both heads' gradients at the flattened layer, against untrained networks and class swap within a head",
         looks=alike("r of both heads' gradients at the flattened layer", DIMENSIONS, "gradient", FLATTENED),
     ),
-    Claim(
+    Declared(
         id="mfcc-amplitude",
         group="saliency",
         claim="the amplitude of the signal is absent from MFCCs",
@@ -259,7 +259,7 @@ SCORES = (
         "valence",
         [("elor_ftr", "elor"), ("elor_ftr", "lom"), ("elor_ftr", "ftr")],
     ),
-    Claim(
+    Declared(
         id="arousal-easier",
         group="scores",
         claim="arousal is easier to predict than valence",
@@ -270,7 +270,7 @@ SCORES = (
             compares("arousal against valence, mean over networks", NETWORKS, DIMENSIONS, easier, "arousal", "valence"),
         ),
     ),
-    Claim(
+    Declared(
         id="war-above-uar",
         group="scores",
         claim="WAR lies above UAR",
@@ -283,7 +283,7 @@ SCORES = (
             ),
         ),
     ),
-    Claim(
+    Declared(
         id="learned-beats-handcrafted",
         group="scores",
         claim="learned representations perform better than handcrafted features",
@@ -305,7 +305,7 @@ SCORES = (
 )
 
 CORPUS = (
-    Claim(
+    Declared(
         id="extreme-valence-aroused",
         group="corpus",
         claim="a more extreme valence goes with high arousal",
@@ -323,7 +323,7 @@ CORPUS = (
         ),
         nulled=False,
     ),
-    Claim(
+    Declared(
         id="rater-balanced",
         group="corpus",
         claim="the chosen evaluator's ratings are more balanced than the others'",
@@ -342,4 +342,4 @@ CORPUS = (
     ),
 )
 
-CLAIMS: tuple[Claim, ...] = (*SALIENCY, *PROTOTYPES, *SCORES, *CORPUS)
+CLAIMS: tuple[Declared, ...] = (*SALIENCY, *PROTOTYPES, *SCORES, *CORPUS)
