@@ -37,12 +37,23 @@ PUBLIC = (
 """What of data/ git or a remote may carry: weights, searched values, means; in which no speech and no rating stands."""
 
 
+LESS = {
+    "explain__interventions__networks": ["elor"],
+    "explain__prototypes__modes": ["level"],
+    "explain__prototypes__parametrisations": ["time"],
+    **{f"scale__demo__networks__{net}__evaluations": 0 for net in NETWORKS[:3]},
+}
+"""Nothing here hangs on how long networks are searched for and asked."""
+
+
 class Outside:
     """A project whose corpus lies beside it."""
 
     def __init__(self, folder: Path) -> None:
-        self.table = voices.build(folder / "voices")
+        self.table = voices.build(folder / "voices", each=4)
         self.project = Project(folder / "project")
+        self.project.set_params(**LESS)
+        self.project.commit("what each takes least time for")
         self.project.environment["ELOR_SPY_ROOT"] = str(folder)
         self.folder = folder
 

@@ -99,7 +99,7 @@ def predictions(workspace: Workspace, network: str) -> pd.DataFrame:
 
 
 def test_regression_learns_the_mean_rating(workspace: Workspace) -> None:
-    tables = learn(workspace, explain=True, labels__target="regression")
+    tables = learn(workspace, labels__target="regression")
     check_metrics(workspace, "regression", DIMENSIONS)
     people = tables["ratings"].query("kind == 'evaluator'").dropna(subset=["valence", "arousal"])
     means = people.groupby("utterance")[["valence", "arousal"]].mean() - 1
@@ -194,13 +194,14 @@ def test_strict_folds_share_no_speaker_and_a_nested_search_sees_no_test_speaker(
 @pytest.mark.parametrize(
     "changes",
     [
+        {"labels__target": "regression"},
         {"labels__target": "distribution"},
         {"labels__rater": "mean", "folds__protocol": "strict", "search__scope": "nested"},
     ],
-    ids=["distribution", "mean rater"],
+    ids=["regression", "distribution", "mean rater"],
 )
-def test_networks_of_classes_are_explained_whatever_they_learned_from(workspace: Workspace, changes: dict) -> None:
-    """As those of values and of emotions are above, where their heads differ."""
+def test_networks_are_explained_whatever_they_learned_from(workspace: Workspace, changes: dict) -> None:
+    """As those of spread and of emotions are above."""
     learn(workspace, explain=True, **changes)
     found = workspace.json("metrics/claims.json")
     assert sum(found["counts"].values()) == len(found["claims"])

@@ -40,11 +40,11 @@ def test_tables_say_whose_each_row_is(two: Workspace) -> None:
     assert slices["speaker"].nunique() == 20
     assert (slices["speaker"].str.partition("-")[0] == slices["corpus"]).all()
     index = read_table(two.folder / "data/corpus/index.csv")
-    assert index.groupby("corpus").size().min() > 60
+    assert index.groupby("corpus").size().min() > 40
     for name in ("demo", "other"):
         assert (two.folder / f"data/corpus/{name}/truth.csv").is_file()
     corpus = two.json("metrics/corpus.json")
-    assert corpus["utterances"] == sum(one["utterances"] for one in corpus["corpora"].values()) == 120
+    assert corpus["utterances"] == sum(one["utterances"] for one in corpus["corpora"].values()) == 80
 
 
 def test_each_corpus_is_tested_by_networks_that_never_heard_it(two: Workspace) -> None:
@@ -122,7 +122,7 @@ def test_the_terminal_says_it_too(two: Workspace) -> None:
     said = CliRunner().invoke(app, ["results", "--metrics", str(two.folder / "metrics")], env={"COLUMNS": "160"}).stdout
     assert "From demo to other, arousal " in " ".join(said.split())
     assert "Trained on, tested on" in said
-    assert "120 utterances" in said
+    assert "80 utterances" in said
 
 
 @pytest.mark.parametrize(
@@ -187,6 +187,7 @@ def test_bad_input_is_one_sentence_before_anything_long(
     assert {path for path in made.files() if "cost" not in path} == {path for path in before if "cost" not in path}
 
 
+@pytest.mark.slow
 def test_valence_fails_in_the_other_demonstration_corpus_and_is_learned_at_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def shrink(path: Path, **changes: object) -> None:
     yaml = YAML()
     params = yaml.load(path)
     demo = params["scale"]["demo"]
-    demo["utterances"] = 60
+    demo["utterances"] = 40
     demo["explain"] |= {"slices": 3, "steps": 16, "shown": 1, "untrained": 2}
     demo["explain"]["interventions"] |= {"slices": 3, "untrained": 2}
     few = {"restarts": 2, "steps": 4, "other_restarts": 1, "other_steps": 3, "untrained": 2}
@@ -72,7 +72,7 @@ class Project:
             "ELOR_SPY_LOG": str(folder / ".." / "opened.txt"),
             "ELOR_SPY_ROOT": str(folder),
             "PYTHONPATH": str(ROOT / "tests" / "pipeline" / "spy"),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": str(folder / ".." / "bytecode"),
         }
         self.set_params()
         self.git("init", "-q")
@@ -112,6 +112,15 @@ class Project:
         return [
             name for name in re.findall(r"Running stage '(\S+)'", self.dvc("repro", *arguments)) if name != "sources"
         ]
+
+    def repro_here(self, *arguments: str) -> list[str]:
+        """Run what `dvc repro` would, in its order but in one process and behind its back; returns the stages."""
+        plan = re.findall(r"Running stage '(\S+)'", self.dvc("repro", "--dry", *arguments))
+        command = [sys.executable, "-m", "tests.worlds.stages", *plan]
+        environment = self.environment | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return plan
 
     def json(self, name: str) -> dict:
         return json.loads((self.folder / name).read_text())

@@ -1,4 +1,7 @@
-"""Stages without DVC and without a new process: each runs as `python -m stages.<name>` does, in its own folder."""
+"""Stages without DVC and without a new process: each runs as `python -m stages.<name>` does, in its own folder.
+
+`python -m tests.worlds.stages STAGE...` runs some in the current folder, one after the other.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,24 @@ def run_here(self: Engine, function: Callable, jobs: Sequence[tuple], watch: Cal
     return results
 
 
+def run_stage(stage: str, *arguments: str) -> tuple[int, str]:
+    """Run one stage in this process; returns its exit status and what it said on stderr. A traceback is the test's."""
+    before, sys.argv = sys.argv, [stage, *arguments]
+    try:
+        with redirect_stderr(io.StringIO()) as said, pytest.raises(SystemExit) as end:
+            runpy.run_module(f"stages.{stage}", run_name="__main__")
+    finally:
+        sys.argv = before
+    return int(end.value.code or 0), said.getvalue()
+
+
+def run_stages(*stages: Sequence[str]) -> None:
+    """Run stages that must end well."""
+    for stage in stages:
+        code, said = run_stage(*stage)
+        assert code == 0, (stage, said)
+
+
 class Workspace:
     """A working folder with a shrunk params.yaml, as `dvc repro` finds it."""
 
@@ -73,21 +94,8 @@ class Workspace:
         """Apply changes given as `a__b=value`."""
         shrink(self.folder / "params.yaml", **changes)
 
-    def run(self, stage: str, *arguments: str) -> tuple[int, str]:
-        """Run one stage; returns its exit status and what it said on stderr. A traceback is the test's failure."""
-        before, sys.argv = sys.argv, [stage, *arguments]
-        try:
-            with redirect_stderr(io.StringIO()) as said, pytest.raises(SystemExit) as end:
-                runpy.run_module(f"stages.{stage}", run_name="__main__")
-        finally:
-            sys.argv = before
-        return int(end.value.code or 0), said.getvalue()
-
-    def run_all(self, *stages: tuple[str, ...]) -> None:
-        """Run stages that must end well."""
-        for stage in stages:
-            code, said = self.run(*stage)
-            assert code == 0, (stage, said)
+    run = staticmethod(run_stage)
+    run_all = staticmethod(run_stages)
 
     def json(self, name: str) -> dict:
         return json.loads((self.folder / name).read_text())
@@ -100,3 +108,8 @@ class Workspace:
             for path in (self.folder / part).rglob("*")
             if path.is_file()
         }
+
+
+if __name__ == "__main__":  # in a project's folder: `elor` and `stages` are that project's own
+    Engine.run = run_here
+    run_stages(*(name.split("@") for name in sys.argv[1:]))
