@@ -12,7 +12,6 @@ inputs by position, in the order of `INPUTS`, and returns the logits of every he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -217,7 +216,8 @@ class MultiHeadNetwork(nn.Module):
     def penalised_by(self, head: str) -> list[nn.Parameter]:
         """The weight tensors in the penalty of an update for `head`: no biases, no batch normalisation."""
         parts = ([self.cnn] if self.cnn is not None else []) + [self.heads[head]]
-        return list(_weights(module for part in parts for module in part.modules()))
+        modules = (module for part in parts for module in part.modules())
+        return [module.weight for module in modules if isinstance(module, (nn.Conv1d, nn.Linear))]
 
 
 def _cnn(architecture: Architecture, fast: bool) -> tuple[nn.Sequential, int]:
@@ -252,7 +252,3 @@ def _mlp(width: int, outputs: int, architecture: Architecture) -> nn.Sequential:
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers)
-
-
-def _weights(modules: Iterable[nn.Module]) -> Iterable[nn.Parameter]:
-    return (module.weight for module in modules if isinstance(module, (nn.Conv1d, nn.Linear)))

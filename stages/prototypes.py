@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from elor.evidence.model import write
-from elor.explain.prototypes.run import Amount, Search
 from elor.explain.prototypes.summary import analyse
 from elor.params import load
 from stages import main
@@ -15,15 +14,8 @@ DATA = Path("data")
 def prototypes() -> None:
     """Write data/prototypes/ (signals, exemplars, descriptors, filters), metrics/prototypes.json and its tables."""
     params = load()
-    how = params.explain.prototypes
-    found = analyse(
-        experiment(params),
-        params.explain.speaker,
-        Search(tuple(how.modes), tuple(how.parametrisations), how.penalty, how.climb),
-        Amount(**params.scale.explain.prototypes.model_dump()),
-        params.labels.asked.heads,
-        DATA / "prototypes",
-    )
+    who, how, amount = params.explain.speaker, params.explain.prototypes, params.scale.explain.prototypes
+    found = analyse(experiment(params), who, how, amount, params.labels.asked.heads, DATA / "prototypes")
     write(Path("metrics/prototypes.json"), found, beside=DATA / "evidence" / "prototypes")
 
 

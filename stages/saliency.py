@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from elor.evidence.model import write
-from elor.explain.saliency.run import Amount
 from elor.explain.saliency.summary import analyse
 from elor.params import load
 from stages import main
@@ -15,9 +14,8 @@ DATA = Path("data")
 def saliency() -> None:
     """Write data/saliency/ (correlations of every slice, exemplary maps), metrics/saliency.json and its tables."""
     params = load()
-    how = params.scale.explain
-    amount = Amount(how.slices, how.steps, how.shown, how.untrained)
-    found = analyse(experiment(params), params.explain.speaker, amount, params.evaluate.confidence, DATA / "saliency")
+    who, amount, confidence = params.explain.speaker, params.scale.explain, params.evaluate.confidence
+    found = analyse(experiment(params), who, amount, confidence, DATA / "saliency")
     write(Path("metrics/saliency.json"), found, beside=DATA / "evidence" / "saliency")
 
 

@@ -46,7 +46,7 @@ def index(source: Reader, corpus: str = "") -> pd.DataFrame:
     files = source.files()
     root = source.root.absolute()
     memory = _memory(root)
-    known = _recall(memory)
+    known = (None if memory is None else read_sealed(memory)) or {}
     started = time.time()
     stamps = {file: _stamp(root / file) for file in files}
     changed = [file for file in files if known.get(file, [None])[:-1] != stamps[file]]
@@ -102,11 +102,6 @@ def _memory(root: Path) -> Path | None:
         return scratch_folder("digests") / f"{digest(os.fspath(root))}.json"
     except UserError:
         return None
-
-
-def _recall(memory: Path | None) -> dict[str, list]:
-    """Stamps and digests by path; empty if there is no memory or it is damaged."""
-    return (None if memory is None else read_sealed(memory)) or {}
 
 
 def _remember(memory: Path | None, known: dict[str, list]) -> None:

@@ -88,13 +88,9 @@ def read(kind: type[Kind], path: Path) -> Kind:
         tree = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON ({error}); run dvc repro again.") from None
-    return check(kind, _whole(kind, tree, path), str(path))
-
-
-def _whole(kind: type[BaseModel], tree: Any, path: Path) -> Any:
-    """The tree with the rows of its tables, if it is of this kind; else as it is, to be refused."""
-    fits = isinstance(tree, dict) and issubclass(kind, File) and tree.get(SCHEMA) == kind.SCHEMA
-    return tables.read(tree, kind.TABLES, path) if fits else tree
+    if isinstance(tree, dict) and issubclass(kind, File) and tree.get(SCHEMA) == kind.SCHEMA:  # else it is refused
+        tree = tables.read(tree, kind.TABLES, path)
+    return check(kind, tree, str(path))
 
 
 def read_if_there(kind: type[Kind], path: Path) -> Kind | None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.model import Heads
+from elor.networks import MultiHeadNetwork
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -52,6 +53,22 @@ def untrained(factory: Callable[[], Module], seed: int) -> Module:
     return model.eval()
 
 
+def calibrated(network: MultiHeadNetwork, inputs: Sequence[Tensor]) -> MultiHeadNetwork:
+    """Give batch normalisations the statistics of some slices, as one step of training without learning would.
+
+    Args:
+        network: untrained; it is changed and returned.
+        inputs: of the slices, as the network takes them.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.momentum = 1.0  # the running statistics become this batch's
+    network.train()
+    with torch.no_grad():
+        network.features(*inputs)
+    return network.eval()
+
+
 def alike(one: nn.Module, other: nn.Module) -> list[str]:
     """Names of the weights that are the same in both and not constant: those of one have not been drawn at random."""
     pairs = zip(one.named_parameters(), other.parameters(), strict=True)
@@ -78,7 +95,8 @@ def partly_untrained(model: Module, fresh: Module, parts: Iterable[str]) -> Modu
     state = fresh.state_dict()
     for part in parts:
         if not any(f"{name}.".startswith(f"{part}.") for name in state):
-            raise UserError(f"The model has no part {part} with weights; its parts are {_some_parts(state)}.")
+            some = ", ".join(sorted({name.rsplit(".", 1)[0] for name in state})[:8])
+            raise UserError(f"The model has no part {part} with weights; its parts are {some}.")
     kept = {k: v for k, v in model.state_dict().items() if not any(f"{k}.".startswith(f"{p}.") for p in parts)}
     fresh.load_state_dict(state | kept)
     return fresh.eval()
@@ -123,7 +141,3 @@ def shifted_range(cells: NDArray, level: NDArray, nearest: int) -> tuple[float, 
         circular = np.random.default_rng(count).choice(circular, SHIFTS, replace=False)
     low, high = np.percentile(circular, [2.5, 97.5])
     return float(low), float(high)
-
-
-def _some_parts(state: dict[str, Tensor]) -> str:
-    return ", ".join(sorted({name.rsplit(".", 1)[0] for name in state})[:8])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -144,18 +145,14 @@ def merged(labels: Labels) -> Labels:
     groups: dict[tuple[str, str, str, str], list[Rating]] = {}
     for rating in labels.ratings:
         groups.setdefault(rating.key, []).append(rating)
-    twice = [group for group in groups.values() if len(group) > 1]
+    scores_of, twice = attrgetter(*DIMENSIONS), [group for group in groups.values() if len(group) > 1]
     if not twice:
         return labels
-    averaged = [group[0].file for group in twice if len({_values(rating) for rating in group}) > 1]
+    averaged = [group[0].file for group in twice if len({scores_of(rating) for rating in group}) > 1]
     note = f"{plural(len(twice), 'segment')} rated more than once by one rater: repeated lines count once"
     if averaged:
         note += f", differing ones are averaged ({listed(averaged)})"
     return replace(labels, ratings=tuple(map(_mean, groups.values())), notes=(*labels.notes, note))
-
-
-def _values(rating: Rating) -> tuple[float | None, ...]:
-    return tuple(getattr(rating, name) for name in DIMENSIONS)
 
 
 def _mean(group: list[Rating]) -> Rating:

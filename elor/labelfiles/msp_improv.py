@@ -24,6 +24,7 @@ from elor.labelfiles.labels import Labels, Rating, checked, lines_of, merged, re
 
 LOW, HIGH = 1.0, 5.0
 REVERSED = ("arousal",)
+NOTE = "activation, released from 1 (active) to 5 (calm), was turned round; a turn is its own speaker's"
 
 SCENARIOS = {"P": "natural", "S": "improvised", "T": "target improvised", "R": "target read"}
 EMOTIONS = {"A": "angry", "H": "happy", "S": "sad", "N": "neutral", "O": "other", "X": "xxx"}
@@ -70,10 +71,10 @@ def read(path: Path, consensus: bool = False) -> Labels:
             f"{path}: {plural(len(strange), 'line')} of no pattern of MSP-IMPROV (line {listed(strange)}); "
             "correct them, or give another --kind."
         )
-    labels = checked(Labels(path, tuple(reverse(found, REVERSED, LOW, HIGH)), LOW, HIGH, (_note(),)))
+    labels = checked(Labels(path, tuple(reverse(found, REVERSED, LOW, HIGH)), LOW, HIGH, (NOTE,)))
     refuse(
         labels,
-        lambda rating: _is_strange(targets[rating.file]),
+        lambda rating: (turn := targets[rating.file])["scenario"] in "TR" and turn["letters"][0] != turn["target"],
         "of a target sentence bears another letter than its actor",
         "the letters do not say who speaks; correct the names",
     )
@@ -94,11 +95,3 @@ def _rating(where: tuple[Path, int], turn: re.Match[str], values: re.Match[str],
         session=f"session{int(turn['session'])}",
         scenario=SCENARIOS[turn["scenario"]],
     )
-
-
-def _is_strange(turn: re.Match[str]) -> bool:
-    return turn["scenario"] in "TR" and turn["letters"][0] != turn["target"]
-
-
-def _note() -> str:
-    return "activation, released from 1 (active) to 5 (calm), was turned round; a turn is its own speaker's"

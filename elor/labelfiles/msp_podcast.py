@@ -21,12 +21,8 @@ from elor.labelfiles.labels import Labels, Rating, checked, lines_of, merged, sc
 from elor.tables import read_rows
 
 LOW, HIGH = 1.0, 7.0
-EMOTIONS = {"A": "angry", "H": "happy", "S": "sad", "N": "neutral", "U": "surprise", "F": "fear"} | {
-    "D": "disgust",
-    "C": "contempt",
-    "O": "other",
-    "X": "xxx",
-}
+EMOTIONS = {"A": "angry", "H": "happy", "S": "sad", "N": "neutral", "U": "surprise", "F": "fear"}
+EMOTIONS |= {"D": "disgust", "C": "contempt", "O": "other", "X": "xxx"}
 UNKNOWN = ("", "unknown", "nan", "none")
 CONSENSUS = "labels_consensus.csv"
 

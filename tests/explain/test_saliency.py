@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,12 @@ from elor.explain.guided import guided_backprop
 from elor.explain.occlusion import band_occlusion
 from elor.explain.saliency import run as running
 from elor.explain.saliency.measure import measure
-from elor.explain.saliency.run import PART, Amount, plan, run, table_of, write_maps
+from elor.explain.saliency.run import PART, plan, run, table_of, write_maps
 from elor.explain.saliency.slow import overlap
 from elor.explain.saliency.summary import summarise
 from elor.files import plain
 from elor.networks import MultiHeadNetwork
+from elor.params import load
 from elor.training.checkpoint import load_network
 from tests.worlds.networks import new_network, save
 from tests.worlds.slices import SPEAKERS, Slices, write_slices
@@ -33,6 +35,9 @@ from tests.worlds.slices import SPEAKERS, Slices, write_slices
 pytestmark = pytest.mark.long
 
 EACH = 3
+AMOUNT = load(Path(__file__).parents[2] / "params.yaml").scale.explain.model_copy(
+    update={"slices": 3, "steps": 2, "shown": 1, "untrained": 2}
+)
 
 
 def voice(seed: int, samples: int = 96_000) -> np.ndarray:
@@ -99,8 +104,7 @@ def corpus(tmp_path_factory) -> Slices:
 def jobs(corpus):
     patch = pytest.MonkeyPatch()
     patch.setenv("ELOR_SCRATCH", str(corpus.folder / "scratch"))
-    amount = Amount(slices=3, steps=2, shown=1, untrained=2)
-    yield plan(corpus.experiment, "G", amount, first_steps=2)
+    yield plan(corpus.experiment, "G", AMOUNT, first_steps=2)
     patch.undo()
 
 
@@ -123,8 +127,7 @@ def test_a_fold_is_dealt_out_in_even_parts_with_the_same_untrained_networks(corp
     slices = corpus.slices
     many = pd.concat([slices.assign(slice=slices["slice"] + f"_{i}") for i in range(12)], ignore_index=True)
     folds = pd.DataFrame({"fold": many["speaker"], "slice": many["slice"], "role": "test"})
-    amount = Amount(slices=3, steps=2, shown=1, untrained=2)
-    parts = plan(replace(corpus.experiment, slices=many, folds=folds), "G", amount)
+    parts = plan(replace(corpus.experiment, slices=many, folds=folds), "G", AMOUNT)
     assert [(part.fold, len(part.rows)) for part in parts] == [(s, 18) for s in SPEAKERS for _ in range(2)]
     assert 18 <= PART < 36
     assert parts[0].seeds == parts[1].seeds != parts[2].seeds

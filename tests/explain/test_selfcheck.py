@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,11 @@ from tests.worlds.networks import write_models
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
-SMALL = Amount(networks=3, signals=512, explained=8, epochs=8)
+SMALL = Amount(networks=1, signals=512, explained=8, epochs=8)
 """Half the signals of `elor selfcheck`, and eight epochs: about what all these cues need to be learned."""
+
+WHOLE = replace(SMALL, networks=3)
+"""As many networks as verdicts need."""
 
 SEED = 2
 SPEAKERS = ("Ses01F", "Ses01M")
@@ -99,22 +102,32 @@ class Run:
         return self.learned[(self.learned["set"] == name) & (self.learned["model"] == "trained")]
 
 
-@pytest.fixture(scope="module")
-def run(workspace: Path) -> Run:
+def checked(workspace: Path, amount: Amount) -> Run:
     engine = Watched("cpu")
-    found = suite.selfcheck(SMALL, workspace, SEED, engine)
+    found = suite.selfcheck(amount, workspace, SEED, engine)
     parts = [one for one in engine.kept if isinstance(one, Found)]
-    assert len(parts) == SMALL.networks * len(SETS)
+    assert len(parts) == amount.networks * len(SETS)
     return Run(found, *(pd.concat([getattr(one, name) for one in parts]) for name in ("scores", "learned")))
 
 
-def test_the_whole_check_finds_no_fault(run: Run) -> None:
-    assert run.found["failures"] == []
-    assert run.found["networks"] == SMALL.networks
-    assert set(run.found["learned"]) == set(SETS)
-    assert set(run.found["methods"]) == set(SETS) - {"level"}  # which has no place to find
-    assert set(run.found["methods"]["frequency"]) == {method for domain in METHODS.values() for method in domain}
-    json.dumps(plain(run.found), allow_nan=False)
+@pytest.fixture(scope="module")
+def whole(workspace: Path) -> Run:
+    return checked(workspace, WHOLE)
+
+
+@pytest.fixture(scope="module", params=["one network", pytest.param("all networks", marks=pytest.mark.slow)])
+def run(workspace: Path, request: pytest.FixtureRequest) -> Run:
+    return checked(workspace, SMALL) if request.param == "one network" else request.getfixturevalue("whole")
+
+
+@pytest.mark.slow
+def test_the_whole_check_finds_no_fault(whole: Run) -> None:
+    assert whole.found["failures"] == []
+    assert whole.found["networks"] == WHOLE.networks
+    assert set(whole.found["learned"]) == set(SETS)
+    assert set(whole.found["methods"]) == set(SETS) - {"level"}  # which has no place to find
+    assert set(whole.found["methods"]["frequency"]) == {method for domain in METHODS.values() for method in domain}
+    json.dumps(plain(whole.found), allow_nan=False)
 
 
 def test_the_corpus_own_networks_are_asked_too(run: Run, workspace: Path) -> None:
@@ -200,14 +213,15 @@ def test_a_spurious_hum_is_found_by_bands(run: Run) -> None:
     assert run.of("hum", "initial")["mass"].max() < 0.6
 
 
-def test_in_random_labels_no_method_finds_anything(run: Run) -> None:
-    heads = run.rests_on("random labels")
+@pytest.mark.slow
+def test_in_random_labels_no_method_finds_anything(whole: Run) -> None:
+    heads = whole.rests_on("random labels")
     assert heads["accuracy"].mean() < 0.7
     assert heads["own"].mean() < 0.3  # swapping what is no cue changes few answers
-    for method, entry in run.found["methods"]["random labels"].items():
+    for method, entry in whole.found["methods"]["random labels"].items():
         assert entry["verdict"] in (MISSES, SOUND), method
         assert entry["own"]["mean"] < 0.65, method  # all sounds alike, whichever head is asked
-        assert entry["mass"]["mean"] < 0.75 * run.found["methods"]["disjoint"][method]["mass"]["mean"], method
+        assert entry["mass"]["mean"] < 0.75 * whole.found["methods"]["disjoint"][method]["mass"]["mean"], method
 
 
 @pytest.mark.parametrize("failures", [[], ["occlusion should find the cue of hum; its verdict is: misses it."]])

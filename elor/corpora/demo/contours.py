@@ -197,24 +197,15 @@ def melody(syllables: Syllables, cues: Cues, time: np.ndarray, voice: np.ndarray
     run_end = np.minimum.accumulate(np.where(s.last_of_run, s.end, np.inf)[::-1])[::-1]
     through = (middle - runs) / (run_end - runs)
     height = np.where(s.stressed, 0.55, 0.0) - 0.4 * through
-    start, end = height - 0.12, height + _final(s, cues.contour)
+    bend = {"falling": -0.5, "rising": 0.5, "alternating": 0.3}[cues.contour]
+    start, end = height - 0.12, height + np.where(s.last_of_run, bend, -0.1)
+    sign = np.where(np.arange(len(s.run)) % 2, 1.0, -1.0)
+    height = height + (0.25 * sign if cues.contour == "alternating" else 0.0 * sign)  # up and down
     knots = np.stack([s.start, middle, s.end - 0.002], axis=1).ravel()
-    curve = np.interp(time, knots, np.stack([start, height + _alternation(s, cues.contour), end], axis=1).ravel())
+    curve = np.interp(time, knots, np.stack([start, height, end], axis=1).ravel())
     voiced = curve[voice > VOICED_ABOVE]
     spread = np.subtract(*np.percentile(voiced, [95, 5]))
     return cues.f0_semitones + cues.f0_range_semitones * (curve - voiced.mean()) / max(spread, 0.5)
-
-
-def _final(syllables: Syllables, contour: str) -> np.ndarray:
-    """How far the last syllable of each run bends, in units of about the range."""
-    bend = {"falling": -0.5, "rising": 0.5, "alternating": 0.3}[contour]
-    return np.where(syllables.last_of_run, bend, -0.1)
-
-
-def _alternation(syllables: Syllables, contour: str) -> np.ndarray:
-    """Alternating contours go up and down from syllable to syllable."""
-    sign = np.where(np.arange(len(syllables.run)) % 2, 1.0, -1.0)
-    return 0.25 * sign if contour == "alternating" else 0.0 * sign
 
 
 def creakiness(syllables: Syllables, time: np.ndarray) -> np.ndarray:

@@ -65,7 +65,8 @@ def generate(recipe: Recipe, utterances: int, seed: int, folder: Path, engine: E
     part, release = folder / ".release.part", folder / "release"
     shutil.rmtree(part, ignore_errors=True)
     try:
-        jobs = [(plan, _sound_file(part, turn)) for plan, turn in zip(plans, turns, strict=True)]
+        folders = [part / f"Session{turn.session}" / "sentences" / "wav" / turn.dialogue for turn in turns]
+        jobs = [(plan, folder / f"{plan.name}.wav") for plan, folder in zip(plans, folders, strict=True)]
         spoken = engine.track(speak, jobs, "demo corpus", [1] * len(jobs), "utterance")
         _write_annotations(recipe, turns, spoken, seed, part)
         _write_debris(part)
@@ -75,10 +76,6 @@ def generate(recipe: Recipe, utterances: int, seed: int, folder: Path, engine: E
         shutil.rmtree(part, ignore_errors=True)
     write_text(folder / "truth.csv", _csv(map(_truth, turns, plans, spoken)))
     write_text(folder / "segments.csv", _csv(_segments(turns, spoken)))
-
-
-def _sound_file(release: Path, turn: Turn) -> Path:
-    return release / f"Session{turn.session}" / "sentences" / "wav" / turn.dialogue / f"{turn.name}.wav"
 
 
 def speak(plan: Plan, path: Path) -> Spoken:

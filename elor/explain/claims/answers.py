@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import stdtr
 
-from elor.evidence.interventions import Change, Effect
+from elor.evidence.interventions import Effect
 from elor.evidence.names import Control, Doubt, Finding, Reference
 from elor.explain.claims.evidence import ROUNDING, Measured, Missing, Seen, defined, of, standard_error, t_test
 from elor.explain.interventions.alterations import ALTERATIONS
@@ -122,7 +122,8 @@ def no_effect(measured: Measured, network: str, head: str, intervention: str) ->
     """
     part = _altered(measured, network, head, intervention, HEADS)
     margin, units = _margin(measured, network, head), part.slope.units
-    doses = [dose for dose in part.doses.values() if dose.p is not None and _width(dose) > 0]
+    known = [dose for dose in part.doses.values() if None not in (dose.p, dose.low, dose.high)]
+    doses = [dose for dose in known if dose.high > dose.low]
     if not doses or units < 2:
         raise Missing(f"no dose of {intervention} has an interval for {head} of {TITLES[network]}")
     most = max(doses, key=lambda dose: abs(dose.change or 0.0))
@@ -175,10 +176,6 @@ def moved(measured: Measured, network: str, features: str, intervention: str) ->
         )
     most = float(found.max())
     return Seen(most, -1 if most > NOTICEABLE else 1, Reference.margin, NOTICEABLE, unit="SD of the most moved")
-
-
-def _width(dose: Change) -> float:
-    return 0.0 if dose.low is None or dose.high is None else dose.high - dose.low
 
 
 def _margin(measured: Measured, network: str, head: str) -> float:

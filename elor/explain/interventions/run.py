@@ -17,21 +17,22 @@ the control too easily beaten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from elor.audio import FULL_SCALE
 from elor.device import exact, local
 from elor.engine import Engine
 from elor.explain.choice import stratified
-from elor.explain.controls import untrained
+from elor.explain.controls import calibrated, untrained
 from elor.explain.experiment import Experiment
 from elor.explain.interventions.alterations import ALTERATIONS, fitted
 from elor.explain.interventions.versions import versions
@@ -250,13 +251,9 @@ def _models(job: InterventionJob, sounds: NDArray, device: torch.device) -> Mode
         eaten = {kind: value.to(device) for kind, value in some.items()}
         models[name, -1] = network
         for number, seed in enumerate(job.seeds):
-            fresh = untrained(_factory(network), seed).to(device)
+            fresh = untrained(partial(MultiHeadNetwork, shape), seed).to(device)
             models[name, number] = normalised(fresh, network, eaten)
     return models
-
-
-def _factory(network: MultiHeadNetwork) -> Callable[[], MultiHeadNetwork]:
-    return lambda: MultiHeadNetwork(network.architecture)
 
 
 def normalised(fresh: MultiHeadNetwork, trained: MultiHeadNetwork, inputs: Inputs) -> MultiHeadNetwork:
@@ -265,14 +262,7 @@ def normalised(fresh: MultiHeadNetwork, trained: MultiHeadNetwork, inputs: Input
     The standardisation of MFCCs and IS10 is the trained one's; batch normalisations get the statistics of `inputs`.
     """
     fresh.standardize.load_state_dict(trained.standardize.state_dict())
-    if fresh.cnn is not None:
-        for module in fresh.cnn.modules():
-            if isinstance(module, nn.BatchNorm1d):
-                module.momentum = 1.0  # the running statistics become this batch's
-        fresh.cnn.train()
-        with torch.no_grad():
-            fresh.features(*(inputs[name] for name in fresh.architecture.inputs))
-    return fresh.eval()
+    return calibrated(fresh, [inputs[name] for name in fresh.architecture.inputs])
 
 
 def _ask(models: Models, sounds: NDArray, device: torch.device) -> Iterator[tuple[tuple[str, int], dict[str, NDArray]]]:
@@ -284,9 +274,7 @@ def _ask(models: Models, sounds: NDArray, device: torch.device) -> Iterator[tupl
     for key, model in models.items():
         batches = zip(*(eaten[name].split(BATCH) for name in model.architecture.inputs), strict=True)
         with torch.inference_mode():
-            parts = [_answered(model.architecture.heads, model(*batch)) for batch in batches]
+            logits = [model(*batch) for batch in batches]
+            heads = model.architecture.heads
+            parts = [answers(heads, some) | extremities(heads, some) for some in logits]
         yield key, {answer: np.concatenate([part[answer] for part in parts]) for answer in parts[0]}
-
-
-def _answered(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:
-    return answers(heads, logits) | extremities(heads, logits)

@@ -168,9 +168,10 @@ def summarise(
     for (network, name), part in changes_by_slice(found).groupby(["network", "intervention"], sort=False):
         entry = _entry(part, network, name, units, (learned or {}).get(network, {}))
         networks.setdefault(network, {})[name] = entry
+    spread = spreads(found).xs(-1, level="model")
     return Interventions.of(
         networks=networks,
-        spread=_nested(spreads(found).xs(-1, level="model")),
+        spread={network: some.droplevel("network").to_dict() for network, some in spread.groupby("network")},
         settings=_settings(found, slices, units),
         features=dict(features or {}),
     )
@@ -239,11 +240,6 @@ def verdict(
 ) -> str:
     """The same in words."""
     return said(*judge(slope, doses, sham, none, confidence))
-
-
-def _nested(values: pd.Series) -> dict[str, dict[str, float]]:
-    """Values by network and answer."""
-    return {network: some.droplevel("network").to_dict() for network, some in values.groupby("network")}
 
 
 def _entry(changes: pd.DataFrame, network: str, name: str, units: Units, learned: Mapping[str, float]) -> dict:

@@ -253,10 +253,9 @@ def _evaluate(
     chosen = torch.stack([_chosen(heads, row, target) for row, target in enumerate(targets)])
     logits = chosen.detach()
     if climb == "probability":
-        every = zip(targets, chosen, strict=True)
-        chosen = torch.stack(
-            [_probability(heads[target.head][row], target, z) for row, (target, z) in enumerate(every)]
-        )
+        rows = [heads[target.head][row] for row, target in enumerate(targets)]
+        every = zip(rows, targets, chosen, strict=True)  # a single value has no probability and stays
+        chosen = torch.stack([row.softmax(0)[t.label] if len(row) > 1 else z for row, t, z in every])
     if not chosen.requires_grad:
         raise UserError("The model cannot be differentiated by the signal, so it has no prototypes to climb to.")
     with QuickBackward():
@@ -274,11 +273,6 @@ def _chosen(heads: Heads, row: int, target: Goal) -> Tensor:
     if len(outputs) == 1:
         return outputs[0] if target.label else -outputs[0]
     return outputs[target.label]
-
-
-def _probability(outputs: Tensor, target: Goal, logit: Tensor) -> Tensor:
-    """What stands in a logit's place; a single value has no probability and stays."""
-    return outputs.softmax(0)[target.label] if len(outputs) > 1 else logit
 
 
 def _check(how: Ascent) -> None:

@@ -19,19 +19,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from elor import params
 from elor.audio import FULL_SCALE, SAMPLE_RATE
 from elor.device import exact, local
 from elor.engine import Engine
 from elor.errors import UserError
 from elor.explain.choice import fold_of
-from elor.explain.controls import untrained
+from elor.explain.controls import calibrated, untrained
 from elor.explain.experiment import Experiment
 from elor.explain.model import predict
-from elor.explain.prototypes.ascent import Ascent, Climb, Goal, Mode, Parametrisation, prototypes, targets_of_heads
+from elor.explain.prototypes.ascent import Ascent, Goal, prototypes, targets_of_heads
 from elor.explain.prototypes.descriptors import describe
 from elor.explain.prototypes.spectra import spectra
 from elor.features.slices import SLICE_SAMPLES
@@ -47,44 +47,6 @@ KEPT = 5
 """Restarts whose signals are kept, best first; the spectra of all are."""
 
 BATCH = 16
-
-
-@dataclass(frozen=True)
-class Amount:
-    """How much: restarts and steps of the network that is shown, of all others, and how many are untrained."""
-
-    restarts: int
-    steps: int
-    other_restarts: int
-    other_steps: int
-    untrained: int
-
-    def of(self, shown: bool) -> tuple[int, int]:
-        """Restarts and steps of a network."""
-        return (self.restarts, self.steps) if shown else (self.other_restarts, self.other_steps)
-
-
-@dataclass(frozen=True)
-class Search:
-    """What is sought in every network.
-
-    Attributes:
-        modes, parametrisations: all pairs of them.
-        penalty: logits (or probability) that lambda takes from a signal of the natural level; lambda follows from it.
-        climb: what is maximised.
-    """
-
-    modes: tuple[Mode, ...]
-    parametrisations: tuple[Parametrisation, ...]
-    penalty: float
-    climb: Climb = "logit"
-
-    def ascents(self, level: float, seed: int) -> list[Ascent]:
-        """The searches at a natural level (RMS); their steps and restarts are still to be set."""
-        penalty = self.penalty / (SLICE_SAMPLES * level**2)
-        start = Ascent(climb=self.climb, penalty=penalty, level=level, seed=seed, rate=SAMPLE_RATE)
-        every = product(self.modes, self.parametrisations)
-        return [replace(start, mode=mode, parametrisation=how) for mode, how in every]
 
 
 @dataclass(frozen=True)
@@ -139,23 +101,31 @@ def label_names(head: Head) -> list[str]:
     return ["low", "high"] if head.valued else list(head.labels)
 
 
-def plan(what: Experiment, speaker: str, search: Search, amount: Amount) -> list[PrototypeJob]:
+def plan(
+    what: Experiment, speaker: str, search: params.Prototypes, amount: params.PrototypesScale
+) -> list[PrototypeJob]:
     """One job per network and search, those of the shown network first: they are the longest.
 
     Args:
         what: is explained.
         speaker: whose fold's network is shown, see `elor.explain.choice`.
-        search, amount: what is sought, and how much.
+        search: what is sought in every network, all pairs of modes and parametrisations.
+        amount: restarts and steps of the network that is shown, of all others, and how many are untrained.
     """
     slices, folds, seed = what.slices, what.folds, what.seed
     names = list(dict.fromkeys(folds["fold"]))
     shown = fold_of(speaker, slices, folds)
     sample = np.unique(np.linspace(0, len(slices) - 1, SAMPLE).round().astype(int))
-    asked = search.ascents(level_of_training(slices, folds, shown, what.audio), seed)
+    level = level_of_training(slices, folds, shown, what.audio)
+    penalty = search.penalty / (SLICE_SAMPLES * level**2)  # what it takes from a signal of the natural level
+    start = Ascent(climb=search.climb, penalty=penalty, level=level, seed=seed, rate=SAMPLE_RATE)
+    every = product(search.modes, search.parametrisations)
+    asked = [replace(start, mode=mode, parametrisation=how) for mode, how in every]
 
     def job(network: str, how: Ascent, number: int = -1) -> PrototypeJob:
         trained, exhibit = number < 0, network == shown
-        restarts, steps = amount.of(exhibit)
+        restarts = amount.restarts if exhibit else amount.other_restarts
+        steps = amount.steps if exhibit else amount.other_steps
         return PrototypeJob(
             network=network,
             path=what.model(network if trained else shown),
@@ -203,9 +173,8 @@ def seek(job: PrototypeJob) -> Found:
     inputs = Inputs({"audio": job.audio}, local(job.device))
     network = load_network(job.path).to(inputs.device)
     if job.random is not None:
-        network = fitted_normalisation(
-            untrained(lambda: MultiHeadNetwork(network.architecture), job.random).to(inputs.device), inputs, job.fitted
-        )
+        fresh = untrained(lambda: MultiHeadNetwork(network.architecture), job.random)
+        network = calibrated(fresh.to(inputs.device), inputs.batch(job.fitted))
     heads = network.architecture.heads
     targets = targets_of_heads({head.name: head.answers for head in heads})
     names = [(head.name, label) for head in heads for label in label_names(head)]
@@ -233,17 +202,6 @@ def seek(job: PrototypeJob) -> Found:
 def percentile(logit: float, natural: NDArray) -> float:
     """Share of natural logits that lie below one, in percent; NaN without any."""
     return 100 * float(np.mean(natural < logit)) if len(natural) else float("nan")
-
-
-def fitted_normalisation(network: MultiHeadNetwork, inputs: Inputs, rows: NDArray) -> MultiHeadNetwork:
-    """Give batch normalisations the statistics of some slices, as one step of training without learning would."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            module.momentum = 1.0
-    network.train()
-    with torch.no_grad():
-        network.features(*inputs.batch(rows))
-    return network.eval()
 
 
 def _natural(network: nn.Module, inputs: Inputs, rows: NDArray, targets: Sequence[Goal]) -> list[NDArray]:

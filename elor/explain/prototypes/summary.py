@@ -10,6 +10,7 @@ import pandas as pd
 import soundfile
 from numpy.typing import NDArray
 
+from elor import params
 from elor.audio import SAMPLE_RATE
 from elor.evaluation.intervals import NOWHERE, speaker_interval
 from elor.evidence.prototypes import Prototypes
@@ -17,7 +18,7 @@ from elor.explain.choice import exemplary_speaker
 from elor.explain.experiment import Experiment
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.explain.prototypes.filters import filter_jobs, seek_filters, write_filters
-from elor.explain.prototypes.run import Amount, Found, PrototypeJob, Search, label_names, plan, run
+from elor.explain.prototypes.run import Found, PrototypeJob, label_names, plan, run
 from elor.explain.prototypes.spectra import frequencies
 from elor.explain.prototypes.trends import trends
 from elor.files import replacing
@@ -37,7 +38,12 @@ HEADROOM_DB = 1.0
 
 
 def analyse(
-    what: Experiment, speaker: str, search: Search, amount: Amount, heads: Sequence[Head], folder: Path
+    what: Experiment,
+    speaker: str,
+    search: params.Prototypes,
+    amount: params.PrototypesScale,
+    heads: Sequence[Head],
+    folder: Path,
 ) -> Prototypes:
     """The whole analysis: writes signals, exemplars, descriptors and single filters into a folder.
 

@@ -212,11 +212,6 @@ def trends(table: pd.DataFrame, ordered: Mapping[str, Sequence[str]]) -> dict:
     return result
 
 
-def deciding_mode(descriptor: str) -> str:
-    """The mode whose prototypes decide: that of a fixed level, or the paper's for loudness itself."""
-    return "paper" if descriptor in LEVELS else "level"
-
-
 def _block(
     medians: pd.Series, networks: pd.Series, untrained: int, search: tuple[str, str, str], labels: Sequence[str]
 ) -> NDArray:
@@ -228,15 +223,16 @@ def _block(
 
 def _judged(head: str, descriptor: str, pattern: str, found: dict[str, Trend]) -> dict:
     """The trends of one pattern and what they allow to say."""
-    mode = deciding_mode(descriptor)
+    mode = "paper" if descriptor in LEVELS else "level"  # which decides
     deciding = {key: one for key, one in found.items() if key.startswith(f"{mode}.")}
     finding, reason = judge(list(deciding.values()), mode)
     verdict = said(finding, reason)
     directions = {one.direction for one in deciding.values()}
     direction = directions.pop() if len(directions) == 1 else ""
+    trees = {key: {name: value for name, value in vars(one).items() if name != "lacking"} for key, one in found.items()}
     return {
-        "per": {key: _plain(one) for key, one in deciding.items()},
-        "beside": {key: _plain(one) for key, one in found.items() if key not in deciding},
+        "per": {key: tree for key, tree in trees.items() if key in deciding},
+        "beside": {key: tree for key, tree in trees.items() if key not in deciding},
         "direction": direction,
         "finding": finding,
         "reason": reason,
@@ -258,19 +254,6 @@ def judge(deciding: Sequence[Trend], mode: str = "level") -> tuple[Finding, str]
     if not all(one.p <= ALPHA for one in deciding):
         return Finding.undecided, "beyond untrained networks, but the folds disagree"
     return Finding.varies, ""
-
-
-def _plain(one: Trend) -> dict:
-    """A trend as JSON has it."""
-    return {
-        "statistic": one.statistic,
-        "direction": one.direction,
-        "p": one.p,
-        "rank": one.rank,
-        "calibrated": list(one.calibrated),
-        "outside": one.outside,
-        "folds": one.folds,
-    }
 
 
 def _sentence(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +16,19 @@ from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, SaliencyJob
 from elor.explain.saliency.measure import measure
 from elor.explain.windows import Found
 from elor.files import replacing
+from elor.params import ExplainScale
 
 PART = 4 * BATCH
 """Slices of a job, at most: few enough that two cores end at the same time."""
 
 
-@dataclass(frozen=True)
-class Amount:
-    """How much of the slow work: how many slices for integrated gradients and occlusion, and their steps at most; how
-    many exemplary slices are kept; how many untrained networks."""
-
-    slices: int
-    steps: int
-    shown: int
-    untrained: int
-
-
-def plan(what: Experiment, speaker: str, amount: Amount, first_steps: int = 64) -> list[SaliencyJob]:
+def plan(what: Experiment, speaker: str, amount: ExplainScale, first_steps: int = 64) -> list[SaliencyJob]:
     """Some jobs per fold: its own network on raw audio and that of the exemplary speaker, on its test slices.
 
     Args:
         what: is explained.
         speaker: whose network is the exemplary one, see `elor.explain.choice`.
-        amount: how much.
+        amount: how many slices for the slow methods, and their steps at most; how many are kept; untrained networks.
         first_steps: of integrated gradients.
     """
     slices, tested = what.slices, what.tested

@@ -25,8 +25,9 @@ from elor.explain.experiment import Experiment
 from elor.explain.saliency import slow_summary
 from elor.explain.saliency.job import EXEMPLARY, OWN, SaliencyJob
 from elor.explain.saliency.measure import FLATTENED
-from elor.explain.saliency.run import Amount, plan, run, table_of, write_maps
+from elor.explain.saliency.run import plan, run, table_of, write_maps
 from elor.explain.windows import Found
+from elor.params import ExplainScale
 from elor.tables import write_table
 
 PAPER = {"arousal~input": 0.50, "valence~input": 0.53, "arousal~valence": 0.96}
@@ -44,7 +45,7 @@ Series = dict[tuple[str, str, str], pd.DataFrame]
 """Rows of one role and method by pair, model and control."""
 
 
-def analyse(what: Experiment, speaker: str, amount: Amount, confidence: float, folder: Path) -> Saliency:
+def analyse(what: Experiment, speaker: str, amount: ExplainScale, confidence: float, folder: Path) -> Saliency:
     """The whole analysis: writes the exemplary maps and the correlations of every slice into a folder.
 
     Args:

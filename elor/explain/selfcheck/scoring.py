@@ -66,8 +66,10 @@ def scored(
     found["mass"] = np.mean([_mass(sizes[head][rows], truth[head][rows]) for head, rows in marked.items()])
     if len(truth) == 2:
         some = np.logical_or(*truth.values())
-        only = [auc_within(sizes[head], cells, some) for head, cells in truth.items()]
-        found |= {"own": np.mean(only), "between": _between(*maps.values())}
+        rows = {head: zip(sizes[head], cells, some, strict=True) for head, cells in truth.items()}
+        only = [np.nanmean([auc(s[None, c], t[None, c])[0] for s, t, c in each]) for each in rows.values()]
+        between = np.nanmean([pearson(a, b) for a, b in zip(*maps.values(), strict=True)])
+        found |= {"own": np.mean(only), "between": between}
     if distractor is not None:
         mass = [_mass(sizes[head][rows], distractor[rows]) for head, rows in marked.items()]
         found |= {"distractor": np.mean(mass), "share": distractor.mean()}
@@ -77,16 +79,6 @@ def scored(
 def _mass(sizes: NDArray, cells: NDArray) -> float:
     """Mean share of each row's sum that lies in some cells, (n, cells) each."""
     return float(np.mean((sizes * cells).sum(1) / np.maximum(sizes.sum(1), 1e-30)))
-
-
-def auc_within(scores: NDArray, truth: NDArray, cells: NDArray) -> float:
-    """Mean AUC over the rows, among some of their cells only; all are (n, cells)."""
-    return float(np.nanmean([auc(s[None, c], t[None, c])[0] for s, t, c in zip(scores, truth, cells, strict=True)]))
-
-
-def _between(one: NDArray, other: NDArray) -> float:
-    """Mean r of two heads' segments over the signals."""
-    return float(np.nanmean([pearson(a, b) for a, b in zip(one, other, strict=True)]))
 
 
 def summarise(scores: pd.DataFrame, confidence: float = 0.95) -> dict[str, dict[str, dict]]:
