@@ -1,10 +1,13 @@
-"""Workspaces, made once per target."""
+"""Workspaces, made once per target; a small corpus."""
 
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import soundfile
 from typer.testing import CliRunner, Result
 
 from elor.commands import app
@@ -32,3 +35,20 @@ def elor() -> Callable[..., Result]:
         return result
 
     return run
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Three speakers, one file in stereo, one of two slices; labels 1..7, three classes."""
+    rng, rows = np.random.default_rng(0), []
+    for speaker in ("01", "02", "03"):
+        for turn in range(4):
+            seconds, channels = (10.0, 1) if turn == 3 else (0.5, 1 + (turn == 2))
+            name = f"{speaker}_{turn}.wav"
+            noise = rng.normal(scale=0.1, size=(int(seconds * 8000), channels))
+            soundfile.write(tmp_path / name, noise, 8000)
+            rows.append(
+                {"file": name, "speaker": speaker, "valence": (1, 4, 7, 4)[turn], "arousal": (7, 1, 4, 7)[turn]}
+            )
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    return tmp_path / "manifest.csv"

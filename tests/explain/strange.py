@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import torch
@@ -191,3 +192,20 @@ an_object = old_weight_norm()
 def softmaxed() -> nn.Module:
     torch.manual_seed(3)
     return Answers(lambda logits: logits.softmax(1)).eval()
+
+
+class Locked(Plain):
+    """Holds what cannot be copied, and counts."""
+
+    def __init__(self, share: float = 0.0) -> None:
+        super().__init__()
+        self.lock, self.calls, self.heard, self.share = threading.Lock(), 0, [], share
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        with self.lock:
+            self.calls += 1
+            self.heard.append(len(audio))
+            self.seen += 1
+        found = super().forward(audio)
+        return found - self.share * (found - found.detach())

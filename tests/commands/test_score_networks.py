@@ -1,0 +1,171 @@
+"""`elor score` of networks, exports and what `elor predict` writes; what a workspace says need not be said again."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+from typer.testing import Result
+
+from elor.api.score import dimensions_of, rater_of
+from elor.corpora.reader import open_corpus
+from elor.errors import UserError
+from elor.inference import load
+from tests.worlds.networks import FOLDS, write_models
+
+Elor = Callable[..., Result]
+
+
+def test_the_raters_of_a_workspace_need_not_be_said_again(workspace_of: Callable[[str], Path], elor: Elor) -> None:
+    folder = workspace_of("classes")
+    labelled = json.loads((folder / "metrics/corpus.json").read_text())["labels"]["rater"]
+    where = (folder / "data/predictions/elor.csv", "--corpus", folder / "data")
+    assert rater_of(folder / "data") == labelled == "E-2"
+    assert rater_of(folder) is None
+    said = elor("score", *where).stdout
+    assert "labels: E-2" in said
+    assert elor("score", *where, "--rater", "E-2").stdout == said
+    assert elor("score", *where, "--rater", "E-1").exit_code == 1
+
+
+def test_the_dimensions_of_a_workspace_need_not_be_said_either(tmp_path: Path) -> None:
+    (tmp_path / "slices.csv").write_text("slice,speaker,dominance,arousal,dominance_p0\na_0,s,1,2,0.5\n")
+    assert dimensions_of(tmp_path) == ("arousal", "dominance")
+    assert dimensions_of(tmp_path / "elsewhere") == ()
+
+
+@pytest.fixture
+def heard_corpus(manifest: Path) -> Path:
+    """The manifest, two of whose speakers bear the names of speakers that all but one network have heard."""
+    text = manifest.read_text().replace(",01,", ",Ses01F,").replace(",02,", ",Ses01M,")
+    manifest.write_text(text)
+    return manifest
+
+
+def test_networks_are_scored_on_a_corpus_and_never_on_whom_they_heard(
+    heard_corpus: Path, tmp_path: Path, elor: Elor
+) -> None:
+    models = write_models(tmp_path / "models")
+    where = ("--corpus", heard_corpus, "--high", 7)
+    result = elor("score", "--model", models, *where, "--detail", "--csv", tmp_path / "said.csv")
+    assert result.exit_code == 0, result.stderr
+    elor("score", "--model", models, *where, "--json", "-o", tmp_path / "out.json")
+    said = pd.read_csv(tmp_path / "said.csv", dtype={"speaker": str})
+    every = load(models)
+    rows = pd.read_csv(heard_corpus, dtype={"speaker": str})
+    for _, row in rows.iterrows():
+        prediction = every.predict(heard_corpus.parent / row["file"])
+        mine = said[said["utterance"] == row["file"].removesuffix(".wav")]
+        for head in ("arousal", "valence"):
+            folds = prediction.answers[head]
+            own = folds[:, [FOLDS.index(row["speaker"])]] if row["speaker"] in FOLDS else folds
+            np.testing.assert_allclose(mine[[f"{head}_p{k}" for k in range(5)]], own.mean(1), rtol=1e-5)
+        assert set(mine["networks"]) == {1 if row["speaker"] in FOLDS else 3}
+    found = json.loads((tmp_path / "out.json").read_text())
+    truth = said["utterance"].map({row["file"][:-4]: (row["valence"] - 1) * 2 // 3 for _, row in rows.iterrows()})
+    uar = metrics.balanced_accuracy_score(truth, said["valence"])
+    assert found["scores"]["valence"]["elor"]["uar"] == pytest.approx(uar, abs=1e-4)
+    flat = " ".join(result.stdout.split())
+    assert "ELoR: 1 speaker that no network has heard; Ses01F, Ses01M: heard by some of 3 networks" in flat
+    groups = {(row["factor"], row["group"]) for row in found["breakdown"]}
+    assert {("speaker", "Ses01F"), ("speaker", "03"), ("length", "0.0-1.0 s")} <= groups
+    assert "valence by group" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("speakers", "networks", "said"),
+    [
+        # of the networks' own run: namesakes in its corpora are two people, and only her own network is told apart
+        (
+            {"fin": ["fin-anna"], "ger": ["ger-anna", "ger-cleo"]},
+            [1, 1, 1],
+            "fin-anna, ger-anna, ger-cleo: heard by some",
+        ),
+        ({"fin": ["anna", "new"]}, [1, 2], "1 speaker that no network has heard; anna: heard by some of 2 networks"),
+        ({"elsewhere": ["anna"]}, [2], "anna: heard by every network in training"),
+        # the run's own name for her, in another table
+        ({"elsewhere": ["fin-anna", "fin-new"]}, [1, 2], "fin-anna: heard by some of 2 networks"),
+        ({"elsewhere": ["cleo"]}, [1], "cleo: heard by some of 2 networks"),
+    ],
+)
+def test_who_was_heard_is_known_by_corpus_and_name(
+    speakers: dict[str, list[str]], networks: list[int], said: str
+) -> None:
+    from types import SimpleNamespace
+
+    from elor.api.answers import answered
+
+    heard = (("ger-anna", "ger-cleo"), ("fin-anna", "fin-hugo"))
+    ensemble = SimpleNamespace(folds=("fin", "ger"), heads=(), heard=heard, answers=lambda sounds: {})
+    rows = [(corpus, name) for corpus, names in speakers.items() for name in names]
+    slices = pd.DataFrame(rows, columns=["corpus", "speaker"]).assign(slice="s_0", utterance="s")
+    found, sentences = answered(ensemble, slices, np.zeros((len(slices), 96_000), np.int16))  # type: ignore[arg-type]
+    assert found["networks"].tolist() == networks
+    assert said in "; ".join(sentences)
+
+
+def test_what_predict_writes_can_be_scored(manifest: Path, tmp_path: Path, elor: Elor) -> None:
+    models = write_models(tmp_path / "models")
+    sounds = sorted(manifest.parent.glob("*.wav"))
+    assert elor("predict", *sounds, "--model", models, "--csv", tmp_path / "elor.csv").exit_code == 0
+    where = ("--corpus", manifest, "--high", 7, "--json", "-o")
+    assert elor("score", tmp_path / "elor.csv", *where, tmp_path / "a.json").exit_code == 0
+    assert elor("score", "--model", models, *where, tmp_path / "b.json").exit_code == 0
+    by_file, by_model = (json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json"))
+    assert by_file["scores"] == by_model["scores"]
+    elor("predict", *sounds, "--model", models, "--csv", tmp_path / "dense.csv", "--hop", 1)
+    refused = elor("score", tmp_path / "dense.csv", *where, tmp_path / "c.json")
+    assert "neither a column `slice` nor `utterance`" in refused.stderr
+
+
+def test_networks_of_a_spread_are_known_as_such_and_may_be_scored_as_values() -> None:
+    from types import SimpleNamespace
+
+    from elor.api.score import _check_heads, asked_by
+    from elor.evaluation.settings import Settings
+    from elor.targets import Target
+
+    model = SimpleNamespace(heads=Target("spread").heads)
+    assert asked_by(model.heads) == {"target": "spread"}
+    for target in ("spread", "regression"):
+        _check_heads("mine", model, Settings(target=target))
+    with pytest.raises(UserError, match="answer the target spread"):
+        _check_heads("mine", model, Settings(target="classes"))
+    values = SimpleNamespace(heads=Target("regression").heads)
+    with pytest.raises(UserError, match="answer the target regression"):
+        _check_heads("mine", values, Settings(target="spread"))
+
+
+@pytest.mark.parametrize("target", ["regression", "emotion"])
+def test_networks_say_what_they_answer_and_an_export_what_it_heard(
+    target: str, manifest: Path, tmp_path: Path, elor: Elor
+) -> None:
+    from elor.inference import load_networks
+    from elor.safetensors_model import write_weights
+
+    table = pd.read_csv(manifest, dtype={"speaker": str}).assign(emotion=["angry", "happy", "sad", "neutral"] * 3)
+    table.assign(speaker=table["speaker"].replace("03", "Ses02F")).to_csv(manifest, index=False)
+    networks = load_networks(write_models(tmp_path / "models", target=target))
+    write_weights({name: networks[name] for name in FOLDS[:2]}, tmp_path / "two.safetensors")  # both heard Ses02F
+    where = ("--corpus", manifest, "--high", 7)
+    result = elor("score", "--model", tmp_path / "two.safetensors", *where)
+    assert result.exit_code == 0, result.stderr
+    flat = " ".join(result.stdout.split())
+    assert "two: 2 speakers that no network has heard; Ses02F: heard by every network in training" in flat
+    assert ("CCC" if target == "regression" else "emotion WAR") in result.stdout
+    wrong = elor("score", "--model", tmp_path / "two.safetensors", *where, "--target", "classes")
+    assert "The networks two answer the target" in wrong.stderr
+    assert "There is nothing to score" in elor("score", "--corpus", manifest).stderr
+
+
+def test_a_recipe_is_spoken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elor.corpora.making import spoken
+
+    monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path))
+    release = spoken(Path("data/demo.yaml"), 35)
+    written = release.stat().st_mtime_ns
+    assert len(open_corpus(release).read().utterances) == 35
+    assert spoken(Path("data/demo.yaml"), 35).stat().st_mtime_ns == written
