@@ -60,7 +60,7 @@ def differs(r: np.ndarray, twins: int, draws: int = DRAWS, seed: int = 0) -> np.
         some = r[rng.integers(len(r))]
         one, *others = rng.permutation(len(some))[: twins + 1]
         verdicts = [among_networks([some[one, m]], some[others, m][:, None], ["twin"]) for m in range(some.shape[1])]
-        found.append([bool(v.low > 0 or v.high < 0) for v in verdicts])
+        found.append([bool(v["low"] > 0 or v["high"] < 0) for v in verdicts])
     return np.array(found)
 
 

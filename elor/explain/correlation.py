@@ -8,7 +8,7 @@ constant is undefined: NaN, left out and counted, never 0.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,32 +95,6 @@ def by_speaker(z: ArrayLike, speakers: ArrayLike) -> NDArray:
     return np.divide(total, count, out=np.full(len(names), np.nan), where=count > 0)
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A mean correlation: of Fisher's z over speakers, turned back into r, with its 95 % t-interval."""
-
-    r: float
-    low: float
-    high: float
-    speakers: int
-    slices: int
-    undefined: int
-    """Slices whose r is undefined; they are not among `slices`."""
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """Mean difference z(trained) - mean z(control) over units, its t-interval, and the exact sign-flip test."""
-
-    difference: float
-    low: float
-    high: float
-    p: float
-    units: int
-    """Speakers, or folds that hold several; untrained networks in `among_networks`."""
-    verdict: str
-
-
 def over_units(z: ArrayLike, speakers: ArrayLike, networks: ArrayLike | None = None) -> NDArray:
     """What intervals and tests take as independent: the defined means of speakers, or those of each network over its
     speakers, (units,).
@@ -143,8 +117,8 @@ def over_units(z: ArrayLike, speakers: ArrayLike, networks: ArrayLike | None = N
 
 def estimate(
     r: ArrayLike, speakers: ArrayLike, confidence: float = 0.95, networks: ArrayLike | None = None
-) -> Estimate:
-    """Mean correlation over speakers, or over folds where these share networks.
+) -> dict[str, Any]:
+    """Mean correlation over speakers, or over folds where these share networks: see `elor.evidence.saliency.Estimate`.
 
     Args:
         r: one correlation per slice, (n,); NaN where undefined.
@@ -157,7 +131,8 @@ def estimate(
     centre = float(np.tanh(means.mean())) if len(means) else float("nan")
     low, high = np.tanh(speaker_interval(means, confidence))
     known = len(over_units(fisher(r), speakers))
-    return Estimate(centre, float(low), float(high), known, defined, len(np.asarray(r)) - defined)
+    reach = {"r": centre, "low": float(low), "high": float(high)}
+    return reach | {"speakers": known, "slices": defined, "undefined": len(np.asarray(r)) - defined}
 
 
 def contrast(
@@ -167,8 +142,8 @@ def contrast(
     against: str = "untrained",
     confidence: float = 0.95,
     networks: ArrayLike | None = None,
-) -> Contrast:
-    """Does a correlation differ from its control's, slice by slice? The unit is the speaker, or the fold.
+) -> dict[str, Any]:
+    """Does a correlation differ from its control's, slice by slice? The unit is the speaker, or the fold. See `tested`.
 
     Honest only where the units bring networks of their own, trained and untrained (or where the control is taken on the
     same network): what one network's luck adds to all speakers, this interval cannot see. With one speaker per fold
@@ -183,16 +158,12 @@ def contrast(
         networks: see `over_units`.
     """
     reference = np.atleast_2d(fisher(control)).mean(0)
-    means = over_units(fisher(r) - reference, speakers, networks)
-    low, high = speaker_interval(means, confidence)
-    centre = float(means.mean()) if len(means) else float("nan")
-    p = sign_flip(means).p if len(means) else float("nan")
-    return Contrast(centre, low, high, p, len(means), verdict(low, high, against))
+    return tested(over_units(fisher(r) - reference, speakers, networks), against, confidence)
 
 
 def among_networks(
     r: ArrayLike, controls: ArrayLike, networks: ArrayLike, against: str = "untrained", confidence: float = 0.95
-) -> Contrast:
+) -> dict[str, Any]:
     """Does one network's correlation lie outside the spread of untrained networks?
 
     Networks differ by their random weights more than speakers do. So the one is compared with the many: of each
@@ -207,26 +178,25 @@ def among_networks(
     differences = fisher(r) - np.atleast_2d(fisher(controls))
     means = np.concatenate([by_speaker(row, networks) for row in differences])
     means = means[np.isfinite(means)]
-    centre = float(means.mean()) if len(means) else float("nan")
-    if (count := len(means)) < 2:
-        return Contrast(centre, float("nan"), float("nan"), float("nan"), count, verdict(np.nan, np.nan, against))
-    spread = means.std(ddof=1) * np.sqrt(1 + 1 / count)
-    reach = stdtrit(count - 1, (1 + confidence) / 2) * spread
-    p = float(2 * stdtr(count - 1, -abs(centre) / spread)) if spread > 0 else float("nan")
-    low, high = float(centre - reach), float(centre + reach)
-    return Contrast(centre, low, high, p, count, verdict(low, high, against))
+    centre = float(means.mean()) if len(means) else np.nan
+    low = high = p = np.nan
+    if (count := len(means)) > 1:
+        spread = means.std(ddof=1) * np.sqrt(1 + 1 / count)
+        reach = stdtrit(count - 1, (1 + confidence) / 2) * spread
+        p = float(2 * stdtr(count - 1, -abs(centre) / spread)) if spread > 0 else np.nan
+        low, high = float(centre - reach), float(centre + reach)
+    return _contrast(centre, low, high, p, count, against)
 
 
-def tested(differences: NDArray, against: str, confidence: float) -> dict[str, float | str]:
+def tested(differences: NDArray, against: str, confidence: float) -> dict[str, Any]:
     """Mean difference over units, its t-interval, the exact sign-flip p, how many, and what that allows to say."""
-    low, high = speaker_interval(differences, confidence)
-    test: dict[str, float | str] = {
-        "difference": float(differences.mean()),
-        "low": low,
-        "high": high,
-        "p": sign_flip(differences).p,
-        "units": len(differences),
-    }
+    count = len(differences)
+    centre, p = (float(differences.mean()), sign_flip(differences).p) if count else (np.nan, np.nan)
+    return _contrast(centre, *speaker_interval(differences, confidence), p, count, against)
+
+
+def _contrast(centre: float, low: float, high: float, p: float, units: int, against: str) -> dict[str, Any]:
+    test = {"difference": centre, "low": low, "high": high, "p": p, "units": units}
     return test | {"verdict": verdict(low, high, against)}
 
 

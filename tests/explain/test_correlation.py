@@ -109,13 +109,13 @@ def test_undefined_slices_are_counted_and_never_zero() -> None:
     speakers = np.array(["a", "a", "b", "b", "c", "c", "d"])
     values = np.array([0.5, np.nan, 0.5, 0.5, 0.5, 0.5, np.nan])
     found = estimate(values, speakers)
-    assert found.r == pytest.approx(0.5)
-    assert (found.slices, found.undefined, found.speakers) == (5, 2, 3)
+    assert found["r"] == pytest.approx(0.5)
+    assert (found["slices"], found["undefined"], found["speakers"]) == (5, 2, 3)
 
 
 def test_slices_are_averaged_in_speakers_first() -> None:
     found = estimate([0.2] * 98 + [0.6, 0.6], ["a"] * 98 + ["b"] * 2)
-    assert found.r == pytest.approx(math.tanh((math.atanh(0.2) + math.atanh(0.6)) / 2))
+    assert found["r"] == pytest.approx(math.tanh((math.atanh(0.2) + math.atanh(0.6)) / 2))
     np.testing.assert_allclose(by_speaker([1.0, 3.0, np.nan], ["b", "b", "a"]), [np.nan, 2.0])
     assert np.isfinite(fisher([1.0, -1.0])).all()
 
@@ -126,10 +126,12 @@ def test_a_contrast_is_over_speakers_with_the_exact_p() -> None:
     control = np.tanh(rng.normal(0.5, 0.05, (3, 60)))
     trained = np.tanh(np.arctanh(control).mean(0) + 0.2 + 0.01 * np.repeat(rng.normal(size=6), 10))
     found = contrast(trained, control, speakers)
-    assert found.difference == pytest.approx(0.2, abs=0.01)
-    assert found.p == 2 / 2**6
-    assert found.verdict == "higher than untrained"
-    assert contrast(np.tanh(np.arctanh(control).mean(0)), trained, speakers, "shifted").verdict == "lower than shifted"
+    assert found["difference"] == pytest.approx(0.2, abs=0.01)
+    assert found["p"] == 2 / 2**6
+    assert found["verdict"] == "higher than untrained"
+    assert (
+        contrast(np.tanh(np.arctanh(control).mean(0)), trained, speakers, "shifted")["verdict"] == "lower than shifted"
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_the_verdict_comes_from_the_interval(low: float, high: float, expected: 
 
 def test_one_speaker_decides_nothing() -> None:
     found = contrast([0.5, 0.4], [[0.1, 0.1]], ["a", "a"])
-    assert found.verdict.startswith("undecided")
+    assert found["verdict"].startswith("undecided")
 
 
 SPEAKERS, SLICES, SEEDS = 10, 4, 5
@@ -170,8 +172,8 @@ def errors(share: float, runs: int) -> float:
 def test_under_the_null_the_contrast_covers_and_its_p_is_uniform() -> None:
     rng = np.random.default_rng(2)
     found = [contrast(*study(rng, shared=False)) for _ in range(4_000)]
-    assert np.mean([one.low <= 0 <= one.high for one in found]) == pytest.approx(0.95, abs=errors(0.95, 4_000))
-    p = np.array([one.p for one in found])
+    assert np.mean([one["low"] <= 0 <= one["high"] for one in found]) == pytest.approx(0.95, abs=errors(0.95, 4_000))
+    p = np.array([one["p"] for one in found])
     for level in np.array([5, 26, 102, 256, 410]) / 2 ** (SPEAKERS - 1):  # 0.01 to 0.8: values that p can have
         assert np.mean(p <= level) == pytest.approx(level, abs=errors(level, 4_000))
 
@@ -180,7 +182,9 @@ def test_under_the_null_the_contrast_covers_and_its_p_is_uniform() -> None:
 def test_networks_that_all_speakers_share_would_be_taken_for_an_effect(how) -> None:
     rng = np.random.default_rng(3)
     found = [contrast(*study(rng, **how)) for _ in range(200)]
-    assert np.mean([one.low <= 0 <= one.high for one in found]) < 0.65  # why folds have untrained ones of their own
+    assert (
+        np.mean([one["low"] <= 0 <= one["high"] for one in found]) < 0.65
+    )  # why folds have untrained ones of their own
 
 
 def test_speakers_of_a_fold_count_once() -> None:
@@ -204,25 +208,25 @@ def test_where_folds_hold_several_speakers_only_the_fold_as_unit_covers() -> Non
         by_fold.append(contrast(r, controls, speakers, networks=fold))
         if number < 100:  # the sign-flip test of 40 units is a slow one
             by_voice.append(contrast(r, controls, speakers))
-    assert {one.units for one in by_fold} == {folds}
-    assert np.mean([one.low <= 0 <= one.high for one in by_fold]) == pytest.approx(0.95, abs=errors(0.95, 2_000))
-    assert np.mean([one.low <= 0 <= one.high for one in by_voice]) < 0.8
+    assert {one["units"] for one in by_fold} == {folds}
+    assert np.mean([one["low"] <= 0 <= one["high"] for one in by_fold]) == pytest.approx(0.95, abs=errors(0.95, 2_000))
+    assert np.mean([one["low"] <= 0 <= one["high"] for one in by_voice]) < 0.8
 
 
 def test_one_network_among_many_covers() -> None:
     rng = np.random.default_rng(4)
     found = [among_networks(*study(rng, single=True)) for _ in range(1_000)]
-    covered = [one.low <= 0 <= one.high for one in found]
+    covered = [one["low"] <= 0 <= one["high"] for one in found]
     assert 0.93 <= np.mean(covered) <= 0.98
-    assert covered == [one.p > 0.05 for one in found]
+    assert covered == [one["p"] > 0.05 for one in found]
 
 
 def test_a_network_far_from_all_others_is_found() -> None:
     rng = np.random.default_rng(5)
     _, controls, speakers = study(rng, shared=False)
     found = among_networks(np.full(controls.shape[1], np.tanh(1.6)), controls, speakers)
-    assert found.verdict == "higher than untrained"
-    assert found.units == SPEAKERS * SEEDS
+    assert found["verdict"] == "higher than untrained"
+    assert found["units"] == SPEAKERS * SEEDS
 
 
 def test_the_interval_of_a_mean_correlation_covers() -> None:
@@ -231,5 +235,5 @@ def test_the_interval_of_a_mean_correlation_covers() -> None:
     for _ in range(1_000):
         z = 0.4 + np.repeat(rng.normal(0, 0.1, 10), 5) + rng.normal(0, 0.1, 50)
         found = estimate(np.tanh(z), speakers)
-        covered.append(found.low <= np.tanh(0.4) <= found.high)
+        covered.append(found["low"] <= np.tanh(0.4) <= found["high"])
     assert 0.93 <= np.mean(covered) <= 0.97

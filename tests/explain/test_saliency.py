@@ -89,8 +89,8 @@ def test_untrained_against_untrained_is_not_distinguishable(shape) -> None:
     audio = as_audio([voice(seed) for seed in speakers])
     found = np.array([[r_of(guided_backprop, shape(10 * s + k), audio[s : s + 1]) for s in speakers] for k in range(3)])
     for pair in np.moveaxis(found[..., 0], -1, 0):  # r with the input, r between the heads: (networks, speakers) each
-        assert contrast(pair[0], pair[1:], speakers).verdict == INDISTINCT
-    assert contrast(np.tanh(np.arctanh(pair[0]) + 0.5), pair[1:], speakers).verdict == "higher than untrained"
+        assert contrast(pair[0], pair[1:], speakers)["verdict"] == INDISTINCT
+    assert contrast(np.tanh(np.arctanh(pair[0]) + 0.5), pair[1:], speakers)["verdict"] == "higher than untrained"
 
 
 @pytest.fixture(scope="module")

@@ -244,8 +244,7 @@ def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[
     if alone := rows.of(Control.heads, method, pair):
         entry["heads"] = alone
     compared = among_networks([r], [[value] for value in entry["initial"]], ["twin"]) if entry["initial"] else None
-    if compared:
-        entry["contrast"] = asdict(compared)
+    entry["contrast"] = compared
     ignorant = [head for head in heads if head in subject.scores and subject.scores[head].learned is False]
     if ignorant:
         entry["verdict"] = f"{NOT_LEARNED} ({', '.join(ignorant)})"
@@ -256,7 +255,7 @@ def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[
     elif np.isnan(r):
         entry["verdict"] = "undecided: r is undefined"
     else:
-        entry["verdict"] = compared.verdict.replace("two speakers", "two twins")
+        entry["verdict"] = compared["verdict"].replace("two speakers", "two twins")
     return entry
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pandas as pd
 
 from elor.evaluation.intervals import speaker_interval
@@ -31,8 +29,7 @@ def masks(table: pd.DataFrame, confidence: float) -> dict:
     """By method and head, r of the maps by silence with those by noise at -60 dBFS, trained networks."""
     found: dict = {}
     for (method, head), rows in table.groupby(["method", "head"]) if len(table) else ():
-        known = asdict(estimate(rows["r"], rows["speaker"], confidence, rows["fold"]))
-        found.setdefault(method, {})[head] = known
+        found.setdefault(method, {})[head] = estimate(rows["r"], rows["speaker"], confidence, rows["fold"])
     return found
 
 

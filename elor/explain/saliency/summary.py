@@ -11,7 +11,6 @@ that very network (its estimates, its class swap) has speakers as units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +134,8 @@ def _against_untrained(
     base = trained.set_index("slice")
     controls = np.stack([rows.set_index("slice")[reading].reindex(base.index) for rows in untrained])
     if single:
-        return asdict(among_networks(base[reading], controls, base["fold"], confidence=confidence))
-    return asdict(contrast(base[reading], controls, base["speaker"], "untrained", confidence, base["unit"]))
+        return among_networks(base[reading], controls, base["fold"], confidence=confidence)
+    return contrast(base[reading], controls, base["speaker"], "untrained", confidence, base["unit"])
 
 
 def _controls(series: Series, trained: pd.DataFrame, pair: str, decisive: str, confidence: float) -> dict:
@@ -154,7 +153,7 @@ def _controls(series: Series, trained: pd.DataFrame, pair: str, decisive: str, c
     for name, rows in sorted(rows_of.items()):
         control = rows.set_index("slice")[decisive].reindex(base.index)
         compared = contrast(base[decisive], control, base["speaker"], name, confidence, base["unit"])
-        found[name] = {"readings": _estimates(rows, confidence), "contrast": asdict(compared)}
+        found[name] = {"readings": _estimates(rows, confidence), "contrast": compared}
     return found
 
 
@@ -182,7 +181,7 @@ def _labels(trained: pd.DataFrame, untrained: pd.DataFrame, confidence: float) -
     """
     found = {}
     for label, rows in trained[trained["label"] >= 0].groupby("label"):
-        known = asdict(estimate(rows["padded"], rows["speaker"], confidence, rows["unit"]))
+        known = estimate(rows["padded"], rows["speaker"], confidence, rows["unit"])
         control = untrained[untrained["slice"].isin(rows["slice"])]["padded"].mean()
         means = {"r": float(rows["padded"].mean()), "slices": len(rows), "initial": float(control)}
         found[str(label)] = means | {name: known[name] for name in ("low", "high")}
@@ -218,7 +217,7 @@ def _swapped(series: Series, pair: str) -> pd.DataFrame | None:
 def _estimates(rows: pd.DataFrame, confidence: float) -> dict:
     """An estimate for each reading with a defined value."""
     defined = [reading for reading in READINGS if rows[reading].notna().any()]
-    return {reading: asdict(estimate(rows[reading], rows["speaker"], confidence, rows["unit"])) for reading in defined}
+    return {reading: estimate(rows[reading], rows["speaker"], confidence, rows["unit"]) for reading in defined}
 
 
 def _sentence(method: str, pair: str, entry: dict) -> str:
