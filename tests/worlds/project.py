@@ -26,9 +26,9 @@ def shrink(path: Path, **changes: object) -> None:
     params = yaml.load(path)
     demo = params["scale"]["demo"]
     demo["utterances"] = 40
-    demo["explain"] |= {"slices": 3, "steps": 16, "shown": 1, "untrained": 2}
-    demo["explain"]["interventions"] |= {"slices": 3, "untrained": 2}
-    few = {"restarts": 2, "steps": 4, "other_restarts": 1, "other_steps": 3, "untrained": 2}
+    demo["explain"] |= {"slices": 3, "steps": 8, "shown": 1, "untrained": 1}
+    demo["explain"]["interventions"] |= {"slices": 3, "untrained": 1}
+    few = {"restarts": 2, "steps": 3, "other_restarts": 1, "other_steps": 2, "untrained": 2}
     demo["explain"]["prototypes"] |= few
     demo["space"]["hidden"]["step"] = 4  # of [8, 8] the demo's own step leaves nothing to search
     params["evaluate"] |= {"draws": 200, "permutations": 200}
