@@ -206,7 +206,7 @@ def test_where_folds_hold_several_speakers_only_the_fold_as_unit_covers() -> Non
         z = 0.5 + voice + luck + rng.normal(0, 0.05, luck.shape)
         r, controls = np.tanh(z[0]), np.tanh(z[1:])
         by_fold.append(contrast(r, controls, speakers, networks=fold))
-        if number < 100:  # the sign-flip test of 40 units is a slow one
+        if number < 40:  # the sign-flip test of 40 units is a slow one
             by_voice.append(contrast(r, controls, speakers))
     assert {one["units"] for one in by_fold} == {folds}
     assert np.mean([one["low"] <= 0 <= one["high"] for one in by_fold]) == pytest.approx(0.95, abs=errors(0.95, 2_000))

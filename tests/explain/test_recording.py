@@ -14,7 +14,7 @@ from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Resampled, Subject, committee, probabilities
 from elor.explain.any_network.trials import interventions, seek
-from elor.explain.any_network.window import NO_CONTROL, Effort, asked, explain
+from elor.explain.any_network.window import NO_CONTROL, Effort, Explained, asked, explain
 from elor.explain.controls import shifted_range
 from elor.explain.correlation import INDISTINCT, pearson
 from elor.explain.erasure import MEASURES
@@ -106,9 +106,13 @@ def test_a_network_of_another_rate_hears_the_same_sound() -> None:
     assert int(spectrum.argmax()) == 440
 
 
-def test_a_functional_network_is_explained_by_every_method() -> None:
-    sound = voice()
-    found = explain(factory.load(f"{HERE}:Functional"), sound, len(sound), QUICK, voice(seed=1))
+@pytest.fixture(scope="module")
+def functional() -> Explained:
+    return explain(factory.load(f"{HERE}:Functional"), voice(), 16_000, QUICK, voice(seed=1))
+
+
+def test_a_functional_network_is_explained_by_every_method(functional: Explained) -> None:
+    sound, found = voice(), functional
     methods = found.summary["methods"]
     assert not [name for name, method in methods.items() if method["refused"]]
     assert set(found.maps) == set(METHODS)
@@ -129,11 +133,10 @@ def test_a_functional_network_is_explained_by_every_method() -> None:
     assert set(falls["random"]) == set(MEASURES)
 
 
-def test_padding_does_not_count() -> None:
+def test_padding_does_not_count(functional: Explained) -> None:
     sound = np.concatenate([voice(), np.zeros(16_000)])
     found = explain(factory.load(f"{HERE}:Functional"), sound, 16_000, QUICK).summary
-    whole = explain(factory.load(f"{HERE}:Functional"), voice(), 16_000, QUICK).summary
-    pair = [each["methods"]["gradient"]["heads"]["0"]["r"] for each in (found, whole)]
+    pair = [each["methods"]["gradient"]["heads"]["0"]["r"] for each in (found, functional.summary)]
     assert pair[0] == pytest.approx(pair[1], abs=1e-3)
     assert found["strongest"]["0"]["end_s"] <= 1.0
 
