@@ -27,7 +27,7 @@ from elor.evidence.tables import Table
 from elor.evidence.words import Words
 from elor.explain.claims.decide import CASES
 from elor.files import write_text
-from elor.report.words import VERDICTS
+from elor.report.sentences import VERDICTS
 
 PAGE = ROOT / "docs" / "evidence.md"
 

@@ -17,7 +17,7 @@ from elor.errors import UserError
 from elor.evidence.claims import Claims
 from elor.evidence.model import read
 from elor.files import write_json
-from elor.report import claims, reading, results, words
+from elor.report import claims, reading, results, sentences
 from elor.report.text import Block, Format, Table, render
 from elor.runs.run import MADE, Folder
 
@@ -65,9 +65,9 @@ def five(judged: Claims) -> Table:
     cells = tuple(
         (
             row.claim,
-            words.paper_of(row),
-            words.quantity(row.ours),
-            f"{words.control_of(row)} ({words.control(row.control)})",
+            sentences.paper_of(row),
+            sentences.quantity(row.ours),
+            f"{sentences.control_of(row)} ({sentences.control(row.control)})",
             row.verdict,
         )
         for row in map(rows.__getitem__, FIVE)

@@ -21,7 +21,7 @@ from benchmarks.publish import RESULTS, command, publish
 from elor.evidence.model import read
 from elor.evidence.words import Words
 from elor.report.text import Block, Table, interval, number, p_value
-from elor.report.told import PLAIN, TOLD
+from elor.report.words import PLAIN, TOLD
 
 STAGES = (
     *("sources", "corpus", "labels", "slices", "folds", "text"),

@@ -18,8 +18,8 @@ from typing import Any
 from elor.audio import SAMPLE_RATE, AudioInfo
 from elor.corpora import release, texts
 from elor.corpora.faults import SHOWN, listed, plural
+from elor.corpora.headers import channels_fault, inspect, notes
 from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
-from elor.corpora.sound import channels_fault, inspect, notes
 from elor.errors import UserError
 
 LOW, HIGH = 1.0, 5.0

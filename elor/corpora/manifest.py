@@ -24,10 +24,10 @@ import pandas as pd
 
 from elor.audio import AudioInfo, samples_at_16k
 from elor.corpora.faults import listed, plural
+from elor.corpora.headers import channels_fault, inspect, notes
 from elor.corpora.labels import GOLD, MEAN
 from elor.corpora.lost import explained, is_file
 from elor.corpora.schema import RATED, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
-from elor.corpora.sound import channels_fault, inspect, notes
 from elor.corpora.texts import spoken
 from elor.corpora.truth import truth_files
 from elor.errors import UserError

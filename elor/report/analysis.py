@@ -14,8 +14,8 @@ from elor.report import series
 from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
+from elor.report.sentences import POINTS, control, control_of, interval_of, p_of, quantity, reason
 from elor.report.text import MISSING, Table, interval, p_value
-from elor.report.words import POINTS, control, control_of, interval_of, p_of, quantity, reason
 
 STYLES = {
     Verdict.holds: "holds",

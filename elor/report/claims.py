@@ -7,8 +7,7 @@ from itertools import groupby
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Claims, Piece
-from elor.report.text import MISSING, Block, Notes, Row, Table, p_value
-from elor.report.words import (
+from elor.report.sentences import (
     POINTS,
     PROMISES,
     ROLES,
@@ -25,6 +24,7 @@ from elor.report.words import (
     scored,
     sentence,
 )
+from elor.report.text import MISSING, Block, Notes, Row, Table, p_value
 
 CONTROL = "labels shuffled within speakers: the control"
 NULLED = f"{CONTROL} of these claims"

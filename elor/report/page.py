@@ -24,8 +24,8 @@ from elor.report import (
     glance,
     html,
     prototypes,
+    sentences,
     series,
-    told,
     words,
 )
 from elor.report.columns import columns, full_colour, packed, pooled
@@ -60,7 +60,7 @@ CHARTS = (
 )
 """The descriptions that the page draws from."""
 
-SAYING = (across, analysis, details, erasure, failures, glance, prototypes, series, told, words)
+SAYING = (across, analysis, details, erasure, failures, glance, prototypes, sentences, series, words)
 """What the templates ask for tables and words, by the modules' names."""
 
 NUMBERS = (

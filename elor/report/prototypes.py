@@ -11,8 +11,8 @@ from elor.evidence.prototypes import Label, Pattern
 from elor.report import series
 from elor.report.exhibits import Exemplar, Prototype
 from elor.report.findings import Findings
+from elor.report.sentences import quantity
 from elor.report.text import Table, number
-from elor.report.words import quantity
 
 EXCERPT = 2 * SAMPLE_RATE
 """Samples of a prototype, or of a slice that comes close, that the page plays; the files hold all of it."""

@@ -11,7 +11,7 @@ import pytest
 from elor.evidence.claims import Claims
 from elor.evidence.model import read, write
 from elor.explain.claims.rows import claims
-from elor.report.words import ROLES, piece_line, sentence
+from elor.report.sentences import ROLES, piece_line, sentence
 from tests.explain.claimed import facts
 
 

@@ -16,7 +16,7 @@ from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured, Missing, any_learned
 from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
-from elor.report.words import reason, sentence
+from elor.report.sentences import reason, sentence
 from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, facts, given, scored, scores_of
 
 INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototypes")} - {

@@ -13,7 +13,7 @@ from elor.evidence.names import Case, Doubt, Role, Verdict
 from elor.explain.claims.answers import effect, equivalence, no_effect
 from elor.explain.claims.maps import above
 from elor.explain.claims.rows import claims
-from elor.report.words import reason
+from elor.report.sentences import reason
 from tests.explain.claimed import SPEAKERS, given
 from tests.explain.test_claims import CONTRADICTED, DISAGREE, HOLDS, INDISTINCT, UNDECIDED, by_id, said
 

@@ -22,7 +22,7 @@ from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
 from elor.explain.claims.truth import ASKED, BETTER, NETWORK, Known, of_ratings, planted, truth_of
 from elor.explain.counterfactuals import Effect, PairJob, effects, jobs, measure, spoken_again
-from elor.report.words import known, sentence
+from elor.report.sentences import known, sentence
 from tests.explain.claimed import facts
 from tests.explain.test_counterfactuals import Level
 

@@ -1,0 +1,182 @@
+"""Prose about evidence, made here and nowhere else, and only to be shown: on the terminal, the page, in documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from elor.corpora.faults import plural
+from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
+from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Reference, Role, Verdict
+from elor.report.text import MISSING, NO_SPREAD, number, p_value
+
+ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
+
+POINTS = {1: "for", 0: "no further than its control", -1: "against"}
+"""Where a piece points."""
+
+PROMISES = {
+    HOLM: "the chance that any assertion is wrong is at most",
+    FALSE_DISCOVERY: "of all that is asserted, wrong are at most an expected",
+}
+"""What a correction promises."""
+
+VERDICTS = {
+    Verdict.holds: "Every piece of evidence points with the claim, and the largest p survives the correction.",
+    Verdict.contradicted: "A test points against it (the other way, or to less than counts as none), and its p "
+    "survives the correction.",
+    Verdict.indistinct: "No piece goes further than its control, and an untrained network is among these.",
+    Verdict.unlearned: "A head that the claim is about answers no better than if labels were permuted within speakers.",
+    Verdict.disagree: "Pieces point different ways, or one goes no further than its control while another does.",
+    Verdict.undecided: "No more than chance may do among so many claims, or a piece is missing.",
+}
+"""How to read each verdict."""
+
+
+def control(name: str) -> str:
+    """A control in words; the name of a rival stays as it is."""
+    return Control(name).words if name in list(Control) else name
+
+
+def quantity(value: Any) -> str:
+    """A number, a small one with two digits that count; words, and what is not there, leave it empty."""
+    if not isinstance(value, (int, float)):
+        return MISSING
+    return number(value, 2) if abs(value) >= 0.1 else f"{value:.2g}"
+
+
+def control_of(row: Claim | Piece) -> str:
+    """The control in numbers: its value, or where it is a range `low to high`, or one end of it; `MISSING` without."""
+    ends = [quantity(end) for end in (row.control_low, row.control_high) if end is not None]
+    if row.control_value is not None or not ends:
+        return quantity(row.control_value)
+    if len(ends) == 1:
+        return f"{'below' if row.control_low is None else 'above'} {ends[0]}"
+    return f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else f"{ends[0]} ({NO_SPREAD})"
+
+
+def interval_of(piece: Piece) -> str:
+    """The t-interval of the difference, or of ours; `MISSING` without one."""
+    if piece.low is None or piece.high is None:
+        return MISSING
+    ends = f"[{quantity(piece.low)}, {quantity(piece.high)}]"
+    return ends if piece.difference is None else f"{quantity(piece.difference)} {ends}"
+
+
+def p_of(piece: Piece) -> str:
+    """Its p, or that there is no test."""
+    return "no test" if piece.role is Role.conditions or piece.p is None else p_value(piece.p)
+
+
+def piece_line(piece: Piece) -> str:
+    """A piece of evidence in a line."""
+    if piece.missing:
+        return f"{piece.what}: not to be had, {piece.missing}"
+    unit = f" {piece.unit}" if piece.unit else ""
+    beside = f", {control(piece.control)} {control_of(piece)}" if piece.control else ""
+    reach = interval_of(piece)
+    between = "" if reach == MISSING else f", {'difference ' if piece.difference is not None else ''}{reach}"
+    said = "" if piece.role is Role.illustrates else f": {POINTS[piece.points]}"
+    p = p_of(piece) if p_of(piece) == "no test" else f"p {p_of(piece)}"
+    return f"{piece.what}: {quantity(piece.ours)}{unit}{beside}{between}, {p}{said}"
+
+
+def reason(claim: Claim, family: Family) -> str:
+    """Why a claim has its verdict, naming the pieces that it hangs on."""
+    judging = [piece for piece in claim.evidence if piece.role is not Role.illustrates]
+    corrected = corrected_of(claim, family)
+    survives = "without a test" if corrected is None else f"{corrected_name(family)} {p_value(corrected)}"
+    if claim.case is Case.undecidable:
+        return claim.undecidable
+    if claim.case is Case.unlearned:
+        worst = max(piece.learned_p or 0.0 for piece in judging)
+        return f"its heads answer no better than if labels were permuted within speakers (p {p_value(worst)})"
+    if claim.case is Case.missing:
+        return "; ".join(dict.fromkeys(f"{piece.what}: {piece.missing}" for piece in judging if piece.missing))
+    if claim.case is Case.agree:
+        return f"{'all pieces point' if len(judging) > 1 else 'the evidence points'} with it ({survives})"
+    if claim.case is Case.against:
+        return f"against it: {_named(judging, -1)} ({survives})"
+    if claim.case is Case.nowhere:
+        return f"no further than untrained networks: {_named(judging, 0)}"
+    if claim.case is Case.chance:
+        return f"no further than chance may go among {plural(family.claims, 'claim')} ({survives})"
+    parts = {1: "for it", -1: "against it", 0: POINTS[0]}
+    return "; ".join(f"{text}: {_named(judging, way)}" for way, text in parts.items() if _named(judging, way))
+
+
+def corrected_of(claim: Claim, family: Family) -> float | None:
+    """p after the correction that verdicts rest on."""
+    return claim.p_holm if family.method == HOLM else claim.q
+
+
+def corrected_name(family: Family) -> str:
+    """What that p is called: `p Holm`, or `q`, the false discovery rate at which it would be asserted."""
+    return "p Holm" if family.method == HOLM else "q"
+
+
+def paper_of(claim: Claim) -> str:
+    """The paper's number beside ours of the same statistic; beside another one it says of what it is: `0.96 (r)`."""
+    number = quantity(claim.paper)
+    same = number == MISSING or claim.ours is None or claim.unit == claim.paper_unit
+    return number if same else f"{number} ({claim.paper_unit})"
+
+
+def known(claim: Claim) -> str:
+    """Whether a claim is known to be true, and whether its verdict is right; empty where that is not known."""
+    if claim.truth is None:
+        return ""
+    right = "right" if (claim.verdict is Verdict.holds) == claim.truth else "wrong"
+    said = f"the verdict is {right}" if claim.verdict.asserts else "not decided"
+    return f"known to be {str(claim.truth).lower()} here: {said}"
+
+
+def scored(board: Scoreboard) -> str:
+    """The scoreboard in words."""
+    return (
+        f"beside known truth {board.right} right, {board.wrong} wrong, {board.undecided} undecided, of "
+        f"{board.undecidable} no truth known"
+    )
+
+
+def sentence(claim: Claim, family: Family) -> str:
+    """What a reader can quote: the claim, the verdict, and why."""
+    paper = f" (paper: {claim.paper_unit} {claim.paper:.2f})" if isinstance(claim.paper, float) else ""
+    untested = f" ({claim.untested})" if claim.untested else ""
+    why = reason(claim, family)
+    openings = {
+        Verdict.holds: f"That {claim.claim}{paper} holds",
+        Verdict.contradicted: f"That {claim.claim}{paper} is contradicted",
+        Verdict.indistinct: f"That {claim.claim}{paper} is not distinguishable from untrained",
+        Verdict.unlearned: f"Whether {claim.claim}{paper} cannot be said, as it was not learned",
+        Verdict.disagree: f"Whether {claim.claim}{paper} is undecided, as the pieces disagree",
+        Verdict.undecided: f"Whether {claim.claim}{paper} is undecided",
+    }
+    needs = f" {needed_line(claim.needed, claim)}" if claim.needed else ""
+    truth = f" It is {known(claim)}." if known(claim) else ""
+    return f"{openings[claim.verdict]}{untested}: {why}.{needs}{truth}"
+
+
+def needed_line(needed: Needed, claim: Claim) -> str:
+    """What an undecided claim would have needed; of which piece is said where it is not the one in its line."""
+    piece = claim.evidence[needed.piece]
+    of = "" if needed.piece == claim.deciding else f" of {piece.what}"
+    amount = f"{quantity(needed.effect)}{f' {piece.unit}' if piece.unit else ''}{of}"
+    effect = f"This run could have shown {amount}"
+    if piece.control == Reference.nothing:
+        effect = f"This run could have shown less than counts as none had no more than {amount} been found"
+    if needed.speakers is None:
+        return f"{effect}; no number of speakers would have shown what was found."
+    return f"{effect}; what was found would have needed {plural(needed.speakers, 'speaker')}."
+
+
+def _named(pieces: list[Piece], way: int) -> str:
+    """The pieces that point one way, by what was looked at and the control; each once."""
+    some = [piece for piece in pieces if piece.points == way and not piece.missing]
+    return ", ".join(dict.fromkeys(f"{piece.what}{_beside(piece)}" for piece in some))
+
+
+def _beside(piece: Piece) -> str:
+    """Its control, in brackets; of an effect that is shown to be absent, that."""
+    if piece.points < 0 and piece.control == Reference.nothing:
+        return " (less than counts as none)"
+    return f" (beside {control(piece.control)})" if piece.control else ""
