@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from elor import arithmetic
 from elor.engine import ANALYSIS, LARGE, SMALL, Engine, available_cores
 from elor.errors import UserError
 from elor.training.train import place, train_here
+from tests.training.errands import die_always, die_once, fail, square
 from tests.training.test_loop import same
 from tests.worlds import toy
 
@@ -29,30 +29,8 @@ pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 
 
-def square(value: int) -> int:
-    time.sleep(0.05 * (3 - value % 3))  # later jobs finish first
-    return value**2
-
-
 def threads() -> int:
     return torch.get_num_threads()
-
-
-def fail(message: str) -> None:
-    raise ValueError(message)
-
-
-def die_once(marker: str, value: int) -> int:
-    """Kills its own worker the first time it runs."""
-    path = Path(marker)
-    if not path.exists():
-        path.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return value
-
-
-def die_always() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -96,13 +74,8 @@ def test_workers_that_always_die_end_in_advice() -> None:
         Engine("cpu", 1).run(die_always, [()])
 
 
-def linger(folder: str) -> None:
-    (Path(folder) / f"{os.getpid()}.pid").touch()
-    time.sleep(120)
-
-
 def test_workers_leave_when_their_master_is_killed(tmp_path: Path) -> None:
-    code = "from tests.training.test_engine import linger, Engine\n"
+    code = "from elor.engine import Engine\nfrom tests.training.errands import linger\n"
     code += f"if __name__ == '__main__': Engine('cpu', 2).run(linger, [({str(tmp_path)!r},)] * 2)"
     (tmp_path / "master.py").write_text(code)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
