@@ -19,6 +19,7 @@ from elor.tables import read_table
 from elor.vectors import SETS
 from tests.worlds import voices
 from tests.worlds.project import MODELS, NETWORKS, ROOT, Project
+from tests.worlds.stages import LESS
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.long]
 
@@ -37,9 +38,7 @@ PUBLIC = (
 """What of data/ git or a remote may carry: weights, searched values, means; in which no speech and no rating stands."""
 
 
-LESS = {
-    "explain__interventions__networks": ["elor"],
-    "explain__prototypes__modes": ["level"],
+QUICK = LESS | {
     "explain__prototypes__parametrisations": ["time"],
     **{f"scale__demo__networks__{net}__evaluations": 0 for net in NETWORKS[:3]},
 }
@@ -52,7 +51,7 @@ class Outside:
     def __init__(self, folder: Path) -> None:
         self.table = voices.build(folder / "voices", each=4)
         self.project = Project(folder / "project")
-        self.project.set_params(**LESS)
+        self.project.set_params(**QUICK)
         self.project.commit("what each takes least time for")
         self.project.environment["ELOR_SPY_ROOT"] = str(folder)
         self.folder = folder

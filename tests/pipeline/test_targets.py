@@ -17,7 +17,7 @@ from elor.features.slices import slice_count
 from elor.tables import read_table
 from elor.targets import FLOOR
 from tests.worlds.project import MODELS, NETWORKS, ROOT
-from tests.worlds.stages import CORPUS, EXPLAINING, LABELLING, LEARNING, Workspace
+from tests.worlds.stages import CORPUS, EXPLAINING_LESS, LABELLING, LEARNING, LESS, Workspace
 
 pytestmark = pytest.mark.long
 
@@ -66,10 +66,10 @@ def learn(workspace: Workspace, explain: bool = False, **changes: object) -> dic
         "labels__shuffle": False,
         "search__scope": "shared",
     }
-    workspace.set_params(**defaults | changes)
+    workspace.set_params(**LESS | defaults | changes)
     for outputs in ("metrics", "plots"):  # as DVC does before it runs a stage
         shutil.rmtree(workspace.folder / outputs, ignore_errors=True)
-    workspace.run_all(*LABELLING, *FEATURES, *LEARNING, *(EXPLAINING if explain else ()))
+    workspace.run_all(*LABELLING, *FEATURES, *LEARNING, *(EXPLAINING_LESS if explain else ()))
     return {name: read_table(workspace.folder / f"data/{name}.csv") for name in ("slices", "utterances", "ratings")}
 
 

@@ -10,18 +10,17 @@ import pandas as pd
 import pytest
 
 from tests.worlds.project import MODELS, NETWORKS
-from tests.worlds.stages import CORPUS, EXPLAINING, LABELLING, LEARNING, Workspace
+from tests.worlds.stages import CORPUS, EXPLAINING_LESS, LABELLING, LEARNING, LESS, Workspace
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.long]
 
 TOLD = (("text",), ("tune", "elor_txt"), ("train", "elor_txt"))
 ASKED = {
+    **LESS,
     "folds__most": 3,
-    "explain__interventions__networks": ["elor"],
     "scale__demo__explain__seeds": 2,
     **{f"scale__demo__networks__{net}__evaluations": 0 for net in NETWORKS[:3]},
 }
-LEFT_OUT = {("interventions", "lom")}
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +30,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         made = Workspace(tmp_path_factory.mktemp("words") / "project", patch)
         made.set_params(corpus__words="words", **ASKED)
         learning = [one for one in LEARNING if one != ("evaluate",)]
-        explaining = [one for one in EXPLAINING if one not in LEFT_OUT]
-        made.run_all(
-            *CORPUS, *LABELLING, ("mfcc",), ("is10",), *learning, *TOLD, ("evaluate",), ("words",), *explaining
-        )
+        told = (*TOLD, ("evaluate",), ("words",))
+        made.run_all(*CORPUS, *LABELLING, ("mfcc",), ("is10",), *learning, *told, *EXPLAINING_LESS)
         yield made
 
 

@@ -158,8 +158,8 @@ def dask_cluster(folder: Path, count: int, path: str = str(ROOT)) -> Iterator[tu
 
 @pytest.fixture
 def cluster(tmp_path: Path):
-    """A real scheduler with three worker processes, of which one is killed in the middle by the test."""
-    with dask_cluster(tmp_path, 3) as found:
+    """A real scheduler with two worker processes, of which one is killed in the middle by the test."""
+    with dask_cluster(tmp_path, 2) as found:
         yield found
 
 

@@ -48,6 +48,11 @@ EXPLAINING = (
 )
 """What comes after the scores."""
 
+LESS = {"explain__interventions__networks": ["elor"], "explain__prototypes__modes": ["level"]}
+"""What need not be asked of every network and in every way, where something else is looked at."""
+
+EXPLAINING_LESS = tuple(stage for stage in EXPLAINING if stage != ("interventions", "lom"))
+
 
 def run_here(self: Engine, function: Callable, jobs: Sequence[tuple], watch: Callable = int, finished=None) -> list:
     """`Engine.run` without a process of its own."""
