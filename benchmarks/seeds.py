@@ -20,10 +20,10 @@ from benchmarks.clone import Clone
 from benchmarks.measure import ROOT
 from benchmarks.publish import command, publish
 from elor.commands.runs import summary
-from elor.params import read_yaml
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.runs.seeds import TRAINING, Summary, summarise
+from elor.sections import read_yaml
 
 
 def measure(

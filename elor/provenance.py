@@ -78,7 +78,8 @@ class Provenance:
 
 def _corpus(project: Path) -> str:
     """What a run has learnt from; empty if its files do not say."""
-    from elor.params import RECIPES, listed, read_yaml
+    from elor.params import RECIPES, listed
+    from elor.sections import read_yaml
 
     try:
         entries = listed(read_yaml(project / "params.yaml")["corpus"]["path"])

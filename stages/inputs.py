@@ -17,7 +17,7 @@ from typing import Any
 from elor.corpora.faults import some
 from elor.errors import UserError
 from elor.files import stamp
-from elor.params import read_yaml
+from elor.sections import read_yaml
 
 PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")

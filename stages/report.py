@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from elor.files import write_text
-from elor.params import Params, load, read_yaml, trained
+from elor.params import Params, load, trained
 from elor.report.page import Making
 from elor.report.page import report as page
+from elor.sections import read_yaml
 from stages import main
 from stages.findings import findings
 

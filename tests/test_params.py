@@ -6,7 +6,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from elor.errors import UserError
-from elor.params import NETWORKS, Settings, check, load
+from elor.params import NETWORKS, Settings, load
+from elor.sections import check
 
 ROOT = Path(__file__).parents[1]
 

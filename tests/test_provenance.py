@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from elor.params import read_yaml
 from elor.provenance import DEMO, Provenance
+from elor.sections import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from elor.corpora.lost import is_file
 from elor.errors import UserError
-from elor.params import Section, check, read_yaml
+from elor.sections import Section, check, read_yaml
 
 COLUMNS = ("speaker", "cue", "less", "more")
 

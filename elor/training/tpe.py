@@ -21,7 +21,8 @@ from hyperopt.base import JOB_STATE_DONE, JOB_STATE_NEW, Domain, Trials
 from hyperopt.fmin import generate_trials_to_calculate
 
 from elor.errors import UserError
-from elor.params import Range, Settings, check
+from elor.params import Range, Settings
+from elor.sections import check
 from elor.training.trials import Trial
 
 LISTS = ("filters", "lengths", "pools", "hidden")

@@ -12,8 +12,9 @@ import pandas as pd
 
 from elor.engine import Engine
 from elor.errors import UserError
-from elor.params import OF_THE_MLP, NetworkScale, Range, Search, Settings, check, inherited
+from elor.params import OF_THE_MLP, NetworkScale, Range, Search, Settings, inherited
 from elor.progress import Progress
+from elor.sections import check
 from elor.training import budget, tpe
 from elor.training.resume import epochs_done
 from elor.training.task import Task

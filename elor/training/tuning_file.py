@@ -10,7 +10,8 @@ from pydantic import Field
 from ruamel.yaml import YAML
 
 from elor.files import replacing
-from elor.params import Network, Section, Settings, check, read_yaml
+from elor.params import Network, Settings
+from elor.sections import Section, check, read_yaml
 
 SEEN = {
     "shared": "One search for all folds: its validation slices, drawn from fold {fold}, are of speakers whom the other "

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from elor.engine import Engine
 from elor.errors import UserError
-from elor.params import read_yaml
+from elor.sections import read_yaml
 from elor.tables import read_table
 from elor.training import checkpoint, outputs
 from elor.training.train import place, run

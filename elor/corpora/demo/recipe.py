@@ -15,7 +15,7 @@ from pydantic import Field
 
 from elor.corpora.demo.sounds import CONSONANT_NAMES, VOWEL_NAMES
 from elor.errors import UserError
-from elor.params import Section, check, read_yaml
+from elor.sections import Section, check, read_yaml
 
 CHOSEN_RATER = "E-2"
 """The evaluator whose ratings the paper learns."""
