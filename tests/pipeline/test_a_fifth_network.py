@@ -62,7 +62,7 @@ def test_a_fifth_network_and_a_third_head_reach_the_page(tmp_path: Path) -> None
     )
     add(project)
     project.commit("a fifth network")
-    assert f"train@{NAME}" in project.repro_here("report")
+    assert f"train {NAME}" in project.repro_here("report")
     keys = {f"{head}.{net}" for head in HEADS for net in (*MODELS, NAME)}
     assert set(project.json("metrics/uar.json")) == set(project.json("metrics/war.json")) == keys
     slices = pd.read_csv(project.folder / "data/slices.csv")

@@ -50,7 +50,7 @@ def test_every_kind_of_head_is_in_the_table_of_speakers(ran: Callable[[str], Wor
     workspace = ran(target)
     table = read_table(workspace.folder / "data/effects/elor.csv")
     keys = ["fold", "speaker", "network", "head", "intervention", "dose", "length"]
-    assert table.columns.tolist() == [*keys, "slices", "change", "sd", "calibrated"]
+    assert table.columns.tolist() == [*keys, "slices", "change", "sd", "calibrated", "language"]
     assert set(table["speaker"]) == set(SPEAKERS)
     assert (table["fold"] == table["speaker"]).all()
     assert table["head"].unique().tolist() == ANSWERS[target]

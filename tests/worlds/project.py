@@ -113,9 +113,14 @@ class Project:
             name for name in re.findall(r"Running stage '(\S+)'", self.dvc("repro", *arguments)) if name != "sources"
         ]
 
-    def repro_here(self, *arguments: str) -> list[str]:
+    def repro_here(self, target: str) -> list[str]:
         """Run what `dvc repro` would, in its order but in one process and behind its back; returns the stages."""
-        plan = re.findall(r"Running stage '(\S+)'", self.dvc("repro", "--dry", *arguments))
+        from dvc.repo import Repo  # takes seconds
+        from dvc.repo.reproduce import plan_repro
+
+        index = Repo(str(self.folder)).index
+        wanted = [stage for stage in index.stages if stage.name == target]
+        plan = [stage.cmd.removeprefix("python -m stages.") for stage in plan_repro(index.graph, wanted)]
         command = [sys.executable, "-m", "tests.worlds.stages", *plan]
         environment = self.environment | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)

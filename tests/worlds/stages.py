@@ -117,4 +117,4 @@ class Workspace:
 
 if __name__ == "__main__":  # in a project's folder: `elor` and `stages` are that project's own
     Engine.run = run_here
-    run_stages(*(name.split("@") for name in sys.argv[1:]))
+    run_stages(*(command.split() for command in sys.argv[1:]))
