@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from elor.explain.any_network.trials import interventions, seek
 from elor.explain.any_network.window import Effort, asked, explain
 from elor.explain.copies import spare
 from elor.explain.interventions.resynthesis import fitted
-from elor.explain.model import CannotRun, prepared
+from elor.explain.model import CannotRun, Doubt, kind_of, prepared
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.trust import steady
 from elor.files import replacing, write_json
@@ -57,7 +59,13 @@ class Loaded:
     corpus: str = ""
 
 
-def foreign_network(model: str, weights: Path | None = None, rate: int = 16_000, samples: int | None = None) -> Loaded:
+def foreign_network(
+    model: str,
+    weights: Path | None = None,
+    rate: int = 16_000,
+    samples: int | None = None,
+    values: Sequence[str] = (),
+) -> Loaded:
     """Anybody's network.
 
     Args:
@@ -65,12 +73,14 @@ def foreign_network(model: str, weights: Path | None = None, rate: int = 16_000,
         weights: .safetensors, or .pt with a state dict.
         rate: sampling rate of its input, Hz.
         samples: fixed length of its input, at that rate; None: any.
+        values: heads whose outputs are values of their own (arousal, valence), not classes; a network that returns one
+            tensor has the head `output`.
 
     Raises:
         UserError: if there is no such factory, it makes no network, or the weights are another one's.
     """
     return Loaded(
-        factory.load(model, weights, rate, samples), None if samples is None else round(samples * 16_000 / rate)
+        factory.load(model, weights, rate, samples, values), None if samples is None else round(samples * 16_000 / rate)
     )
 
 
@@ -120,7 +130,10 @@ def explain_files(
         UserError: if the disk is full.
     """
     subject = network.subject
-    found, failed = _explain_all(files, subject, network.samples, effort, (most, stereo), output)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Doubt)  # what they say is among the remarks of a window
+        found, failed = _explain_all(files, subject, network.samples, effort, (most, stereo), output)
+        sought = _prototypes(subject, found, prototypes, output) if found and prototypes else None
     result: dict[str, Any] = {
         "model": {"name": subject.name, "twin": subject.twin is not None, "reason": subject.reason}
         | {"corpus": network.corpus, "scores": {head: asdict(score) for head, score in subject.scores.items()}},
@@ -128,8 +141,8 @@ def explain_files(
         "recordings": found,
         "failed": failed,
     }
-    if found and prototypes:
-        result["prototypes"] = _prototypes(subject, found, prototypes, output)
+    if sought is not None:
+        result["prototypes"] = sought
     if found:
         write_json(output / "explain.json", result)
     return Explanation(result, output)
@@ -231,16 +244,19 @@ def _explain_window(
     waveform, audio = None if other is None else fitted(other, len(sound)), torch.from_numpy(sound).float()[None, None]
     asked(spare(subject.model), audio)
     subject, remark = steadied(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
-    with prepared(subject.model), steady(subject.model, audio, beside=1):
+    with _noted([remark] if remark else []) as noted, prepared(subject.model), steady(subject.model, audio, beside=1):
         explained = explain(subject, sound, support, effort, waveform)
         remarks = explained.summary["remarks"]
         altered = _altered(subject.model, sound, support, effort.seed, remarks) if effort.thorough else {}
+    remarks[:0] = noted
     stem.parent.mkdir(parents=True, exist_ok=True)
     heads = list(explained.summary["prediction"])
     players = {"": sound[:support]}
     if (drops := explained.maps.get("occlusion")) is not None:
         players |= {
-            f"-{_file_name(head)}": weighted(sound, drop)[:support] for head, drop in zip(heads, drops, strict=True)
+            f"-{_file_name(head)}": weighted(sound, drop)[:support]
+            for head, drop in zip(heads, drops, strict=True)
+            if not np.isnan(drop).all()
         }
     for suffix, signal in players.items():
         with replacing(stem.with_name(f"{stem.name}{suffix}.wav")) as part:
@@ -249,8 +265,21 @@ def _explain_window(
         arrays = {"heads": np.array(heads), "sound": sound.astype(np.float32)} | explained.maps
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
     times = {"start_s": start / 16_000, "end_s": (start + support) / 16_000, "samples": len(sound), "files": stem.name}
-    explained.summary["remarks"][:0] = [remark] if remark else []
     return times | explained.summary | {"interventions": altered}
+
+
+@contextmanager
+def _noted(remarks: list[str]) -> Iterator[list[str]]:
+    """Add to some remarks what is warned of inside, each kind once: twins say the same with other numbers."""
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always", Doubt)
+        yield remarks
+    for one in noticed:
+        text = str(one.message)
+        if not issubclass(one.category, Doubt):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        elif not any(kind_of(text) in known for known in remarks):
+            remarks.append(text)
 
 
 def _altered(model: nn.Module, sound: NDArray, support: int, seed: int, remarks: list[str]) -> dict[str, Any]:
@@ -265,7 +294,10 @@ def _altered(model: nn.Module, sound: NDArray, support: int, seed: int, remarks:
 def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Path) -> dict[str, Any]:
     """The prototypes of a network, as long as its windows (at most six seconds), written as players."""
     window = next(iter(found.values()))["windows"][0]
-    outputs = {head: len(answer["logits"]) for head, answer in window["prediction"].items()}
+    gradient = window["methods"]["gradient"]
+    if gradient["refused"]:
+        return {"refused": gradient["refused"], "settings": asdict(how), "targets": {}}
+    outputs = {head: len(window["prediction"][head]["logits"]) for head in gradient["heads"]}
     predicted = {head: answer["label"] or 0 for head, answer in window["prediction"].items()}
     samples = window["samples"]
     subject, _ = steadied(subject, torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0)))

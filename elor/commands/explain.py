@@ -26,6 +26,10 @@ def explain(
     samples: Annotated[
         int | None, typer.Option(min=1, help="Fixed length of its input, in its samples; else the whole recording.")
     ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(help="Head whose outputs are values (arousal, valence), not classes; once per head."),
+    ] = None,
     fold: Annotated[str | None, typer.Option(help="Only the network of this fold; else the mean of all.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for numbers, maps and players.")] = Path(
         "explained"
@@ -57,8 +61,9 @@ def explain(
     not allow is listed with the reason.
 
     A factory is a function without arguments that returns a torch module from
-    (batch, 1, samples) to logits, one tensor or one per head. Called again it
-    makes the untrained twins.
+    (batch, 1, samples) to logits, one tensor or one per head; what is no logit
+    but a value is named by --values (`output`, where there is one tensor).
+    Called again it makes the untrained twins.
 
     The folder holds explain.html (all of it on one page that opens from disk),
     explain.json, summary.md, and per recording maps (.npz) and players (.wav):
@@ -85,9 +90,11 @@ def explain(
     if ":" in model.name and not model.exists():
         raise UserError(f"{model} is no file of trained networks; a network of your own is named by --factory.")
     if factory is not None:
-        explained = foreign_network(factory, weights, rate, samples)
-    elif weights is not None or samples is not None or rate != 16_000:
-        raise UserError("--weights, --samples and --rate belong to a network of your own; name it by --factory.")
+        explained = foreign_network(factory, weights, rate, samples, values or ())
+    elif weights is not None or samples is not None or rate != 16_000 or values:
+        raise UserError(
+            "--weights, --samples, --rate and --values belong to a network of your own; name it by --factory."
+        )
     else:
         explained = own_networks(at_hand(model, MODELS, MODEL), fold)
     if restarts is None:  # the prototypes of a whole run are a stage of the pipeline

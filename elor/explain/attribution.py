@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elor.explain.heads import each_head, merged
 from elor.explain.model import Heads, input_gradients, prepared
 from elor.explain.trust import checked
 
@@ -25,14 +26,19 @@ def gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | No
         targets: per head the class of each signal, (batch,); absent heads: the predicted class.
 
     Returns:
-        Per head (batch, samples).
+        Per head (batch, samples). Of several heads those that are refused are left out, with a warning
+        (`elor.explain.heads.LeftOut`).
 
     Raises:
         UserError: if the shapes are others, a class does not exist, the gradient is not finite or not how the
             answer changes, or the answer depends on chance, company or history.
     """
-    with prepared(model), checked(model, audio, targets, len(audio)):
-        return {name: found for name, found, _ in input_gradients(model, audio, targets)}
+
+    def ask(model: nn.Module) -> Heads:
+        with prepared(model), checked(model, audio, targets, len(audio)):
+            return {name: found for name, found, _ in input_gradients(model, audio, targets)}
+
+    return merged(each_head(ask, model, audio))
 
 
 def segment_saliency(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from elor.device import seeded
 from elor.errors import UserError
-from elor.explain.model import Heads
+from elor.explain.model import Doubt, Heads
 from elor.networks import MultiHeadNetwork
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -48,6 +48,7 @@ def untrained(factory: Callable[[], Module], seed: int) -> Module:
         warnings.warn(
             f"The factory gives {', '.join(same[:4])} alike whatever the seed: if training changed that, this is no "
             "untrained model.",
+            Doubt,
             stacklevel=2,
         )
     return model.eval()

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
 from elor.explain.copies import spare
-from elor.explain.model import Forward, Heads, at, logits_of, other_sound, refuse_unsteady, targets_of
+from elor.explain.model import Doubt, Forward, Heads, at, logits_of, other_sound, refuse_unsteady, targets_of
 
 PIECE = 800
 """Samples (50 ms) whose level is changed at once."""
@@ -43,7 +43,7 @@ ASIDE = 1e-4
 where two of them are the greatest together."""
 
 
-class Unchecked(UserWarning):
+class Unchecked(Doubt):
     """Whether the gradient is how the answer changes could not be told, or not as strictly as elsewhere."""
 
 

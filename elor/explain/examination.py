@@ -122,6 +122,8 @@ class _Compared:
                 row = tag | {"pair": f"{one}~{other}", "control": "", "label": -1}
                 add(row | views[one][index].r(views[other][index]))
         for head, values in swapped.items():
+            if head not in views:
+                continue
             for index, (tag, view) in enumerate(zip(self.tags, windows.views(values), strict=True)):
                 row = tag | {"control": "class swap", "label": -1}
                 add(row | {"pair": f"{head}~input"} | view.r(windows.signals[index]))

@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
 from elor.explain.derivative import false_gradient
+from elor.explain.heads import each_head, merged
 from elor.explain.model import Forward, Heads, prepared, targets_of
 from elor.explain.operators import Crossings, opaque
 from elor.explain.trust import another, steady
@@ -32,7 +33,7 @@ class Guided(TorchDispatchMode):
 
     Attributes:
         crossed: ReLUs met on the way back, so far.
-        others: what cannot be guided on the way there, once `forward` was called.
+        others: by head what cannot be guided on the way there, once `forward` was called.
     """
 
     @classmethod
@@ -43,7 +44,7 @@ class Guided(TorchDispatchMode):
         super().__init__()
         self.guiding = True
         self.crossed = 0
-        self.others: set[str] = set()
+        self.others: dict[str, set[str]] = {}
         self.crossings: Crossings | None = None
 
     def forward(self, model: nn.Module, audio: Tensor, found: Crossings | None = None) -> Forward:
@@ -59,13 +60,11 @@ class Guided(TorchDispatchMode):
 
         try:
             forward = Forward(model, audio, watch, answered)
-            if not all(map(found.comes, forward.logits.values())):
-                found.others.add("operators that cannot be seen (in another thread, say)")
+            self.others = {head: found.crossed(value) for head, value in forward.logits.items()}
             return forward
         finally:
             found.done()
             self.crossings = None
-            self.others = found.others
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func is torch.ops.aten.threshold_backward.default:
@@ -93,22 +92,29 @@ def guided_backprop(
         strict: refuse where guided backpropagation is undefined; otherwise the gradient passes unchanged there.
 
     Returns:
-        Per head (batch, samples).
+        Per head (batch, samples), as in `elor.explain.attribution.gradient`.
 
     Raises:
         UserError: if strict and the model is compiled or scripted, crosses what is neither linear nor a known ReLU,
             meets no ReLU between the input and a head, or takes something of the signal out of torch's operators; and
             as `elor.explain.attribution.gradient`.
     """
-    if strict:
-        _refuse_opaque(model)
-    with prepared(model), steady(model, audio, len(audio)):
-        found = _maps(model, audio, lambda logits: [targets_of(logits, targets)], ("guided",), strict)[1]["guided"][0]
+
+    def choose(logits: Heads) -> list[Heads]:
+        return [targets_of(logits, targets)]
+
+    def ask(model: nn.Module) -> Heads:
         if strict:
-            _refuse_hidden(model, audio)
-        if why := false_gradient(model, audio, targets):
-            raise UserError(why)
-    return found
+            _refuse_opaque(model)
+        with prepared(model), steady(model, audio, len(audio)):
+            found = _maps(model, audio, choose, ("guided",), strict)[1]["guided"][0]
+            if strict:
+                _refuse_hidden(model, audio)
+            if why := false_gradient(model, audio, targets):
+                raise UserError(why)
+        return found
+
+    return merged(each_head(ask, model, audio))
 
 
 def guided_and_plain(
@@ -167,14 +173,14 @@ def _maps(
     return {head: value.detach() for head, value in forward.logits.items()}, found
 
 
-def _refuse_other(others: set[str], logits: Heads) -> None:
+def _refuse_other(others: Mapping[str, set[str]], logits: Heads) -> None:
     """Say why a model's maps would not be those of guided backpropagation."""
     hidden = {what for value in logits.values() if (what := opaque(value))}
     differentiable = all(value.requires_grad for value in logits.values())  # else that is what to say
-    if differentiable and others | hidden:
+    if differentiable and (found := hidden.union(*others.values())):
         raise UserError(
             "Guided backpropagation is defined for linear layers and ReLU only, and this model also uses "
-            f"{', '.join(sorted(others | hidden))}; use the gradient, integrated gradients or occlusion."
+            f"{', '.join(sorted(found))}; use the gradient, integrated gradients or occlusion."
         )
 
 

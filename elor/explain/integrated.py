@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.model import Forward, Heads, at, logits_of, prepared, targets_of
+from elor.explain.heads import each_head, merged
+from elor.explain.model import Doubt, Forward, Heads, at, logits_of, prepared, targets_of
 from elor.explain.trust import checked
 
 STEPS = 64
@@ -32,7 +32,7 @@ FRAME, HOP = 400, 160
 """25-ms frames every 10 ms at 16 kHz, as for MFCCs."""
 
 
-class Incomplete(UserWarning):
+class Incomplete(Doubt):
     """Integrated gradients whose sum is far from what they should explain."""
 
 
@@ -116,24 +116,46 @@ def integrated_gradients(
         UserError: as `elor.explain.attribution.gradient`.
     """
     start = torch.zeros_like(audio) if baseline is None else baseline
-    with prepared(model), nullcontext() if trusted else checked(model, audio, targets, len(audio)):
-        with torch.no_grad():
-            end_logits, start_logits = logits_of(model, audio.detach()), _beginning(model, start.detach())
-        chosen = targets_of(end_logits, targets)
-        change = {
-            name: at(value, chosen[name]) - at(start_logits[name], chosen[name]) for name, value in end_logits.items()
-        }
-        path = Path((audio - start)[:, 0], {}, change, torch.full((len(audio),), steps))
-        path.gradients.update(_average(model, audio, start, chosen, steps))
-        while steps * 2 <= most and (wrong := _incomplete(path, tolerance)):
-            steps *= 2
-            left = torch.stack(list(wrong.values())).any(0)
-            again = _average(model, audio[left], start[left], {name: chosen[name][left] for name in wrong}, steps)
-            for name, value in again.items():  # of a signal only the heads that were incomplete
-                path.gradients[name][wrong[name]] = value[wrong[name][left]]
-            path.steps[left.to(path.steps.device)] = steps
-    if not trusted:
-        _warn_of(path)
+    if trusted:
+        with prepared(model):
+            return _path(model, audio, targets, start, (steps, most), tolerance)
+
+    def ask(model: nn.Module) -> Path:
+        with prepared(model), checked(model, audio, targets, len(audio)):
+            return _path(model, audio, targets, start, (steps, most), tolerance)
+
+    parts = each_head(ask, model, audio)
+    gradients, change = merged([one.gradients for one in parts]), merged([one.change for one in parts])
+    path = Path(parts[0].difference, gradients, change, torch.stack([one.steps for one in parts]).amax(0))
+    _warn_of(path)
+    return path
+
+
+def _path(
+    model: nn.Module,
+    audio: Tensor,
+    targets: Mapping[str, Tensor] | None,
+    start: Tensor,
+    limits: tuple[int, int],
+    tolerance: float,
+) -> Path:
+    """The path from `start`, with twice the steps until it is complete; they begin and end at `limits`."""
+    steps, most = limits
+    with torch.no_grad():
+        end_logits, start_logits = logits_of(model, audio.detach()), _beginning(model, start.detach())
+    chosen = targets_of(end_logits, targets)
+    change = {
+        name: at(value, chosen[name]) - at(start_logits[name], chosen[name]) for name, value in end_logits.items()
+    }
+    path = Path((audio - start)[:, 0], {}, change, torch.full((len(audio),), steps))
+    path.gradients.update(_average(model, audio, start, chosen, steps))
+    while steps * 2 <= most and (wrong := _incomplete(path, tolerance)):
+        steps *= 2
+        left = torch.stack(list(wrong.values())).any(0)
+        again = _average(model, audio[left], start[left], {name: chosen[name][left] for name in wrong}, steps)
+        for name, value in again.items():  # of a signal only the heads that were incomplete
+            path.gradients[name][wrong[name]] = value[wrong[name][left]]
+        path.steps[left.to(path.steps.device)] = steps
     return path
 
 

@@ -13,6 +13,7 @@ from elor.errors import UserError
 from elor.explain.attribution import segment_sums
 from elor.explain.controls import runner_up
 from elor.explain.guided import METHODS, guided_and_plain
+from elor.explain.heads import OneHead
 from elor.explain.integrated import TOLERANCE, Path, integrated_gradients, noise_like
 from elor.explain.model import Heads, predict, targets_of
 from elor.explain.occlusion import band_occlusion, occlusion
@@ -47,14 +48,24 @@ class Maps:
 
     Attributes:
         values: by method and head (batch, cells), for `stft` (batch, frames, bins).
-        refused: by method why there is none.
-        path: of integrated gradients, and `baseline`, from where.
+        refused: by method and head why there is none.
+        path: of integrated gradients, if all heads went together.
+        errors, baselines: by head their completeness error, (batch,), and from where they were integrated.
     """
 
     values: dict[str, Heads] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, dict[str, str]] = field(default_factory=dict)
     path: Path | None = None
-    baseline: str = "silence"
+    baselines: dict[str, str] = field(default_factory=dict)
+    errors: Heads = field(default_factory=dict)
+
+    def refuse(self, methods: Sequence[str], head: str, why: str) -> None:
+        """Have no maps of a head by some methods."""
+        for method in methods:
+            self.values.get(method, {}).pop(head, None)
+            self.refused.setdefault(method, {}).setdefault(head, why)
+            if not self.values.get(method, True):
+                del self.values[method]
 
 
 def predicted(logits: Heads) -> list[Heads]:
@@ -104,7 +115,7 @@ def maps_of(
             except Exception as error:  # in a foreign network anything: an operator without a derivative, say
                 if not lenient:
                     raise
-                maps.refused |= dict.fromkeys(group, " ".join(str(error).split())[:400] or type(error).__name__)
+                _attempt_apart(model, windows, targets, group, often, maps, error)
         found.append(maps)
     return logits, found
 
@@ -114,6 +125,19 @@ def _groups(methods: Sequence[str], apart: bool) -> list[list[str]]:
     backward = [["guided"], ["gradient", "segments"]] if apart else [["guided", "gradient", "segments"]]
     kinds = [*backward, ["integrated", "frequency", "stft"], ["occlusion"], ["bands"]]
     return [group for kind in kinds if (group := [name for name in kind if name in methods])]
+
+
+def _attempt_apart(
+    model: nn.Module, windows: Windows, targets: Heads, group: list[str], steps: Steps, maps: Maps, why: Exception
+) -> None:
+    """Try head by head what failed for all heads together: it may be the fault of one."""
+    for head, target in targets.items():
+        try:
+            if len(targets) == 1:
+                raise why
+            _attempt(OneHead(model, head), windows, {head: target}, group, steps, True, maps)
+        except Exception as error:
+            maps.refuse(group, head, " ".join(str(error).split())[:400] or type(error).__name__)
 
 
 def _attempt(
@@ -134,13 +158,17 @@ def _attempt(
         values["bands"] = band_occlusion(model, audio, targets, trusted=True)
     else:
         if lenient:
-            maps.path, maps.baseline = complete_path(model, windows, targets, steps)
+            path, baseline = complete_path(model, windows, targets, steps)
         else:
-            maps.path = integrated_gradients(model, audio, targets, steps=steps.first, most=steps.most, trusted=True)
-        kinds = {"integrated": maps.path.time, "frequency": maps.path.frequency, "stft": maps.path.stft}
+            path = integrated_gradients(model, audio, targets, steps=steps.first, most=steps.most, trusted=True)
+            baseline = "silence"
+        kinds = {"integrated": path.time, "frequency": path.frequency, "stft": path.stft}
         values = {kind: kinds[kind]() for kind in group}
+        maps.path, maps.errors = path, maps.errors | path.error()
+        maps.baselines |= dict.fromkeys(path.change, baseline)
     for kind in group:  # a head with a single value has no second class
-        maps.values[kind] = {head: value for head, value in values[kind].items() if head in targets}
+        found = {head: value for head, value in values[kind].items() if head in targets}
+        maps.values[kind] = maps.values.get(kind, {}) | found
 
 
 def complete_path(model: nn.Module, windows: Windows, targets: Heads, steps: Steps) -> tuple[Path, str]:

@@ -7,6 +7,7 @@ It is given a copy of the signal, which it may change; and what it answers is no
 from __future__ import annotations
 
 import random
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,16 @@ from elor.errors import UserError
 from elor.explain.backward import QuickBackward
 
 
-class Unsteady(UserWarning):
+class Doubt(UserWarning):
+    """What speaks against relying on the maps of a model, which are made nevertheless."""
+
+
+def kind_of(doubt: str) -> str:
+    """How a doubt begins: it may be had again with other numbers."""
+    return re.split(r"[:,(]| or on ", doubt)[0]
+
+
+class Unsteady(Doubt):
     """A model's answer to one signal differs from time to time."""
 
 
@@ -109,15 +119,15 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
         raise
     except Exception as error:  # the user's code: anything may come out of it
         raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {_said(error)}.") from error
-    return _named(output, len(audio))
+    return named(output, len(audio))
 
 
 def _said(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
 
 
-def _named(output: object, count: int) -> Heads:
-    """What a model returned, by head."""
+def named(output: object, count: int) -> Heads:
+    """What a model returned, by head; see `logits_of`."""
     if isinstance(output, Tensor):
         output = {ONE_HEAD: output}
     elif isinstance(output, (tuple, list)):
@@ -129,7 +139,9 @@ def _named(output: object, count: int) -> Heads:
     for name, value in output.items():
         if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != count or not value.shape[1]:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise UserError(f"Head {name} of the model gives {shape}; logits must be ({count}, classes).")
+            raise UserError(
+                f"Head {name} of the model gives {shape}; logits must be ({count}, classes): let it return these alone."
+            )
         if not value.is_floating_point():
             raise UserError(f"Head {name} of the model gives {value.dtype}; logits must be real numbers.")
     if len({str(name) for name in output}) < len(output):

@@ -7,13 +7,13 @@ It asks the network itself, needs no gradient, and is exact: for a linear model 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
+from elor.explain.heads import each_head, merged
 from elor.explain.model import Heads, logits_of, prepared, targets_of
 from elor.explain.trust import steady
 
@@ -53,7 +53,7 @@ def occlusion(
 
     Returns:
         Per head (batch, windows), windows beginning at `starts(samples)`; positive where the window speaks for the
-        class.
+        class. Of several heads those that are refused are left out, with a warning (`elor.explain.heads.LeftOut`).
     """
     begins = starts(audio.shape[-1], window, hop)
     filler = torch.zeros_like(audio) if mask is None else mask
@@ -114,9 +114,27 @@ def _drops(
     trusted: bool,
 ) -> Heads:
     """z(x) - z(without(row, index)) for the first `counts[row]` indices, (batch, width); 0 for the rest."""
-    most = max(len(audio), min(CHUNK, max(counts)))
-    asking = nullcontext(model) if trusted else steady(model, audio, most, alone=True)
-    with prepared(model), asking as model, torch.no_grad():
+
+    def ask(model: nn.Module) -> Heads:
+        with prepared(model), steady(model, audio, max(len(audio), min(CHUNK, max(counts))), alone=True) as model:
+            return _falls(model, audio, targets, without, counts, width)
+
+    if not trusted:
+        return merged(each_head(ask, model, audio))
+    with prepared(model):
+        return _falls(model, audio, targets, without, counts, width)
+
+
+def _falls(
+    model: nn.Module,
+    audio: Tensor,
+    targets: Mapping[str, Tensor] | None,
+    without: Callable[[int, int], Tensor],
+    counts: list[int],
+    width: int,
+) -> Heads:
+    """As `_drops`, of a model that is known to mind nothing but the signal."""
+    with torch.no_grad():
         logits = logits_of(model, audio)
         chosen = targets_of(logits, targets)
         drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}
@@ -129,7 +147,7 @@ def _drops(
                     drops[name][row, indices.start : indices.stop] = logits[name][row, target] - value[:, target]
     if wrong := sum(int((~value.isfinite()).sum()) for value in drops.values()):
         raise UserError(
-            f"Without a part of the signal the network answers with NaN or infinity, {wrong} times (a logarithm of 0 "
-            "in silence, say); put noise in its place."
+            f"Without a part of the signal the network answers with NaN or infinity, {wrong} of {sum(counts)} times (a "
+            "logarithm of 0 in silence, say); put noise in its place."
         )
     return drops

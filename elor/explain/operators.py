@@ -17,6 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+
+def _named(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
 RELU = {"relu"}
 ORDINARY = {
     *("sigmoid", "tanh", "max_pool1d", "max_pool2d_with_indices", "max_pool3d_with_indices"),
@@ -24,40 +29,48 @@ ORDINARY = {
 }
 """Not linear, and crossed by their ordinary derivative, as in the paper's networks."""
 
-LINEAR = {
-    *("_conj", "_conj_physical", "_neg_view", "_reshape_alias", "_to_copy", "_unsafe_view", "alias", "as_strided"),
-    *(
-        "cat",
-        "chunk",
-        "clone",
-        "complex",
-        "constant_pad_nd",
-        "contiguous",
-        "copy",
-        "detach",
-        "diagonal",
-        "expand",
-        "fill",
-    ),
-    *("flip", "im2col", "col2im", "imag", "lift_fresh", "movedim", "narrow", "permute", "pixel_shuffle", "real"),
-    *("reflection_pad1d", "reflection_pad2d", "repeat", "replication_pad1d", "replication_pad2d", "reshape"),
-    *("resolve_conj", "resolve_neg", "roll", "select", "select_scatter", "slice", "slice_scatter", "split"),
-    *("split_with_sizes", "squeeze", "stack", "t", "transpose", "tril", "triu", "unbind", "unfold", "unsqueeze"),
-    *("view", "view_as_complex", "view_as_real", "gather", "index", "index_add", "index_put", "index_select"),
-    *("masked_fill", "scatter", "scatter_add", "where", "repeat_interleave"),
-    *("add", "cumsum", "mean", "neg", "rsub", "sub", "sum", "trace"),
-    *("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "avg_pool1d", "avg_pool2d"),
-    *("upsample_linear1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_bilinear2d"),
-    *("_fft_c2c", "_fft_c2r", "_fft_r2c"),
-}
-"""Linear in all that comes from the signal, as long as indices, masks and conditions do not."""
+LINEAR = _named(
+    # parts, places and shapes
+    "_conj _conj_physical _neg_view _reshape_alias _to_copy _unsafe_view alias as_strided cat chunk clone complex",
+    "contiguous copy detach diagonal expand flip im2col col2im imag lift lift_fresh movedim narrow permute real",
+    "repeat repeat_interleave reshape resolve_conj resolve_neg roll rot90 select slice split split_with_sizes squeeze",
+    "stack t transpose tril triu unbind unfold unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze view",
+    "view_as_complex view_as_real channel_shuffle pixel_shuffle pixel_unshuffle diag_embed",
+    "block_diag",
+    # by indices, masks and conditions
+    "_unsafe_index as_strided_scatter constant_pad_nd diagonal_scatter embedding fill gather index index_add",
+    "index_copy index_fill index_put index_select masked_fill masked_scatter masked_select max_unpool2d max_unpool3d",
+    "put scatter scatter_add select_scatter slice_scatter take where reflection_pad1d reflection_pad2d",
+    "reflection_pad3d replication_pad1d replication_pad2d replication_pad3d select_backward slice_backward",
+    "diagonal_backward unfold_backward",
+    # sums
+    "add cumsum deg2rad mean neg rad2deg rsub sub sum trace _adaptive_avg_pool2d _adaptive_avg_pool3d",
+    "adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d affine_grid_generator _fft_c2c _fft_c2r _fft_r2c",
+    # resampling
+    "upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d upsample_nearest1d",
+    "upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d",
+    "_upsample_nearest_exact3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa",
+    # of numbers; NaN and infinity are another matter, and the signal has none
+    "nan_to_num nansum",
+)
+"""Linear in all that comes from the signal, but for a constant, as long as indices, masks and conditions do not."""
 
 FACTORS = {
     **dict.fromkeys(("mul", "mm", "bmm", "dot", "vdot", "mv", "convolution", "linear", "kron", "ger"), (0, 1)),
-    "elor::bmm": (0, 1),
-    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv", "addr", "addcmul"), (1, 2)),
+    **dict.fromkeys(("conv_tbc", "linalg_cross", "elor::bmm"), (0, 1)),
+    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv", "addr", "addcmul", "_sparse_addmm"), (1, 2)),
+    "_trilinear": (0, 1, 2),
 }
 """Products, by the places of their factors: linear as long as one factor at most comes from the signal."""
+
+GIVEN = {
+    **{"div": 1, "addcdiv": 2, "ldexp": 1, "lerp": 2, "grid_sampler_2d": 1, "grid_sampler_3d": 1},
+    **{"_linalg_solve_ex": 0, "linalg_solve_triangular": 0, "linalg_lu_solve": 0, "cholesky_solve": 1},
+}
+"""Linear as long as the argument in this place does not come from the signal: a divisor, a weight, a grid, a matrix."""
+
+ADDING = (None, "add", "sum", "mean")
+"""What several values that fall into one place become, of operators that can say so, for these to be linear."""
 
 NORMS = {"native_batch_norm": 5, "cudnn_batch_norm": 5, "miopen_batch_norm": 5, "_native_batch_norm_legit": 5}
 """Batch normalisations, by the place of the flag that says that they use the batch's own statistics."""
@@ -112,13 +125,22 @@ NAMES = {
     "threshold": "a threshold",
     "var": "a variance",
 }
-"""What people call operators that are refused, by their aten names; others are called by that."""
+"""What people call operators that are refused, by their aten names."""
 
+BENT = _named(
+    "acos angle argsort asin atan atan2 ceil cos cosh cummax cummin cumprod erf erfc erfinv expm1 floor fmax",
+    "fmin fmod frac glu hardshrink hardsigmoid hardswish hypot index_reduce kthvalue lgamma linalg_norm log10 log1p",
+    "log2 log_sigmoid_forward logaddexp logcumsumexp logit logsumexp maximum median minimum mode prod reciprocal",
+    "remainder renorm round scatter_reduce sgn",
+    "sign sin sinc sinh softplus softshrink sort special_entr std_mean tan topk trunc var_mean",
+)
+"""Not linear, and called by their own names; an operator in none of these tables is not known to be linear."""
 
+UNKNOWN = "(not known to be linear)"
 OPAQUE = "compiled or scripted code"
 PASSING = {
-    *("BackwardHookFunctionBackward", "_NoopSaveInputsBackward", "SpectralConvolutionBackward"),
-    "GeneratedBackwardFor_elor_bmm_defaultBackward",
+    *("torch.nn.modules._functions.BackwardHookFunction", "torch.utils.checkpoint._NoopSaveInputs"),
+    *("elor.fastconv.layer.SpectralConvolution", "torch._library.autograd.GeneratedBackwardFor_elor_bmm_default"),
 }
 """Functions whose inside is seen or known to be linear: of hooks on modules, of checkpoints, of `elor.fastconv`, and of
 products (`elor.products`)."""
@@ -128,7 +150,8 @@ class Crossings:
     """Follows a signal from operator to operator.
 
     Attributes:
-        others: what it crossed for which guided backpropagation is not defined.
+        others: what guided backpropagation is not defined for, wherever it led: a number that Python takes, say. What
+            was crossed on the way to one value is asked by `crossed`.
         met: if asked for, every operator that the signal was given to, with all else that this was given: numbers, and
             the content of tensors that do not come from the signal. It must not depend on the signal; where it does,
             something left torch's operators and came back (by numpy, a list, another thread).
@@ -141,16 +164,23 @@ class Crossings:
         self._known = {_storage(value) for value in weights or ()}
         self._blank: set[int | None] = set()
         self._reached: dict[int, Any] = {}  # storages by address, kept so that no address is given out again
+        self._crossed: dict[int, frozenset[str]] = {}  # on the way there
 
     def follow(self, signal: Tensor) -> None:
         """Begin with this signal, and forget others."""
-        self._reached = {}
+        self.done()
         self.others.clear()
-        self._reach(signal)
+        self._reach(signal, frozenset())
+
+    def crossed(self, value: Tensor) -> set[str]:
+        """What was crossed on the way to a value for which guided backpropagation is not defined."""
+        if not self.comes(value):
+            return self.others | {"operators that cannot be seen (in another thread, say)"}
+        return self.others | self._crossed[_storage(value)]
 
     def done(self) -> None:
         """Let go of all that is kept."""
-        self._reached = {}
+        self._reached, self._crossed = {}, {}
 
     def enter(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """Take note of an operator that will be run now."""
@@ -186,14 +216,15 @@ class Crossings:
         found = list(_tensors(result)) + [args[0]] * (func._schema.is_mutable and not isinstance(result, Tensor))
         if name in CONSTANT:
             return
-        for value in found:
-            if isinstance(value, Tensor):
-                self._reach(value)
-        number = any(_real(value) for value in found if isinstance(value, Tensor))
+        number, what = any(_real(value) for value in found if isinstance(value, Tensor)), None
         if _leaves(name, func, args):
             self.others.add(NAMES.get(name, f"a number or a size that depends on the signal ({name})"))
-        elif number and (what := self._refused(name, given, args, kwargs)):
-            self.others.add(what)
+        elif number:
+            what = self._refused(name, given, args, kwargs)
+        crossed = frozenset({what} if what else ()).union(*(self._crossed[_storage(value)] for value in given))
+        for value in found:
+            if isinstance(value, Tensor):
+                self._reach(value, crossed)
 
     def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:
         """What an operator does to the signal that cannot be guided; None if nothing."""
@@ -202,23 +233,26 @@ class Crossings:
         if (name in NORMS or name in FROZEN_NORMS) and any(map(self.comes, args[1:])):
             return "a normalisation whose weights or statistics come from the signal"
         if name in LINEAR or name in RELU or name in ORDINARY or name in FROZEN_NORMS:
-            return None
+            return None if kwargs.get("reduce") in ADDING else f"{name} by multiplication"
         if name in FACTORS:
             from_signal = [index for index in FACTORS[name] if index < len(args) and self.comes(args[index])]
             return None if len(from_signal) < 2 else "a product of the signal with itself (a gate or attention, say)"
-        if name == "div" and not self.comes(args[1]) and kwargs.get("rounding_mode") is None:
+        if name in GIVEN and not self.comes(args[GIVEN[name]]) and kwargs.get("rounding_mode") is None:
+            return None
+        if name in ("scatter_reduce", "index_reduce") and args[4] in ADDING:
             return None
         if name in NORMS:
             return "batch normalisation by the batch's own statistics" if args[NORMS[name]] else None
-        return NAMES.get(name, name)
+        return NAMES.get(name) or (name if name in BENT or name in GIVEN else f"{name} {UNKNOWN}")
 
     def comes(self, value: object) -> bool:
         """Does it come from the signal?"""
         return isinstance(value, Tensor) and _storage(value) in self._reached
 
-    def _reach(self, value: Tensor) -> None:
+    def _reach(self, value: Tensor, crossed: frozenset[str]) -> None:
         if (key := _storage(value)) is not None:
             self._reached[key] = value.untyped_storage()
+            self._crossed[key] = self._crossed.get(key, frozenset()) | crossed
         else:
             self.others.add("a sparse tensor")  # what becomes of it cannot be followed
 
@@ -231,7 +265,7 @@ def _name(func: Any) -> str:
 
 def _leaves(name: str, func: Any, args: Sequence[Any]) -> bool:
     """Does it make a number or a size of what it is given? An index by whole numbers does not."""
-    if name in ("index", "index_put"):
+    if name in ("index", "index_put", "masked_select"):
         return False  # by a mask it is refused as a selection
     return not LEAVING.isdisjoint(func.tags)
 
@@ -270,7 +304,9 @@ def opaque(logits: Tensor) -> str | None:
         name = node.name()
         if "jit" in name or "Compiled" in name:
             return OPAQUE
-        if isinstance(node, torch.autograd.function.BackwardCFunction) and name not in PASSING:
-            return f"a function with a backward pass of its own ({name.removesuffix('Backward')})"
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            own = type(node)._forward_cls
+            if f"{own.__module__}.{own.__name__}" not in PASSING:
+                return f"a function with a backward pass of its own ({name.removesuffix('Backward')})"
         left += [following for following, _ in node.next_functions]
     return None

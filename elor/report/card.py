@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from elor.corpora.faults import plural
 from elor.errors import UserError
 from elor.networks import Architecture
 from elor.report.blocks import results
@@ -140,7 +141,7 @@ def _files(model: Model) -> str:
         for name, shape in model.any.shapes.items()
     ]
     heads = [
-        f"Output `{head.name}`, float32 (batch, {len(model.architectures)} networks, {head.answers}): "
+        f"Output `{head.name}`, float32 (batch, {plural(len(model.architectures), 'network')}, {head.answers}): "
         f"{'values' if head.valued else 'logits'}."
         for head in model.any.heads
     ]

@@ -157,6 +157,8 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
     for method in window["methods"].values():
         if method["refused"]:
             yield f"{method['title']} was refused: {method['refused']}"
+        for head, why in method.get("left_out", {}).items():
+            yield f"{method['title']} of {head} was refused: {why}"
         yield from (entry["text"] for entry in method["between"].values() if entry["r"] == entry["r"])  # not NaN
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from elor import registry
 from elor.audio import FULL_SCALE, SAMPLE_RATE
+from elor.corpora.faults import plural
 from elor.evidence.across import Across
 from elor.evidence.claims import Claims
 from elor.evidence.interventions import Interventions
@@ -108,10 +109,14 @@ class Shown:
         Args:
             name, signal, support, rated, classes: as above.
             heads: in the network's order.
-            arrays: guided, gradient, integrated, occlusion, stft, target; those that there are.
+            arrays: guided, gradient, integrated, occlusion, stft, target; those that there are, NaN of a head
+                without.
             measured: by method and head the correlations that are known; the r of all others is computed here.
         """
-        by_head = {key: dict(zip(heads, values, strict=True)) for key, values in arrays.items()}
+        by_head = {
+            key: {head: one for head, one in zip(heads, values, strict=True) if not np.isnan(one).all()}
+            for key, values in arrays.items()
+        }
         drops = by_head.get("occlusion", {})
         maps = {key: by_head[key] for key in METHODS if key in by_head}
         if drops:
@@ -257,7 +262,7 @@ def _completeness(saliency: Saliency, head: str) -> str:
     if known is None:
         return ""
     error = f"completeness error {100 * (known.median_error or 0):.1f} %"
-    return f"{error} (median of {known.maps} maps, {known.incomplete} of them incomplete)"
+    return f"{error} (median of {plural(known.maps, 'map')}, {known.incomplete} of them incomplete)"
 
 
 def _correlation(r: float, method: str, head: str, own: pd.DataFrame, saliency: Saliency) -> Correlation:

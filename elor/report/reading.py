@@ -42,7 +42,7 @@ def contradictions(found: Results) -> Notes | None:
         return None
     items = [
         f"{test['dimension']}, {title(test['a'])} - {title(test['b'])}: the interval "
-        f"{'holds' if _holds_zero(test) else 'excludes'} 0, but p is {p_value(test['p'])}."
+        f"{'holds' if _holds_zero(test) else 'excludes'} 0, but p is {p_value(test['p']).replace('<', 'below ')}."
         for test in found.comparisons["comparisons"]
         if _contradicts(test, 1 - confidence)
     ]

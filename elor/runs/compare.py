@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elor.corpora.faults import some
+from elor.corpora.faults import plural, some
 from elor.errors import UserError
 from elor.runs.run import Run, open_run
 
@@ -114,8 +114,8 @@ def sentence(found: Comparison) -> str:
     one, other = (called.get(name, name) for name in (found.one, found.other))
     of = f"{one} was {made}"
     if found.same:
-        hashed = f", and {found.outputs} outputs that dvc.lock names" if found.outputs else ""
-        return f"Every {whose} was reproduced: {found.numbers:,} in {found.files} files{hashed}; {of}."
+        hashed = f", and {plural(found.outputs, 'output')} that dvc.lock names" if found.outputs else ""
+        return f"Every {whose} was reproduced: {found.numbers:,} in {plural(found.files, 'file')}{hashed}; {of}."
     headline = [one for one in found.differences if one.file in HEADLINE and one.numbers]
     first = max(headline, key=lambda one: one.largest, default=None)
     parts = [f"{sum(one.numbers for one in found.differences):,} of {found.numbers:,} numbers"]

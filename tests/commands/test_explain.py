@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,3 +140,26 @@ def test_channels_that_cancel_are_refused_and_one_of_them_taken(elor: Callable, 
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "--stereo left" in refused.stderr
     assert elor(*order, "--stereo", "left").exit_code == 0
+
+
+def test_the_command_takes_values_and_says_doubts_once_in_plain_words(
+    elor: Callable, voice: Path, tmp_path: Path
+) -> None:
+    asked = ("explain", voice, "--output", tmp_path / "out", "--twins", 2, "--steps", 4)
+    result = elor(*asked, "--factory", "tests.explain.test_heads:affect", "--values", "output")
+    assert result.exit_code == 0, result.stderr
+    window = json.loads((tmp_path / "out" / "explain.json").read_text())["recordings"]["voice"]["windows"][0]
+    assert [answer["label"] for answer in window["prediction"].values()] == [None] * 3
+    assert "output.2: " in result.stdout
+    assert "softmax" not in result.stdout
+    result = elor(*asked, "--factory", "tests.explain.test_heads:affect", "--values", "arousal")
+    assert result.exit_code == 1
+    assert "--values arousal: the network has no such head; it has output" in result.stderr
+    with warnings.catch_warnings(record=True) as raw:
+        warnings.simplefilter("always", UserWarning)
+        result = elor(*asked, "--factory", "tests.explain.test_heads:drifting")
+    assert result.exit_code == 0, result.stderr
+    assert not raw
+    text = " ".join(result.stdout.split())
+    assert text.count("The network's answer depends on chance") == 1
+    assert "Unsteady" not in text + result.stderr

@@ -210,7 +210,7 @@ def test_what_cannot_be_sought_is_said() -> None:
         prototypes(net(), HEADS, Ascent(parametrisation="wavelet"), samples=SAMPLES)
     with pytest.raises(UserError, match="penalty of a search for prototypes is 0"):
         prototypes(net(), HEADS, Ascent(penalty=0), samples=SAMPLES)
-    with pytest.raises(UserError, match="1 steps leads nowhere"):
+    with pytest.raises(UserError, match="steps = 1, which leads nowhere"):
         prototypes(net(), HEADS, Ascent(steps=1), samples=SAMPLES)
 
     class Numbers(nn.Module):

@@ -13,7 +13,7 @@ import importlib
 import pickle
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,20 @@ from elor.audio import SAMPLE_RATE
 from elor.corpora.faults import some
 from elor.device import seeded
 from elor.errors import UserError
-from elor.explain.any_network.subjects import Cast, Resampled, Subject
+from elor.explain.any_network.subjects import Cast, Resampled, Subject, Values
 from elor.explain.any_network.twins import said, twin_of
 from elor.explain.model import evaluating
 
 Factory = Callable[[], nn.Module]
 
 
-def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE, samples: int | None = None) -> Subject:
+def load(
+    spec: str,
+    weights: Path | None = None,
+    rate: int = SAMPLE_RATE,
+    samples: int | None = None,
+    values: Sequence[str] = (),
+) -> Subject:
     """Make a network by its factory.
 
     Args:
@@ -41,6 +47,7 @@ def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE, sample
             any code in it).
         rate: samples per second of the network's input.
         samples: length of its input, at that rate; decides the shape of what is made lazily. None: six seconds.
+        values: heads whose outputs are values of their own, not classes.
 
     Raises:
         UserError: if there is no such module or factory, it fails or gives no torch module, or the weights do not fit.
@@ -59,7 +66,8 @@ def load(spec: str, weights: Path | None = None, rate: int = SAMPLE_RATE, sample
         kinds = {value.dtype for value in network.parameters() if value.is_floating_point()}
         if len(kinds) == 1 and kinds != {torch.float32}:
             network = Cast(network)
-        return evaluating(network if rate == SAMPLE_RATE else Resampled(network, rate))
+        network = network if rate == SAMPLE_RATE else Resampled(network, rate)
+        return evaluating(Values(network, values) if values else network)
 
     fresh = None if twin is None else (lambda seed: adapted(twin(seed)))
     return Subject(spec, adapted(model), fresh, reason)

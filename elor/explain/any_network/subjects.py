@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from elor.audio import SAMPLE_RATE
 from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
-from elor.explain.model import CannotRun, Heads, Unsteady, logits_of, predict, prepared
+from elor.explain.model import CannotRun, Heads, Unsteady, kind_of, logits_of, named, predict, prepared
 from elor.explain.occlusion import CHUNK
 from elor.explain.trust import Alone, steady
 from elor.networks import MultiHeadNetwork
@@ -25,6 +25,15 @@ SAME = 1e-3
 
 SHAPING = {"View", "UnsafeView", "Squeeze", "Unsqueeze", "Transpose", "Permute", "Select", "Slice", "Cat", "Stack", "T"}
 """Operations that change no value, as they are called on the way back."""
+
+SCALING = {"Add", "Sub", "Rsub", "Neg", "Mul", "Div", "ToCopy"}
+"""Those that do not change what kind of value it is, where the other operand is a constant."""
+
+RANGED = {
+    **{"Sigmoid": "a sigmoid", "Tanh": "a tanh", "Softplus": "softplus", "Exp": "an exponential", "Relu": "a ReLU"},
+    **{"Clamp": "a clamp", "ClampMin": "a clamp", "Hardtanh": "a clamp", "Elu": "ELU", "Pow": "a power"},
+}
+"""Endings of values in a range of their own: probabilities, ratings, deviations, evidence."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,28 @@ class Cast(nn.Module):
         return self.model(audio.to(dtype))
 
 
+class Values(nn.Module):
+    """A network of whose heads some give values of their own, not classes: each of these is a head here.
+
+    Shape:
+        as the network; (batch, n) of a head `h` becomes (batch, 1) of `h.0`, `h.1`, ...
+    """
+
+    def __init__(self, model: nn.Module, heads: Sequence[str]) -> None:
+        super().__init__()
+        self.model, self.heads = model, tuple(heads)
+
+    def forward(self, audio: Tensor) -> Heads:
+        found = named(self.model(audio), len(audio))
+        if unknown := [head for head in self.heads if head not in found]:
+            raise UserError(f"--values {unknown[0]}: the network has no such head; it has {', '.join(found)}.")
+        parts: Heads = {}
+        for head, value in found.items():
+            apart = {f"{head}.{place}": one for place, one in enumerate(value.split(1, 1))}
+            parts |= apart if head in self.heads else {head: value}
+        return parts
+
+
 class Committee(nn.Module):
     """Several networks of one kind as one, by head: the mean of their logits, so that a fall of it is their mean fall.
 
@@ -131,31 +162,51 @@ def probabilities(model: nn.Module, audio: Tensor) -> Heads:
 
 
 def no_logits(logits: Heads) -> Iterator[str]:
-    """A sentence for every head whose outputs look like something else than logits.
+    """A sentence for every head of several outputs: what they are taken for, and if they look like something else.
 
     Args:
         logits: what the network says of some sounds, (batch, classes) each.
     """
     for head, value in logits.items():
-        if value.shape[1] == 1:
+        count = value.shape[1]
+        if count == 1:
             continue
         if _sum_to_one(value):
             yield f"Head {head} answers with probabilities: they stand as they are, also where a logit is spoken of."
         elif (value.logsumexp(1).abs() < SAME).all() and (value <= 0).all():
             yield f"Head {head} answers with logarithms of probabilities: they stand where a logit is spoken of."
-        elif ((value >= 0) & (value <= 1)).all() and _ended_by_sigmoid(value) is not False:
+        elif endings := sorted({RANGED[name] for name in _endings(value) & RANGED.keys()}):
+            yield (
+                f"Head {head} ends in {' and '.join(endings)}: its {count} outputs are hardly logits, and p, their "
+                "softmax, is hardly theirs. If each is a value of its own (arousal, evidence, a deviation), give "
+                f"--values {head}; if each is a probability of its own, let the network return what is before it."
+            )
+        elif value.grad_fn is None and ((value >= 0) & (value <= 1)).all():
             yield (
                 f"All outputs of head {head} lie between 0 and 1: if each is a probability of its own (a sigmoid), "
                 "p here is not theirs, since it takes them for logits; give the values before the sigmoid."
             )
+        else:
+            yield (
+                f"The {count} outputs of head {head} are taken for the logits of {count} classes: p is their softmax, "
+                "and the largest is explained. If each is a value of its own (arousal, valence, dominance, say), give "
+                f"--values {head}."
+            )
 
 
-def _ended_by_sigmoid(value: Tensor) -> bool | None:
-    """Whether the last that was done to these outputs was a sigmoid; None where no graph tells."""
-    node = value.grad_fn
-    while node is not None and node.name().split("Backward")[0] in SHAPING:
-        node = node.next_functions[0][0]
-    return None if node is None else "igmoid" in node.name()
+def _endings(value: Tensor) -> set[str]:
+    """By what operations these outputs were made, shapes and scales apart; none where no graph tells."""
+    found, left = set(), [value.grad_fn]
+    while left:
+        node = left.pop()
+        if node is None:
+            continue
+        name, before = node.name().split("Backward")[0], [one for one, _ in node.next_functions if one is not None]
+        if name in SHAPING or (name in SCALING and len(before) == 1):
+            left += before
+        else:
+            found.add(name)
+    return found
 
 
 def _sum_to_one(value: Tensor) -> bool:
@@ -215,7 +266,7 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
         except CannotRun as error:
             raise UserError(f"The network cannot be run on every sound, a quieter one say: {error}") from None
         own = [str(each.message) for each in noticed if issubclass(each.category, Unsteady)]
-        noted = " ".join([*_coarse(subject.model, audio), *dict.fromkeys(own)])
+        noted = " ".join([*_coarse(subject.model, audio), *{kind_of(text): text for text in reversed(own)}.values()])
     if asked is not subject.model:
         twin = subject.twin
         subject = replace(subject, model=asked, twin=None if twin is None else lambda seed: Alone(twin(seed)).eval())

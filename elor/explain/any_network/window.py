@@ -27,6 +27,7 @@ from elor.explain.correlation import READINGS, View, among_networks, pearson
 from elor.explain.derivative import Unchecked, false_gradient
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
+from elor.explain.heads import OneHead
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, refuse_infinite, targets_of
 from elor.explain.occlusion import WINDOW
@@ -40,6 +41,9 @@ AGAINST = (*SAMPLES, "segments", "occlusion")
 
 BACKWARD = ("guided", "gradient", "segments")
 """Methods of one pass back, which cost little: without `Effort.thorough` the controls take no others."""
+
+GRADIENTS = (*BACKWARD, "integrated", "frequency", "stft")
+"""Methods that rest on the gradient."""
 
 LEFT_OUT = "undecided: beside untrained twins by --thorough alone"
 NO_CONTROL = "undecided: there is no untrained control"
@@ -64,7 +68,8 @@ class Effort:
 
 @dataclass(frozen=True)
 class Explained:
-    """A window's results: `summary` as in `explain`, and the network's maps by method, (heads, ...) each."""
+    """A window's results: `summary` as in `explain`, and the network's maps by method, (heads, ...) each; NaN of a head
+    that is left out."""
 
     summary: dict[str, Any]
     maps: dict[str, NDArray]
@@ -83,7 +88,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     Returns:
         As `summary`: `prediction`, by head `label`, `logits`, `probabilities` (None for a single value); `scores`, by
         head how well the network answers (`elor.explain.any_network.factory.Score`), where that is known; `methods`, by
-        method `title`, `refused` (a reason or None), and by head and by pair of heads the correlation `r` beside
+        method `title`, `refused` (a reason or None), `left_out` (reasons by head, where other heads are not refused),
+        and by head and by pair of heads the correlation `r` beside
         `untrained`, `heads` (trained convolutions, untrained heads), `contrast`, `class_swap`, `shifted`, `other`, with
         `verdict` and `text`; `model_free`; `erasure`, by head, order and measure (`elor.explain.erasure.MEASURES`);
         `strongest`, by head the window that says most for the answer (start and end in s, drop of the logit).
@@ -101,23 +107,23 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     checked = COMPARED if effort.thorough else BACKWARD
     scope = Scope(tuple(METHODS), COMPARED, checked, AGAINST, steps, lenient=True)
     _, (own, swapped) = examine(subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second])
-    why, doubts = _doubted(subject.model, audio, targets)
-    if why:
-        for method in ("guided", "gradient", "segments", "integrated", "frequency", "stft"):
-            own.values.pop(method, None)
-            own.refused.setdefault(method, why)
-        own.path = None
+    false, doubts = _doubted(subject.model, audio, targets)
+    for head, why in false.items():
+        own.refuse(GRADIENTS, head, why)
+        own.errors.pop(head, None)
     controls = Scope(checked, checked, steps=steps.of_controls, lenient=True)
     for kind, make in ((Control.initial, subject.twin), (Control.heads, subject.headless)):
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
             examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
     recorded = _recorded(subject.model, audio)
-    remarks = [*no_logits(recorded or logits), *_own_backward(recorded), *doubts]
+    remarks = [*_own_backward(recorded), *doubts]
     try:
         erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
     except Exception as error:  # the user's code may refuse silence
         remarks.append(f"Deletion and insertion fail in this network: {error}"[:300])
+    if subject.headless is None:  # else the heads are known, and so is what they say
+        remarks += no_logits(recorded or logits)
     rows = _Rows(found.correlations, own, swapped, subject)
     summary: dict[str, Any] = {
         "prediction": {head: _answer(value, answers[head], targets[head]) for head, value in logits.items()},
@@ -132,10 +138,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         "strongest": _strongest(own, support),
         "support_s": support / 16_000,
     }
-    maps = {
-        method: np.stack([value[0].cpu().numpy() for value in heads.values()]).astype(np.float32)
-        for method, heads in own.values.items()
-    }
+    maps = {method: _stacked(heads, list(logits)) for method, heads in own.values.items()}
     return Explained(summary, maps)
 
 
@@ -150,12 +153,17 @@ def asked(model: nn.Module, audio: Tensor) -> Heads:
     return logits
 
 
-def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[str | None, list[str]]:
-    """Why there is no gradient to be shown, or None; and where that could not be told, sentences that say so."""
+def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[dict[str, str], list[str]]:
+    """By head why there is no gradient to be shown; and where that could not be told, sentences that say so."""
     with prepared(model), warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always")
-        why = false_gradient(model, audio, targets)
-    return why, list(dict.fromkeys(str(each.message) for each in noticed if issubclass(each.category, Unchecked)))
+        whole = false_gradient(model, audio, targets)
+        if whole and len(targets) > 1:
+            apart = {head: false_gradient(OneHead(model, head), audio, targets) for head in targets}
+            found = {head: why for head, why in apart.items() if why} or dict.fromkeys(targets, whole)
+        else:
+            found = dict.fromkeys(targets, whole) if whole else {}
+    return found, list(dict.fromkeys(str(each.message) for each in noticed if issubclass(each.category, Unchecked)))
 
 
 def _recorded(model: nn.Module, audio: Tensor) -> Heads:
@@ -171,6 +179,12 @@ def _own_backward(recorded: Heads) -> Iterator[str]:
     """Gradients through an `autograd.Function` are what its author says, which nobody can check in general."""
     for what in sorted({what for value in recorded.values() if (what := opaque(value))} - {OPAQUE}):
         yield f"All gradients rest on {what}: whether it is the derivative is not known here."
+
+
+def _stacked(maps: Heads, heads: Sequence[str]) -> NDArray:
+    """The maps of one window by head, (heads, ...); NaN where there is none."""
+    none = torch.full_like(next(iter(maps.values()))[0], torch.nan)
+    return np.stack([(maps[head][0] if head in maps else none).cpu().numpy() for head in heads]).astype(np.float32)
 
 
 class _Rows:
@@ -203,11 +217,14 @@ class _Rows:
 
 def _method(method: str, rows: _Rows, heads: Sequence[str]) -> dict[str, Any]:
     """One method's entry in the summary."""
-    refused = rows.own.refused.get(method)
-    entry: dict[str, Any] = {"title": METHODS[method].title, "refused": refused, "heads": {}, "between": {}}
-    if method in COMPARED and method in rows.own.values:
-        entry["heads"] = {head: _head(method, head, rows) for head in heads}
-        pairs = (pair for pair in combinations(heads, 2) if rows.row(method, "~".join(pair)))
+    refused = rows.own.refused.get(method, {})
+    entry: dict[str, Any] = {"title": METHODS[method].title, "refused": None, "heads": {}, "between": {}}
+    entry["left_out"] = refused if method in rows.own.values else {}
+    if refused and method not in rows.own.values:
+        entry["refused"] = "; ".join(dict.fromkeys(refused.values()))
+    if method in COMPARED and (shown := [head for head in heads if head in rows.own.values.get(method, {})]):
+        entry["heads"] = {head: _head(method, head, rows) for head in shown}
+        pairs = (pair for pair in combinations(shown, 2) if rows.row(method, "~".join(pair)))
         entry["between"] = {"~".join(pair): _pair(method, pair, rows) for pair in pairs}
     return entry
 
@@ -273,9 +290,11 @@ def _sentence(what: str, entry: Mapping[str, Any]) -> str:
 
 def _completeness(own: Maps) -> dict[str, Any]:
     """By head the completeness error of integrated gradients, and from where; empty if there are none."""
-    if own.path is None:
+    if not own.errors:
         return {}
-    return {"baseline": own.baseline, "error": {head: float(value[0]) for head, value in own.path.error().items()}}
+    starts = {own.baselines[head] for head in own.errors}
+    baseline = starts.pop() if len(starts) == 1 else ", ".join(f"{own.baselines[h]} ({h})" for h in own.errors)
+    return {"baseline": baseline, "error": {head: float(value[0]) for head, value in own.errors.items()}}
 
 
 def _answer(logits: Tensor, answer: Tensor, label: Tensor) -> dict[str, Any]:

@@ -346,10 +346,11 @@ def _sentence(effect: Mapping, alteration: Alteration, units: Units, whose: str,
         alone += f"; the length alone {(slope['altered']['per_unit'] - slope['per_unit']) * span:+.3f}"
     if "sham" in effect:
         alone += f"; the processing alone {effect['sham']['change']:+.3f}"
+    tested = "p < 0.001" if slope["p"] < 0.001 else f"p = {slope['p']:.3f}"
     text = (
         f"{name.replace('_', ' ').capitalize()} ({alteration.what}): from {doses[0]} to {doses[-1]} "
         f"{alteration.unit} {line} moves {whose} by {slope['per_unit'] * span:+.3f} "
-        f"({units.confidence:.0%} CI {slope['low'] * span:+.3f} to {slope['high'] * span:+.3f}, p = {slope['p']:.3f}, "
+        f"({units.confidence:.0%} CI {slope['low'] * span:+.3f} to {slope['high'] * span:+.3f}, {tested}, "
         f"{slope['units']} {units.name}s; untrained networks {low:+.3f} to {high:+.3f}{alone}): "
         f"{effect['verdict']}"
     )

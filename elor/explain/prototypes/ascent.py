@@ -288,4 +288,4 @@ def _check(how: Ascent) -> None:
         if not getattr(how, name) > 0:
             raise UserError(f"The {name} of a search for prototypes is {getattr(how, name)}; it must be positive.")
     if how.steps < 2:
-        raise UserError(f"A search of {how.steps} steps leads nowhere; give it two at least.")
+        raise UserError(f"A search for prototypes has steps = {how.steps}, which leads nowhere; give it two at least.")

@@ -42,11 +42,13 @@ const explorer = (() => {
     return Array.from({ length: 33 }, (_, k) => mix(neither, k < 16 ? against : speaksFor, Math.sqrt(Math.abs(k - 16) / 16)));
   }
 
+  const inBoth = (shown) => Boolean(shown.stft?.heads[state.head]);
+
   function draw() {
     queued = false;
     const began = performance.now(), shown = current(), ratio = devicePixelRatio || 1, width = canvas.clientWidth;
     const unit = width < 500 ? 74 : 104, left = width < 500 ? 8 : 12, right = width - 8;
-    const tall = LANES.filter((_, k) => k < 3 || shown.stft).reduce((sum, [, share]) => sum + share * unit + 22, 26);
+    const tall = LANES.filter((_, k) => k < 3 || inBoth(shown)).reduce((sum, [, share]) => sum + share * unit + 22, 26);
     canvas.style.height = `${tall}px`;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(tall * ratio);
@@ -59,7 +61,7 @@ const explorer = (() => {
     const strongest = map.levels.reduce((most, value) => Math.max(most, value), 1);
     const boxes = [];
     let top = 0;
-    for (const [name, share] of LANES.slice(0, shown.stft ? 4 : 3)) {
+    for (const [name, share] of LANES.slice(0, inBoth(shown) ? 4 : 3)) {
       const height = share * unit;
       boxes.push([top + 18, height]);
       pen.fillStyle = hues.soft;
@@ -82,7 +84,7 @@ const explorer = (() => {
       const value = -against > speaksFor ? against : speaksFor;
       bar(boxes[2], up, down, colours[16 + Math.round(16 * clamp(value / full, -1, 1))]);
     }
-    if (shown.stft) spectrogram(pen, boxes[3], left, right, colours);
+    if (inBoth(shown)) spectrogram(pen, boxes[3], left, right, colours);
     colourBar(pen, boxes[2], right, colours, shown.full[state.method][state.head]);
     axis(pen, boxes, left, right, top);
     padding(pen, boxes, left, right);

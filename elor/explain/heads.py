@@ -1,0 +1,69 @@
+"""A model of several heads as several models: what one head does not allow is refused for that head alone."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+from elor.errors import UserError
+from elor.explain.model import CannotRun, Doubt, Heads, named, predict
+
+Found = TypeVar("Found")
+
+
+class LeftOut(Doubt):
+    """A head that a method does not allow, of a model of which it allows others."""
+
+
+class OneHead(nn.Module):
+    """A model of which one head alone is asked about.
+
+    Shape:
+        as the model -> (batch, classes) of that head
+    """
+
+    def __init__(self, model: nn.Module, head: str) -> None:
+        super().__init__()
+        self.model, self.head = model, head
+
+    def forward(self, audio: Tensor) -> Heads:
+        return {self.head: named(self.model(audio), len(audio))[self.head]}
+
+
+def each_head(ask: Callable[[nn.Module], Found], model: nn.Module, audio: Tensor) -> list[Found]:
+    """Ask about all heads together; where that is refused, about one after the other.
+
+    Warns with `LeftOut` of every head that is refused.
+
+    Returns:
+        What was found: of all heads, or of one each.
+
+    Raises:
+        UserError: if no head allows it, as `ask` does for all of them.
+    """
+    try:
+        return [ask(model)]
+    except CannotRun:
+        raise
+    except UserError as error:
+        whole = error
+    heads = list(predict(model, audio))
+    found, reasons = [], []
+    for head in heads if len(heads) > 1 else ():
+        try:
+            found.append(ask(OneHead(model, head)))
+        except UserError as error:
+            reasons.append(f"Head {head} is left out: {error}")
+    if not found:
+        raise whole
+    for reason in reasons:
+        warnings.warn(reason, LeftOut, stacklevel=4)
+    return found
+
+
+def merged(parts: list[Heads]) -> Heads:
+    """What was found of some heads each, as one."""
+    return {head: value for part in parts for head, value in part.items()}
