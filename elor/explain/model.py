@@ -58,7 +58,7 @@ def prepared(model: nn.Module) -> Iterator[None]:
     """
     if any(nn.parameter.is_lazy(value) for value in (*model.parameters(), *model.buffers())):
         raise UserError("The network has lazy parameters; run it once on a sound, so that they are made.")
-    training = {module: module.training for module in model.modules()}
+    training = {module: module.training for module in model.modules() if hasattr(module, "training")}  # frozen has none
     frozen = {parameter: parameter.requires_grad for parameter in model.parameters()}
     try:
         evaluating(model)

@@ -38,7 +38,7 @@ LINEAR = _named(
     "view_as_complex view_as_real channel_shuffle pixel_shuffle pixel_unshuffle diag_embed",
     "block_diag",
     # by indices, masks and conditions
-    "_unsafe_index as_strided_scatter constant_pad_nd diagonal_scatter embedding fill gather index index_add",
+    "_unsafe_index constant_pad_nd diagonal_scatter embedding fill gather index index_add",
     "index_copy index_fill index_put index_select masked_fill masked_scatter masked_select max_unpool2d max_unpool3d",
     "put scatter scatter_add select_scatter slice_scatter take where reflection_pad1d reflection_pad2d",
     "reflection_pad3d replication_pad1d replication_pad2d replication_pad3d select_backward slice_backward",
@@ -57,7 +57,7 @@ LINEAR = _named(
 
 FACTORS = {
     **dict.fromkeys(("mul", "mm", "bmm", "dot", "vdot", "mv", "convolution", "linear", "kron", "ger"), (0, 1)),
-    **dict.fromkeys(("conv_tbc", "linalg_cross", "elor::bmm"), (0, 1)),
+    **dict.fromkeys(("linalg_cross", "elor::bmm"), (0, 1)),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv", "addr", "addcmul", "_sparse_addmm"), (1, 2)),
     "_trilinear": (0, 1, 2),
 }
