@@ -44,8 +44,8 @@ def test_what_must_be_done_stands_last_and_decides_the_status(tmp_path: Path, el
 
 def test_without_a_workspace_or_a_path_it_says_what_is_missing(elor: Elor) -> None:
     result = elor("check")
-    assert result.exit_code == 1
-    assert "change into the project's folder" in result.stdout
+    assert result.exit_code == 0  # an installed elor works without a workspace
+    assert "change into the project's folder" in " ".join(result.stdout.split())
 
 
 def test_a_workspace_gives_the_corpus_its_rater_and_range(tmp_path: Path, elor: Elor) -> None:
