@@ -91,7 +91,12 @@ RELEASES: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
     "a sound of eight bits": (sound(width=1), {}, "labels", (f"{TURN}.wav is 16000 Hz PCM_U8",)),
     "a rater who is not there": (lambda root: None, {"labels__rater": "E-9"}, "labels", ("E-9 rated nothing", "E-2 (")),
     "a speaker as her rater": (lambda root: None, {"labels__rater": "M-3"}, "labels", ("report on herself",)),
-    "a turn without its transcription": (transcribed(TURN), WORDS, "labels", ("1 turn", "without a transcription", TURN)),
+    "a turn without its transcription": (
+        transcribed(TURN),
+        WORDS,
+        "labels",
+        ("1 turn", "without a transcription", TURN),
+    ),
     "a transcription without its turn": (
         transcribed(more="Ses03M_impro05a_M009"),
         WORDS,

@@ -53,6 +53,9 @@ LESS = {"explain__interventions__networks": ["elor"], "explain__prototypes__mode
 
 EXPLAINING_LESS = tuple(stage for stage in EXPLAINING if stage != ("interventions", "lom"))
 
+UNSEEN = (("saliency",), ("prototypes",), ("figures",))
+"""What takes most time, and without which there is a page all the same."""
+
 
 def run_here(self: Engine, function: Callable, jobs: Sequence[tuple], watch: Callable = int, finished=None) -> list:
     """`Engine.run` without a process of its own."""
