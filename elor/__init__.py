@@ -20,8 +20,6 @@ before numpy and torch: it sets them to compute the same on every processor (`el
     UserError            what all of them raise for a mistake that one sentence names
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -14,8 +14,6 @@ exponentials. `fastest` leaves every choice to the libraries and to the user's e
 the same, `doubts` says why.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import socket

@@ -4,8 +4,6 @@ Training, explanations and inference set the same flags here, so that a network 
 it was trained.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

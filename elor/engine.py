@@ -6,8 +6,6 @@ jobs may share one. With an address, a Dask cluster does the same work: Slurm, K
 own launchers. Workers must see the same files.
 """
 
-from __future__ import annotations
-
 import importlib
 import multiprocessing
 import os

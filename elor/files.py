@@ -5,8 +5,6 @@ moved into place with `os.replace`. The scratch folder lies outside the reposito
 stage's outputs before it runs the stage again.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

@@ -10,8 +10,6 @@ by the network of its own speaker's fold: all others have trained on that voice.
     >>> prediction.whole("arousal")  # probabilities of the classes 0 .. 4
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 It stands apart since every stage that computes depends on it.
 """
 
-from __future__ import annotations
-
 SETTINGS: dict[str, str | None] = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",

@@ -10,8 +10,6 @@ Wieser et al. 2020, sections "End-to-end learning network" and "Architectures fo
 inputs by position, in the order of `INPUTS`, and returns the logits of every head by name.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

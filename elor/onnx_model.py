@@ -4,8 +4,6 @@ The graph is that of the plain layers, standardisation included, so that its inp
 writes them. Who wrote the file, for which folds and heads, stands in its metadata, under the key `elor`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import json

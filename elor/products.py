@@ -7,8 +7,6 @@ product of a batch is one of its own, so its bits do not depend on the batch.
 Where operators are watched (guided backpropagation does), or the way back is wanted, it is one to torch: `elor::bmm`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -9,8 +9,6 @@ and a last, shorter one is filled up with zeros if it brings more than three sec
 With a hop of six seconds these are the slices.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path

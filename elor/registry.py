@@ -5,8 +5,6 @@ stands where it is computed: heads in `elor.targets`, controls in `elor.evidence
 `elor.explain.prototypes.descriptors`, alterations in `elor.explain.interventions.alterations`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 TEXT = "text"

@@ -6,8 +6,6 @@ holds them side by side, `<index>.<tensor>`, and its header lists them: `{"folds
 `elor.provenance` knows of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A YAML file as typed sections: read, checked, and refused in one sentence that names the file and the key."""
 
-from __future__ import annotations
-
 import reprlib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """CSV tables as the stages hand them on: names stay text, numbers come back bit for bit, writes are atomic."""
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator

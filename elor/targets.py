@@ -5,8 +5,6 @@ spread. Whoever has to
 tell them apart (a loss, a score, a table) asks a `Head`; whoever makes or looks for labels asks the `Target`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 

@@ -5,8 +5,6 @@ command that guards its outputs against a second run at the same time, ends a us
 time and peak memory in metrics/cost/.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from contextlib import contextmanager, suppress

@@ -4,8 +4,6 @@ metrics/cost/ is no output that DVC knows: it differs from run to run, and dvc.l
 numbers. It tells of the last run of the stage on this machine.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

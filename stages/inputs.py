@@ -5,8 +5,6 @@ would say that the results belong to values they never saw, and `dvc status` tha
 declared inputs changed under it fails instead, and DVC records nothing.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

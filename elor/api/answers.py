@@ -1,7 +1,5 @@
 """What trained networks say of a corpus' slices, each answered by those alone that never heard its speaker."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import islice
 

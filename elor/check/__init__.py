@@ -4,8 +4,6 @@ A finding says what was looked at and what was found; one that must be mended sa
 but `scratch.clean`, `workspace.lock_file` (and `dvc status`, which drops objects of its cache that were cut).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Python, packages, processors, memory, disk."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

@@ -4,8 +4,6 @@ The root may be anybody's folder. Elor's are the folders directly below it that 
 in them what has the name and the place that it gives; nothing else is counted, and nothing else is ever removed.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

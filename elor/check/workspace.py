@@ -1,7 +1,5 @@
 """Git and DVC: who commits, whether the cache holds what dvc.lock promises, and which stages are out of date."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

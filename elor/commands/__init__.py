@@ -1,7 +1,5 @@
 """The `elor` command: one module per verb, imported here; what a verb needs beyond that it imports when it runs."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import suppress
 from importlib.metadata import version

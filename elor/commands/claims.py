@@ -1,7 +1,5 @@
 """`elor claims`: the paper's claims, each with its verdict."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

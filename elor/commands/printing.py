@@ -1,7 +1,5 @@
 """How commands print, and end after a batch: captions stand out on a terminal alone; NO_COLOR is respected."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

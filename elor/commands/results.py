@@ -1,7 +1,5 @@
 """`elor results`: the table of the current workspace."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`elor score`: anybody's predictions by the pipeline's definitions, intervals and tests."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """`elor selfcheck`: does this machine's analysis find what is known to be there?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -6,8 +6,6 @@ grammar: `chunks` (WAV, RF64, W64, AIFF, CAF), `plain` (AU, NIST), `flac`, `ogg`
 nowhere how long its sound is, or that nobody here can check, is refused: half of it would pass as the whole.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import BinaryIO

@@ -4,8 +4,6 @@ Sources: Microsoft's and IBM's Multimedia Programming Interface 1.0 (1991); EBU 
 AIFF-C draft (1991) and Core Audio Format Specification 1.0.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass

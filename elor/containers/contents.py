@@ -1,7 +1,5 @@
 """What examining a container gives, and the words that all containers share."""
 
-from __future__ import annotations
-
 import io
 import os
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """FLAC (RFC 9639): the length in STREAMINFO, held against the last frame, which says where it stands."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO

@@ -3,8 +3,6 @@
 Its length stands in the first frame, if anywhere: Xing's and LAME's header, or Fraunhofer's VBRI.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import BinaryIO
 

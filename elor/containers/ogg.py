@@ -1,7 +1,5 @@
 """Ogg (RFC 3533): every page is read, its checksum and number compared; decoders leave out damaged ones in silence."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 from dataclasses import dataclass, field

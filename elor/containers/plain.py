@@ -1,7 +1,5 @@
 """Containers of one header and the sound behind it: AU (Sun, NeXT) and NIST SPHERE (TIMIT and its kin)."""
 
-from __future__ import annotations
-
 import re
 import struct
 from typing import BinaryIO

@@ -6,8 +6,6 @@ around it, another level, another rate nor another format matters. Where two pri
 waveforms themselves are laid over each other, and only what then agrees is called a copy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Many faults, one sentence: everything that is wrong with a corpus is said at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from elor.errors import UserError

@@ -1,7 +1,5 @@
 """The headers of a corpus' sound files, read and judged all at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

@@ -6,8 +6,6 @@ letter of the *turn*; the letter in a dialogue's name says who wore the motion-c
 activation, this project arousal; here it is translated.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

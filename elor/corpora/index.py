@@ -4,8 +4,6 @@ Digests are remembered in scratch under a file's size, times and inode: an uncha
 reading a byte of it. The memory is only ever a shortcut; without it, or with a broken one, the same index results.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator

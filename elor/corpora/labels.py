@@ -6,8 +6,6 @@ classes are 0-based. Only an evaluator's ratings count, never a speaker's own, a
 that are learned.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

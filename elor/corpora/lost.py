@@ -1,7 +1,5 @@
 """Why a sound file that a table names is not found: its name is spelt otherwise, or a link leads nowhere."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path

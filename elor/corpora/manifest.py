@@ -7,8 +7,6 @@ other columns are not. Paths are relative to the table. There is one row per seg
 own name is a self-report; without a column `rater` the labels are `gold`.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 import os

@@ -1,7 +1,5 @@
 """Finding out what a path holds: an IEMOCAP release, or a manifest."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from elor.corpora import iemocap

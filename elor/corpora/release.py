@@ -3,8 +3,6 @@
 Measured over the whole annotation text of one copy; numbers only, none of the text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

@@ -4,8 +4,6 @@
 empty, a number that is not known is missing; both are an empty field in the CSV file.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The control of everything: labels shuffled within speakers (`labels.shuffle`)."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -5,8 +5,6 @@ corpus' name in front (`emodb-03`), so that no two are taken for one, and rating
 is declared for the run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace

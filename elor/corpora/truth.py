@@ -1,7 +1,5 @@
 """What an invented corpus declares of itself, in a file beside its table: `tones.truth.yaml` beside `tones.csv`."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Literal, NamedTuple

@@ -7,8 +7,6 @@ no merit. It has one rater less than the labels, so this ceiling is, if anything
 utterance by utterance: as classes, by the same rule that makes the labels, and for regression as they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

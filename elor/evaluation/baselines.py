@@ -4,8 +4,6 @@ WAR and UAR are linear in the counts once the truth is given, so the score of th
 score.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -3,8 +3,6 @@
 Groups are aggregates; no row tells a single rating.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

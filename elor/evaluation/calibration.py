@@ -1,7 +1,5 @@
 """Does a network mean what its probabilities say? Reliability diagram, calibration error, and soft labels."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

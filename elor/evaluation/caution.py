@@ -1,7 +1,5 @@
 """What an interval cannot say of itself: sentences beside the numbers."""
 
-from __future__ import annotations
-
 from elor.corpora.faults import plural
 from elor.evaluation.intervals import SPEAKERS_FOR_INTERVAL, Interval
 

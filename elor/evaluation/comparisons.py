@@ -5,8 +5,6 @@ networks' answers for any set of speakers changes nothing. All 2^n exchanges are
 test exact for any number of speakers and any distribution.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ All three follow from six sums that add up over slices, the *moments*: n, sum t,
 truth, v = value). So they are kept per speaker, as confusion counts are.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -8,8 +8,6 @@ metrics/agreement.json                      Evaluation.agreement
 plots/data/scores/<name>.csv                Evaluation.plots[name]
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -16,8 +16,6 @@ Where a fold validates on speakers, or even utterances, that it trains on, its v
 the epoch and the hyperparameters, but is never reported as a result. The counts say how much there is of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain
 

@@ -23,8 +23,6 @@ Which interval for which number:
   wider, less steady limits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """All numbers of one network and head: `score`."""
 
-from __future__ import annotations
-
 import zlib
 from typing import Any
 

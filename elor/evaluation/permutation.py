@@ -6,8 +6,6 @@ treated as exchangeable, which slices of one utterance are not: the null over ut
 one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

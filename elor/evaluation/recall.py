@@ -5,8 +5,6 @@ class c predicted as k. All functions take any leading axes (speakers, folds, bo
 with the shape `(10000, 5, 5)` is 10,000 UARs. What is undefined, for want of any slice, is NaN.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

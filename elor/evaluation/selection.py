@@ -5,8 +5,6 @@ score comes from the epochs that the validation set chose, the careless one from
 speaker.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

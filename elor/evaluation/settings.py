@@ -1,7 +1,5 @@
 """How the evaluation is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ network of means can say. It is the best for the slices that the other folds tes
 itself.
 """
 
-from __future__ import annotations
-
 import zlib
 from typing import Any
 

@@ -5,8 +5,6 @@ part, with the labels that other actors got for it: words may tell which place o
 and scripted speech stand apart, and so do texts that nobody said in the training part.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """metrics/across.json and data/evidence/across/: corpora and languages beside each other."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from elor.evidence.model import File, Number, Part

@@ -1,7 +1,5 @@
 """metrics/agreement.json: how well people agree."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from elor.evidence.model import File, Number, Part

@@ -1,7 +1,5 @@
 """metrics/claims.json: the paper's claims, each a list of pieces of evidence with a verdict."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any, ClassVar
 

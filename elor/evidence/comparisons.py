@@ -1,7 +1,5 @@
 """metrics/comparisons.json: networks compared in pairs."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from elor.evidence.model import File, Number, Part

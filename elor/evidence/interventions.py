@@ -1,7 +1,5 @@
 """metrics/interventions.json and data/evidence/interventions/: what alterations of real slices do to the answers."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from pydantic import Field

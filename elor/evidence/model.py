@@ -4,8 +4,6 @@ Undefined numbers are `None`, here as in the file, where they are `null`: `elor.
 into it, once, when a model is made. A key that does not apply is absent from the file, and `None` here too.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

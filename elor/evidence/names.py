@@ -1,7 +1,5 @@
 """The words that code, files, page and documents have in common."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Self
 

@@ -1,7 +1,5 @@
 """metrics/protocol.json: what the folds share, what the search has seen, and what it has selected."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from pydantic import Field

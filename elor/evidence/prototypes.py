@@ -1,7 +1,5 @@
 """metrics/prototypes.json and data/evidence/prototypes/: each label's prototype, and what they differ in."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from pydantic import Field

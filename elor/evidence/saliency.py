@@ -1,7 +1,5 @@
 """metrics/saliency.json and data/evidence/saliency/: every correlation beside its controls; deletion, bands."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import Field

@@ -4,8 +4,6 @@ Git carries the file, DVC's cache the tables. The file names each table with the
 another run is noticed and never read in its place.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """metrics/words.json: what a network that is told the words adds, and whether it hears otherwise."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import Field

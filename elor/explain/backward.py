@@ -6,8 +6,6 @@ network. Taken in blocks of neighbouring samples it is an ordinary convolution o
 samples of a block as its channels, and as fast as the forward pass.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Which network is shown, as the paper shows that of one speaker; and which slices are looked at slowly."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Copies of a model that may be asked without a trace in it, and its own state put back."""
 
-from __future__ import annotations
-
 import copy
 import types
 from collections import deque

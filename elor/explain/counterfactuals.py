@@ -4,8 +4,6 @@ The demonstration's synthesiser speaks an utterance again (`spoken_again`); anot
 recordings (`elor.corpora.truth`). The network that never heard the speaker answers both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path

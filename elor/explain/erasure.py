@@ -6,8 +6,6 @@ loudness baseline is ours). What stands in their place is digital silence, which
 noise floor: what holds for one of them only is about the mask.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import nullcontext
 

@@ -1,7 +1,5 @@
 """What the analyses of a whole corpus explain: its slices, its folds, and every fold's networks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -6,8 +6,6 @@ maps of single slices (occlusion, the reference), and of what alterations of the
 remaining as they are. Both are tested by exchanging the names of the two kinds among the networks, in all ways.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations

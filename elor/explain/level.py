@@ -1,7 +1,5 @@
 """Levels of sound and of spectra."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

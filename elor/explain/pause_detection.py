@@ -1,7 +1,5 @@
 """Where a voice pauses: the one definition that the prototypes' descriptors and the interventions share."""
 
-from __future__ import annotations
-
 import numpy as np
 
 FRAME = 0.025

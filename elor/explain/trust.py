@@ -4,8 +4,6 @@ It may also depend on chance, on what was asked before and how often, and on the
 Whether its gradient is how the answer changes is asked by `elor.explain.derivative`.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Windows of sound, and what is found out about them: the slices of a corpus, or the windows of a recording."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -5,8 +5,6 @@ on a GPU, which has the bandwidth to read the output again instead. Three ways o
 rest. The pooled gradient goes back by comparing places, not by a scatter, which a GPU sorts to be deterministic.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -6,8 +6,6 @@ maximum of the negated convolution, so filters of negative scale are negated bef
 nothing but the mean: it enters the running mean and nothing else.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

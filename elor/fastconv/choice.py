@@ -1,7 +1,5 @@
 """Which way of convolving is fastest for a shape, from a cost model: the same shapes always give the same choice."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

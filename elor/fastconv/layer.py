@@ -1,7 +1,5 @@
 """`conv1d`: equal to `torch.nn.functional.conv1d` in output and gradients, and faster where filters are long."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Convolution, batch moments and max-pooling as one step of the graph."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -3,8 +3,6 @@
 A slice is heard without its padding and without its neighbours, so that a vector depends on nothing but its own sound.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

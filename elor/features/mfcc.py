@@ -7,8 +7,6 @@ where python_speech_features rounds their corners down to FFT bins: over speech 
 (the first nine above 0.9995), but are not equal to the last digit.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 from pathlib import Path

@@ -3,8 +3,6 @@
 A corpus of thousands of slices is one file to copy, hash and push, and no process ever holds it in its own memory.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

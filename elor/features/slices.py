@@ -4,8 +4,6 @@ A turn is cut into consecutive slices of six seconds. The rest becomes a slice o
 is longer than three seconds, and is dropped otherwise; a turn shorter than six seconds is one slice, filled up.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

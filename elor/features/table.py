@@ -6,8 +6,6 @@ and one called `vectors`, (rows, width). The key is `slice`, as in `data/slices.
 this corpus are left aside.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ Here texts are taken apart and words are numbered, no more: which of them count,
 training part alone (`elor.networks.Weigh`). All slices of an utterance have the utterance's words, whenever they fell.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

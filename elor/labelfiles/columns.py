@@ -1,7 +1,5 @@
 """Any table of labels: the columns, the range and the direction of the scales are said by the user."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From another corpus' label file to the one table that describes any corpus."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal

@@ -1,7 +1,5 @@
 """What every reader of a foreign label file returns, and the checks that all of them share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter

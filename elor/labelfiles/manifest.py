@@ -1,7 +1,5 @@
 """Writes ratings as a manifest: finds their sound files, leaves out what cannot be used and says so."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

@@ -13,8 +13,6 @@ speaks is the first letter of the last part (`FM01`: the woman, to the man). Whe
 sentences (`T`, `R`), that is checked.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

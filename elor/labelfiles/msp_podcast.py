@@ -8,8 +8,6 @@
 The last two name no speaker: speakers come from the consensus beside them, or from a table given by hand.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ Metrics, plots and predictions bear the names of speakers and raters, and metric
 names are real ones, the run is made from a manifest that holds none; the key stays where the names are.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import os

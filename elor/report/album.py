@@ -3,8 +3,6 @@
 All else that is drawn is a chart of the page and of `dvc plots`: elor/report/vega.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial

@@ -3,8 +3,6 @@
 Loudness is the RMS of the frames that are not silent, so that a signal with long pauses is no louder than one without.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import wave

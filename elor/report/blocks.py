@@ -1,7 +1,5 @@
 """Everything that is printed of a run's scores, in its order: tables, and what one must know to trust them."""
 
-from __future__ import annotations
-
 from elor.report import details, reading
 from elor.report.results import Results, comparisons, further, headline, selected, spread
 from elor.report.text import Block

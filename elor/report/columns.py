@@ -3,8 +3,6 @@
 A waveform of 96,000 samples drawn as one line per sample takes seconds and shows the same pixels.
 """
 
-from __future__ import annotations
-
 import base64
 
 import numpy as np

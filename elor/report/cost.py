@@ -1,7 +1,5 @@
 """What the stages took: of the last run of each on this machine, and so in no file that dvc.lock names."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path

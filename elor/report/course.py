@@ -1,7 +1,5 @@
 """The course of a prediction over a recording: its waveform, and below it what each head says of every window."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is printed of scores on demand: other intervals, scores beside the headline, calibration, each rater."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

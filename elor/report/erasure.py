@@ -1,7 +1,5 @@
 """What the page says of what is taken away: deletion and insertion, and the overlap of the heads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any

@@ -1,7 +1,5 @@
 """The shown network's prototypes, and the slices that come closest to them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

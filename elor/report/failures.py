@@ -1,7 +1,5 @@
 """Where networks fail, as tables: confusions, scores by group of slices, and what their probabilities are worth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from elor.report import series

@@ -4,8 +4,6 @@ Wieser et al. 2020 show maps and prototypes without anything to compare them wit
 every restart behind the best one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The first screen: what the page's title asks, answered; what holds and what does not; where the numbers come from."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

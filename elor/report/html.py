@@ -3,8 +3,6 @@
 `templates/parts.html` has the pieces that sections share; a section of the report is the template of its name.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ Tables and texts are HTML that needs no script: a template per section, in `temp
 the descriptions in `vega`, the explorer by the page's own script, both from the numbers in the page's `data` element.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Pictures for a notebook, by pyplot, which shows them: what `.plot()` of answers, scores and explanations draws."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

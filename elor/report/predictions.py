@@ -1,7 +1,5 @@
 """What was predicted of recordings, as people and programs read it: a table for the terminal, CSV rows, JSON."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

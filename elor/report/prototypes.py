@@ -1,7 +1,5 @@
 """What the page says of prototypes: how strong they are, their trends, the slices that come closest, what is played."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The tables of `elor selfcheck`: what each method finds, what the networks rest on, and what the trained ones use."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from elor.explain.selfcheck.scoring import WIDE

@@ -1,7 +1,5 @@
 """Prose about evidence, made here and nowhere else, and only to be shown: on the terminal, the page, in documents."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from elor.corpora.faults import plural

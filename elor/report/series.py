@@ -4,8 +4,6 @@ The charts that `dvc plots` draws, too, take the same columns as its tables in p
 apart there, says here which network, or that it is this run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

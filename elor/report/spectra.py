@@ -1,7 +1,5 @@
 """Levels by time and frequency, as the figures and the page draw them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """One look for all figures: colours that colour-blind people can tell apart, units, n and method below each figure."""
 
-from __future__ import annotations
-
 import textwrap
 from contextlib import AbstractContextManager
 from pathlib import Path

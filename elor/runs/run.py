@@ -1,7 +1,5 @@
 """Where the results of a run lie: in a folder, or in a commit, branch, tag or DVC experiment of this repository."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

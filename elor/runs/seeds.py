@@ -5,8 +5,6 @@ folds, weights, batches, samples). Runs on one corpus tell how much of a score i
 tell what luck of the corpus adds. Whether two runs had one corpus is what the hashes in their dvc.lock say.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

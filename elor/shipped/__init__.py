@@ -4,8 +4,6 @@
 demonstration run, as `elor export elor --fold Ses03F --no-onnx` wrote it, with its card.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

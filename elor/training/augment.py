@@ -5,8 +5,6 @@ after a kill. Only training slices are altered, and only inputs that follow time
 that FTR learns as without it, and ELoR+FTR beside the functionals of the slice as it is.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

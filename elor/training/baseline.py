@@ -9,8 +9,6 @@ A functional that hardly varies among n training slices can lie at millions of t
 kernel follows it there: nothing counts as further out than n deviations (by Chebyshev's inequality one in n^2 at most).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product

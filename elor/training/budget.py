@@ -3,8 +3,6 @@
 The paper's search took 49 days; a laboratory should not find out on the third day that it has begun one.
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 import tempfile

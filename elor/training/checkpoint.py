@@ -4,8 +4,6 @@ A checkpoint is one file, replaced whole after every epoch. Its tensors are the 
 optimiser and the best epoch's network; everything else (epoch, history, audit) is JSON in the file's header.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The inputs of a network on its device: what is read again and again stays resident on a GPU; the rest on disk."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

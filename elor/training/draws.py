@@ -3,8 +3,6 @@
 So a resumed training draws what the undisturbed one drew, and a fold that is trained beside others what it draws alone.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ the speaker any column of slices.csv can be held out: session, corpus, language,
 is, its parts keep the roles that they were published for.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from typing import Literal

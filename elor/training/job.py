@@ -1,7 +1,5 @@
 """What a training is given, and what it leaves: plain values that travel between processes and machines."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from pathlib import Path

@@ -7,8 +7,6 @@ killed training goes on from its last epoch and ends with the same numbers, beca
 a function of (seed, network, fold, epoch).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -7,8 +7,6 @@ loss function that is dependent on the standard deviation of the different annot
 `divergence`, in which the mean is held: else that would give way wherever it is uncertain (Stirn et al. 2023).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

@@ -1,7 +1,5 @@
 """What a trained network leaves on disk: weights, predictions, curves and the audit."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,6 @@ or parameters is never found. Epochs draw their random numbers from (seed, netwo
 state needs keeping.
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -3,8 +3,6 @@
 The first holds out test speakers, one of the others draws what validates: a search within a cross-validation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

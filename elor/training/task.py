@@ -1,7 +1,5 @@
 """From tables to jobs: which slices, targets and values each training gets."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

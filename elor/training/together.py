@@ -11,8 +11,6 @@ for bit: they are left where PyTorch treats the end of a tensor otherwise than i
 operations that go model by model. Folds may therefore stop, be dealt out, or be resumed in any combination.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace

@@ -6,8 +6,6 @@ seed and never on the number of workers. The first trial is always the profile's
 evaluations cannot end below it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Training all folds of a network: where each one's unfinished work lies, and which are trained as one."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import sys

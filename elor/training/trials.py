@@ -3,8 +3,6 @@
 It stands apart from `elor.training.tpe`, so that no worker loads the searching library.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Sequence

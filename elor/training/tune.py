@@ -4,8 +4,6 @@ Precedence: the profile's default < the search < a value pinned in `networks.<ne
 `elor` and `ftr` (Wieser et al. 2020, "Hyperparameter optimization": empirically combined, never searched).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

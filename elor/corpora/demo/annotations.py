@@ -1,7 +1,5 @@
 """IEMOCAP's annotation grammar, written: one text file per dialogue (the reader is `elor/corpora/iemocap.py`)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -3,8 +3,6 @@
 A dialogue's random numbers depend on its name and the seed alone, so a larger corpus only makes dialogues longer.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ Each purpose has a stream of its own, so that neither the order of the work, nor
 of one cue moves any other random number.
 """
 
-from __future__ import annotations
-
 from zlib import crc32
 
 import numpy as np

@@ -4,8 +4,6 @@ Everything here is a piecewise linear curve over time, given by its knots. The f
 cues alone; what is drawn at random (syllables, stress, the irregularity of pauses) comes from streams of its own.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

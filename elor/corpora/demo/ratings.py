@@ -1,7 +1,5 @@
 """What evaluators and actors write down about the turns, the slips of their pens included."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@ An unknown, missing or ill-typed key is an error that names it, because a misspe
 would plant something else than the file says.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path

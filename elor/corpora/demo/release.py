@@ -4,8 +4,6 @@ A file's content depends on the recipe, the seed and the turn alone, so neither 
 changes a byte.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import os

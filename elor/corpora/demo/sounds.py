@@ -6,8 +6,6 @@ the formants of a neighbouring vowel begin (Klatt, "Software for a cascade/paral
 and by the noise that they make.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

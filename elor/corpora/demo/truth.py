@@ -1,7 +1,5 @@
 """What the demonstration corpus' recipe makes true: planted cues, and ratings of a larger corpus drawn from it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ band-limited by a polynomial residual (Valimaki and Huovilainen 2007). The filte
 10 ms, applied in the frequency domain with overlap-add. Everything is float64 and rounded once.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 The words have streams of chance of their own: no sound and no rating depends on them.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from elor.corpora.demo.annotations import Timed

@@ -4,8 +4,6 @@ Alterations change one property of the sound dose by dose (`elor.explain.interve
 signals that maximise each answer (`elor.explain.prototypes.ascent`), beside those of an untrained twin.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -6,8 +6,6 @@ makes the twin; where it gives the same network whatever the seed, the modules o
 as it was is found by filling the copy with NaN first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """What prototypes, altered speech, and altered features show."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -30,8 +30,6 @@ asserted 5 % at most are expected to be wrong. To let claims about unlearned hea
 where nothing was learned, one head in twenty passes for learned, and meets a small family.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ UAR. So each comparison of scores carries the p that one at least of those compa
 (`any_learned`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """What saliency maps, occlusion, and silencing parts of the input show."""
 
-from __future__ import annotations
-
 from elor.evidence.names import Control, Reference
 from elor.evidence.saliency import ControlOf, Pair
 from elor.explain.claims.evidence import Measured, Missing, Seen, defined, of, side, t_test, tested

@@ -1,7 +1,5 @@
 """What an undecided claim would have needed: a larger effect, or more speakers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The table of claims, filled: evidence is gathered, and verdicts follow."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -3,8 +3,6 @@
 Nothing here sees a verdict, nor any number that a verdict rests on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

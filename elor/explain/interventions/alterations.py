@@ -21,8 +21,6 @@ What a control is extended with should say as little as can be, and bring no mor
 A `sham` goes through the same processing and changes nothing else: what it does to an answer is the artefact's doing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How far alterations move answers, slice by slice and, as a table, speaker by speaker."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

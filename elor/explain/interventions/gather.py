@@ -1,7 +1,5 @@
 """The effects on all networks in one place, and as tables for plots; each network was asked by itself."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

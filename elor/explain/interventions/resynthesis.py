@@ -1,7 +1,5 @@
 """Speech at another speed or pitch: one of the two changes, the other stays, and so do the formants."""
 
-from __future__ import annotations
-
 import numpy as np
 import soxr
 from numpy.typing import NDArray

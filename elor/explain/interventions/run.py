@@ -15,8 +15,6 @@ training would have done: else their activations, and what any alteration does t
 the control too easily beaten.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

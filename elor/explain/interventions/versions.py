@@ -1,7 +1,5 @@
 """All that is done to one window of sound for the causal test: a slice of a corpus, or a part of a recording."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

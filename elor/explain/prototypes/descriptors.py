@@ -5,8 +5,6 @@ The paper reads its generalised input signals by eye ("high frequencies", "many 
 can be tested. All of them but the level's (`peak`, `rms_dbfs`, `lufs`) are the same for a signal and its multiples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ would be linear in the signal, and its prototype a constant; after the ReLU it w
 The signal is a few receptive fields long, has a fixed level, and is sought as any other prototype.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

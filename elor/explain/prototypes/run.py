@@ -9,8 +9,6 @@ Untrained networks have random weights and batch normalisations fitted to some s
 labels, and without them the activations, and all that a signal can change, would be next to nothing.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Mean spectra of prototypes: small enough to keep those of all restarts."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import welch

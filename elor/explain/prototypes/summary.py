@@ -1,7 +1,5 @@
 """The paper's Table 6 with numbers: what each label's prototype is like, with spreads, exemplars and controls."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

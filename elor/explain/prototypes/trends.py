@@ -31,8 +31,6 @@ itself, which it fixes, the paper's mode. A network with a label of which no res
 with too few that are left, of the folds or untrained, nothing is said.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations

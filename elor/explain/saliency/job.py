@@ -1,7 +1,5 @@
 """What the saliency analysis hands to its workers: jobs, and batches of slices."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ A job is a pure function of its values and files. It keeps correlations and, for
 other maps live for one batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Which networks are explained beside a trained one: some that have lost part of what they learned, or all of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from elor.explain.controls import cascade, partly_untrained, untrained

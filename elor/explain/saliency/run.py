@@ -1,7 +1,5 @@
 """The saliency analysis of a whole corpus: who is measured where, and what is kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The slow methods, on a sample of the slices: integrated gradients, occlusion, deletion and insertion."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the slow methods say, on the slices of the sample: beside chance, untrained networks, and other orders."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from elor.evaluation.intervals import speaker_interval

@@ -6,8 +6,6 @@ the alteration of the finished sound that is meant to do the same (`elor.explain
 that, on which the analysis of real recordings rests. And for every map, how much of it lies in the planted pauses.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

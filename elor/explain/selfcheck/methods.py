@@ -6,8 +6,6 @@ can be scored: the AUC with which its segments (or mel bands) rank the cue's abo
 on the loud distractor. An untrained network of the same shape is scored beside it on the same signals.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise

@@ -5,8 +5,6 @@ times as loud that no class depends on. Every set also renders its *counterfactu
 class planted in one head: what a trained network does with them says whether it really rests on the cue.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

@@ -6,8 +6,6 @@ of one head prefers that head's cue to the other head's, since a map that marks 
 silence even where the labels were random.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The whole self-check: planted cues, then the demonstration corpus; and what must not be."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

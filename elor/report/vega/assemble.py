@@ -6,8 +6,6 @@
 The packages come from any npm registry; only the very files that were reviewed are taken.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import html
