@@ -27,10 +27,14 @@ def check_asked(recipe: Path, rater: str, low: float, high: float) -> None:
     Raises:
         UserError: if the recipe is faulty, nobody in it is called so, or the range is not that of a release.
     """
-    known = sorted(set(load_recipe(recipe).raters) - {SELF})
+    found = load_recipe(recipe)
     check_range(low, high)
-    if rater not in (MEAN, *known):
-        raise UserError(f"labels.rater {rater} is nobody who rates in {recipe}; choose {', '.join(known)} or {MEAN}.")
+    known = sorted(set(found.raters) - {SELF})
+    if rater not in (MEAN, *known, *found.irregularities.self_reports):  # the last are refused with the reason, later
+        raise UserError(
+            f"labels.rater {rater} rated nothing in this corpus, which {recipe} makes; choose {', '.join(known)} or "
+            f"{MEAN}, by labels.rater or --rater."
+        )
 
 
 UTTERANCES = 420

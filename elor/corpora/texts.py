@@ -97,7 +97,7 @@ def paired(texts: Mapping[str, str], turns: Iterable[str], files: Mapping[str, s
         return {name: texts.get(name, "") for name in turns}
     known = set(turns)
     faults = (
-        ([f"{name} (not in {place(name)})" for name in turns if name not in texts], "without a transcription"),
+        ([f"{name} ({place(name)})" for name in turns if name not in texts], "without a line in dialog/transcriptions"),
         ([f"{name} (transcribed in {files[name]})" for name in texts if name not in known], "without an annotation"),
     )
     for names, fault in faults:

@@ -126,7 +126,7 @@ def test_what_the_run_would_refuse_the_check_says(
 def test_a_recipe_is_asked_before_its_corpus_is_made(tmp_path: Path) -> None:
     for changes, said in (
         (Wanted(high=7.0), "The range 1..7 is not IEMOCAP's"),
-        (Wanted(rater="E-9"), "labels.rater E-9 is"),
+        (Wanted(rater="E-9"), "labels.rater E-9 rated nothing in this corpus, which "),
     ):
         (found,) = everything._corpus(ROOT / "data/demo.yaml", tmp_path / "nowhere", changes)
         assert said in found.remedy

@@ -89,7 +89,9 @@ def test_a_release_is_read_with_its_transcriptions_where_they_are_asked_for(rele
 def test_a_turn_and_its_transcription_need_each_other() -> None:
     one, two = f"{DIALOGUE}_F000", f"{DIALOGUE}_F001"
     where = f"Session1/dialog/transcriptions/{DIALOGUE}.txt"
-    with pytest.raises(UserError, match=rf"1 turn of the release without a transcription: {two} \(not in {where}\);"):
+    with pytest.raises(
+        UserError, match=rf"1 turn of the release without a line in dialog/transcriptions: {two} \({where}\);"
+    ):
         texts.paired({one: "x"}, [one, two], {}, partial=False)
     with pytest.raises(UserError, match=rf"1 turn of the release without an annotation: {two} \(transcribed in x.txt"):
         texts.paired({one: "x", two: "y"}, [one], {one: "x.txt", two: "x.txt"}, partial=False)

@@ -145,7 +145,7 @@ def test_the_terminal_says_it_too(two: Workspace) -> None:
         (
             {"recipe": {"rater": "E-9"}},
             "sources",
-            "Corpus demo: labels.rater E-9 is nobody who rates in data/demo.yaml",
+            "Corpus demo: labels.rater E-9 rated nothing in this corpus, which data/demo.yaml makes",
         ),
         ({"nested": True}, "sources", "corpus.path: entry 1 of it is ['x.csv']; give a path, or a list of paths"),
     ],
