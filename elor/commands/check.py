@@ -44,8 +44,8 @@ def check(
     Versions against requirements.lock, GPU, memory, disk; git identity; what
     DVC's cache holds of dvc.lock (not with PATH); the corpus' counts against
     the release's, missing files, sounds that cannot be read to their end, one
-    recording under two speakers, the rater and the slices; unfinished work and
-    its size.
+    recording under two speakers, the rater and the slices, and of params.yaml
+    what it holds out and the words it asks for; unfinished work and its size.
 
     With --profile also what a run of it would take on this machine, measured
     by a step of each network: hours by stage, memory, disk; and which
