@@ -112,7 +112,6 @@ def together(
         return [Opened(one, open_corpus(at, **own, **how)) for (one, at), own in zip(sources, same, strict=True)]
 
     def values() -> str:
-        check_column(hold_out)
         chosen = learned(tables, [source for source, _ in sources], target, scale)
         having = tables.utterances[tables.utterances.utterance.isin(chosen.utterance)]
         return f"{hold_out}, {plural(held_out(having, hold_out, tables.utterances).nunique(), 'value')}"
@@ -121,7 +120,12 @@ def together(
         said = texts_of(texts_by_utterance(opened(words=True)), tables.utterances, words)
         return f"{words} of {plural(said.text.ne('').sum(), 'utterance')}"
 
-    tables = read(opened(keep=hold_out), sources[0][0].rater or "", target, scale)
+    try:
+        check_column(hold_out)
+        tables = read(opened(keep=hold_out), sources[0][0].rater or "", target, scale)
+    except UserError as error:
+        yield Finding("held out", hold_out, remedy=str(error))
+        return
     for what, asked, look in (("held out", hold_out, values), ("words", words, texts)):
         if asked != "none":
             try:
