@@ -115,5 +115,5 @@ def test_a_turn_without_its_transcription_is_one_sentence_before_anything_long_s
     code, said = workspace.run("labels")
     assert code == 1
     assert said.count("\n") == 1  # nothing else was begun
-    assert f"1 turn of the release without a transcription: {gone.split()[0]} (not in Session2/" in said
+    assert f"1 turn of the release without a line in dialog/transcriptions: {gone.split()[0]} (Session2/" in said
     assert workspace.files() == before
