@@ -93,14 +93,16 @@ def transfers(
 def judge_cells(rows: Sequence[dict[str, Any]], level: float) -> None:
     """Add `p_holm` over all rows, and `verdict`.
 
-    It is `transfers` where p_holm leaves no doubt (`learned` where the corpus is one of those trained on), `turned
-    round` where p from the other side does, else `not shown`.
+    It is `transfers` where p_holm leaves no doubt and the value lies above chance (`learned` where the corpus is one of
+    those trained on), `turned round` where p from the other side does, else `not shown`. A network that mostly answers
+    classes that a corpus does not have can beat its own answers permuted and yet be right less often than one guess.
     """
     ups, downs = (holm([row[name] for row in rows]) for name in ("p", "p_below"))
     for row, up, down in zip(rows, ups, downs, strict=True):
         good = "learned" if row["tested_on"] in row["trained_on"].split(" + ") else "transfers"
         row["p_holm"] = up
-        row["verdict"] = good if up <= level else "turned round" if down <= level else "not shown"
+        shown = up <= level and row["value"] > row["chance"]
+        row["verdict"] = good if shown else "turned round" if down <= level else "not shown"
 
 
 def differences(

@@ -40,8 +40,8 @@ class Transfer(Part):
     p_holm: Number
     """p after Holm, over all cells of one kind"""
     verdict: str
-    """`transfers` (`learned` where the corpus is one of those trained on), `turned round` (shown to lie below chance),
-    or `not shown`"""
+    """`transfers` (better than permuted labels and than chance; `learned` where the corpus is one of those trained on),
+    `turned round` (worse than permuted labels), or `not shown`"""
 
 
 class Difference(Part):

@@ -19,7 +19,7 @@ ALONE = "alone"
 SAID = {
     "transfers": "transfers with",
     "not shown": "is not shown to transfer with",
-    "turned round": "arrives turned round, below chance, with",
+    "turned round": "arrives turned round, worse than permuted labels, with",
 }
 """Verdicts in a sentence."""
 

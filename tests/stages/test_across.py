@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import recall_score
 
+from elor.evaluation.across import judge_cells
 from elor.evidence.across import Across
 from elor.evidence.model import read
 from elor.tables import read_table
@@ -356,3 +357,13 @@ def test_scores_of_people_who_speak_two_languages_are_paired() -> None:
     apart = Judged(head, truth, said, None, strangers, strangers)
     (other,) = differences({"arousal": {"elor": apart}}, {"language": spoken}, How(draws=999))
     assert other["p"] > 0.2
+
+
+def test_who_is_right_less_often_than_one_guess_does_not_transfer() -> None:
+    """A network that mostly answers classes that the other corpus lacks may still order the few that it has."""
+    rows = [
+        {"trained_on": "demo", "tested_on": "acted", "value": value, "chance": 0.5, "p": 0.0001, "p_below": 1.0}
+        for value in (0.06, 0.61)
+    ]
+    judge_cells(rows, 0.05)
+    assert [row["verdict"] for row in rows] == ["not shown", "transfers"]
