@@ -33,6 +33,8 @@ from elor.training.train import place, run
 
 STAGES = ("sources", "corpus", "labels", "slices", "folds", "is10")
 NETWORKS = ("ftr", "elor")
+SEED = 2
+"""Of the corpora: on that of seed 1 it was found how the divergence has to be weighed (docs/spread-of-ratings.md)."""
 EVALUATORS = ["E-1", "E-2", "E-3", "E-4"]
 
 CASES = {
@@ -76,7 +78,7 @@ def _corpus(
     yaml = YAML()
     value, recipe = yaml.load(ROOT / "params.yaml"), yaml.load(ROOT / "data" / "demo.yaml")
     value["labels"] |= {"target": "spread", "shuffle": shuffle}
-    value["folds"]["most"] = folds
+    value["folds"]["most"], value["corpus"]["seed"] = folds, SEED
     value["corpus"]["seed"] = seed
     value["scale"]["demo"]["utterances"] = utterances
     recipe["disagreement"] = disagreement

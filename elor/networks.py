@@ -13,6 +13,7 @@ inputs by position, in the order of `INPUTS`, and returns the logits of every he
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
@@ -94,10 +95,11 @@ class Standardize(nn.Module):
 
 
 class Weigh(nn.Module):
-    """Weigh words by how rare they are in the training part: tf-idf of whether they occur, 1 + ln(n / df).
+    """Weigh words by how rare they are in the training part: tf-idf of whether they occur, of unit length.
 
-    scikit-learn's TfidfVectorizer(binary=True, smooth_idf=False, norm=None), fitted on the training part: a word that
-    does not occur there weighs nothing.
+    scikit-learn's TfidfVectorizer(binary=True, smooth_idf=False), fitted on the training part: a word weighs 1 +
+    ln(n / df), one that does not occur there nothing, and each row is divided by its length, so that words do not
+    drown what is heard.
 
     Shape:
         (batch, words), unchanged.
@@ -112,7 +114,7 @@ class Weigh(nn.Module):
         self.idf.copy_(torch.where(mean > 0, 1 - mean.clamp_min(torch.finfo(mean.dtype).tiny).log(), 0.0))
 
     def forward(self, values: Tensor) -> Tensor:
-        return values * self.idf
+        return F.normalize(values * self.idf, dim=-1)
 
 
 class Dropout(nn.Dropout):

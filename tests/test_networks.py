@@ -67,7 +67,7 @@ def test_heads_are_two_sigmoid_layers_on_the_same_features() -> None:
 def test_words_are_weighed_as_scikit_learn_does_it_on_the_training_part_alone() -> None:
     spoken = ["you are glad", "you are lost", "so glad so glad", "you", "never heard", "glad never you", ""]
     train = [0, 1, 2, 3]
-    oracle = TfidfVectorizer(binary=True, smooth_idf=False, norm=None, token_pattern=r"(?u)\b\w+\b")
+    oracle = TfidfVectorizer(binary=True, smooth_idf=False, token_pattern=r"(?u)\b\w+\b")
     oracle.fit([spoken[row] for row in train])
     expected = oracle.transform(spoken).toarray()
     counted = CountVectorizer(binary=True, dtype=np.float32, token_pattern=r"(?u)\b\w+\b")

@@ -4,7 +4,9 @@ The paper's loss is the categorical cross-entropy plus a penalty on the weights 
 network"). `distribution` and `regression` follow its section "Future work": cross-entropy against the shares of the
 raters, and 1 - CCC (Lin 1989; as a loss: Trigeorgis et al. 2016) of the mean rating. `spread` is what it asks for, "a
 loss function that is dependent on the standard deviation of the different annotations": to the loss of the mean comes
-`divergence`, in which the mean is held: else that would give way wherever it is uncertain (Stirn et al. 2023).
+`divergence`, in which the mean is held: else that would give way wherever it is uncertain (Stirn et al. 2023). Each
+slice's is weighed by its own predicted variance, held too: else its gradient grows as error^2 / deviation^3 and, where
+the mean is still far off, tears the layers apart that both share (Seitzer et al. 2022).
 """
 
 from collections.abc import Iterable
@@ -27,7 +29,8 @@ def loss(head: Head, output: Tensor, target: Tensor, weight: Tensor | None = Non
     if head.spread:
         said = predict(head, output)
         around = torch.cat([said[:, :1].detach(), said[:, 1:]], dim=1)
-        return 1 - concordance(said[:, 0], target[:, 0]) + divergence(around, target)
+        weight = said[:, 1].detach().square()
+        return 1 - concordance(said[:, 0], target[:, 0]) + (weight * divergence(around, target)).mean()
     if head.valued:
         return 1 - concordance(output[:, 0], target)
     if weight is None:
@@ -78,19 +81,18 @@ def concordance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def divergence(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean over slices of KL(N(m, s) || N(mu, sigma)) = ln(sigma / s) + (s^2 + (m - mu)^2) / (2 sigma^2) - 1/2.
+    """KL(N(m, s) || N(mu, sigma)) = ln(sigma / s) + (s^2 + (m - mu)^2) / (2 sigma^2) - 1/2 of each slice.
 
     In nats. m and s are the raters' mean and standard deviation, mu and sigma what the network says. But for a constant
     it is the expected negative log-likelihood of one more rating (Nix and Weigend 1994), were ratings normal; its
     minimum is at mu = m, sigma = s. Kullback and Leibler 1951; for raters of emotion: Prabhu et al. 2022.
 
-    Args:
-        predicted: (batch, 2) mu and sigma.
-        target: (batch, 2) m and s; an s below `elor.targets.FLOOR` counts as that.
+    Shape:
+        (batch, 2) mu and sigma, (batch, 2) m and s, of which an s below `elor.targets.FLOOR` counts as that -> (batch,)
     """
     (mean, deviation), (m, s) = predicted.unbind(-1), target.unbind(-1)
     s = s.clamp_min(FLOOR)
-    return ((deviation / s).log() + (s.square() + (m - mean).square()) / (2 * deviation.square()) - 0.5).mean()
+    return (deviation / s).log() + (s.square() + (m - mean).square()) / (2 * deviation.square()) - 0.5
 
 
 def predict(head: Head, output: Tensor) -> Tensor:

@@ -41,10 +41,10 @@ def test_the_divergence_is_that_of_two_normals() -> None:
     said, target = (torch.rand(2, 40, 2, dtype=torch.float64) * 3 + FLOOR).unbind()
     raters, network = (torch.distributions.Normal(*one.unbind(1)) for one in (target, said))
     expected = torch.distributions.kl_divergence(raters, network)
-    assert losses.divergence(said, target).item() == pytest.approx(expected.mean().item())
-    assert losses.divergence(target, target).item() == pytest.approx(0, abs=1e-12)
+    torch.testing.assert_close(losses.divergence(said, target), expected)
+    assert losses.divergence(target, target).abs().max() < 1e-12
     agreed = target * torch.tensor([1.0, 0.0])  # counts as the floor
-    assert losses.divergence(said, agreed) == losses.divergence(said, agreed + torch.tensor([0.0, FLOOR]))
+    assert losses.divergence(said, agreed).equal(losses.divergence(said, agreed + torch.tensor([0.0, FLOOR])))
 
 
 def test_its_minimum_is_at_the_mean_and_the_spread_around_it() -> None:
@@ -55,7 +55,7 @@ def test_its_minimum_is_at_the_mean_and_the_spread_around_it() -> None:
 
     def close() -> torch.Tensor:
         optimiser.zero_grad()
-        value = losses.divergence(said.expand(2, 2), target)
+        value = losses.divergence(said.expand(2, 2), target).mean()
         value.backward()
         return value
 
@@ -70,9 +70,20 @@ def test_the_mean_learns_as_without_a_spread_and_the_spread_by_the_divergence_al
     target = torch.rand(30, 2, dtype=torch.float64) + 0.5
     (found,) = torch.autograd.grad(losses.loss(SPREAD, output, target), output)
     (plain,) = torch.autograd.grad(losses.loss(VALUE, output[:, :1], target[:, 0]), output)
-    (spread,) = torch.autograd.grad(losses.divergence(losses.predict(SPREAD, output), target), output)
+    said = losses.predict(SPREAD, output)
+    (spread,) = torch.autograd.grad(losses.divergence(said, target).mean(), output)
     torch.testing.assert_close(found[:, 0], plain[:, 0])
-    torch.testing.assert_close(found[:, 1], spread[:, 1])
+    torch.testing.assert_close(found[:, 1], spread[:, 1] * said[:, 1].detach().square())  # Seitzer et al. 2022
+
+
+def test_a_mean_that_is_far_off_does_not_tear_the_shared_layers_apart() -> None:
+    """What reaches the deviation's unit grows with the squared error over the deviation, not over its third power."""
+    output = torch.tensor([[-3.0, -5.0]] * 4, dtype=torch.float64, requires_grad=True)  # sure; 5 classes off
+    target = torch.tensor([[2.0, 0.5]] * 4, dtype=torch.float64)
+    (found,) = torch.autograd.grad(losses.loss(SPREAD, output, target), output)
+    deviation = losses.predict(SPREAD, output)[:, 1]
+    slope = torch.sigmoid(output[:, 1])  # of the softplus
+    torch.testing.assert_close(found[:, 1], slope * (deviation - (0.25 + 25) / deviation) / 4)
 
 
 def test_a_spread_is_judged_by_its_mean_like_a_plain_value() -> None:
