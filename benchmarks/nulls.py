@@ -32,8 +32,8 @@ from elor.explain.claims.decide import LEVEL, Lean, Picture, lean, settle
 from elor.explain.claims.table import CLAIMS
 from elor.report.text import Block, Table, number
 
-FIRST = 101
-"""Seed of the first run."""
+FIRST = 201
+"""Seed of the first run; from 101 on stand those of before the rules were revised (docs/known-truth.md)."""
 
 UTTERANCES, SPEAKERS = 48, 6
 """Of the corpus; six is the fewest of folds that a trend needs."""

@@ -8,7 +8,9 @@ no verdict of any run is looked at, and nulls of real trainings on shuffled labe
 A claim that is false has one piece that shows nothing, while all its others show an effect; that is the hardest case.
 Of a head that has not learned every piece shows an effect, as a network answers to something, whatever it learned. What
 is there is exactly as large as what counts as none: the hardest case for a test that says an alteration does nothing.
-To contradict a claim of an alteration that does nothing is right; any other contradiction is wrong.
+Of a level that is to weigh more than counts as none, or less, half of what is true, and of what is not, lies just
+beyond or just within that margin. To contradict a claim of an alteration that does nothing, of a correlation that is
+not there, or of a level that weighs otherwise is right; any other contradiction is wrong. A veto is never made.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from elor.evidence.claims import Piece
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Role, Verdict
 from elor.explain.claims.claim import Declared
 from elor.explain.claims.decide import GATE, LEVEL, METHOD, Lean, Picture, lean, settle
+from elor.explain.claims.looks import weighing
 from elor.explain.claims.table import CLAIMS, DIMENSIONS, NETWORKS
 from elor.report.text import Format, Table, number, render
 
@@ -47,7 +50,14 @@ STRONG = 1e-3
 
 TESTS = ("sign flip", "t")
 ALTERED = {claim.id for claim in CLAIMS if claim.group == "prototypes"} - {"arousal-loudness"}
-"""Claims that alterations of real slices decide; that loudness has no say is a test of absence already."""
+ALTERED |= {"extreme-valence-aroused"}
+"""Claims of an effect, or a correlation, that may be shown to be absent."""
+
+ABSENCE = "arousal-loudness"
+"""The claim that a level weighs less than counts as none."""
+
+WEIGHS = {weighing(head).what for head in DIMENSIONS}
+"""Looks that ask on which side of what counts as none an effect lies."""
 
 GATES = {True: "learned heads", False: "all claims"}
 
@@ -117,7 +127,7 @@ class Leaning:
     Attributes:
         leans: where its evidence leans, by each of `TESTS`.
         true: whether it is true.
-        absent: whether it is false since an alteration does nothing.
+        absent: whether it is false since an alteration does nothing, or a level weighs otherwise.
     """
 
     leans: list[Lean]
@@ -127,23 +137,29 @@ class Leaning:
 
 def leaning(claim: Declared, true: bool, given: float, rng: np.random.Generator, shape: str, signs: NDArray) -> Leaning:
     """Draw one claim's evidence; `given` is the p that its heads have learned."""
-    learned, tests = given <= STRONG, [look.role is Role.decides for look in claim.looks]
-    shows = np.full(len(tests), EFFECT)
+    learned, tests = given <= STRONG, np.array([look.role is Role.decides for look in claim.looks])
+    weigh = np.array([look.what in WEIGHS for look in claim.looks])
+    nothing = np.zeros(len(tests), dtype=bool)
     if learned and not true:
-        shows[rng.choice(np.flatnonzero(tests)) if any(tests) else rng.integers(len(tests))] = 0.0
+        nothing[rng.choice(np.flatnonzero(tests)) if any(tests) else rng.integers(len(tests))] = True
+    shows = np.where(nothing, 0.0, EFFECT)
+    less = nothing != (claim.id == ABSENCE)  # where a level is to weigh less than counts as none
+    shows[weigh] = EFFECT * np.where(rng.random(len(tests)) < 0.5, 1, np.where(less, 0, 2))[weigh]
     values = draw(rng, shape, (len(tests), SPEAKERS)) + shows[:, None]
-    p, less = p_values(values, signs), p_values(values - EFFECT, signs)
-    altered = np.array(tests) & (claim.id in ALTERED)
-    lower = altered & (values.mean(1) < EFFECT) & (less["t"] / 2 <= LEVEL)  # shown to be less than counts as none
+    p, beyond = p_values(values, signs), p_values(values - EFFECT, signs)
+    within = values.mean(1) < EFFECT
+    altered = tests & (claim.id in ALTERED)
+    lower = altered & within & (beyond["t"] / 2 <= LEVEL)  # shown to be less than counts as none
     points = [_points(claim, tests[k], values[k].mean(), p["t"][k], shows[k], rng) for k in range(len(tests))]
+    points = np.where(weigh, np.where(within == (claim.id == ABSENCE), 1, -1), np.where(lower, -1, points))
     found = []
     for test in TESTS:
-        own = np.where(lower, less[test] / 2, p[test])
+        own = np.where(lower | (weigh & within), beyond[test] / 2, np.where(weigh, beyond[test], p[test]))
         pieces = [
             Piece.model_construct(
                 what="",
-                role=look.role,
-                points=-1 if lower[place] else points[place],
+                role=Role.illustrates if look.veto else look.role,
+                points=int(points[place]),
                 p=float(own[place]) if tests[place] else None,
                 learned_p=given,
                 control="initial",
@@ -152,7 +168,7 @@ def leaning(claim: Declared, true: bool, given: float, rng: np.random.Generator,
             for place, look in enumerate(claim.looks)
         ]
         found.append(lean(Picture(pieces, claim.every, bool(claim.undecidable))))
-    return Leaning(found, true, bool((altered & (shows == 0)).any()))
+    return Leaning(found, true, bool(((altered | weigh) & nothing).any()))
 
 
 def _points(claim: Declared, tested: bool, mean: float, p: float, shows: float, rng: np.random.Generator) -> int:
@@ -254,8 +270,8 @@ def report(found: dict[Method, dict[tuple[str, str], Rates]]) -> Table:
         f"{tables:,} random tables of {SPEAKERS} speakers in each of {len(WORLDS) * len(SHAPES)} settings. Error: of "
         "Holm the share of tables with any wrong assertion, of Benjamini-Hochberg the mean share of wrong ones among "
         "all; the largest over normal, skewed and heavy-tailed speakers. Valid: no 95 % interval lies above 5 %. "
-        "Found: decided rightly, of all that are true or false for an absent effect; of the latter those with "
-        "prototypes are never, as here these always point with the claim. "
+        "Found: decided rightly, of all that are true or false for an absent effect, or a level that weighs otherwise; "
+        "of these those with prototypes are never, as here these always point with the claim. "
         f"In use: t, {METHOD}, {GATES[GATE]}"
     )
     return Table(caption, header, (tuple(rows),), labels=3)

@@ -23,7 +23,15 @@ from elor.evidence.names import Planted, Verdict
 from elor.evidence.scores import Headline
 from elor.report.text import Block, Table, number
 
-SEED = 11
+SEED = 12
+"""Of corpora and networks; 11 is what the rules were developed on (docs/known-truth.md)."""
+
+UTTERANCES = 800
+"""Of a recipe; at 400 nothing of valence was learned in one of them, and such a corpus tests nothing."""
+
+EACH = 6
+"""Utterances of every speaker of tones that are made again; three were too few to know whether some claims are true."""
+
 REVERSED = ("level_db", "tilt_db", "rate", "peakiness", "run_s", "pause_s")
 """Cues of arousal that the corpus `reversed` turns round."""
 
@@ -32,7 +40,6 @@ RECIPES = ("present", "reversed")
 SMALL: dict[str, Any] = {
     "corpus.seed": SEED,
     "seed": SEED,
-    "scale.demo.utterances": 400,
     "scale.demo.explain.slices": 20,
     "scale.demo.explain.steps": 16,
     "scale.demo.explain.shown": 0,
@@ -77,8 +84,8 @@ def corpus_of(name: str, folder: Path, seed: int) -> dict[str, Any]:
     """Values of params.yaml that name the corpus; a corpus of tones is made."""
     specs = {spec.name: spec for spec in CORPORA}
     if name not in specs:
-        return {}
-    table = make(specs[name], folder / "corpus", seed=seed)
+        return {"scale.demo.utterances": UTTERANCES}
+    table = make(specs[name], folder / "corpus", each=EACH, seed=seed)
     return {"corpus.path": str(table), "labels.rater": "gold", "explain.speaker": "S0"}
 
 

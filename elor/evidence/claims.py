@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from elor.evidence.model import File, Number, Part
-from elor.evidence.names import Case, Planted, Role, Verdict
+from elor.evidence.names import Case, Planted, Reference, Role, Verdict
 
 
 class Piece(Part):
@@ -38,7 +38,8 @@ class Piece(Part):
     units: int | None = None
     """speakers, or folds that hold several"""
     p: Number = None
-    """two-sided t test over units; one-sided where it says that there is less than counts as none; null: no test"""
+    """two-sided t test over units, against what counts as none where that is the control; one-sided where it says that
+    there is less than that; null: no test"""
     points: int = 0
     """1 with the claim; -1 against it: the other way, or shown to be less than counts as none; 0 no further than its
     control, or not there"""
@@ -47,6 +48,12 @@ class Piece(Part):
     network of several must have learned, the smallest times their number"""
     missing: str = ""
     """why it could not be had; then it has no numbers"""
+
+    @property
+    def absence(self) -> bool:
+        """Whether what is asked is that there is less than counts as none."""
+        below = self.control_low is None and self.control_high is not None
+        return self.control == Reference.nothing or (self.control == Reference.correlation and below)
 
 
 class Needed(Part):

@@ -108,6 +108,8 @@ class Interventions(File):
     """by network and alteration"""
     spread: dict[str, dict[str, Number]] = Field(default_factory=dict)
     """by network and answer the standard deviation over a fold's unaltered slices"""
+    level_sd: Number = None
+    """dB: standard deviation of the slices' level (the RMS of their own samples) over all slices that are altered"""
     settings: dict[str, Any] = Field(default_factory=dict)
     """what all of it rests on"""
     features: dict[str, dict[str, dict[str, dict[str, tuple[Number, ...]]]]] = Field(default_factory=dict)

@@ -4,7 +4,7 @@ from typing import Any
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
-from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Reference, Role, Verdict
+from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Role, Verdict
 from elor.report.text import MISSING, NO_SPREAD, number, p_value
 
 ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
@@ -113,10 +113,12 @@ def corrected_name(family: Family) -> str:
 
 
 def paper_of(claim: Claim) -> str:
-    """The paper's number beside ours of the same statistic; beside another one it says of what it is: `0.96 (r)`."""
+    """The paper's number beside ours of the same statistic; beside another one with its own: `0.50 (r; ours 0.42)`."""
     number = quantity(claim.paper)
-    same = number == MISSING or claim.ours is None or claim.unit == claim.paper_unit
-    return number if same else f"{number} ({claim.paper_unit})"
+    if number == MISSING or claim.ours is None or claim.unit == claim.paper_unit:
+        return number
+    alike = next((one.ours for one in claim.evidence if one.unit == claim.paper_unit and one.ours is not None), None)
+    return f"{number} ({claim.paper_unit}{'' if alike is None else f'; ours {quantity(alike)}'})"
 
 
 def known(claim: Claim) -> str:
@@ -160,7 +162,7 @@ def needed_line(needed: Needed, claim: Claim) -> str:
     of = "" if needed.piece == claim.deciding else f" of {piece.what}"
     amount = f"{quantity(needed.effect)}{f' {piece.unit}' if piece.unit else ''}{of}"
     effect = f"This run could have shown {amount}"
-    if piece.control == Reference.nothing:
+    if piece.absence:
         effect = f"This run could have shown less than counts as none had no more than {amount} been found"
     if needed.speakers is None:
         return f"{effect}; no number of speakers would have shown what was found."
@@ -175,6 +177,6 @@ def _named(pieces: list[Piece], way: int) -> str:
 
 def _beside(piece: Piece) -> str:
     """Its control, in brackets; of an effect that is shown to be absent, that."""
-    if piece.points < 0 and piece.control == Reference.nothing:
+    if piece.points < 0 and piece.absence:
         return " (less than counts as none)"
     return f" (beside {control(piece.control)})" if piece.control else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +23,9 @@ from elor.targets import Head
 SPEAKERS = 10
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 HEADS = ("arousal", "valence")
+
+LEVEL_SD = 10.0
+"""dB by which slices differ in level."""
 
 MEASURED = "mfcc-amplitude"
 """A claim that is a measurement: no statistics decide it."""
@@ -144,6 +146,14 @@ def effect(slope: float, change: float, p: float) -> dict[str, Any]:
     return {"doses": doses, "slope": inside, "finding": "raises" if slope > 0 else "lowers"}
 
 
+def gain(side: int, sign: int, p: float) -> dict[str, Any]:
+    """2 standard deviations of answers over those of the level; 0.27, as far as untrained networks; or 0.03, none."""
+    slope = {1: 0.06, 0: 0.008, -1: 0.001}[side] * sign
+    one = effect(slope, 0.06 * sign, p if side else 0.6)
+    one["slope"]["calibrated"] = [-0.01, 0.01] if side >= 0 else [-1e-4, 1e-4]
+    return one
+
+
 @dataclass
 class Given:
     """What the stages before would have written, as trees that a test may change; `facts` makes the models of them."""
@@ -188,15 +198,16 @@ def given(side: int, p: float = 1e-5, learned: float = 1e-4) -> Given:
             one = effect(slope, 0.06 * sign * side, p if side else 0.6)
             entry = networks["elor"].setdefault(name, {"unit": "dB", "heads": {}})
             entry.setdefault(answer, {})[head] = one
-    loud = effect(0.005, 0.06, p) if side > 0 else effect(0.1, 1.0, p) if side else effect(0.0015, 1.0, 0.6)
-    networks["elor"]["gain"]["heads"]["arousal"] = loud
-    networks["lom"]["gain"] = {"unit": "dB", "heads": {head: deepcopy(loud) for head in HEADS}}
+    for head, sign in (("arousal", 1), ("valence", -1)):
+        networks["elor"]["gain"]["heads"][head] = gain(side, sign, p)
+    networks["lom"]["gain"] = {"unit": "dB", "heads": {head: gain(side, 1, p) for head in HEADS}}
     return Given(
         saliency=saliency(side, p),
         prototypes={"networks": {"folds": 10, "calibrated": 20}, "trends": trends},
         interventions={
             "networks": networks,
             "spread": {net: dict.fromkeys((*HEADS, "valence.extremity"), 0.6) for net in networks},
+            "level_sd": LEVEL_SD,
             "features": {"lom": {"mfcc": {"gain": {"moved_sd": [0.02 if side >= 0 else 0.9, *[0.0] * 25]}}}},
         },
         scores={head: dict.fromkeys(NETWORKS, learned) for head in HEADS},

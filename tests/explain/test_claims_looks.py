@@ -10,10 +10,11 @@ from scipy.stats import ttest_1samp
 
 from elor.evaluation.intervals import speaker_interval
 from elor.evidence.names import Case, Doubt, Role, Verdict
-from elor.explain.claims.answers import effect, equivalence, no_effect
+from elor.explain.claims.answers import effect, weighs
+from elor.explain.claims.evidence import Missing
 from elor.explain.claims.maps import above
 from elor.explain.claims.rows import claims
-from elor.report.sentences import reason
+from elor.report.sentences import paper_of, reason
 from tests.explain.claimed import SPEAKERS, given
 from tests.explain.test_claims import CONTRADICTED, DISAGREE, HOLDS, INDISTINCT, UNDECIDED, by_id, said
 
@@ -109,25 +110,61 @@ def test_amplitude_in_mfccs_is_measured(moved: float, verdict: Verdict) -> None:
     assert [piece.role for piece in row.evidence[1:]] == [Role.illustrates] * 2
 
 
-@pytest.mark.parametrize(("spread", "points"), [(10.0, 1), (0.6, 1), (0.5, 1), (0.39, -1), (0.1, -1)])
-def test_what_counts_as_no_effect_shrinks_with_the_answers_variation(spread: float, points: int) -> None:
+@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("slope", "points"), [(0.05, 1), (0.02, 1), (0.012, 1), (0.011, -1), (0.002, -1), (0.0, -1)])
+def test_a_level_weighs_beyond_a_fifth_of_a_deviation_over_the_natural_range(slope, sign, points, claimed) -> None:
+    values = sign * slope + np.random.default_rng(7).permutation(np.linspace(-0.006, 0.006, SPEAKERS))
+    low, high = speaker_interval(values)
     some = given(1)
     part = some.interventions["networks"]["elor"]["gain"]["heads"]["arousal"]
-    part["doses"]["12"] |= {"change": 0.2, "low": 0.19, "high": 0.21}
-    some.interventions["spread"]["elor"]["arousal"] = spread
-    found = no_effect(some.measured, "elor", "arousal", "gain")
-    assert found.points == points
+    part["slope"] |= {"per_unit": sign * slope, "low": low, "high": high, "calibrated": [-0.001, 0.001]}
+    some.interventions |= {"level_sd": 4.2, "spread": {"elor": {"arousal": 0.48}}}
+    found = weighs(some.measured, "elor", "arousal", claimed)
+    shares = values * 17.5  # 2 x 4.2 dB / 0.48: by hand
+    assert found.ours == pytest.approx(sign * slope * 17.5)
+    assert (found.low, found.high) == pytest.approx(speaker_interval(shares))
+    assert (found.points, found.control_low, found.control_high) == (points if claimed else -points, -0.2, 0.2)
     if points > 0:
-        doses = [part["doses"][dose] for dose in ("-12", "12")]
-        margin = min(0.25, spread / 2)
-        assert (found.control_low, found.control_high) == (-margin, margin)
-        assert found.p == max(
-            equivalence(dose["change"], dose["low"], dose["high"], SPEAKERS, margin) for dose in doses
-        )
-        part["slope"]["units"] = 4  # folds
-        assert no_effect(some.measured, "elor", "arousal", "gain").p == max(
-            equivalence(dose["change"], dose["low"], dose["high"], 4, margin) for dose in doses
-        )
+        assert found.control == "what counts as none"
+        alternative = "greater" if sign > 0 else "less"
+        expected = min(1.0, 2 * ttest_1samp(shares, sign * 0.2, alternative=alternative).pvalue)
+        assert (found.low > 0.2 or found.high < -0.2) == (found.p < 0.05)  # the 95 % interval lies beyond
+    else:
+        assert found.control == "no change"
+        sides = (ttest_1samp(shares, -0.2, alternative="greater"), ttest_1samp(shares, 0.2, alternative="less"))
+        expected = max(side.pvalue for side in sides)
+    assert found.p == pytest.approx(expected)
+
+
+def test_a_level_that_untrained_networks_answer_to_as_much_weighs_nothing() -> None:
+    some = given(1)
+    part = some.interventions["networks"]["elor"]["gain"]["heads"]["arousal"]
+    part["slope"]["calibrated"] = [-0.07, 0.07]
+    found = weighs(some.measured, "elor", "arousal")
+    assert (found.points, found.control, found.control_high) == (0, "calibrated", pytest.approx(0.07 * 20 / 0.6))
+    rows = by_id(claims(some.facts))
+    assert rows["amplitude-arousal"].verdict is rows["arousal-loudness"].verdict is INDISTINCT
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+def test_no_level_is_without_weight_where_single_doses_speak_against_the_line(doubt: Doubt) -> None:
+    some = given(-1)
+    part = some.interventions["networks"]["elor"]["gain"]["heads"]["arousal"]
+    part |= {"finding": "undecided", "reason": str(doubt)}
+    part["slope"]["calibrated"] = [-1.0, 1.0]
+    assert weighs(some.measured, "elor", "arousal").points == (-1 if doubt is Doubt.untrained else 0)
+    part["slope"]["calibrated"] = [-1e-5, 1e-5]
+    if doubt is not Doubt.untrained:
+        with pytest.raises(Missing, match="undecided"):
+            weighs(some.measured, "elor", "arousal")
+
+
+def test_where_all_slices_are_answered_alike_nothing_is_said_of_their_level() -> None:
+    some = given(-1)
+    some.interventions["spread"]["elor"]["arousal"] = 0.0
+    with pytest.raises(Missing, match="answers all slices alike"):
+        weighs(some.measured, "elor", "arousal")
 
 
 @pytest.mark.parametrize("spread", [0.3, 0.6, 6.0])
@@ -173,19 +210,25 @@ def test_a_positive_r_below_that_of_untrained_networks_contradicts_nothing() -> 
     assert (found.points, found.control, found.ours, found.low) == (-1, "no correlation", -0.3, -0.5)
 
 
-def test_beyond_untrained_networks_but_not_beyond_untrained_heads_the_pieces_disagree() -> None:
-    for low in ({"difference": -0.1, "low": -0.2, "high": -0.05}, {"difference": 0.01, "low": -0.2, "high": 0.2}):
-        some = given(1)
-        control = some.saliency["own"]["guided"]["arousal~input"]["controls"]["heads"]
-        control["contrast"] |= low
-        found = claims(some.facts)
-        row = by_id(found)["amplitude-arousal"]
-        assert row.verdict is DISAGREE
-        assert (row.control, row.control_value) == ("heads", 0.4)  # what stands in the way
-        assert "for it: r of the guided arousal map and the input (beside untrained networks" in reason(
-            row, found.family
-        )
-        assert "distinguishable" not in said(found, "amplitude-arousal")
+def test_a_map_that_random_heads_draw_as_well_neither_supports_nor_stops_a_claim() -> None:
+    for side, verdict in ((1, HOLDS), (-1, CONTRADICTED)):
+        some = given(side)
+        pair = some.saliency["own"]["guided"]["arousal~input"] = given(1).saliency["own"]["guided"]["arousal~input"]
+        pair["controls"]["heads"]["contrast"] |= {"difference": 0.01, "low": -0.2, "high": 0.2}
+        row = by_id(claims(some.facts))["amplitude-arousal"]
+        assert row.verdict is verdict
+        assert [piece.role for piece in row.evidence] == [Role.decides, Role.illustrates, Role.illustrates]
+        assert paper_of(row) == "0.50 (r; ours 0.50)"  # of the map, as the paper's
+
+
+def test_a_map_below_untrained_networks_stops_a_claim_and_no_contradiction() -> None:
+    for side, verdict in ((1, DISAGREE), (-1, CONTRADICTED)):
+        some = given(side)
+        reading = some.saliency["own"]["guided"]["arousal~input"]["readings"]["signed"]
+        reading["contrast"] |= {"difference": -0.2, "low": -0.3, "high": -0.1}
+        row = by_id(claims(some.facts))["amplitude-arousal"]
+        assert row.verdict is verdict
+        assert [piece.role for piece in row.evidence] == [Role.decides, Role.conditions, Role.illustrates]
 
 
 @pytest.mark.parametrize("measure", ["deletion", "noise deletion"])

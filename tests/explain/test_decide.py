@@ -11,9 +11,8 @@ from elor.evaluation.comparisons import holm
 from elor.evaluation.intervals import speaker_interval
 from elor.evidence.claims import Piece
 from elor.evidence.names import FALSE_DISCOVERY, UNTRAINED, Case, Control, Verdict
-from elor.explain.claims.answers import equivalence
 from elor.explain.claims.decide import Lean, Picture, lean, settle
-from elor.explain.claims.evidence import Missing, t_test
+from elor.explain.claims.evidence import Missing, below, t_test
 from elor.explain.claims.needs import needed
 from tests.explain.claimed import SPEAKERS
 
@@ -144,7 +143,7 @@ def test_equivalence_is_two_one_sided_t_tests(shift: float) -> None:
     low, high = speaker_interval(values, 0.9)
     sides = (ttest_1samp(values, -0.25, alternative="greater"), ttest_1samp(values, 0.25, alternative="less"))
     expected = max(side.pvalue for side in sides)
-    assert equivalence(values.mean(), low, high, 10, 0.25, 0.9) == pytest.approx(expected)
+    assert below(abs(values.mean()), low, high, 10, 0.25, 0.9) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1, -0.9])
@@ -184,6 +183,20 @@ def test_what_an_undecided_claim_would_have_needed() -> None:
     condition = Piece(what="", role="conditions", ours=50.0)
     assert needed([condition, piece], 0, 0.01) == found.model_copy(update={"piece": 1})  # prototypes have no p
     assert needed([condition], 0, 0.01) is None
+
+
+def test_what_a_minimal_effect_would_have_needed() -> None:
+    values = np.random.default_rng(6).normal(0.0, 0.2, size=10)
+    values += 0.35 - values.mean()
+    ends = dict(zip(("low", "high"), speaker_interval(values), strict=True))
+    one = {"what": "", "role": "decides", "ours": 0.35, "control": "what counts as none", "units": 10, "p": 0.04}
+    found = needed([Piece(**one, **ends, control_low=-0.2, control_high=0.2)], 0, 0.001)
+    moved = values - values.mean() + found.effect
+    assert ttest_1samp(moved, 0.2).pvalue == pytest.approx(0.001)
+    p_of = [
+        2 * student.sf(0.15 / (values.std(ddof=1) / np.sqrt(n)), n - 1) for n in (found.speakers, found.speakers - 1)
+    ]
+    assert p_of[0] <= 0.001 < p_of[1]
 
 
 @pytest.mark.parametrize(("low", "high", "room"), [(None, 0.3, 0.2), (-0.3, None, 0.4), (-0.3, 0.3, 0.2)])

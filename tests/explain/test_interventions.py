@@ -22,6 +22,7 @@ from elor.explain.interventions.run import (
     extremities,
     inputs_of,
     intervene,
+    level_sd,
     moved_mfcc,
     normalised,
     run,
@@ -222,6 +223,13 @@ def test_gain_moves_the_first_of_the_mfccs_and_no_other(speech_corpus, here) -> 
     step = np.log(10 ** (24 / 10))  # the log energy rises by as much in every frame
     assert moved[0] == pytest.approx(step / float(torch.cat(first).std(correction=0)), rel=1e-4)
     assert moved_mfcc(jobs_of(speech_corpus)) == {}
+
+
+def test_the_spread_of_levels_is_of_the_slices_own_sound(speech_corpus) -> None:
+    sounds, supports = np.load(speech_corpus.sound) / 32768, speech_corpus.slices["samples"]
+    levels = [10 * np.log10(np.mean(sounds[k, :n] ** 2)) for k, n in enumerate(supports)]
+    assert level_sd(jobs_of(speech_corpus)) == pytest.approx(np.std(levels, ddof=1))
+    assert np.isnan(level_sd(jobs_of(speech_corpus)[:0]))
 
 
 def test_untrained_networks_are_fitted_on_the_device_of_the_job(speech_corpus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,20 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import stdtr
 
 from elor.evidence.interventions import Effect
 from elor.evidence.names import Control, Doubt, Finding, Reference
-from elor.explain.claims.evidence import ROUNDING, Measured, Missing, Seen, defined, of, standard_error, t_test
+from elor.explain.claims.evidence import Measured, Missing, Seen, below, defined, of, t_test
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.registry import TITLES
-
-MARGIN = 0.25
-"""Of a class: changes of the expected label below it count as no influence, whatever the network."""
-
-SHARE = 0.5
-"""Of the standard deviation of a head's answers to unaltered slices: the same, whatever the scale."""
 
 ABSENT = 0.2
 """Of the standard deviation of an answer to unaltered slices: what moves it by less from its least dose to its most has
@@ -30,6 +23,9 @@ deviation below the mean to one above.
 
 NOTICEABLE = 0.1
 """Of the standard deviation of a feature over slices: less of a change counts as none."""
+
+LEVEL = "gain"
+"""The alteration that changes the level."""
 
 KINDS = {"monotone": "per label", "extreme": "per label from the middle", "low_high": "from low to high labels"}
 """What a trend's number is counted by."""
@@ -102,59 +98,36 @@ def effect(measured: Measured, network: str, head: str, intervention: str, sign:
     return replace(seen, points=-1, control=Reference.nothing, control_low=low, control_high=high, p=p)
 
 
-def no_effect(measured: Measured, network: str, head: str, intervention: str) -> Seen:
-    """An alteration leaves the expected label where it is, within a margin, at every dose: a test of equivalence.
+def weighs(measured: Measured, network: str, head: str, claimed: bool = True) -> Seen:
+    """Whether the level weighs in an answer, over the range of it that the corpus' slices have.
 
-    A network that answers nearly the same to everything is moved by nothing, which says nothing. So the margin is a
-    quarter of a class (half the way to where the answer is rounded to another one), but at most half the standard
-    deviation of the head's answers to unaltered slices. Half a standard deviation is a medium effect by Cohen's
-    convention ("Statistical power analysis", 1988), and about the least that people call a difference (Norman, Sloan
-    and Wyrwich, "Interpretation of changes in health-related quality of life", Medical Care 41(5), 2003).
-
-    Two one-sided t tests per dose (Schuirmann, "A comparison of the two one-sided tests procedure and the power
-    approach", 1987); all doses must pass, so the largest p counts. Where a mean lies beyond the margin, the p of the
-    slope speaks against the claim.
-
-    Raises:
-        Missing: if it was not measured, or how much the answers vary was not.
-    """
-    part = _altered(measured, network, head, intervention, HEADS)
-    margin, units = _margin(measured, network, head), part.slope.units
-    known = [dose for dose in part.doses.values() if None not in (dose.p, dose.low, dose.high)]
-    doses = [dose for dose in known if dose.high > dose.low]
-    if not doses or units < 2:
-        raise Missing(f"no dose of {intervention} has an interval for {head} of {TITLES[network]}")
-    most = max(doses, key=lambda dose: abs(dose.change or 0.0))
-    if abs(most.change or 0.0) < margin:
-        p = max(equivalence(d.change, d.low, d.high, units, margin, measured.confidence) for d in doses)
-        limits = {"control_low": -margin, "control_high": margin, "low": most.low, "high": most.high}
-        return Seen(most.change, 1, Reference.nothing, **limits, units=units, p=p, unit="classes")
-    sign = -1 if (part.slope.per_unit or 0.0) > 0 else 1
-    return _beyond(measured, network, head, intervention, sign, part)  # what moves it further speaks against it
-
-
-def equivalence(change: float, low: float, high: float, units: int, margin: float, confidence: float = 0.95) -> float:
-    """p of two one-sided t tests that a mean lies within +-margin, from its t-interval; arguments as of `below`."""
-    return below(abs(change), low, high, units, margin, confidence)
-
-
-def below(mean: float, low: float, high: float, units: int, margin: float, confidence: float = 0.95) -> float:
-    """p of a one-sided t test that a mean lies below a margin, from its t-interval.
+    From one standard deviation of the slices' level below to one above, a gain moves the answer by its slope times two
+    such deviations, here in standard deviations of the answers to unaltered slices. Beyond `ABSENT`, either way, the
+    level weighs, and within it does not; on which side the estimate lies says which of two t tests is asked. That it
+    lies beyond is a test of a minimal effect (Murphy and Myors, "Testing the hypothesis that treatments have negligible
+    effects", Journal of Applied Psychology 84(2), 1999), two-sided, as where a 95 % interval lies beyond. That it
+    lies within are two one-sided ones (Schuirmann, "A comparison of the two one-sided tests procedure and the power
+    approach", 1987), of which the larger p counts. To weigh it must go further than any untrained network, too.
 
     Args:
-        mean: of the units.
-        low, high: its t-interval, of which only the width counts.
-        units: speakers, or folds.
-        margin: what counts as nothing.
-        confidence: of the interval.
+        measured: says what gains did, how much the slices differ in level, and the answers to them.
+        network, head: whose answer.
+        claimed: whether a claim says that it weighs, or that it does not.
 
-    Returns:
-        Where all units are alike, so that t would be infinite, the exact sign-flip test's.
+    Raises:
+        Missing: if any of it was not measured, or the effect is undecided for another reason than untrained networks.
     """
-    error = standard_error(low, high, units, confidence)
-    if error > ROUNDING * abs(mean - margin):
-        return float(stdtr(units - 1, (mean - margin) / error))
-    return 0.5**units if mean < margin else 1.0
+    part = _altered(measured, network, head, LEVEL, HEADS)
+    seen = _over_levels(measured, network, head, _beyond(measured, network, head, LEVEL, 0, part))
+    doubted = part.finding is Finding.undecided and part.reason != Doubt.untrained  # then no absence is shown
+    if doubted or (abs(seen.ours) >= ABSENT and not seen.points):
+        return replace(seen, points=0)
+    limits, way = {"control_low": -ABSENT, "control_high": ABSENT}, 1 if claimed else -1
+    if abs(seen.ours) < ABSENT:
+        p = below(abs(seen.ours), seen.low, seen.high, seen.units, ABSENT, measured.confidence)
+        return replace(seen, points=-way, control=Reference.nothing, p=p, **limits)
+    p = 2 * below(-abs(seen.ours), seen.low, seen.high, seen.units, -ABSENT, measured.confidence)
+    return replace(seen, points=way, control=Reference.margin, p=min(1.0, p), **limits)
 
 
 def moved(measured: Measured, network: str, features: str, intervention: str) -> Seen:
@@ -174,12 +147,6 @@ def moved(measured: Measured, network: str, features: str, intervention: str) ->
         )
     most = float(found.max())
     return Seen(most, -1 if most > NOTICEABLE else 1, Reference.margin, NOTICEABLE, unit="SD of the most moved")
-
-
-def _margin(measured: Measured, network: str, head: str) -> float:
-    """What a change of the expected label must reach to count as one."""
-    spread = of(measured.interventions.spread, network, head)
-    return min(MARGIN, SHARE * defined(spread, f"the spread of {TITLES[network]}'s answers"))
 
 
 def _beyond(measured: Measured, network: str, head: str, intervention: str, sign: int, part: Effect) -> Seen:
@@ -203,6 +170,17 @@ def _beyond(measured: Measured, network: str, head: str, intervention: str, sign
         p=p,
         unit=f"per {unit}",
     )
+
+
+def _over_levels(measured: Measured, network: str, head: str, seen: Seen) -> Seen:
+    """A slope per dB as what two standard deviations of the slices' level do, in those of the answers."""
+    levels = defined(measured.interventions.level_sd, "how much slices differ in level")
+    spread = defined(of(measured.interventions.spread, network, head), f"the spread of {TITLES[network]}'s answers")
+    if not spread > 0:
+        raise Missing(f"{TITLES[network]} answers all slices alike")
+    numbers = ("ours", "low", "high", "control_low", "control_high")
+    scaled = {name: getattr(seen, name) * 2 * levels / spread for name in numbers}
+    return replace(seen, **scaled, unit="SD of answers")
 
 
 def _absent(measured: Measured, network: str, answer: str, part: Effect) -> float:

@@ -26,11 +26,13 @@ class Look:
         what: what is looked at, in words.
         role: what it does in the claim.
         find: finds the numbers, or raises `Missing`; several where it looks at the same thing beside several rivals.
+        veto: whether it can only stop the claim: where it does not, it proves nothing, and illustrates.
     """
 
     what: str
     role: Role
     find: Callable[[Facts], Seen | Sequence[Seen]]
+    veto: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ evidence says of itself: its role, where it points, its p, and whether the heads
 piece that `decides` is a test. One that `conditions` has no p that may be used so (trends of prototypes: Page's p is
 too small, as networks of the folds share most of their training slices, and a rank among 20 untrained networks cannot
 be below 2/21): it can stop a claim by not pointing with it, a contradiction by pointing with the claim, and adds no
-proof. One that `illustrates` counts for nothing.
+proof. One that `illustrates` counts for nothing; so does a condition that is a mere veto (`Look.veto`: a map no less
+like the input than untrained networks', which random heads draw too) unless it stops the claim.
 
 **Where a piece points** is its own doing. Against a claim of an effect speaks an effect the other way, and as well one
 that is shown to be smaller than what counts as none (`elor.explain.claims.answers.effect`). That a control does as much

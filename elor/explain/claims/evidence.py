@@ -184,6 +184,25 @@ def t_test(
     return float(2 * stdtr(units - 1, -abs(mean) / error)) if error > ROUNDING * abs(mean) else flip
 
 
+def below(mean: float, low: float, high: float, units: int, margin: float, confidence: float = 0.95) -> float:
+    """p of a one-sided t test that a mean lies below a margin, from its t-interval.
+
+    Args:
+        mean: of the units.
+        low, high: its t-interval, of which only the width counts.
+        units: speakers, or folds.
+        margin: what counts as nothing.
+        confidence: of the interval.
+
+    Returns:
+        Where all units are alike, so that t would be infinite, the exact sign-flip test's.
+    """
+    error = standard_error(low, high, units, confidence)
+    if error > ROUNDING * abs(mean - margin):
+        return float(stdtr(units - 1, (mean - margin) / error))
+    return 0.5**units if mean < margin else 1.0
+
+
 def tested(found: Contrast | None, name: str, confidence: float) -> dict[str, Any]:
     """Difference, interval, units and p of a contrast, as `Seen` takes them.
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from elor.evidence.names import Control, Role
-from elor.explain.claims.answers import EXTREMITY, HEADS, KINDS, effect, trend
+from elor.explain.claims.answers import EXTREMITY, HEADS, KINDS, effect, trend, weighs
 from elor.explain.claims.claim import Facts, Look
 from elor.explain.claims.evidence import Missing, Seen, any_learned, within
-from elor.explain.claims.maps import DELETIONS, above, loudest_first, no_less_than_class_swap
+from elor.explain.claims.maps import DELETIONS, above, loudest_first, no_less
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.registry import TITLES
@@ -60,18 +60,31 @@ def beside(look: Look) -> Look:
     return replace(look, role=Role.illustrates)
 
 
-def beside_both_controls(head: str) -> tuple[Look, ...]:
-    """r(map, input) of a head beside both its controls."""
+def weighing(head: str, claimed: bool = True) -> Look:
+    """Whether the level weighs in the head's answer, over the range of it that slices have."""
+    what = f"amplification from 1 SD of the slices' level below to 1 SD above: ELoR's expected {head}"
+    return in_elor(what, Role.decides, (head,), weighs, "elor", head, claimed)
+
+
+def no_less_than(what: str, heads: Sequence[str], method: str, pair: str, control: Control) -> Look:
+    """Maps no less alike than a control: only a lack of it says anything."""
+    return replace(in_elor(what, Role.conditions, heads, no_less, method, pair, control), veto=True)
+
+
+def follows_input(head: str) -> tuple[Look, ...]:
+    """r(map, input) of a head: no less than untrained networks'; and, beside it, what random heads draw."""
     pair, what = f"{head}~input", f"r of the guided {head} map and the input"
-    controls = (Control.initial, Control.heads)
-    return tuple(in_elor(what, Role.decides, (head,), above, GUIDED, pair, control) for control in controls)
+    return (
+        no_less_than(what, (head,), GUIDED, pair, Control.initial),
+        in_elor(what, Role.illustrates, (head,), above, GUIDED, pair, Control.heads),
+    )
 
 
 def alike(what: str, heads: Sequence[str], method: str, pair: str) -> tuple[Look, ...]:
-    """Two heads' maps beside untrained networks, and no less alike than one head's maps of two classes: a condition."""
+    """Two heads' maps beside untrained networks, and no less alike than one head's maps of two classes."""
     return (
         in_elor(what, Role.decides, heads, above, method, pair),
-        in_elor(what, Role.conditions, heads, no_less_than_class_swap, method, pair),
+        no_less_than(what, heads, method, pair, Control.class_swap),
     )
 
 

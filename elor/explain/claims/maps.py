@@ -28,14 +28,13 @@ def above(measured: Measured, method: str, pair: str, control: Control = Control
     return Seen(own, max(side(seen["low"], seen["high"]), 0), control, _r(found, control), **seen, unit="r")
 
 
-def no_less_than_class_swap(measured: Measured, method: str, pair: str) -> Seen:
-    """Two heads' maps are as alike as one head's maps of two classes: a condition."""
+def no_less(measured: Measured, method: str, pair: str, control: Control) -> Seen:
+    """A pair of maps is no less alike than a control: a condition that can stop a claim, and proves nothing."""
     found = _pair(measured, method, pair)
-    seen = tested(
-        _control(found, Control.class_swap).contrast, f"{Control.class_swap} beside {pair}", measured.confidence
-    )
+    contrast = of(found.readings, found.decisive).contrast if control is Control.initial else None
+    seen = tested(contrast or _control(found, control).contrast, f"{control} beside {pair}", measured.confidence)
     points = -1 if side(seen["low"], seen["high"]) < 0 else 1
-    return Seen(_own(found, pair), points, Control.class_swap, _r(found, Control.class_swap), **seen, unit="r")
+    return Seen(_own(found, pair), points, control, _r(found, control), **seen, unit="r")
 
 
 def overlapping(measured: Measured) -> Seen:

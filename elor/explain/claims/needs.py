@@ -40,12 +40,16 @@ def needed(pieces: Sequence[Piece], place: int, level: float, confidence: float 
     if found is None or not error > ROUNDING * abs(found):
         return None
     margin = _margin(piece)
-    if piece.control == Reference.nothing:  # an absence: what is to be shown is how far it stays below the margin
+    if piece.absence:  # what is to be shown is how far it stays below the margin
         room = margin - float(stdtrit(piece.units - 1, 1 - level)) * error
         return Needed(
             piece=place, effect=max(room, 0.0), speakers=_speakers(_room(piece, found), error, piece.units, level, 1)
         )
-    smallest = max(float(stdtrit(piece.units - 1, 1 - level / 2)) * error, margin)
+    showable = float(stdtrit(piece.units - 1, 1 - level / 2)) * error
+    if piece.control == Reference.margin:  # it must be shown to lie beyond what counts as none
+        found = abs(found) - margin
+        return Needed(piece=place, effect=margin + showable, speakers=_speakers(found, error, piece.units, level, 2))
+    smallest = max(showable, margin)
     lower = piece.points == 0 and piece.difference is not None and found < 0  # a map that shows less than its control
     speakers = None if lower or abs(found) <= margin else _speakers(abs(found), error, piece.units, level, 2)
     return Needed(piece=place, effect=smallest, speakers=speakers)

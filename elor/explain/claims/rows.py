@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from elor.evidence.claims import Claim, Claims, Family, Piece
-from elor.evidence.names import Verdict
+from elor.evidence.names import Role, Verdict
 from elor.explain.claims.claim import Declared, Facts, Look
 from elor.explain.claims.decide import LEVEL, METHOD, Picture, Settled, Table, lean, settle
-from elor.explain.claims.evidence import Missing
+from elor.explain.claims.evidence import Missing, Seen
 from elor.explain.claims.needs import needed
 from elor.explain.claims.table import CLAIMS
 from elor.explain.claims.truth import Known, planted, scoreboard, truth_of
@@ -70,7 +70,12 @@ def _pieces(look: Look, facts: Facts) -> list[Piece]:
     except Missing as reason:
         return [Piece(what=look.what, role=look.role, missing=str(reason), learned_p=reason.learned_p)]
     some = found if isinstance(found, Sequence) else [found]
-    return [Piece.of(asdict(seen), what=look.what, role=look.role) for seen in some]
+    return [Piece.of(asdict(seen), what=look.what, role=_role(look, seen)) for seen in some]
+
+
+def _role(look: Look, seen: Seen) -> Role:
+    """What a piece does: a veto that is not made does nothing."""
+    return Role.illustrates if look.veto and seen.points > 0 else look.role
 
 
 def row(

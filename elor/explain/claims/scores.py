@@ -29,10 +29,13 @@ from elor.evaluation.intervals import Statistic, jackknife, speaker_interval
 from elor.evaluation.predictions import Judged, judge_all, tested
 from elor.evaluation.recall import Array, ratio, uar, war
 from elor.evidence.names import Reference
-from elor.explain.claims.evidence import Missing, Seen, t_test
+from elor.explain.claims.evidence import Missing, Seen, below, t_test
 from elor.explain.correlation import fisher, pearson
 from elor.registry import TITLES
 from elor.targets import Target
+
+UNRELATED = 0.1
+"""r below which nothing counts as related: 1 % of the variance, as of `elor.explain.claims.answers.ABSENT`."""
 
 FEWEST = 50
 """Utterances that two raters must have in common to be compared."""
@@ -151,6 +154,8 @@ def weighted_above(scored: Scored, heads: Sequence[str]) -> Seen:
 def extremes(scored: Scored, network: str | None = None) -> Seen:
     """The distance of valence from the middle correlates with arousal: Spearman's r per speaker.
 
+    Against it speaks that r is shown to lie below `UNRELATED`, by a one-sided t test of Fisher's z.
+
     Args:
         network: in its predictions, which describes it and is no test: heads on the same convolutions correlate
             whatever they have learned. None: in the labels.
@@ -169,8 +174,13 @@ def extremes(scored: Scored, network: str | None = None) -> Seen:
     z = each.groupby([unit[s[0]] for s in rows]).mean().dropna().to_numpy()
     _enough(len(z))
     ends, flip = speaker_interval(z, scored.confidence), sign_flip(z, scored.draws, scored.seed).p
-    p = t_test(float(z.mean()), *ends, len(z), flip, scored.confidence) if network is None else None
     r, low, high = (float(value) for value in np.tanh([z.mean(), *ends]))
+    less = below(float(z.mean()), *ends, len(z), fisher(UNRELATED), scored.confidence)
+    if network is None and less <= 1 - scored.confidence:
+        return Seen(
+            r, -1, Reference.correlation, control_high=UNRELATED, low=low, high=high, units=len(z), p=less, unit="r"
+        )
+    p = t_test(float(z.mean()), *ends, len(z), flip, scored.confidence) if network is None else None
     return Seen(r, 1 if r > 0 else -1, Reference.correlation, 0.0, low=low, high=high, units=len(z), p=p, unit="r")
 
 

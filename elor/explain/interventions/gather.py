@@ -14,7 +14,8 @@ def gather(summaries: Sequence[Interventions]) -> Interventions:
         summaries: one at least, of the same slices: what `elor.explain.interventions.summary.summarise` says.
 
     Returns:
-        `networks`, `spread` and `features` of all of them; `settings` are those of the first, which all share.
+        `networks`, `spread` and `features` of all of them; `settings` and `level_sd` are those of the first, which
+        all share.
     """
     together = summaries[0].tree()
     for part in ("networks", "spread", "features"):

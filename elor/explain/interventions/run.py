@@ -34,6 +34,7 @@ from elor.explain.controls import calibrated, untrained
 from elor.explain.experiment import Experiment
 from elor.explain.interventions.alterations import ALTERATIONS, fitted
 from elor.explain.interventions.versions import versions
+from elor.explain.level import rms
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.targets import Head
@@ -162,6 +163,13 @@ def moved_mfcc(jobs: Sequence[InterventionJob], name: str = "gain") -> dict[str,
             moved.append(np.abs(high - low))
     in_sd = np.concatenate(moved, axis=1).mean(1) / np.concatenate(plain, axis=1).std(1)
     return {network: {"mfcc": {name: {"moved_sd": in_sd.tolist()}}} for network in readers}
+
+
+def level_sd(jobs: Sequence[InterventionJob]) -> float:
+    """Standard deviation of the slices' level over all jobs, in dB: RMS of their own samples, silent ones left out."""
+    found = np.array([rms(sound) for job in jobs for sound in _sounds(job).values()])
+    heard = found[found > 0]
+    return float(np.std(20 * np.log10(heard), ddof=1)) if len(heard) > 1 else np.nan
 
 
 def answers(heads: Sequence[Head], logits: Mapping[str, Tensor]) -> dict[str, NDArray]:

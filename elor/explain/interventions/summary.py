@@ -48,7 +48,7 @@ from elor.evidence.scores import Scores
 from elor.explain.experiment import Experiment
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration
 from elor.explain.interventions.changes import changes_by_slice, changes_by_speaker, spreads
-from elor.explain.interventions.run import EXTREMITY, moved_mfcc, plan, run
+from elor.explain.interventions.run import EXTREMITY, level_sd, moved_mfcc, plan, run
 from elor.tables import write_table
 
 ROUNDING = 1e-9
@@ -137,7 +137,7 @@ def analyse(
     found = run(jobs, what.engine)
     write_table(changes_by_speaker(found, what.slices), table, "%.6g")
     learned = learned_p(network, {head: scores_of(head) for head in {head_of(a) for a in found["answer"].unique()}})
-    return summarise(found, what.slices, confidence, learned, moved_mfcc(jobs))
+    return summarise(found, what.slices, confidence, learned, moved_mfcc(jobs), level_sd(jobs))
 
 
 def summarise(
@@ -146,6 +146,7 @@ def summarise(
     confidence: float = 0.95,
     learned: Learned | None = None,
     features: Mapping | None = None,
+    level: float | None = None,
 ) -> Interventions:
     """Every intervention's effect on every answer of every network.
 
@@ -155,6 +156,7 @@ def summarise(
         confidence: of all intervals.
         learned: a head whose p exceeds 1 - confidence has not learned; nothing is said of heads that it lacks.
         features: what `elor.explain.interventions.run.moved_mfcc` found.
+        level: what `elor.explain.interventions.run.level_sd` found.
 
     Returns:
         What metrics/interventions.json holds. With a length control a slope is beyond that control, and `altered` is
@@ -172,6 +174,7 @@ def summarise(
     return Interventions.of(
         networks=networks,
         spread={network: some.droplevel("network").to_dict() for network, some in spread.groupby("network")},
+        level_sd=level,
         settings=_settings(found, slices, units),
         features=dict(features or {}),
     )
