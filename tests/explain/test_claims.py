@@ -204,7 +204,7 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
     [
         ("amplitude-arousal", "saliency", ("own", "guided", "arousal~input")),
         ("amplitude-arousal", "interventions", ("level_sd",)),
-        ("amplitude-valence", "saliency", ("own", "guided", "valence~input", "readings")),
+        ("amplitude-valence", "saliency", ("own", "guided", "valence~input")),
         ("amplitude-valence", "interventions", ("spread", "elor")),
         ("amplitude-matters", "saliency", ("erasure", "valence", "loudest")),
         ("amplitude-matters", "saliency", ("erasure", "arousal", "loudest", "noise deletion")),
