@@ -151,7 +151,7 @@ def _cases() -> str:
         "",
         "How the pieces of a claim become its verdict: the first row that fits. What illustrates does not count.",
         "A condition that can only stop a claim (a map no less like the input than untrained networks', or two heads'",
-        "maps no less alike than one head's of two classes: random heads draw such maps) illustrates where it does not.",
+        "maps no less alike than one head's of two classes: random heads draw such maps) illustrates otherwise.",
         "",
         "| case | where it fits | verdict |",
         "| :-- | :-- | :-- |",
