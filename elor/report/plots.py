@@ -53,10 +53,11 @@ def results(found: Results) -> list[Axes]:
 
 def maps(shown: Shown, method: str) -> list[Axes]:
     """The waveform, orange where it speaks for a head's answer by a method, blue where against it: an axis per head."""
-    figure = _figure(len(shown.targets), 1.9)
+    heads = shown.maps[method]  # not those that it left out
+    figure = _figure(len(heads), 1.9)
     with style():
-        grid = _below_each_other(figure, len(shown.targets), sharex=True)
-        for axes, head in zip(grid, shown.targets, strict=True):
+        grid = _below_each_other(figure, len(heads), sharex=True)
+        for axes, head in zip(grid, heads, strict=True):
             coloured_waveform(axes, shown, method, head)
             r = shown.correlations[method][head].sentence()
             axes.set_title(f"{shown.target_text(head)}: {METHODS[method]}\n{r}", fontweight="normal")
