@@ -33,6 +33,9 @@ from elor.files import digest, scratch_folder, unusable
 from stages.cost import costs
 from stages.inputs import unchanged
 
+DATA, METRICS = Path("data"), Path("metrics")
+"""Where stages write, in the working folder."""
+
 
 def main(function: Callable[..., Callable[[], None] | None]) -> None:
     """Run a stage's function as a command; its positional argument, if any, is the part after `@`.

@@ -31,10 +31,9 @@ from elor.explain.claims.rows import claims as decide
 from elor.params import Params, answering, load, trained
 from elor.tables import read_table, write_plot
 from elor.targets import Target
-from stages import main
+from stages import DATA, METRICS, main
 from stages.scored import scored_of
 
-DATA = Path("data")
 TRANSFER = Path("plots/data/across/transfer.csv")
 
 
@@ -57,7 +56,7 @@ def across() -> None:
         alterations=alterations(slices, groups, how),
         claims=list(claims(params, predictions, slices, folds, groups)),
     )
-    write(Path("metrics/across.json"), found, beside=DATA / "evidence" / "across")
+    write(METRICS / "across.json", found, beside=DATA / "evidence" / "across")
     columns = ["network", "dimension", "trained_on", "tested_on", "value", "chance", "slices", "speakers", "verdict"]
     write_plot(pd.DataFrame(cells + [one | {"network": "svm alone"} for one in alone])[columns], TRANSFER, "%.6g")
 

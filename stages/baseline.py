@@ -1,14 +1,10 @@
 """Stage `baseline`: the support vector machine on IS10 that FTR is held against, in the same folds."""
 
-from pathlib import Path
-
 from elor.engine import Engine
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.training.baseline import across, cross_validated
-from stages import main
-
-DATA = Path("data")
+from stages import DATA, main
 
 
 def baseline() -> None:

@@ -25,12 +25,9 @@ from elor.explain.counterfactuals import Pair, effects, jobs, measure, spoken_ag
 from elor.params import Params, Source, load
 from elor.registry import WORDLESS
 from elor.tables import read_table
-from stages import main
+from stages import DATA, METRICS, main
 from stages.reader import home
 from stages.scored import scored_of
-
-DATA = Path("data")
-METRICS = Path("metrics")
 
 
 def claims() -> None:

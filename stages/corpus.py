@@ -8,7 +8,7 @@ from elor.corpora.demo import generate, load_recipe
 from elor.corpora.index import index, read_index, write_index
 from elor.engine import Engine
 from elor.params import load
-from stages import main
+from stages import DATA, main
 from stages.reader import CORPUS, home, reader_of
 
 
@@ -18,7 +18,7 @@ def corpus() -> None:
     Each of several corpora has a folder of its name there.
     """
     params = load()
-    listed, tables = read_index(Path("data/sources.csv")), []
+    listed, tables = read_index(DATA / "sources.csv"), []
     recipes = {source: load_recipe(Path(source.path)) for source in params.corpus.sources if source.is_recipe}
     for source in params.corpus.sources:
         if source in recipes:

@@ -17,10 +17,8 @@ from elor.params import answering, load, trained
 from elor.tables import read_table, write_plot
 from elor.training.tuning_file import Tuning
 from elor.vectors import Vectors
-from stages import main
+from stages import DATA, METRICS, main
 
-DATA = Path("data")
-METRICS = Path("metrics")
 SCORES = Path("plots/data/scores")
 
 

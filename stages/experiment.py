@@ -1,13 +1,10 @@
 """What the stages that explain networks share: the tables, the folder of networks, and where it is computed."""
 
-from pathlib import Path
-
 from elor.engine import ANALYSIS, Engine
 from elor.explain.experiment import Experiment
 from elor.params import Params
 from elor.tables import read_table
-
-DATA = Path("data")
+from stages import DATA
 
 
 def experiment(params: Params) -> Experiment:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from elor.params import Params
 from elor.report.findings import Findings
+from stages import DATA, METRICS
 
 
 def findings(params: Params) -> Findings:
     """Read what all stages before have written."""
     names = [head.name for head in params.labels.asked.heads]
-    return Findings.read(Path("metrics"), Path("data"), Path("plots/data"), names)
+    return Findings.read(METRICS, DATA, Path("plots/data"), names)

@@ -8,9 +8,9 @@ from elor.explain.interventions.gather import curves
 from elor.explain.interventions.gather import gather as together
 from elor.params import load
 from elor.tables import write_plot
-from stages import main
+from stages import DATA, METRICS, main
 
-FOLDER = Path("data/effects")
+FOLDER = DATA / "effects"
 CURVES = Path("plots/data/interventions")
 
 
@@ -21,7 +21,7 @@ def gather() -> None:
     summary = together([read(Interventions, FOLDER / f"{net}.json") for net in networks])
     for network in networks:
         write_plot(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
-    write(Path("metrics/interventions.json"), summary, digits=6, beside=Path("data/evidence/interventions"))
+    write(METRICS / "interventions.json", summary, digits=6, beside=Path("data/evidence/interventions"))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
 """Stages `interventions@<net>`: real slices are altered, dose by dose, and one network answers the altered slices."""
 
-from pathlib import Path
-
 from elor.evidence.model import read_if_there, write
 from elor.evidence.scores import Scores
 from elor.explain.interventions.summary import analyse
 from elor.params import load
-from stages import main
+from stages import DATA, METRICS, main
 from stages.experiment import experiment
 
-METRICS = Path("metrics")
-FOLDER = Path("data/effects")
+FOLDER = DATA / "effects"
 
 
 def interventions(network: str) -> None:

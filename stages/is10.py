@@ -9,10 +9,9 @@ from elor.files import file_digest
 from elor.params import load
 from elor.tables import read_table
 from elor.vectors import SETS, Vectors
-from stages import main
+from stages import DATA, main
 from stages.inputs import changed_under
 
-DATA = Path("data")
 OUT, NAMES = DATA / "is10.npy", DATA / "is10_names.txt"
 
 

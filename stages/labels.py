@@ -1,7 +1,5 @@
 """Stage `labels`: the corpus becomes tables: utterances, ratings, what the networks learn, and a list of its copies."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from elor.corpora.copies import find_copies, named
@@ -12,10 +10,8 @@ from elor.evidence.model import write
 from elor.params import load
 from elor.tables import write_table
 from elor.training.folds import check_column, held_out
-from stages import main
+from stages import DATA, METRICS, main
 from stages.reader import corpora_at_rest
-
-DATA = Path("data")
 
 
 def labels() -> None:
@@ -37,7 +33,7 @@ def labels() -> None:
     write_table(wanted, DATA / "targets.csv")
     write_table(texts, DATA / "texts.csv")
     write_table(pairs, DATA / "copies.csv")
-    write(Path("metrics/corpus.json"), Corpus.of(tables.report, copies=named(pairs)))
+    write(METRICS / "corpus.json", Corpus.of(tables.report, copies=named(pairs)))
 
 
 if __name__ == "__main__":

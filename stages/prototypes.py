@@ -1,14 +1,10 @@
 """Stage `prototypes`: the signals that networks on raw audio answer most strongly, and what the labels differ in."""
 
-from pathlib import Path
-
 from elor.evidence.model import write
 from elor.explain.prototypes.summary import analyse
 from elor.params import load
-from stages import main
+from stages import DATA, METRICS, main
 from stages.experiment import experiment
-
-DATA = Path("data")
 
 
 def prototypes() -> None:
@@ -16,7 +12,7 @@ def prototypes() -> None:
     params = load()
     who, how, amount = params.explain.speaker, params.explain.prototypes, params.scale.explain.prototypes
     found = analyse(experiment(params), who, how, amount, params.labels.asked.heads, DATA / "prototypes")
-    write(Path("metrics/prototypes.json"), found, beside=DATA / "evidence" / "prototypes")
+    write(METRICS / "prototypes.json", found, beside=DATA / "evidence" / "prototypes")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from elor.corpora.sources import Opened
 from elor.errors import UserError
 from elor.files import Stamp, stamp
 from elor.params import Corpus, Source
+from stages import DATA
 from stages.inputs import changed_under
 
-CORPUS = Path("data/corpus")
+CORPUS = DATA / "corpus"
 
 
 def home(corpus: Corpus, source: Source) -> Path:

@@ -7,10 +7,9 @@ from elor.params import Params, load, trained
 from elor.report.page import Making
 from elor.report.page import report as page
 from elor.sections import read_yaml
-from stages import main
+from stages import DATA, main
 from stages.findings import findings
 
-DATA = Path("data")
 PINS = Path("requirements-numbers.lock")
 
 

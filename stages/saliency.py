@@ -1,14 +1,10 @@
 """Stage `saliency`: maps of what the networks on raw audio rest on, and every number beside its control."""
 
-from pathlib import Path
-
 from elor.evidence.model import write
 from elor.explain.saliency.summary import analyse
 from elor.params import load
-from stages import main
+from stages import DATA, METRICS, main
 from stages.experiment import experiment
-
-DATA = Path("data")
 
 
 def saliency() -> None:
@@ -16,7 +12,7 @@ def saliency() -> None:
     params = load()
     who, amount, confidence = params.explain.speaker, params.scale.explain, params.evaluate.confidence
     found = analyse(experiment(params), who, amount, confidence, DATA / "saliency")
-    write(Path("metrics/saliency.json"), found, beside=DATA / "evidence" / "saliency")
+    write(METRICS / "saliency.json", found, beside=DATA / "evidence" / "saliency")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,12 @@
 """Stage `slices`: the paper's 6-s rule, all slices in one memory-mapped array."""
 
-from pathlib import Path
-
 from elor.corpora.schema import read_utterances
 from elor.corpora.sources import sounds_of
 from elor.features.slices import plan_slices, write_slices
 from elor.params import load
 from elor.tables import read_table, write_table
-from stages import main
+from stages import DATA, main
 from stages.reader import corpora_at_rest
-
-DATA = Path("data")
 
 
 def slices() -> None:

@@ -15,7 +15,7 @@ from elor.corpora.sources import naming
 from elor.errors import UserError
 from elor.files import file_digest
 from elor.params import load
-from stages import main
+from stages import DATA, main
 from stages.reader import reader_of
 
 
@@ -41,8 +41,8 @@ def sources() -> None:
                 else index(reader_of(params.corpus, source))
             )
         found.append(read.assign(corpus=source.name))
-    write_index(pd.concat(found, ignore_index=True), Path("data/sources.csv"))
-    write_index(pd.DataFrame(columns=list(COLUMNS)) if table is None else listed(Path(table)), Path("data/table.csv"))
+    write_index(pd.concat(found, ignore_index=True), DATA / "sources.csv")
+    write_index(pd.DataFrame(columns=list(COLUMNS)) if table is None else listed(Path(table)), DATA / "table.csv")
 
 
 def listed(*paths: Path) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """What the stages `tune@<net>` and `train@<net>` share: the tables and values of one network's trainings."""
 
-from pathlib import Path
-
 from elor.engine import LARGE, SMALL, Engine
 from elor.networks import INPUTS
 from elor.params import Params
@@ -9,8 +7,7 @@ from elor.registry import VECTORS
 from elor.tables import read_table
 from elor.training.task import Task, input_files
 from elor.vectors import IS10, Vectors
-
-DATA = Path("data")
+from stages import DATA
 
 
 def task_of(network: str, params: Params) -> Task:

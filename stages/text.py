@@ -1,13 +1,9 @@
 """Stage `text`: which words the utterance of every slice holds; without words vectors of no numbers."""
 
-from pathlib import Path
-
 from elor.features.text import write_vectors
 from elor.params import load
 from elor.tables import read_table
-from stages import main
-
-DATA = Path("data")
+from stages import DATA, main
 
 
 def text() -> None:

@@ -9,8 +9,8 @@ from elor.params import load
 from elor.training.outputs import write_nothing, write_results
 from elor.training.train import train_folds
 from elor.training.tuning_file import Tuning
-from stages import main
-from stages.task import DATA, engine_of, task_of
+from stages import DATA, main
+from stages.task import engine_of, task_of
 
 CURVES = Path("plots/data/curves")
 

@@ -6,8 +6,8 @@ from elor.tables import write_table
 from elor.training import tune as search
 from elor.training.tpe import by_value
 from elor.training.tuning_file import Tuning
-from stages import main
-from stages.task import DATA, engine_of, task_of
+from stages import DATA, main
+from stages.task import engine_of, task_of
 
 FOLDER = DATA / "tuning"
 

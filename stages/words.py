@@ -24,11 +24,11 @@ from elor.training.job import TrainingJob
 from elor.training.train import place, run
 from elor.training.tuning_file import Tuning
 from elor.vectors import Vectors
-from stages import main
-from stages.task import DATA, engine_of, task_of
+from stages import DATA, METRICS, main
+from stages.task import engine_of, task_of
 
 PLAIN, TOLD = "elor", "elor_txt"
-OUT = Path("metrics/words.json")
+OUT = METRICS / "words.json"
 
 
 def words() -> None:
