@@ -9,7 +9,7 @@ from elor.corpora.demo.truth import plans_of, planted, population
 from elor.corpora.labels import choose_rater
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.corpora.sources import raters, under_one_name
-from elor.corpora.truth import Truth, read_pairs, read_truth
+from elor.corpora.truth import Pair, Truth, read_pairs, read_truth
 from elor.engine import ANALYSIS, Engine
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read, read_if_there, write
@@ -21,7 +21,7 @@ from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
 from elor.explain.claims.truth import ASKED, EACH, Known, of_ratings
-from elor.explain.counterfactuals import Pair, effects, jobs, measure, spoken_again, tested_by
+from elor.explain.counterfactuals import effects, jobs, measure, spoken_again, tested_by
 from elor.params import Params, Source, load
 from elor.registry import WORDLESS
 from elor.tables import read_table

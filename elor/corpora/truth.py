@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -29,13 +29,16 @@ class Truth(Section):
     pairs: str | None = None
 
 
-class Recorded(NamedTuple):
-    """A counterfactual pair: two files."""
+End = TypeVar("End")
+
+
+class Pair(NamedTuple, Generic[End]):
+    """A counterfactual pair, with less and with more of a cue: two files, or two plans that are still to be spoken."""
 
     speaker: str
     cue: str
-    less: Path
-    more: Path
+    less: End
+    more: End
 
 
 def beside(table: Path) -> Path:
@@ -53,7 +56,7 @@ def read_truth(table: Path) -> Truth | None:
     return check(Truth, read_yaml(path), str(path)) if path.is_file() else None
 
 
-def read_pairs(table: Path, truth: Truth) -> list[Recorded]:
+def read_pairs(table: Path, truth: Truth) -> list[Pair[Path]]:
     """The counterfactual pairs.
 
     Raises:
@@ -71,7 +74,7 @@ def read_pairs(table: Path, truth: Truth) -> list[Recorded]:
         ) from None
     if lacking := [name for name in COLUMNS if not rows or any(not row.get(name) for row in rows)]:
         raise UserError(f"{path} lacks {', '.join(lacking)} in some row; it needs {', '.join(COLUMNS)} in every one.")
-    found = [Recorded(row["speaker"], row["cue"], path.parent / row["less"], path.parent / row["more"]) for row in rows]
+    found = [Pair(row["speaker"], row["cue"], path.parent / row["less"], path.parent / row["more"]) for row in rows]
     if absent := [file for one in found for file in (one.less, one.more) if not is_file(file)]:
         raise UserError(f"{path} names {absent[0]}, which does not exist; restore it, or remove its row.")
     return found

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from elor.audio import FULL_SCALE, SAMPLE_RATE, read_int16
 from elor.corpora.demo import Plan, Recipe, synthesise
 from elor.corpora.demo.recipe import CUES
-from elor.corpora.truth import Recorded
+from elor.corpora.truth import Pair
 from elor.device import exact
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.interventions.alterations import ALTERATIONS
@@ -38,18 +38,6 @@ class Altered(NamedTuple):
     alteration: str
     dose: float
     seed: int
-
-
-class Spoken(NamedTuple):
-    """A counterfactual pair that is still to be spoken."""
-
-    speaker: str
-    cue: str
-    less: Plan | Altered
-    more: Plan | Altered
-
-
-Pair = Spoken | Recorded
 
 
 @dataclass(frozen=True)
@@ -102,7 +90,7 @@ def moved(recipe: Recipe, one: Plan, steps: pd.Series) -> dict[str, float]:
 
 def spoken_again(
     recipe: Recipe, plans: Sequence[Plan], truth: pd.DataFrame, cues: Iterable[str], each: int, seed: int
-) -> list[Spoken]:
+) -> list[Pair]:
     """Pairs a standard deviation over the corpus below and above an utterance's own value.
 
     Args:
@@ -114,7 +102,7 @@ def spoken_again(
         for one in some:
             less, more = (moved(recipe, one, side * spread) for side in (-1, 1))
             found += [
-                Spoken(speaker, cue, one.with_cue(**{cue: less[cue]}), one.with_cue(**{cue: more[cue]})) for cue in cues
+                Pair(speaker, cue, one.with_cue(**{cue: less[cue]}), one.with_cue(**{cue: more[cue]})) for cue in cues
             ]
     return found
 

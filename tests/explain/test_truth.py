@@ -14,7 +14,7 @@ from elor.corpora.demo.recipe import CUES
 from elor.corpora.demo.truth import plans_of, population
 from elor.corpora.demo.truth import planted as recipe_truth
 from elor.corpora.manifest import Manifest
-from elor.corpora.truth import Recorded, Truth, read_pairs, read_truth, truth_files
+from elor.corpora.truth import Pair, Truth, read_pairs, read_truth, truth_files
 from elor.errors import UserError
 from elor.evidence.names import Planted, Verdict
 from elor.explain import counterfactuals
@@ -144,7 +144,7 @@ def test_a_pair_that_differs_by_6_db_moves_what_hears_the_level_by_half_of_that(
     wave = np.random.default_rng(0).normal(size=16_000) * 1_000
     for name, factor in (("less", 1), ("more", 10 ** (6 / 20))):
         soundfile.write(tmp_path / f"{name}.wav", (wave * factor).astype(np.int16), 16_000)
-    pair = Recorded("S", "level_db", tmp_path / "less.wav", tmp_path / "more.wav")
+    pair = Pair("S", "level_db", tmp_path / "less.wav", tmp_path / "more.wav")
     rows = measure(PairJob("S", Path("network"), (pair,)))
     assert rows.set_index("answer")["value"].to_dict() == pytest.approx({"arousal": 3.0, "valence": 0.0}, abs=0.01)
     both = pd.concat([rows, rows.assign(speaker="T", value=rows["value"] + 1)])
@@ -185,7 +185,7 @@ def test_a_manifest_declares_its_truth_beside_it_and_its_files_belong_to_the_cor
     (tmp_path / "pairs.csv").write_text("speaker,cue,less,more\nS,rate,a.wav,b.wav\n")
     truth = read_truth(table)
     assert truth == Truth(cues={"arousal": {"rate": 1}}, claims={"extreme-valence-aroused": False}, pairs="pairs.csv")
-    assert read_pairs(table, truth) == [Recorded("S", "rate", tmp_path / "a.wav", tmp_path / "b.wav")]
+    assert read_pairs(table, truth) == [Pair("S", "rate", tmp_path / "a.wav", tmp_path / "b.wav")]
     assert Manifest(table).files() == ["a.wav", "b.wav", "pairs.csv", "tones.csv", "tones.truth.yaml"]
     (tmp_path / "tones.truth.yaml").unlink()
     assert read_truth(table) is None

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from elor.audio import FULL_SCALE
 from elor.corpora.demo import Plan, Recipe, synthesise
 from elor.corpora.demo.recipe import CUES
+from elor.corpora.truth import Pair
 from elor.engine import Engine
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.attribution import SEGMENT
-from elor.explain.counterfactuals import Altered, Spoken, jobs, measure, sampled, spoken_again
+from elor.explain.counterfactuals import Altered, jobs, measure, sampled, spoken_again
 from elor.explain.interventions.resynthesis import fitted
 from elor.explain.interventions.run import EXTREMITY
 from elor.explain.selfcheck.methods import METHODS
@@ -92,10 +93,10 @@ def run(
     return pd.concat(parts, ignore_index=True)
 
 
-def altered(plans: Mapping[str, Sequence[Plan]], seed: int) -> list[Spoken]:
+def altered(plans: Mapping[str, Sequence[Plan]], seed: int) -> list[Pair]:
     """Of every utterance, by speaker, and every cue the alteration that is meant to do the same."""
     return [
-        Spoken(speaker, cue, *(Altered(one, name, dose, seed) for dose in doses))
+        Pair(speaker, cue, *(Altered(one, name, dose, seed) for dose in doses))
         for speaker, some in plans.items()
         for one in some
         for cue, (name, *doses) in TWINS.items()
