@@ -16,6 +16,8 @@ from elor.errors import UserError
 from elor.inference import load
 from tests.worlds.networks import FOLDS, write_models
 
+pytestmark = pytest.mark.long
+
 Elor = Callable[..., Result]
 
 

@@ -24,6 +24,8 @@ from elor.report.spectra import FLOOR_DB, spectrogram
 from elor.report.style import save
 from tests.report.conftest import invented
 
+pytestmark = pytest.mark.long
+
 
 def test_fig_4_shows_r_beside_its_control_and_hatches_the_padding(found: Findings) -> None:
     shown = found.shown[0]

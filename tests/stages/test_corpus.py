@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.worlds.stages import CORPUS, Workspace
+
+pytestmark = pytest.mark.long
 
 
 def test_a_training_seed_leaves_the_demonstration_corpus_as_it_is(workspace: Workspace) -> None:

@@ -15,6 +15,8 @@ from elor.vectors import Vectors
 from tests.worlds import voices
 from tests.worlds.stages import READING, Workspace
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def begun(workspace: Workspace, tmp_path: Path) -> Workspace:
