@@ -95,7 +95,7 @@ RELEASES: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
         transcribed(TURN),
         WORDS,
         "labels",
-        ("1 turn", "without a transcription", TURN),
+        ("1 turn", "without a line", TURN),
     ),
     "a transcription without its turn": (
         transcribed(more="Ses03M_impro05a_M009"),
