@@ -3,8 +3,6 @@
 `elor.explain_files` is what `elor explain` calls.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import warnings

@@ -1,7 +1,5 @@
 """`elor explain`: what a network rests on in a recording, with every map beside its controls."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The demonstration corpus, made in a folder and read back."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -10,8 +10,6 @@ The second line has neither turn nor time, the third is of a piece that was not 
 both are passed over. What stands in square brackets was heard, not said ([LAUGHTER], [BREATHING]), and is left out.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Saliency in the time domain by one backward pass: the plain gradient, and input times gradient by segments."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch.nn.functional as F

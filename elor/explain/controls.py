@@ -5,8 +5,6 @@ A saliency statistic that stays the same under them is one of the architecture, 
 (Adebayo et al., "Sanity checks for saliency maps", 2018).
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar

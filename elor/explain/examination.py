@@ -5,8 +5,6 @@ way; what differs is the scope. Whatever is found is a row of a table (`elor.exp
 corpus averages the rows over speakers, that of a recording shows those of its one window.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise

@@ -9,8 +9,6 @@ what one would get is a mixture of guided and plain layers under a wrong name.
 Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 

@@ -1,7 +1,5 @@
 """A model of several heads as several models: what one head does not allow is refused for that head alone."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from typing import TypeVar

@@ -6,8 +6,6 @@ which measures the error of the numerical integral. A linear change of basis kee
 transforms of x - x' and g, Parseval's theorem gives attribution_k = Re(D_k conj(G_k)) / N, without further passes.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

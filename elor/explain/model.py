@@ -4,8 +4,6 @@ A model is any torch module from (batch, 1, samples) to logits: one tensor, or a
 It is given a copy of the signal, which it may change; and what it answers is noticed to depend on chance.
 """
 
-from __future__ import annotations
-
 import random
 import re
 import warnings

@@ -4,8 +4,6 @@ It asks the network itself, needs no gradient, and is exact: for a linear model 
 (Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import numpy as np

@@ -9,8 +9,6 @@ Where the signal is, is known by the storages that it was written to. Weights, l
 what is done to them alone is free.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 

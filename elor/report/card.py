@@ -4,8 +4,6 @@ Everything that depends on a run is taken from its metrics; the sections are tho
 model reporting", 2019.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 

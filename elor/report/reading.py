@@ -1,7 +1,5 @@
 """What one must know to trust the tables of results: notes on how to read them, on the corpus and on the protocol."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

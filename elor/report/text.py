@@ -1,7 +1,5 @@
 """Tables and notes as plain text, Markdown or LaTeX: one description, three ways to write it down."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """What the page says of a network that is told the words: what it adds, and whether it hears otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from elor.corpora.faults import plural

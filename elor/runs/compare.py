@@ -1,7 +1,5 @@
 """Whether two runs have the same numbers: metrics, the tables behind the plots, and the hashes in dvc.lock."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

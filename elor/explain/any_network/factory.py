@@ -7,8 +7,6 @@ do that there is no such control, which is said and not glossed over. A twin tha
 would be partly the trained one, so it is no control either.
 """
 
-from __future__ import annotations
-
 import importlib
 import pickle
 import sys

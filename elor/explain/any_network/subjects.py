@@ -1,7 +1,5 @@
 """What is explained: a network with what it takes to be asked, its controls, and what is known of it."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

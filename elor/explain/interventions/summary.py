@@ -30,8 +30,6 @@ and no claim rests on it. Measured there with the former control (three runs of 
 within speakers, 144 effects on ELoR and LoM): 12 had p < 0.05 by the sign-flip test, and 4 (2.8 %) lay beyond it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
