@@ -148,7 +148,29 @@ def stepped(h: Tensor) -> Tensor:
     return (8 * h).round() / 8
 
 
-FALSE = (half_detached, levelled, attended, quantised, straight, scaled_back, stepped)
+def clipped(h: Tensor) -> Tensor:
+    """Gradients are clipped by a hook."""
+    h = 1 * h
+    if h.requires_grad:
+        h.register_hook(lambda gradient: gradient.clamp(-1e-6, 1e-6))
+    return h
+
+
+def coded(h: Tensor) -> Tensor:
+    """The nearest of eight codes, straight through (van den Oord et al. 2017)."""
+    codes = torch.linspace(-0.3, 0.3, 8, dtype=h.dtype)
+    nearest = codes[(h.detach()[..., None] - codes).abs().argmin(-1)]
+    return h + (nearest - h).detach()
+
+
+def chosen(h: Tensor) -> Tensor:
+    """One channel alone, by a softmax that is hard on the way there."""
+    soft = (50 * h).softmax(1)
+    hard = torch.zeros_like(soft).scatter(1, soft.argmax(1, keepdim=True), 1.0)
+    return hard - soft.detach() + soft
+
+
+FALSE = (half_detached, levelled, attended, quantised, straight, scaled_back, stepped, clipped, coded, chosen)
 """Their gradient is not how the answer changes."""
 
 

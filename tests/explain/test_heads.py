@@ -144,6 +144,8 @@ def test_a_recordings_page_leaves_out_the_head_alone(noise: Path, tmp_path: Path
     assert "gradient of speaker was refused: The gradient of head speaker is not how" in text
     page = recordings(found, tmp_path / "out")
     assert "NaN" not in page
+    assert len(found.plot(method="gradient")) == 1
+    assert len(found.plot(method="occlusion")) == 2
 
 
 @pytest.mark.parametrize(

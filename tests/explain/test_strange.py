@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from torch import nn
 
 from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
@@ -15,6 +16,7 @@ from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Alone, Score, Subject, committee, no_logits, probabilities, steadied
 from elor.explain.any_network.window import Effort, explain
 from elor.explain.attribution import gradient
+from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients
 from elor.explain.model import predict
 from elor.explain.occlusion import occlusion
@@ -257,6 +259,17 @@ def test_a_twin_that_shares_a_weight_is_none() -> None:
     subject = load("Kept")
     assert subject.twin is None
     assert "leaves one.weight, one.bias as trained" in subject.reason
+
+
+def test_a_frozen_script_is_explained_as_what_it_was_made_of() -> None:
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv1d(1, 6, 32, stride=8), nn.ReLU(), nn.Conv1d(6, 6, 16, stride=8), nn.ReLU())
+    net = nn.Sequential(body, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(6, 3)).eval()
+    frozen = torch.jit.freeze(torch.jit.script(net))
+    for method in (gradient, occlusion, lambda m, x: integrated_gradients(m, x).time()):
+        torch.testing.assert_close(method(frozen, sound())["output"], method(net, sound())["output"])
+    with pytest.raises(UserError, match="cannot see the ReLUs of a scripted model"):
+        guided_backprop(frozen, sound())
 
 
 def test_lazy_networks_are_made_for_their_length() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.overrides import TorchFunctionMode
 
 from elor.errors import UserError
@@ -121,6 +122,89 @@ class Recurrent(nn.Module):
         return self.lstm(values[..., ::8].transpose(1, 2))[0].transpose(1, 2)
 
 
+class Hooked(nn.Module):
+    """Rectified by a hook, scaled by another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(8, 8, 3, padding=1)
+        self.conv.register_forward_pre_hook(lambda module, values: (2 * values[0],))
+        self.conv.register_forward_hook(lambda module, values, found: F.relu(found))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.conv(values)
+
+
+class Complex(nn.Module):
+    """Complex weights on a spectrum, and a ReLU of either part (Trabelsi et al. 2018)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 8, dtype=torch.cfloat) / 3)
+
+    def forward(self, values: Tensor) -> Tensor:
+        found = torch.einsum("oc,bct->bot", self.weight.to(torch.fft.rfft(values)), torch.fft.rfft(values))
+        return torch.cat([F.relu(found.real), F.relu(found.imag)], 1)
+
+
+class LayerScaled(nn.Module):
+    """A residual block of ConvNeXt (Liu et al. 2022), with a ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depth, self.wide, self.back = nn.Conv1d(8, 8, 7, padding=3, groups=8), nn.Linear(8, 16), nn.Linear(16, 8)
+        self.scale = nn.Parameter(torch.full((8,), 0.3))
+
+    def forward(self, values: Tensor) -> Tensor:
+        inner = F.relu(self.wide(self.depth(values).transpose(1, 2)))
+        return values + (self.scale * self.back(inner)).transpose(1, 2)
+
+
+class Resized(nn.Module):
+    """As an image, by cubic splines; half mirrored."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        image = F.interpolate(values[:, None], (8, 40), mode="bicubic")[:, 0]
+        return torch.lerp(image, image.flip(-1), 0.3)
+
+
+class HardlyRouted(nn.Module):
+    """Every frame goes to one expert."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.experts = nn.Linear(8, 3), nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, values: Tensor) -> Tensor:
+        frames = values.transpose(1, 2)
+        chosen, found = self.gate(9 * frames).argmax(-1), torch.zeros_like(frames)
+        for index, expert in enumerate(self.experts):
+            found[chosen == index] = expert(frames[chosen == index])
+        return found.transpose(1, 2)
+
+
+class Distances(nn.Module):
+    """From stored points, as a siamese network's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = nn.Parameter(torch.randn(8, 8))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return -torch.cdist(values.transpose(1, 2), self.points[None]).transpose(1, 2)
+
+
+class Packed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(8, 8, batch_first=True)
+
+    def forward(self, values: Tensor) -> Tensor:
+        frames = values[..., ::8].transpose(1, 2)
+        packed = pack_padded_sequence(frames, [frames.shape[1] - 2] * len(frames), batch_first=True)
+        return pad_packed_sequence(self.gru(packed)[0], batch_first=True)[0].transpose(1, 2)
+
+
 def network(layer: Callable[[], nn.Module]) -> nn.Module:
     torch.manual_seed(4)
     front = nn.Sequential(nn.Conv1d(1, 8, 64, stride=16), nn.ReLU())
@@ -134,10 +218,14 @@ def asked(layer: Callable[[], nn.Module]) -> tuple[nn.Module, Tensor]:
 
 
 GUIDED = [Residual, LongFilter, lambda: Scan(False), Spectrum, DropPath, lambda: nn.Upsample(scale_factor=2)]
+GUIDED += [Hooked, Complex, LayerScaled, Resized]
 OTHERS = [
     (lambda: Scan(True), "a product of the signal with itself"),
     (Routed, "softmax"),
     (Recurrent, "rnn|product|lstm"),
+    (HardlyRouted, "a selection or a step that depends on the signal"),
+    (Distances, r"_cdist_forward .not known to be linear."),
+    (Packed, "a product of the signal with itself"),
     (lambda: nn.TransformerEncoderLayer(97, 1, 8, batch_first=True, norm_first=True), "normalisation by the signal's"),
     (lambda: Layer(lambda h: h.unflatten(1, (4, 2)).amax(2)), "a maximum"),
     (lambda: Layer(lambda h: h.logsumexp(-1, keepdim=True)), "logsumexp"),
