@@ -92,7 +92,7 @@ def affect() -> nn.Module:
 
 def drifting() -> nn.Module:
     """Answers a little otherwise at random."""
-    return Affect(lambda values: values + 3e-5 * torch.rand(1))
+    return Affect(lambda values: values + 8e-6 * torch.rand(1))
 
 
 def in_time(found) -> dict[str, Tensor]:
