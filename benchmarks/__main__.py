@@ -19,6 +19,7 @@ PARTS = (
     "steps",
     "arithmetic",
     "aims",
+    "lab",
     "folds",
     "maps",
     "prototypes",

@@ -2,7 +2,7 @@
 
 Ten folds on the data that `dvc repro` left in a workspace, with the profile's default values, without a search; several
 training seeds each. A difference is paired by speaker over the sum of the seeds: its interval says how far other
-speakers might move it. Runs that the results hold are not made again.
+speakers might move it. Runs that the results hold are not made again, and one that was ended goes on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks.publish import RESULTS, command, publish
+from benchmarks.publish import RESULTS, command, publish, resumed
 from elor.evaluation.comparisons import difference_interval, exchange
 from elor.evaluation.recall import confusion, uar
 from elor.files import discard
@@ -62,7 +63,7 @@ Answers = dict[str, np.ndarray]
 
 
 def measure(workspace: Path = Path(), networks: tuple[str, ...] = ("ftr", "lom", "elor")) -> dict[str, Any]:
-    """Train what the results do not hold yet.
+    """Train what the results do not hold yet; a run that was ended goes on where it was.
 
     Args:
         workspace: a folder with params.yaml and the data of a finished run.
@@ -74,16 +75,17 @@ def measure(workspace: Path = Path(), networks: tuple[str, ...] = ("ftr", "lom",
     """
     path = RESULTS / "choices.json"
     runs = json.loads(path.read_text())["measured"]["runs"] if path.exists() else []
-    with contextlib.chdir(workspace):
-        params = load()
-        corpus = " + ".join(source.name for source in params.corpus.sources)
-        done = {(one["corpus"], one["network"], one["choice"]) for one in runs}
-        for network, choice in _asked(networks):
-            if (corpus, network, choice) in done:
-                continue
-            for name, counts in _trained(params, network, choice):
-                made = {"corpus": corpus, "network": network, "choice": name, "seeds": list(SEEDS), "counts": counts}
-                runs.append(made)
+    params = load(workspace / "params.yaml")
+    corpus = " + ".join(source.name for source in params.corpus.sources)
+    done = {(one["corpus"], one["network"], one["choice"]) for one in runs}
+    left = [f"{network}: {choice}" for network, choice in _asked(networks) if (corpus, network, choice) not in done]
+    what = {"corpus": corpus, "seeds": SEEDS, "choices": CHOICES, "params": params.model_dump(mode="json")}
+    for made in resumed("choices", what, left, partial(_trained, workspace=workspace)):
+        network, _, choice = made["name"].partition(": ")
+        own = {"corpus": corpus, "network": network, "seeds": list(SEEDS)}
+        runs.append(own | {"choice": choice, "counts": made["counts"]})
+        if "averaged" in made:
+            runs.append(own | {"choice": AVERAGED, "counts": made["averaged"]})
     return {"runs": runs}
 
 
@@ -93,17 +95,21 @@ def _asked(networks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield network, choice
 
 
-def _trained(params: Params, network: str, choice: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The counts of a choice over all seeds, and with the paper's training those of the seeds averaged."""
-    runs = [_one_seed(params, network, choice, seed) for seed in SEEDS]
+def _trained(name: str, workspace: Path) -> dict[str, Any]:
+    """The counts of a network's choice over all seeds, and with the paper's training those of the seeds `averaged`."""
+    network, _, choice = name.partition(": ")
+    with contextlib.chdir(workspace):
+        params = load()
+        runs = [_one_seed(params, network, choice, seed) for seed in SEEDS]
     jobs, answers = runs[0][0], [said for _, said in runs]
-    yield choice, _counts(jobs, answers)
+    found = {"counts": _counts(jobs, answers)}
     if choice == BASE:
         mean = [
             {head: np.mean([one[head] for one in fold], axis=0) for head in fold[0]}
             for fold in zip(*answers, strict=True)
         ]
-        yield AVERAGED, _counts(jobs, [mean] * len(SEEDS))  # as often as the others, so that all totals agree
+        found["averaged"] = _counts(jobs, [mean] * len(SEEDS))  # as often as the others, so that all totals agree
+    return found
 
 
 def _one_seed(params: Params, network: str, choice: str, seed: int) -> tuple[list[TrainingJob], list[Answers]]:
@@ -174,7 +180,7 @@ def main(
     workspace: Annotated[Path, typer.Option(help="A folder with params.yaml and the data of a finished run.")] = Path(),
     network: Annotated[list[str] | None, typer.Option(help="Which: ftr, lom, elor; all if none.")] = None,
 ) -> None:
-    """Train with one choice at a time; FTR takes ten minutes of CPU, LoM one hour, ELoR two."""
+    """Train with one choice at a time; FTR takes ten minutes of CPU, LoM one hour, ELoR two. It can be ended."""
     asked = tuple(network or ("ftr", "lom", "elor"))
     publish("choices", "choices", lambda: measure(workspace.resolve(), asked), tables)
 

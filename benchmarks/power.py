@@ -27,6 +27,7 @@ from scipy.special import stdtr
 from scipy.stats import beta
 
 from benchmarks.publish import command, write_between
+from elor.check.power import EFFECT
 from elor.evidence.claims import Piece
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Role, Verdict
 from elor.explain.claims.claim import Declared
@@ -36,9 +37,6 @@ from elor.explain.claims.table import CLAIMS, DIMENSIONS, NETWORKS
 from elor.report.text import Format, Table, number, render
 
 SPEAKERS = 10
-EFFECT = 1.75
-"""Of what there is: its mean, in standard deviations between speakers."""
-
 SHAPES = ("normal", "skewed", "heavy")
 """How speakers' values are distributed: normal, a gamma of skewness 1, Student's t with five degrees of freedom.
 
@@ -114,10 +112,9 @@ def p_values(values: NDArray, signs: NDArray) -> dict[str, NDArray]:
 
 def presupposes(claim: Declared) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
     """What must have been learned: networks, dimensions, and whether any of them is enough (else every one)."""
-    named = tuple(name for name in DIMENSIONS if name in claim.id)
-    if claim.group == "scores":
-        return ("elor", "ftr") if claim.id == "learned-beats-handcrafted" else NETWORKS, named or DIMENSIONS, True
-    return ("elor",), named if len(named) == 1 else DIMENSIONS, False
+    needs = [look.needs for look in claim.looks if look.role is not Role.illustrates]
+    networks, heads = ({name for one in needs for name in getattr(one, kind)} for kind in ("networks", "heads"))
+    return tuple(sorted(networks)), tuple(sorted(heads)), any(one.any for one in needs)
 
 
 @dataclass(frozen=True)

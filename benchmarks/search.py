@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from benchmarks.publish import command, publish
+from benchmarks.publish import command, publish, resumed
 from elor.engine import Engine
 from elor.params import NETWORKS, Params, Settings, load
-from elor.progress import Progress
 from elor.report.text import Block, Table, number
 from elor.training import tpe
 from elor.training.task import Task
@@ -32,7 +32,7 @@ SHOWN = (1, 2, 4, 8, 12, 16, 20, 30, 50, 100)
 
 
 def measure(workspace: Path = Path(), network: str = "ftr", seeds: int = 5) -> dict[str, Any]:
-    """Search as the profile does, and at random.
+    """Search as the profile does, and at random; a run that was ended goes on where it was.
 
     Args:
         workspace: a folder with params.yaml and the data of a finished run.
@@ -45,21 +45,25 @@ def measure(workspace: Path = Path(), network: str = "ftr", seeds: int = 5) -> d
     with contextlib.chdir(workspace):
         params = load()
         task = task_of(network, params)
-    task = _there(task, workspace)
-    budget = params.scale.networks[network].evaluations
-    found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
-    with Progress(f"searches of {network}", seeds * len(WAYS), "search") as progress:
-        for seed in range(params.seed, params.seed + seeds):
-            for way in WAYS:
-                found[way].append(_best_so_far(task, params, seed, budget if way == "random" else None))
-                progress.advance(1)
-    return {"network": network, "fold": task.fold_names()[0], "evaluations": budget, "best": found}
+    found = {
+        "network": network,
+        "fold": task.fold_names()[0],
+        "evaluations": params.scale.networks[network].evaluations,
+    }
+    names = [f"{way} {seed}" for seed in range(params.seed, params.seed + seeds) for way in WAYS]
+    what = found | {"params": params.model_dump(mode="json")}
+    made = resumed("search", what, names, partial(_searched, workspace=workspace, network=network))
+    best = {way: [one["best"] for one in made if one["name"].startswith(f"{way} ")] for way in WAYS}
+    return found | {"best": best}
 
 
-def _there(task: Task, workspace: Path) -> Task:
-    """The task, its files named from here."""
-    vars_ = vars(task) | {"files": {name: workspace / path for name, path in task.files.items()}}
-    return Task(**vars_)
+def _searched(name: str, workspace: Path, network: str) -> dict[str, Any]:
+    """One search: the best score so far, trial by trial."""
+    way, _, seed = name.partition(" ")
+    with contextlib.chdir(workspace):
+        params = load()
+        budget = params.scale.networks[network].evaluations if way == "random" else None
+        return {"best": _best_so_far(task_of(network, params), params, int(seed), budget)}
 
 
 def _best_so_far(task: Task, params: Params, seed: int, startup: int | None) -> list[float]:
@@ -105,7 +109,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Searches of each kind.")] = 5,
 ) -> None:
     """Compare TPE with random draws of the same budget."""
-    publish("search", "search", lambda: measure(workspace, network, seeds), tables)
+    publish("search", "search", lambda: measure(workspace.resolve(), network, seeds), tables)
 
 
 if __name__ == "__main__":

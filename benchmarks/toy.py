@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.training.job import Options, TrainingJob
-from elor.training.loop import Trainer
+from elor.training.loop import Trainer, train
 from elor.training.task import architecture
 
 SLICES = 64
@@ -53,6 +54,13 @@ def toy_job(case: Case, params: Params, folder: Path, device: str = "cpu", slice
         scratch=folder / "scratch",
         device=device,
     )
+
+
+def training_seconds(job: TrainingJob) -> float:
+    """Train, in a worker, and say how long it took."""
+    began = time.perf_counter()
+    train(job)
+    return time.perf_counter() - began
 
 
 def random_inputs(network: str, count: int, folder: Path, random: np.random.Generator) -> dict[str, Path]:

@@ -14,7 +14,9 @@ import torch
 from ruamel.yaml import YAML
 
 from benchmarks import (
+    choices,
     kills,
+    lab,
     learning,
     maps,
     projection,
@@ -209,16 +211,24 @@ def test_settings_are_tried_on_corpora_of_other_seeds_and_known_runs_are_kept(
     assert learning.tables(found)[0].groups[0][0][:4] == ("lom", "60", "1", "2")
 
 
-def test_searches_of_both_kinds_begin_with_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace whose FTR trains two epochs in three trials; results of benchmarks are kept there."""
     workspace(tmp_path)
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
+    for module in (publish, choices):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
     path = tmp_path / "data" / "is10.npy"
     np.save(path, np.pad(np.load(path), ((0, 0), (0, 1_552))))
     yaml = YAML()
     params = yaml.load(tmp_path / "params.yaml")
     params["scale"]["demo"]["networks"]["ftr"] |= {"evaluations": 3, "epochs": 2}
     yaml.dump(params, tmp_path / "params.yaml")
-    found = search.measure(tmp_path, seeds=2)
+    return tmp_path
+
+
+def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(quick: Path) -> None:
+    found = search.measure(quick, seeds=2)
     best = found["best"]
     assert [row[0] for row in best["tpe"]] == [row[0] for row in best["random"]]  # the default
     for rows in best.values():
@@ -226,6 +236,46 @@ def test_searches_of_both_kinds_begin_with_the_default(tmp_path: Path, monkeypat
     table = search.tables(found)[0]
     assert table.header == ("search", "1", "2", "3", "ends ahead")
     assert float(table.groups[0][0][3]) == pytest.approx(np.mean([row[-1] for row in best["tpe"]]), abs=6e-4)
+    shutil.rmtree(quick / "scratch")
+    (quick / "data" / "is10.npy").unlink()  # nothing is trained again
+    again = search.measure(quick, seeds=2)
+    for way, rows in best.items():
+        assert again["best"][way] == pytest.approx(np.array(rows), abs=1e-6)
+
+
+def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_none_twice(quick: Path) -> None:
+    found = choices.measure(quick, ("ftr",))
+    by_choice = {one["choice"]: one["counts"] for one in found["runs"]}
+    assert set(by_choice) == {*choices.CHOICES, choices.AVERAGED}
+    slices = len(pd.read_csv(quick / "data" / "slices.csv"))
+    for name, counts in by_choice.items():
+        for table in counts.values():
+            assert np.sum(table) == len(choices.SEEDS) * slices, name
+    averaged = np.array(by_choice[choices.AVERAGED]["arousal"])
+    assert (averaged % len(choices.SEEDS) == 0).all()  # one answer, counted once a seed
+    assert (averaged != by_choice[choices.BASE]["arousal"]).any()
+    rows = choices.tables(found)[0].groups[0]
+    assert [row[1] for row in rows] == [*choices.CHOICES, choices.AVERAGED]
+    shutil.rmtree(quick / "scratch")
+    (quick / "data" / "is10.npy").unlink()
+    assert choices.measure(quick, ("ftr",)) == found
+    (quick / "choices.json").write_text(json.dumps({"measured": found}))
+    (quick / "choices.parts.json").unlink()
+    assert choices.measure(quick, ("ftr",)) == found
+
+
+def test_the_profile_lab_is_projected_from_a_sample_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "WORDLESS", ("ftr",))
+    found = lab.measure(steps=1, epochs=1, shapes=2)
+    one, scale = found["networks"]["ftr"], load(ROOT / "params.yaml").scales["lab"]
+    assert one["projected"] > 0 < one["drawn"]
+    epoch = 8_681 * 0.9 * 0.8 * one["measured"] / 3600
+    assert one["folds"] == pytest.approx(scale.networks["ftr"].epochs * epoch)  # ten folds on 16 cores: one turn
+    rounds = scale.networks["ftr"].evaluations / scale.round
+    assert one["search"] == pytest.approx(rounds * one["folds"] * one["drawn"])
+    first, hours = lab.tables(found)
+    assert float(first.groups[0][0][3]) == pytest.approx(one["measured"] / one["projected"], abs=0.01)
+    assert f"{one['search'] + one['folds']:.1f} in all" in hours.caption
 
 
 def test_the_svm_wants_a_finished_run_and_classes(tmp_path: Path) -> None:

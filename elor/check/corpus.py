@@ -13,7 +13,7 @@ from elor.audio import Sounds, Stereo
 from elor.check import Finding
 from elor.corpora.copies import copies, listen, named
 from elor.corpora.faults import listed, plural
-from elor.corpora.labels import evaluations, label, not_learned, targets
+from elor.corpora.labels import choose_rater, evaluations, label, not_learned, targets
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables
 from elor.corpora.sources import Opened, learned, read, texts_by_utterance
@@ -135,7 +135,7 @@ def together(
 
 
 def planned(path: Path, wanted: Wanted) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The slices that a run would train on, with their targets, and the ratings that count.
+    """The slices that a run would train on, with their targets, and the ratings that count; `own`: the chosen rater's.
 
     Raises:
         UserError: if the corpus, or its labels, are not to be had.
@@ -143,7 +143,9 @@ def planned(path: Path, wanted: Wanted) -> tuple[pd.DataFrame, pd.DataFrame]:
     source = open_corpus(path, partial=wanted.partial, low=wanted.low, high=wanted.high, stereo=wanted.stereo)
     labelled = label(source.read(), wanted.rater, wanted.asked, wanted.low, wanted.high)
     chosen = targets(labelled.utterances, labelled.ratings, wanted.asked, wanted.low, wanted.high)
-    return plan_slices(labelled.utterances, chosen, wanted.minimum_s), evaluations(labelled.ratings, wanted.dimensions)
+    ratings, rater = labelled.ratings, choose_rater(labelled.ratings, wanted.rater, wanted.asked)
+    own = evaluations(ratings.assign(own=ratings["rater"] == rater), wanted.dimensions)
+    return plan_slices(labelled.utterances, chosen, wanted.minimum_s), own
 
 
 def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What a run of a profile would take on this machine, and what its corpus could decide, before anything is begun.
+"""What a run of a profile would take on this machine, and which networks could be told apart, before it is begun.
 
 Hours follow from a measured step of each network at its default shape on noise, times the steps of a search and of the
 folds, none of which is stopped early. The search also draws smaller and larger shapes; the analysis is not counted.
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from elor.check import Finding, size
+from elor.check import Finding, power, size
 from elor.engine import LARGE, SMALL, Engine
 from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import Params, Settings, trained
@@ -37,14 +37,14 @@ FUNCTIONALS_S = 0.1
 
 @dataclass(frozen=True)
 class Corpus:
-    """What must be known of a corpus: its slices with their targets, and how many evaluators rated each utterance."""
+    """What must be known of a corpus: its slices with their targets; its ratings' utterance, rater, `own` (chosen)."""
 
     slices: pd.DataFrame
-    evaluators: pd.Series
+    ratings: pd.DataFrame
 
 
 def effort(params: Params, corpus: Corpus) -> list[Finding]:
-    """What the profile of some values would take, and which comparisons the corpus could decide."""
+    """What the profile of some values would take, and which comparisons and claims the corpus could decide."""
     asked = params.labels.asked.heads
     how = params.folds
     folds = make_folds(corpus.slices, how.protocol, how.validation, how.most, params.seed, how.hold_out)
@@ -59,6 +59,7 @@ def effort(params: Params, corpus: Corpus) -> list[Finding]:
             *hours(params, jobs, count),
             *space(params, jobs, count, len(corpus.slices)),
             *decidable(params, corpus),
+            *power.claims(power.Design.of(params, corpus.slices, folds, corpus.ratings)),
         ]
 
 
@@ -122,11 +123,9 @@ def decidable(params: Params, corpus: Corpus) -> Iterator[Finding]:
         f"together need {level / max(1, len(asked)):.2g}."
     )
     yield Finding("networks compared", found, few if possible < len(asked) else "")
-    several = int((corpus.evaluators >= 2).sum())
+    several = int((corpus.ratings.groupby("utterance")["rater"].nunique() >= 2).sum())
     alone = "Without utterances that several evaluators rated there is no human ceiling, and no claim about it."
     yield Finding("human ceiling", f"{several:,} utterances by several evaluators", "" if several else alone)
-    if len(names & {"arousal", "valence"}) < 2:
-        yield Finding("claims on both heads", "none", "Claims that set arousal against valence need both as targets.")
 
 
 def _first(task: Task, settings: Settings) -> TrainingJob:

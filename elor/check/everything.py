@@ -107,15 +107,13 @@ def _run(profile: str, asked: Asked) -> list[Finding]:
             slices, ratings = planned(here, wanted)
         except UserError as error:
             return [Finding("corpus", "not to be had", remedy=str(error))]
-        evaluators = ratings.groupby("utterance")["rater"].nunique()
         front = f"{name}{SEPARATOR}" if len(asked) > 1 else ""
         bare = {column: front + slices[column] for column in ("slice", "utterance", "speaker")}
-        parts.append((slices.assign(**bare, corpus=name), evaluators.rename(lambda one, front=front: front + one)))
+        named = ratings.assign(utterance=front + ratings["utterance"])
+        parts.append((slices.assign(**bare, corpus=name), named[["utterance", "rater", "own"]]))
     labels = params.labels.model_copy(update={"target": wanted.target, "classes": wanted.classes})
     chosen = params.model_copy(update={"profile": profile, "labels": labels})
-    return effort(
-        chosen, Corpus(*(pd.concat(tables, ignore_index=n == 0) for n, tables in enumerate(zip(*parts, strict=True))))
-    )
+    return effort(chosen, Corpus(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))))
 
 
 def _folds(asked: Asked) -> list[Finding]:

@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
+from elor.evidence.names import Control
 
 READINGS = ("padded", "padded magnitude", "signed", "magnitude", "envelope", "level")
 """What the paper's "amplitude" may mean: r(S, x) with the padding, as the paper has it, and r(|S|, |x|) so; and on the
@@ -27,8 +28,6 @@ FRAME = 400
 
 LARGEST = 1 - 1e-9
 """|r| from here on is held, since artanh(1) is infinite (x with itself, in the model-free rows)."""
-
-INDISTINCT = "not distinguishable from untrained"
 
 
 class View:
@@ -139,7 +138,7 @@ def contrast(
     r: ArrayLike,
     control: ArrayLike,
     speakers: ArrayLike,
-    against: str = "untrained",
+    against: str = Control.initial,
     confidence: float = 0.95,
     networks: ArrayLike | None = None,
 ) -> dict[str, Any]:
@@ -162,7 +161,7 @@ def contrast(
 
 
 def among_networks(
-    r: ArrayLike, controls: ArrayLike, networks: ArrayLike, against: str = "untrained", confidence: float = 0.95
+    r: ArrayLike, controls: ArrayLike, networks: ArrayLike, against: str = Control.initial, confidence: float = 0.95
 ) -> dict[str, Any]:
     """Does one network's correlation lie outside the spread of untrained networks?
 
@@ -200,12 +199,12 @@ def _contrast(centre: float, low: float, high: float, p: float, units: int, agai
     return test | {"verdict": verdict(low, high, against)}
 
 
-def verdict(low: float, high: float, against: str = "untrained") -> str:
+def verdict(low: float, high: float, against: str = Control.initial) -> str:
     """What an interval of the contrast allows to say."""
     if not np.isfinite([low, high]).all():
-        return "undecided: fewer than two speakers with a defined correlation"
+        return "undecided: fewer than two defined correlations"
     if low <= 0 <= high:
-        return INDISTINCT if against == "untrained" else f"not distinguishable from {against}"
+        return f"not distinguishable from {against}"
     return f"{'higher' if low > 0 else 'lower'} than {against}"
 
 

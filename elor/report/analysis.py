@@ -14,7 +14,7 @@ from elor.report import series
 from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
-from elor.report.sentences import POINTS, control, control_of, interval_of, p_of, quantity, reason
+from elor.report.sentences import POINTS, control, control_of, difference, interval_of, leaning, p_of, quantity, reason
 from elor.report.text import MISSING, Table, interval, p_value
 
 STYLES = {
@@ -75,7 +75,7 @@ def beside(piece: Piece) -> dict[str, str]:
     numbers = {
         "here": MISSING if piece.ours is None else f"{quantity(piece.ours)} {piece.unit}".rstrip(),
         control(piece.control) if piece.control else "": control_of(piece),
-        "difference" if piece.difference is not None else "interval": interval_of(piece),
+        difference(piece) if piece.difference is not None else "interval": interval_of(piece),
         "p": p_of(piece),
     }
     return {name: text for name, text in numbers.items() if name and text != MISSING}
@@ -85,7 +85,7 @@ def pointing(piece: Piece) -> tuple[str, str]:
     """Style and words of where a piece of evidence points; nowhere, if it was not had or is told beside the others."""
     if piece.missing or piece.role is Role.illustrates:
         return "undecided", "counts for nothing" if piece.role is Role.illustrates else "not to be had"
-    return {1: "holds", -1: "contradicted"}.get(piece.points, "indistinct"), POINTS[piece.points]
+    return {1: "holds", -1: "contradicted"}.get(piece.points, "indistinct"), leaning(piece)
 
 
 def because(row: Claim, family: Family) -> str:

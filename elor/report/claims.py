@@ -7,8 +7,8 @@ from itertools import groupby
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Claims, Piece
+from elor.evidence.names import Role
 from elor.report.sentences import (
-    POINTS,
     PROMISES,
     ROLES,
     VERDICTS,
@@ -17,6 +17,7 @@ from elor.report.sentences import (
     corrected_name,
     corrected_of,
     interval_of,
+    leaning,
     p_of,
     paper_of,
     piece_line,
@@ -71,7 +72,7 @@ def piece_cells(row: Claim, piece: Piece) -> Row:
     """A piece as a row of `evidence`."""
     if piece.missing:
         return (row.id, f"{piece.what}: {piece.missing}", ROLES[piece.role], *[MISSING] * 5, "not to be had", "")
-    points = MISSING if ROLES[piece.role] == "beside it" else POINTS[piece.points]
+    points = MISSING if piece.role is Role.illustrates else leaning(piece)
     numbers = (quantity(piece.ours), control_of(piece), control(piece.control), interval_of(piece), p_of(piece))
     return (row.id, piece.what, ROLES[piece.role], *numbers, points, piece.unit)
 

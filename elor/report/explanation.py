@@ -99,7 +99,7 @@ def _sentences(window: Mapping[str, Any]) -> Iterator[str]:
         for head, entry in method["heads"].items()
         if entry["initial"]
     ]
-    apart = [name for name, entry in entries if entry["verdict"].startswith(("higher", "lower"))]
+    apart = [name for name, entry in entries if entry["apart"]]
     yield (
         f"Of {len(entries)} maps beside untrained twins {len(apart)} differ from theirs"
         f"{': ' + ', '.join(apart) if apart else ''}; what the others show, an untrained network shows as well."
@@ -121,7 +121,7 @@ def _window(name: str, window: Mapping[str, Any]) -> list[Block]:
             number(entry.get("class_swap", {}).get("maps"), 2),
             _range(entry.get("shifted") or []),
             number(entry.get("other"), 2),
-            entry["verdict"].split(" (")[0],
+            entry["verdict"],
         )
         for method in window["methods"].values()
         for head, entry in method["heads"].items()

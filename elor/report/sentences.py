@@ -4,7 +4,8 @@ from typing import Any
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
-from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Role, Verdict
+from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Reference, Role, Verdict
+from elor.explain.claims.decide import LEVEL
 from elor.report.text import MISSING, NO_SPREAD, number, p_value
 
 ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
@@ -25,14 +26,27 @@ VERDICTS = {
     Verdict.indistinct: "No piece goes further than its control, and an untrained network is among these.",
     Verdict.unlearned: "A head that the claim is about answers no better than if labels were permuted within speakers.",
     Verdict.disagree: "Pieces point different ways, or one goes no further than its control while another does.",
-    Verdict.undecided: "No more than chance may do among so many claims, or a piece is missing.",
+    Verdict.undecided: "No more than chance may do among so many claims, a piece is missing, or the paper says both.",
 }
 """How to read each verdict."""
 
 
 def control(name: str) -> str:
     """A control in words; the name of a rival stays as it is."""
+    if name == Reference.nothing:
+        return "what counts as no change"
     return Control(name).words if name in list(Control) else name
+
+
+def leaning(piece: Piece) -> str:
+    """Where a piece points; of a test whose own p shows nothing, where it leans."""
+    leans = piece.points and piece.role is Role.decides and piece.p is not None and piece.p > LEVEL
+    return f"leans {POINTS[piece.points]}" if leans else POINTS[piece.points]
+
+
+def difference(piece: Piece) -> str:
+    """What its difference is called: of correlations it is one of Fisher's z, which is not that of the two r."""
+    return "difference of z" if piece.unit == "r" else "difference"
 
 
 def quantity(value: Any) -> str:
@@ -72,8 +86,8 @@ def piece_line(piece: Piece) -> str:
     unit = f" {piece.unit}" if piece.unit else ""
     beside = f", {control(piece.control)} {control_of(piece)}" if piece.control else ""
     reach = interval_of(piece)
-    between = "" if reach == MISSING else f", {'difference ' if piece.difference is not None else ''}{reach}"
-    said = "" if piece.role is Role.illustrates else f": {POINTS[piece.points]}"
+    between = "" if reach == MISSING else f", {f'{difference(piece)} ' if piece.difference is not None else ''}{reach}"
+    said = "" if piece.role is Role.illustrates else f": {leaning(piece)}"
     p = p_of(piece) if p_of(piece) == "no test" else f"p {p_of(piece)}"
     return f"{piece.what}: {quantity(piece.ours)}{unit}{beside}{between}, {p}{said}"
 
@@ -97,7 +111,9 @@ def reason(claim: Claim, family: Family) -> str:
     if claim.case is Case.nowhere:
         return f"no further than untrained networks: {_named(judging, 0)}"
     if claim.case is Case.chance:
-        return f"no further than chance may go among {plural(family.claims, 'claim')} ({survives})"
+        way = f"against it ({_named(judging, -1)})" if _named(judging, -1) else "with it"
+        more = f"no further than chance may among {plural(family.claims, 'claim')}"
+        return f"the evidence leans {way}, but {more} ({survives}, more than {family.level:g})"
     parts = {1: "for it", -1: "against it", 0: POINTS[0]}
     return "; ".join(f"{text}: {_named(judging, way)}" for way, text in parts.items() if _named(judging, way))
 
@@ -159,14 +175,21 @@ def sentence(claim: Claim, family: Family) -> str:
 def needed_line(needed: Needed, claim: Claim) -> str:
     """What an undecided claim would have needed; of which piece is said where it is not the one in its line."""
     piece = claim.evidence[needed.piece]
-    of = "" if needed.piece == claim.deciding else f" of {piece.what}"
-    amount = f"{quantity(needed.effect)}{f' {piece.unit}' if piece.unit else ''}{of}"
-    effect = f"This run could have shown {amount}"
-    if piece.absence:
-        effect = f"This run could have shown less than counts as none had no more than {amount} been found"
+    others = "" if needed.piece == claim.deciding else " But the piece that stands in the way is another."
+    of = f" of {piece.what}" if others else ""
+    if others and needed.speakers is not None and needed.speakers <= (piece.units or 0):
+        return f"More speakers are not what it lacks: {piece.what} is seen, and another piece stands in the way."
+    unit = "of z" if piece.difference is not None and piece.unit == "r" else piece.unit
+    amount = f"{quantity(needed.effect)} {unit}".rstrip()
+    if not piece.absence:
+        effect = f"The least that this run could have shown{of} is {amount}"
+    elif needed.effect:
+        effect = f"This run could have shown an absence{of} had no more than {amount} been found"
+    else:
+        effect = f"This run could not have shown an absence{of}, whatever was found"
     if needed.speakers is None:
-        return f"{effect}; no number of speakers would have shown what was found."
-    return f"{effect}; what was found would have needed {plural(needed.speakers, 'speaker')}."
+        return f"{effect}; what was found goes no further than its control, and no number of speakers shows it.{others}"
+    return f"{effect}; what was found would have needed {plural(needed.speakers, 'speaker')}.{others}"
 
 
 def _named(pieces: list[Piece], way: int) -> str:

@@ -28,16 +28,17 @@ def params() -> Params:
     return own.model_copy(update={"profile": "lab", "engine": engine})
 
 
-def corpus(speakers: int = SPEAKERS, evaluators: int = 3) -> Corpus:
+def corpus(speakers: int = SPEAKERS, evaluators: int = 3, each: int = EACH) -> Corpus:
     random, rows = np.random.default_rng(0), []
     for number in range(speakers):
-        for index in range(EACH):
+        for index in range(each):
             name = f"S{number:02d}_{index}"
             rows.append({"slice": f"{name}_0", "utterance": name, "part": 0, "samples": 96_000})
             rows[-1] |= {"speaker": f"S{number:02d}", "gender": "FM"[number % 2], "session": "", "scenario": ""}
             rows[-1] |= {"valence": random.integers(5), "arousal": random.integers(5)}
     slices = pd.DataFrame(rows)
-    return Corpus(slices, pd.Series(evaluators, index=slices["utterance"]))
+    rated = [slices[["utterance"]].assign(rater=f"E-{number}") for number in range(1, evaluators + 1)]
+    return Corpus(slices, pd.concat(rated).assign(own=lambda table: table["rater"] == "E-2"))
 
 
 @pytest.fixture
@@ -96,11 +97,9 @@ def test_few_speakers_decide_few_comparisons(speakers: int, decided: int, params
     assert bool(found["networks compared"].note) == (decided < len(asked_here))
 
 
-def test_without_several_evaluators_there_is_no_ceiling_and_of_emotions_no_two_heads(params: Params) -> None:
+def test_without_several_evaluators_there_is_no_ceiling(params: Params) -> None:
     found = {finding.what: finding for finding in effort.decidable(params, corpus(evaluators=1))}
     assert found["human ceiling"].note.startswith("Without utterances that several evaluators rated")
-    emotion = params.model_copy(update={"labels": params.labels.model_copy(update={"target": "emotion"})})
-    assert "claims on both heads" in {finding.what for finding in effort.decidable(emotion, corpus())}
 
 
 def test_a_profile_that_there_is_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from torch import nn
 
 from elor.explain.attribution import gradient
 from elor.explain.correlation import (
-    INDISTINCT,
     View,
     among_networks,
     by_speaker,
@@ -128,7 +127,7 @@ def test_a_contrast_is_over_speakers_with_the_exact_p() -> None:
     found = contrast(trained, control, speakers)
     assert found["difference"] == pytest.approx(0.2, abs=0.01)
     assert found["p"] == 2 / 2**6
-    assert found["verdict"] == "higher than untrained"
+    assert found["verdict"] == "higher than initial"
     assert (
         contrast(np.tanh(np.arctanh(control).mean(0)), trained, speakers, "shifted")["verdict"] == "lower than shifted"
     )
@@ -136,7 +135,11 @@ def test_a_contrast_is_over_speakers_with_the_exact_p() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(-0.1, 0.1, INDISTINCT), (0.1, 0.2, "higher than untrained"), (-0.2, -0.1, "lower than untrained")],
+    [
+        (-0.1, 0.1, "not distinguishable from initial"),
+        (0.1, 0.2, "higher than initial"),
+        (-0.2, -0.1, "lower than initial"),
+    ],
 )
 def test_the_verdict_comes_from_the_interval(low: float, high: float, expected: str) -> None:
     assert verdict(low, high) == expected
@@ -225,7 +228,7 @@ def test_a_network_far_from_all_others_is_found() -> None:
     rng = np.random.default_rng(5)
     _, controls, speakers = study(rng, shared=False)
     found = among_networks(np.full(controls.shape[1], np.tanh(1.6)), controls, speakers)
-    assert found["verdict"] == "higher than untrained"
+    assert found["verdict"] == "higher than initial"
     assert found["units"] == SPEAKERS * SEEDS
 
 

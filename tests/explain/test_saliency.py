@@ -16,7 +16,7 @@ from elor.engine import Engine
 from elor.evaluation.intervals import percentile_coverage
 from elor.explain.attribution import gradient
 from elor.explain.choice import exemplary_speaker, stratified
-from elor.explain.correlation import INDISTINCT, View, contrast
+from elor.explain.correlation import View, contrast
 from elor.explain.erasure import MEASURES
 from elor.explain.guided import guided_backprop
 from elor.explain.occlusion import band_occlusion
@@ -89,8 +89,8 @@ def test_untrained_against_untrained_is_not_distinguishable(shape) -> None:
     audio = as_audio([voice(seed) for seed in speakers])
     found = np.array([[r_of(guided_backprop, shape(10 * s + k), audio[s : s + 1]) for s in speakers] for k in range(3)])
     for pair in np.moveaxis(found[..., 0], -1, 0):  # r with the input, r between the heads: (networks, speakers) each
-        assert contrast(pair[0], pair[1:], speakers)["verdict"] == INDISTINCT
-    assert contrast(np.tanh(np.arctanh(pair[0]) + 0.5), pair[1:], speakers)["verdict"] == "higher than untrained"
+        assert contrast(pair[0], pair[1:], speakers)["verdict"] == "not distinguishable from initial"
+    assert contrast(np.tanh(np.arctanh(pair[0]) + 0.5), pair[1:], speakers)["verdict"] == "higher than initial"
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +334,7 @@ def test_folds_of_several_speakers_are_the_units_of_own_networks(jobs, found, co
 
 def test_networks_that_were_never_trained_are_called_so(jobs, found, corpus) -> None:
     for pair, entry in summarise(jobs, found, corpus.slices).tree()["own"]["guided"].items():
-        assert entry["verdict"] == INDISTINCT, pair
+        assert entry["verdict"] == "not distinguishable from initial", pair
 
 
 def test_a_job_gives_the_same_numbers_twice_with_or_without_a_sample(jobs, found) -> None:

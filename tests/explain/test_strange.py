@@ -316,9 +316,10 @@ def test_a_head_that_has_not_learned_is_said_so_beside_untrained_heads() -> None
     found = explain(subject, window.numpy(), 3_000, Effort(twins=2, steps=2, most=2)).summary
     assert found["scores"]["arousal"] == {"uar": 0.21, "ccc": None, "p": 0.4, "learned": False}
     methods = found["methods"]["gradient"]
-    assert methods["heads"]["arousal"]["verdict"] == "not learned (arousal)"
-    assert "not learned" not in methods["heads"]["valence"]["verdict"]
-    assert methods["between"]["arousal~valence"]["verdict"] == "not learned (arousal)"
+    for entry in (methods["heads"]["arousal"], methods["between"]["arousal~valence"]):
+        assert (entry["verdict"], entry["reason"], entry["apart"]) == ("not learned", "arousal", False)
+        assert entry["text"].endswith("not learned (arousal).")
+    assert methods["heads"]["valence"]["verdict"] != "not learned"
     assert len(methods["heads"]["valence"]["heads"]) == 2
     said = " ".join(note for block in blocks(recorded(found)) if isinstance(block, Notes) for note in block.items)
     assert "UAR 0.21, p = 0.400 against permuted labels: it has not learned" in said
@@ -330,4 +331,4 @@ def recorded(window: dict) -> dict:
     """A window as `elor explain` keeps it."""
     window |= {"start_s": 0.0, "end_s": 1.0, "interventions": {}}
     model = {"name": "ELoR", "reason": "", "scores": window["scores"]}
-    return {"recordings": {"a": {"windows": [window]}}, "model": model}
+    return {"recordings": {"a": {"seconds": 6.0, "windows": [window]}}, "model": model}

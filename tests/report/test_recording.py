@@ -25,7 +25,14 @@ def window(folder: Path, methods: tuple[str, ...], untrained: list[float], label
     sound = rng.normal(0, 0.1, SAMPLES).astype(np.float32)
     np.savez(folder / "window-00.npz", heads=np.array(["arousal", "mood"]), sound=sound, **maps)
     heads = ("arousal", "mood")
-    entry = {"r": 0.31, "initial": untrained, "verdict": "undecided", "text": "A sentence."}
+    entry = {
+        "r": 0.31,
+        "initial": untrained,
+        "verdict": "undecided",
+        "reason": "",
+        "apart": False,
+        "text": "A sentence.",
+    }
     known = [method for method in METHODS if method in methods]
     return {
         "start_s": 0.0,

@@ -197,7 +197,7 @@ class World:
     def _pair(self, method: str) -> dict[str, Any]:
         readings = ("envelope",) if method == "occlusion" else tuple(READINGS)
         names = ("initial", "class swap", "heads") if method == "guided" else ("initial",)
-        said = "not distinguishable from untrained"
+        said = "not distinguishable from initial"
         contrast = {"difference": 0.1, "low": -0.1, "high": 0.3, "p": 0.2, "units": 3, "verdict": said}
         return {
             "paper": 0.5 if method == "guided" else None,

@@ -89,9 +89,9 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         As `summary`: `prediction`, by head `label`, `logits`, `probabilities` (None for a single value); `scores`, by
         head how well the network answers (`elor.explain.any_network.factory.Score`), where that is known; `methods`, by
         method `title`, `refused` (a reason or None), `left_out` (reasons by head, where other heads are not refused),
-        and by head and by pair of heads the correlation `r` beside
-        `untrained`, `heads` (trained convolutions, untrained heads), `contrast`, `class_swap`, `shifted`, `other`, with
-        `verdict` and `text`; `model_free`; `erasure`, by head, order and measure (`elor.explain.erasure.MEASURES`);
+        and by head and by pair of heads the correlation `r` beside `initial`, `heads` (trained convolutions, untrained
+        heads), `contrast`, `class_swap`, `shifted`, `other`, with `verdict`, its `reason`, whether r lies `apart` from
+        the twins', and `text`; `model_free`; `erasure`, by head, order and measure (`elor.explain.erasure.MEASURES`);
         `strongest`, by head the window that says most for the answer (start and end in s, drop of the logit).
 
     Raises:
@@ -260,20 +260,23 @@ def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[
     entry: dict[str, Any] = {"r": r, "initial": rows.of(Control.initial, method, pair), "contrast": None}
     if alone := rows.of(Control.heads, method, pair):
         entry["heads"] = alone
-    compared = among_networks([r], [[value] for value in entry["initial"]], ["twin"]) if entry["initial"] else None
+    compared = None
+    if entry["initial"]:
+        compared = among_networks([r], [[value] for value in entry["initial"]], ["twin"], "untrained twins")
     entry["contrast"] = compared
     ignorant = [head for head in heads if head in subject.scores and subject.scores[head].learned is False]
+    reason, apart = "", False
     if ignorant:
-        entry["verdict"] = f"{NOT_LEARNED} ({', '.join(ignorant)})"
+        verdict, reason = NOT_LEARNED, ", ".join(ignorant)
     elif compared is None and subject.twin and rows.of(Control.initial, "gradient", pair):
-        entry["verdict"] = LEFT_OUT
+        verdict = LEFT_OUT
     elif compared is None:
-        entry["verdict"] = f"{NO_CONTROL} ({subject.reason})" if subject.reason else NO_CONTROL
+        verdict, reason = NO_CONTROL, subject.reason
     elif np.isnan(r):
-        entry["verdict"] = "undecided: r is undefined"
+        verdict = "undecided: r is undefined"
     else:
-        entry["verdict"] = compared["verdict"].replace("two speakers", "two twins")
-    return entry
+        verdict, apart = compared["verdict"], compared["low"] > 0 or compared["high"] < 0
+    return entry | {"verdict": verdict, "reason": reason, "apart": apart}
 
 
 def _sentence(what: str, entry: Mapping[str, Any]) -> str:
@@ -285,7 +288,8 @@ def _sentence(what: str, entry: Mapping[str, Any]) -> str:
         )
         if values
     )
-    return f"{what} is {entry['r']:.2f}{beside}: {entry['verdict']}."
+    why = f" ({entry['reason']})" if entry["reason"] else ""
+    return f"{what} is {entry['r']:.2f}{beside}: {entry['verdict']}{why}."
 
 
 def _completeness(own: Maps) -> dict[str, Any]:

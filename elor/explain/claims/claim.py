@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from elor.evidence.names import Role
 from elor.explain.claims.evidence import Measured, Seen
@@ -18,6 +19,27 @@ class Facts:
     scored: Scored
 
 
+Source = Literal["scores", "recall", "maps", "alterations", "absence", "prototypes", "labels", "raters", "features"]
+"""Where a look finds its numbers: `recall` are scores of classes, which networks that answer with values do not have;
+`absence` are alterations that are to do nothing, `features` what they do to a network's input."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a look presupposes, so that it can be said before a run what it could show (`elor.check.power`).
+
+    Attributes:
+        source: where its numbers come from.
+        networks, heads: that must have learned.
+        any: whether it is enough that one of them has; else all must.
+    """
+
+    source: Source
+    networks: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    any: bool = False
+
+
 @dataclass(frozen=True)
 class Look:
     """One look at a claim, declared before anything was seen.
@@ -25,12 +47,14 @@ class Look:
     Attributes:
         what: what is looked at, in words.
         role: what it does in the claim.
+        needs: what it presupposes.
         find: finds the numbers, or raises `Missing`; several where it looks at the same thing beside several rivals.
         veto: whether it can only stop the claim: where it does not, it proves nothing, and illustrates.
     """
 
     what: str
     role: Role
+    needs: Needs
     find: Callable[[Facts], Seen | Sequence[Seen]]
     veto: bool = False
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from elor.evidence.names import Control, Role
 from elor.explain.claims.answers import EXTREMITY, HEADS, KINDS, effect, trend, weighs
-from elor.explain.claims.claim import Facts, Look
+from elor.explain.claims.claim import Facts, Look, Needs, Source
 from elor.explain.claims.evidence import Missing, Seen, any_learned, within
 from elor.explain.claims.maps import DELETIONS, above, loudest_first, no_less
 from elor.explain.interventions.alterations import ALTERATIONS
@@ -18,28 +18,41 @@ from elor.registry import TITLES
 GUIDED = "guided"
 
 
-def in_elor(what: str, role: Role, heads: Sequence[str], look: Callable[..., Seen], *how: object) -> Look:
+def in_elor(
+    what: str,
+    role: Role,
+    heads: Sequence[str],
+    look: Callable[..., Seen | Sequence[Seen]],
+    *how: object,
+    source: Source = "maps",
+) -> Look:
     """A look inside ELoR, which counts as far as it has learned these heads."""
-    return Look(what, role, lambda facts: within(facts.measured, "elor", heads, look, *how))
+    needs = Needs(source, ("elor",), tuple(heads))
+    return Look(what, role, needs, lambda facts: within(facts.measured, "elor", heads, look, *how))
 
 
 def trends(head: str, descriptor: str, kind: str, direction: str) -> Look:
     """A trend of ELoR's prototypes, in every parametrisation: conditions."""
     what = f"{DESCRIPTORS[descriptor].title} of {head} prototypes, {KINDS[kind]}"
-
-    how = (head, descriptor, kind, direction)
-    return Look(what, Role.conditions, lambda facts: within(facts.measured, "elor", (head,), trend, *how))
+    return in_elor(what, Role.conditions, (head,), trend, head, descriptor, kind, direction, source="prototypes")
 
 
 def alters(head: str, intervention: str, sign: int, answer: str = HEADS, network: str = "elor") -> Look:
     """An alteration of real slices, which counts as far as the network has learned the head."""
     called = f"extremity of {head}" if answer == EXTREMITY else f"expected {head}"
     what = f"{ALTERATIONS[intervention].claimed}: {TITLES[network]}'s {called} on real slices"
-    how = (network, head, intervention, sign, answer)
-    return Look(what, Role.decides, lambda facts: within(facts.measured, network, (head,), effect, *how))
+    how, needs = (network, head, intervention, sign, answer), Needs("alterations", (network,), (head,))
+    return Look(what, Role.decides, needs, lambda facts: within(facts.measured, network, (head,), effect, *how))
 
 
-def compares(what: str, networks: Sequence[str], heads: Sequence[str], test: Callable[..., Seen], *how: object) -> Look:
+def compares(
+    what: str,
+    networks: Sequence[str],
+    heads: Sequence[str],
+    test: Callable[..., Seen],
+    *how: object,
+    source: Source = "scores",
+) -> Look:
     """A comparison of scores, which counts as far as any of these networks has learned any of these heads."""
 
     def find(facts: Facts) -> Seen:
@@ -52,7 +65,7 @@ def compares(what: str, networks: Sequence[str], heads: Sequence[str], test: Cal
             raise Missing(str(reason), learned_p) from None
         return replace(found, learned_p=any_learned(facts.measured, networks, heads))
 
-    return Look(what, Role.decides, find)
+    return Look(what, Role.decides, Needs(source, tuple(networks), tuple(heads), any=True), find)
 
 
 def beside(look: Look) -> Look:
@@ -63,7 +76,8 @@ def beside(look: Look) -> Look:
 def weighing(head: str, claimed: bool = True) -> Look:
     """Whether the level weighs in the head's answer, over the range of it that slices have."""
     what = f"amplification from 1 SD of the slices' level below to 1 SD above: ELoR's expected {head}"
-    return in_elor(what, Role.decides, (head,), weighs, "elor", head, claimed)
+    source: Source = "alterations" if claimed else "absence"
+    return in_elor(what, Role.decides, (head,), weighs, "elor", head, claimed, source=source)
 
 
 def no_less_than(what: str, heads: Sequence[str], method: str, pair: str, control: Control) -> Look:

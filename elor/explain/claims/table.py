@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from elor.evidence.names import Role
 from elor.explain.claims.answers import EXTREMITY, moved
-from elor.explain.claims.claim import Declared, Look
+from elor.explain.claims.claim import Declared, Look, Needs
 from elor.explain.claims.evidence import within
 from elor.explain.claims.looks import (
     GUIDED,
@@ -128,6 +128,7 @@ SALIENCY = (
             Look(
                 "amplification: the MFCCs of real slices",
                 Role.conditions,
+                Needs("features", ("lom",)),
                 lambda facts: moved(facts.measured, "lom", "mfcc", "gain"),
             ),
             *(beside(alters(head, "gain", 0, network="lom")) for head in DIMENSIONS),
@@ -271,7 +272,12 @@ SCORES = (
         test=f"paired t test over {UNITS} of the mean over networks and dimensions",
         looks=(
             compares(
-                "WAR against UAR, mean over networks and dimensions", NETWORKS, DIMENSIONS, weighted_above, DIMENSIONS
+                "WAR against UAR, mean over networks and dimensions",
+                NETWORKS,
+                DIMENSIONS,
+                weighted_above,
+                DIMENSIONS,
+                source="recall",
             ),
         ),
     ),
@@ -306,10 +312,16 @@ CORPUS = (
         test="Spearman's r per speaker of |valence - 2| with arousal, in the labels (against it: below 0.1); in ELoR's "
         "predictions it is told beside, since the claim is of the corpus",
         looks=(
-            Look("Spearman's r in the labels", Role.decides, lambda facts: extremes(facts.scored)),
+            Look(
+                "Spearman's r in the labels",
+                Role.decides,
+                Needs("labels", heads=DIMENSIONS),
+                lambda facts: extremes(facts.scored),
+            ),
             Look(
                 "Spearman's r in ELoR's predictions",
                 Role.illustrates,
+                Needs("labels", ("elor",), DIMENSIONS),
                 lambda facts: within(facts.measured, "elor", DIMENSIONS, lambda _: extremes(facts.scored, "elor")),
             ),
         ),
@@ -326,6 +338,7 @@ CORPUS = (
             Look(
                 "evenness over the valence-arousal cells, on common utterances",
                 Role.decides,
+                Needs("raters", heads=DIMENSIONS),
                 lambda facts: balance(facts.scored),
             ),
         ),

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from elor.evaluation.intervals import bootstrap, percentile_coverage
+from elor.evidence.names import Control
 from elor.evidence.saliency import Saliency
 from elor.explain.choice import exemplary_speaker
 from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, over_units, tested
@@ -135,7 +136,7 @@ def _against_untrained(
     controls = np.stack([rows.set_index("slice")[reading].reindex(base.index) for rows in untrained])
     if single:
         return among_networks(base[reading], controls, base["fold"], confidence=confidence)
-    return contrast(base[reading], controls, base["speaker"], "untrained", confidence, base["unit"])
+    return contrast(base[reading], controls, base["speaker"], Control.initial, confidence, base["unit"])
 
 
 def _controls(series: Series, trained: pd.DataFrame, pair: str, decisive: str, confidence: float) -> dict:
@@ -221,7 +222,7 @@ def _estimates(rows: pd.DataFrame, confidence: float) -> dict:
 
 
 def _sentence(method: str, pair: str, entry: dict) -> str:
-    """One line that a reader can quote: the number as the paper computes it, the untrained one, and the verdict."""
+    """One line that a reader can quote: the number as the paper computes it, its controls', and their verdicts."""
     one, _, other = pair.partition("~")
     what = f"{one} map and {'input' if other == 'input' else f'{other} map'}"
     if pair == FLATTENED:
@@ -231,8 +232,9 @@ def _sentence(method: str, pair: str, entry: dict) -> str:
     if not np.isfinite(own):  # occlusion has windows, not samples
         own = entry["readings"].get(entry["decisive"], {}).get("trained", {}).get("r", own)
         control = entry["controls"]["initial"]["readings"].get(entry["decisive"], {}).get("r", control)
-    text = f"{method}: r of {what} is {own:.2f}{paper}, in untrained networks {control:.2f}: {entry['verdict']}"
+    beside = f"in {Control.initial.words} {control:.2f}"
+    text = f"{method}: r of {what} is {own:.2f}{paper}, {beside}: {entry['verdict']}"
     if heads := entry["controls"].get("heads"):
         alone = heads["readings"].get("padded", heads["readings"].get(entry["decisive"], {})).get("r", float("nan"))
-        text += f"; with trained convolutions and untrained heads {alone:.2f}: {heads['contrast']['verdict']}"
+        text += f"; with {Control.heads.words} {alone:.2f}: {heads['contrast']['verdict']}"
     return f"{text}."
