@@ -104,7 +104,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     """What was measured, part by part; what went wrong is said last."""
     blocks: list[Block] = []
     for name, write in (("ceilings", _ceilings), ("equality", _equality), ("steps", _steps), ("layers", _layers),
-                        ("packing", _packing), ("projection", _projection)):  # fmt: skip
+                        ("kernels", _kernels), ("packing", _packing), ("projection", _projection)):  # fmt: skip
         if part := {key: value for key, value in measured.get(name, {}).items() if key not in ("seconds", "skipped")}:
             blocks += [] if "error" in part else [write(part)]
     said = [f"{name}: {text}" for name, part in measured.items() if isinstance(part, dict) and (text := _said(part))]
@@ -124,9 +124,10 @@ def _said(part: dict[str, Any]) -> str:
         )
     if "slice_seconds" in part:
         return f"{part['slice_seconds']:.2f} s per slice of all maps and controls, one job alone"
-    if "launches" in part:
-        return f"{part['launches']} kernels per step; " + ", ".join(
-            f"{k['name']} {k['ms']:.2f} ms" for k in part["top"][:5]
+    if "launched" in part:
+        return "the longest kernels of a step: " + "; ".join(
+            f"{network}: " + ", ".join(f"{one['name']} {one['ms']:.2f} ms" for one in row["top"][:3])
+            for network, row in part["launched"].items()
         )
     return ""
 
@@ -165,6 +166,18 @@ def _layers(part: dict[str, Any]) -> Table:
 
 def _choices(row: dict[str, Any]) -> tuple[str, str]:
     return row["chosen"], row["fastest"]
+
+
+def _kernels(part: dict[str, Any]) -> Table:
+    rows = tuple(
+        (network, str(row["launches"]), number(1e3 * row["launching"], 2), number(1e3 * row["step"], 2),
+         number(row["launching"] / row["step"], 2))
+        for network, row in part["launched"].items()
+    )  # fmt: skip
+    caption = (
+        "Kernels of a step, and the time of as many launches that do nothing: the most that a CUDA graph could save"
+    )
+    return Table(caption, ("network", "kernels", "launches, ms", "step, ms", "share"), (rows,))
 
 
 def _packing(part: dict[str, Any]) -> Table:

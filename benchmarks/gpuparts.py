@@ -261,10 +261,17 @@ def compiled(setup: Setup) -> dict[str, Any]:
 
 
 def kernels(setup: Setup) -> dict[str, Any]:
-    """The time of each kernel in a step of the paper-size network, and how many are launched."""
-    trainer = Trainer(setup.job("elor"))
+    """Of each network's step how many kernels it launches, what launches alone would take, and the longest kernels."""
+    tiny = torch.zeros(1, device=setup.device)
+    launch = setup.timed(partial(tiny.add_, 1))
+    return {"launched": {name: _launched(setup, name, launch) for name in ("elor", "lom", "ftr") if setup.left() > 1}}
+
+
+def _launched(setup: Setup, network: str, launch: float) -> dict[str, Any]:
+    """Of one network; `launch` are the seconds of a kernel that does nothing."""
+    trainer = Trainer(setup.job(network))
     step, on_gpu = our_step(trainer), setup.device.startswith("cuda")
-    step()
+    seconds = setup.timed(step, least=0.2)
     activities = [torch.profiler.ProfilerActivity.CUDA if on_gpu else torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities) as profile:
         step()
@@ -272,7 +279,8 @@ def kernels(setup: Setup) -> dict[str, Any]:
     spent = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     rows = sorted(profile.key_averages(), key=lambda row: -getattr(row, spent))
     top = [{"name": row.key[:80], "count": row.count, "ms": getattr(row, spent) / 1e3} for row in rows[:20]]
-    return {"launches": sum(row.count for row in rows), "top": top}
+    count = sum(row.count for row in rows)
+    return {"launches": count, "step": seconds, "launching": count * launch, "top": top}
 
 
 LAYERS = ((1, 40, 80, 2, 96_000), (1, 40, 700, 2, 96_000), (40, 40, 40, 10, 48_000), (40, 40, 12, 10, 48_000),

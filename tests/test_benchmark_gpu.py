@@ -19,7 +19,7 @@ from elor.report.text import Format, render
 
 pytestmark = pytest.mark.long
 
-QUICK = ("ceilings", "equality", "layers", "resume")
+QUICK = ("ceilings", "equality", "layers", "kernels", "resume")
 """Parts that take seconds on a CPU; `python -m benchmarks.gpu --small --device cpu` rehearses all of them."""
 
 BARE = """
@@ -59,6 +59,11 @@ def test_the_parts_measure_what_they_say(record: dict) -> None:
     for row in found["layers"]["layers"]:
         assert row["fastest"] == min(row["seconds"], key=row["seconds"].__getitem__)
         assert row["chosen"] in gpuparts.WAYS
+    for row in found["kernels"]["launched"].values():
+        assert row["launches"] > 50
+        assert 0 < row["top"][0]["ms"] / 1e3 < row["step"] * 10
+    shown = render(gpu.tables(found), Format.markdown)
+    assert "| ftr |" in shown[shown.index("Kernels of a step") :]
     assert found["projection"]["skipped"] == "no step was measured"
 
 
