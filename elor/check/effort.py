@@ -6,6 +6,7 @@ folds, none of which is stopped early. The search also draws smaller and larger 
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from elor.targets import Head
 from elor.training import budget
 from elor.training.folds import make_folds
 from elor.training.job import TrainingJob
-from elor.training.memory import PROCESS, needed
+from elor.training.memory import PROCESS, SPARE, free_bytes, needed
 from elor.training.task import Task
 from elor.vectors import SETS, Vectors
 
@@ -103,11 +104,15 @@ def space(params: Params, jobs: Mapping[str, TrainingJob], folds: int, slices: i
     largest = max(each, key=each.__getitem__)
     kind = _engine(largest, params).devices()[0].split(":")[0]
     at_once = min(folds, _engine(largest, params).count())
-    found = f"{size(each[largest] + PROCESS[kind])} for each of {at_once} jobs of {largest}"
-    yield Finding("memory", found, "Fewer run at a time where not all of them fit.")
+    one = each[largest] + PROCESS[kind]
+    room = int(SPARE * free_bytes(_engine(largest, params).devices()[0]) / one)
+    fewer = f"{room} of them fit into the memory that is free: so many run at a time." if room < at_once else ""
+    yield Finding("memory", f"{size(one)} for each of {at_once} jobs of {largest}", fewer)
     arrays = sum(slices * int(np.prod(shape)) * BYTES.get(name, 4) for name, shape in _shapes(params).items())
     weights = sum(4 * sum(p.numel() for p in MultiHeadNetwork(job.architecture).parameters()) for job in jobs.values())
-    yield Finding("disk", f"{size(2 * (arrays + folds * weights))}, a copy in DVC's cache included")
+    wanted, there = 2 * (arrays + folds * weights), shutil.disk_usage(".").free
+    short = f"Only {size(there)} are free here: the run would not end." if there < wanted else ""
+    yield Finding("disk", f"{size(wanted)}, a copy in DVC's cache included", short)
 
 
 def decidable(params: Params, corpus: Corpus) -> Iterator[Finding]:

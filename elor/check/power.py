@@ -197,8 +197,8 @@ def least_score(turns: NDArray, valued: bool = False) -> tuple[float, float]:
 def _learned(head: str, turns: pd.Series, valued: bool) -> Finding:
     there, absent = turns[turns > 0], turns.index[turns == 0].tolist()
     start, least = least_score(there.to_numpy(), valued)
-    found = f"{turns.sum():,} turns" + ("" if valued else f", {len(there)} of {len(turns)} classes")
-    found += f"; learned from {'CCC' if valued else 'UAR'} {least:.2f} on (chance {start:.2f})"
+    found = f"from {'CCC' if valued else 'UAR'} {least:.2f} on (chance {start:.2f}); {turns.sum():,} turns"
+    found += "" if valued else f", {len(there)} of {len(turns)} classes"
     note = f"No turn has {head} {joined(absent)}; fewer labels.classes leave none empty." if absent else ""
     return Finding(f"{head} learned", found, note)
 

@@ -49,7 +49,8 @@ def check(
 
     With --profile also what a run of it would take on this machine, measured
     by a step of each network: hours by stage, memory, disk; and which
-    comparisons this corpus could decide.
+    comparisons and which of the paper's claims this corpus could decide, claim
+    by claim: by its speakers, rated turns, raters, and what is learned.
 
     Exit status: 0 in order, 1 something must be done.
 

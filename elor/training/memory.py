@@ -93,7 +93,7 @@ def fitting(engine: Engine, jobs: Sequence[TrainingJob]) -> Engine:
     if engine.address is not None or not jobs:
         return engine
     device = engine.devices()[0]
-    free, largest = _free(device), max(jobs, key=lambda job: needed(job.architecture, job.options.batch))
+    free, largest = free_bytes(device), max(jobs, key=lambda job: needed(job.architecture, job.options.batch))
     each = needed(largest.architecture, largest.options.batch) + PROCESS[device.split(":")[0]]
     if device != "cpu":
         each += sum(path.stat().st_size for path in largest.files.values())
@@ -112,7 +112,7 @@ def fitting(engine: Engine, jobs: Sequence[TrainingJob]) -> Engine:
     return engine
 
 
-def _free(device: str) -> int:
+def free_bytes(device: str) -> int:
     """Bytes that are free on a device."""
     if device != "cpu":
         return torch.cuda.mem_get_info(torch.device(device))[0]

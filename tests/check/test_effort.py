@@ -1,6 +1,7 @@
 """What a run would take: the arithmetic from a step to hours, the disk, and which comparisons can be decided."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,19 @@ def test_the_disk_holds_every_array_and_network_twice(params: Params, measured: 
     said = float(amount) * {"MB": 1e6, "GB": 1e9}[unit]
     assert 2 * arrays < said < 2 * arrays + 2 * 10 * 4 * 2 * 10e6  # networks of a few million weights
     assert "jobs of elor" in found["memory"]
+
+
+def test_too_little_memory_or_disk_is_said_beforehand(
+    params: Params, measured: list[TrainingJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not {one.what for one in effort.effort(params, corpus()) if one.note} & {"memory", "disk"}
+    monkeypatch.setattr(effort, "free_bytes", lambda device: 2_000_000_000)
+    monkeypatch.setattr(effort.shutil, "disk_usage", lambda path: SimpleNamespace(free=50_000_000))
+    found = {finding.what: finding for finding in effort.effort(params, corpus())}
+    amount, unit = found["memory"].found.split(" for each of 4 jobs")[0].split()
+    room = int(0.9 * 2e9 / (float(amount) * {"MB": 1e6, "GB": 1e9}[unit]))
+    assert found["memory"].note == f"{room} of them fit into the memory that is free: so many run at a time."
+    assert found["disk"].note == "Only 50.0 MB are free here: the run would not end."
 
 
 @pytest.mark.parametrize(("speakers", "decided"), [(4, 0), (6, 1), (7, 3), (8, 6), (10, 6)])

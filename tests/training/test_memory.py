@@ -77,10 +77,10 @@ def test_as_many_workers_as_fit_and_no_more(jobs, monkeypatch: pytest.MonkeyPatc
     each = memory.needed(jobs[0].architecture, jobs[0].options.batch) + memory.PROCESS["cpu"]
     engine = Engine("cpu", 3)
     for free, workers in ((10, 3), (2.5, 2), (1.2, 1)):
-        monkeypatch.setattr(memory, "_free", lambda device, free=free: int(free * each / memory.SPARE))
+        monkeypatch.setattr(memory, "free_bytes", lambda device, free=free: int(free * each / memory.SPARE))
         assert memory.fitting(engine, jobs).count() == workers
     assert "elor: 1 jobs at a time and not 3: a batch of 8 takes" in capsys.readouterr().err
-    monkeypatch.setattr(memory, "_free", lambda device: int(0.9 * each / memory.SPARE))
+    monkeypatch.setattr(memory, "free_bytes", lambda device: int(0.9 * each / memory.SPARE))
     with pytest.raises(UserError, match=r"elor, fold S00: a batch of 8 would take .* GB that are free on cpu"):
         memory.fitting(engine, jobs)
     assert memory.fitting(Engine(address="tcp://there:1"), jobs).address  # a cluster has its own limits
@@ -90,5 +90,5 @@ def test_a_gpu_holds_the_corpus_too(jobs, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     corpus = jobs[0].files["audio"].stat().st_size
     each = memory.needed(jobs[0].architecture, 8) + memory.PROCESS["cuda"] + corpus
-    monkeypatch.setattr(memory, "_free", lambda device: int(1.5 * each / memory.SPARE))
+    monkeypatch.setattr(memory, "free_bytes", lambda device: int(1.5 * each / memory.SPARE))
     assert memory.fitting(Engine("cuda", 3), jobs).count() == 2  # one per GPU
