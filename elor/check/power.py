@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from scipy.stats import nct, norm, t
 
 from elor.check import Finding
-from elor.corpora.faults import joined
+from elor.corpora.faults import joined, plural
 from elor.evidence.names import Role
 from elor.explain.claims.claim import Declared, Look
 from elor.explain.claims.decide import LEVEL
@@ -120,16 +120,21 @@ def claims(design: Design) -> Iterator[Finding]:
         "much cannot be known beforehand."
     )
     yield Finding("claims", f"{len(possible)} of {len(CLAIMS)} could be decided", note)
+    yield from (Finding(claim.id, _forecast(claim, design, level)) for claim in possible)
+    reasons: dict[str, list[str]] = {}
     for claim in CLAIMS:
-        yield Finding(claim.id, barred(claim, design) or _forecast(claim, design, level))
+        reasons.setdefault(barred(claim, design), []).append(claim.id)
+    for reason, names in reasons.items():
+        if reason:
+            said = f"Cannot be decided, {reason}: {', '.join(names)}."
+            yield Finding("cannot be decided", f"{plural(len(names), 'claim')}: {reason}", said)
 
 
 def barred(claim: Declared, design: Design) -> str:
     """Why nothing in this corpus could decide a claim; empty if something could."""
     if claim.undecidable:
-        return "never: the paper says both"
-    reasons = [reason for look in _judging(claim) if (reason := lacking(look, design))]
-    return f"cannot be decided: {reasons[0]}" if reasons else ""
+        return "the paper says both"
+    return next((reason for look in _judging(claim) if (reason := lacking(look, design))), "")
 
 
 def lacking(look: Look, design: Design) -> str:
