@@ -2,12 +2,14 @@
 
 `elor check --profile lab` and the guard of `engine.max_hours` project hours from a step of each network, alone.
 Here two trainings of each network run beside each other through the whole loop, validation and test included, as a
-search and the folds do: what they take over what was projected is the error of the projection. Shapes that the search
-draws are measured too, beside the default's. What follows for IEMOCAP is a projection still: its epochs are not run.
+search and the folds do: what further epochs of them take over what was projected is the error of the projection.
+Shapes that the search draws are measured too, beside the default's. What follows for IEMOCAP is a projection still: its
+epochs are not run, nor 16 trainings at a time.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -39,35 +41,40 @@ PROFILE, CORES, AIM_H = "lab", 16, 24
 BESIDE = 2
 """Trainings of a network that run at the same time."""
 
+FURTHER = 2
+"""Epochs that the longer of two trainings makes more than the shorter: what both take to begin drops out."""
 
-def measure(steps: int = 4, epochs: int = 2, shapes: int = 6) -> dict[str, Any]:
+
+def measure(seconds: float = 4.0, shapes: int = 6) -> dict[str, Any]:
     """Train a sample of every network, and project the profile.
 
     Args:
-        steps: minibatches per epoch of the sample.
-        epochs: of the sample.
+        seconds: that an epoch of the sample should take.
         shapes: how many shapes that a search draws are measured.
 
     Returns:
         `networks`: by name seconds of a slice that were projected, and measured (both passes of an update, with its
-        share of validation and test); the drawn shapes' over the default's (`drawn`, None without a search); hours of
-        `search` and `folds` on `CORES` cores, at all epochs, by the measured seconds.
+        share of validation and test); seconds that a training takes before and after its epochs (`besides`); the drawn
+        shapes' over the default's (`drawn`, None without a search); hours of `search` and `folds` on `CORES` cores, at
+        all epochs, by the measured seconds.
     """
     own = load(ROOT / "params.yaml")
     params = own.model_copy(update={"profile": PROFILE})
-    return {"cores": CORES, "networks": {name: _network(name, params, steps, epochs, shapes) for name in WORDLESS}}
+    return {"cores": CORES, "networks": {name: _network(name, params, seconds, shapes) for name in WORDLESS}}
 
 
-def _network(name: str, params: Params, steps: int, epochs: int, shapes: int) -> dict[str, Any]:
+def _network(name: str, params: Params, seconds: float, shapes: int) -> dict[str, Any]:
     print(f"lab: {name}", flush=True)
     scale = params.scale.networks[name]
     settings = merge(scale.defaults, params.networks[name])
     with tempfile.TemporaryDirectory(prefix="elor-") as folder:
-        job = _job(name, settings, params, Path(folder), steps, epochs)
-        projected = budget.seconds_per_slice(job, "cpu")
-        jobs = [replace(job, fold=str(index), scratch=Path(folder) / f"beside-{index}") for index in range(BESIDE)]
-        taken = Engine("cpu", BESIDE).run(training_seconds, [(one,) for one in jobs])
-        measured = statistics.mean(taken) / (epochs * len(job.train))
+        batch = settings.batch or 1
+        projected = budget.seconds_per_slice(_job(name, settings, params, Path(folder), 1), "cpu")
+        most = math.ceil(_training_slices(params) / batch)
+        steps = min(most, math.ceil(seconds / (projected * batch)))
+        job = _job(name, settings, params, Path(folder), steps)
+        short, long = (_beside(job, epochs) for epochs in (1, 1 + FURTHER))
+        measured = (long - short) / (FURTHER * len(job.train))
         drawn = list(islice(_drawn(job, params, Path(folder)), shapes if scale.evaluations else 0))
     ratio = statistics.mean(drawn) / projected if drawn else None
     engine = Engine("cpu", CORES, None, LARGE if "audio" in INPUTS[name] else SMALL)
@@ -76,6 +83,7 @@ def _network(name: str, params: Params, steps: int, epochs: int, shapes: int) ->
     return {
         "projected": projected,
         "measured": measured,
+        "besides": short - measured * len(job.train),
         "drawn": ratio,
         "evaluations": scale.evaluations,
         "search": budget.turns(beside, engine) * hours * (ratio or 1.0),
@@ -83,7 +91,17 @@ def _network(name: str, params: Params, steps: int, epochs: int, shapes: int) ->
     }
 
 
-def _job(name: str, settings: Settings, params: Params, folder: Path, steps: int, epochs: int) -> TrainingJob:
+def _beside(job: TrainingJob, epochs: int) -> float:
+    """Mean seconds of trainings beside each other."""
+    options = replace(job.options, epochs=epochs, patience=epochs)
+    jobs = [
+        replace(job, options=options, fold=str(index), scratch=job.scratch / f"{epochs}-{index}")
+        for index in range(BESIDE)
+    ]
+    return statistics.mean(Engine("cpu", BESIDE).run(training_seconds, [(one,) for one in jobs]))
+
+
+def _job(name: str, settings: Settings, params: Params, folder: Path, steps: int) -> TrainingJob:
     """A training on noise whose validation and test slices are as many, for its training slices, as in the release."""
     count = steps * (settings.batch or 1)
     validation = max(1, round(count * params.folds.validation / (1 - params.folds.validation)))
@@ -92,7 +110,6 @@ def _job(name: str, settings: Settings, params: Params, folder: Path, steps: int
     rows = np.arange(count + validation + test)
     return replace(
         job,
-        options=replace(job.options, epochs=epochs, patience=epochs),
         train=rows[:count],
         validation=rows[count : count + validation],
         test=rows[count + validation :],
@@ -125,11 +142,12 @@ def tables(measured: dict[str, Any]) -> list[Block]:
             number(1e3 * one["projected"], 2),
             number(1e3 * one["measured"], 2),
             number(one["measured"] / one["projected"], 2),
+            number(one["besides"], 1),
             number(one["drawn"], 2),
         )
         for name, one in networks.items()
     )
-    header = ("network", "projected, ms", "measured, ms", "measured / projected", "drawn shapes / default")
+    header = ("network", "projected, ms", "measured, ms", "measured / projected", "begin and end, s", "drawn / default")
     caption = f"A training slice of the profile `{PROFILE}`: a step alone, and {BESIDE} trainings beside each other"
     hours = tuple(
         (title(name), str(one["evaluations"]), number(one["search"], 1), number(one["folds"], 1))
@@ -144,12 +162,11 @@ def tables(measured: dict[str, Any]) -> list[Block]:
 
 
 def main(
-    steps: Annotated[int, typer.Option(min=1, help="Minibatches per epoch of the sample.")] = 4,
-    epochs: Annotated[int, typer.Option(min=1, help="Of the sample.")] = 2,
+    seconds: Annotated[float, typer.Option(min=0.1, help="That an epoch of the sample should take.")] = 4.0,
     shapes: Annotated[int, typer.Option(min=1, help="Drawn shapes that are measured.")] = 6,
 ) -> None:
     """Train a sample of the profile `lab`, and say how far its projection was right."""
-    publish("lab", "lab", lambda: measure(steps, epochs, shapes), tables)
+    publish("lab", "lab", lambda: measure(seconds, shapes), tables)
 
 
 if __name__ == "__main__":

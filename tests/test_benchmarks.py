@@ -266,9 +266,11 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
 
 def test_the_profile_lab_is_projected_from_a_sample_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "WORDLESS", ("ftr",))
-    found = lab.measure(steps=1, epochs=1, shapes=2)
+    found = lab.measure(seconds=0.5, shapes=2)
     one, scale = found["networks"]["ftr"], load(ROOT / "params.yaml").scales["lab"]
     assert one["projected"] > 0 < one["drawn"]
+    assert 0 < one["measured"] < 50 * one["projected"]  # what a training takes to begin is not counted by the slice
+    assert one["besides"] > 0
     epoch = 8_681 * 0.9 * 0.8 * one["measured"] / 3600
     assert one["folds"] == pytest.approx(scale.networks["ftr"].epochs * epoch)  # ten folds on 16 cores: one turn
     rounds = scale.networks["ftr"].evaluations / scale.round

@@ -116,8 +116,8 @@ def claims(design: Design) -> Iterator[Finding]:
     note = (
         "Of each claim is said how likely it is found if it is true and all its tests see an effect of "
         f"{EFFECT} standard deviations (SD) between speakers, and from which effect on it is found in "
-        f"{100 * SURE:.0f} % of runs; {likely} of {len(possible)} are at {EFFECT}. Whether untrained networks do as "
-        "much cannot be known beforehand."
+        f"{100 * SURE:.0f} % of runs. At {EFFECT} SD {likely} of {len(possible)} are found that often. Whether "
+        "untrained networks do as much cannot be known beforehand."
     )
     yield Finding("claims", f"{len(possible)} of {len(CLAIMS)} could be decided", note)
     yield from (Finding(claim.id, _forecast(claim, design, level)) for claim in possible)

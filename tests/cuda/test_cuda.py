@@ -210,7 +210,8 @@ def test_prototypes_begin_as_on_the_cpu_and_never_fall(mode: str, parametrisatio
 def test_inference_is_the_cpus(network: str, device: str) -> None:
     random = np.random.default_rng(0)
     made = trained_network(network)
-    inputs = [random.normal(size=(5, *SHAPES[name])).astype(np.float32) / 10 for name in made.architecture.inputs]
+    shapes = made.architecture.shapes.values()
+    inputs = [random.normal(size=(5, *shape)).astype(np.float32) / 10 for shape in shapes]
     here = _Torch({"a": trained_network(network)}, torch.device("cpu"))(inputs)
     there = _Torch({"a": made}, torch.device(device))(inputs)
     again = _Torch({"a": made}, torch.device(device))(inputs)

@@ -19,7 +19,7 @@ LAYERS = {
     "lom": {"filters": (4, 4, 4), "lengths": (4, 4, 4), "pools": (6, 6, 6), "stride": 1},
     "ftr": {"filters": (), "lengths": (), "pools": (), "stride": 1},
 }
-LAYERS["elor_ftr"] = LAYERS["elor"]
+LAYERS |= dict.fromkeys(("elor_ftr", "elor_txt"), LAYERS["elor"])
 
 
 def new_network(
