@@ -20,6 +20,7 @@ from benchmarks import (
     learning,
     maps,
     projection,
+    publish,
     results,
     search,
     spread,

@@ -40,7 +40,9 @@ def trained_network(name: str = "elor", target: str = "classes", seed: int = 0, 
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 2.0)
     for signal, scale in made.standardize.items():
-        scale.fit(torch.zeros_like(scale.mean), torch.full_like(scale.deviation, 30.0 if signal == "mfcc" else 1e4))
+        like = next(scale.buffers())
+        mean, deviation = 0.1 if signal == "text" else 0.0, 30.0 if signal == "mfcc" else 1e4
+        scale.fit(torch.full_like(like, mean), torch.full_like(like, deviation))
     return made
 
 
