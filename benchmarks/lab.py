@@ -7,8 +7,6 @@ Shapes that the search draws are measured too, beside the default's. What follow
 epochs are not run, nor 16 trainings at a time.
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 import tempfile

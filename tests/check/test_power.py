@@ -1,7 +1,5 @@
 """What claims a corpus could decide: what they lack, their chances against simulated tables, the least score."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

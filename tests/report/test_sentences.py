@@ -1,7 +1,5 @@
 """What is said of a claim: why it is undecided, which way it leans, and what would have decided it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from elor.evidence.claims import Claim, Family, Needed, Piece
