@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from elor.api.explain import _windows
 from elor.explain.any_network.window import LEFT_OUT
@@ -157,6 +158,7 @@ def test_the_command_takes_values_and_says_doubts_once_in_plain_words(
     assert "--values arousal: the network has no such head; it has output" in result.stderr
     with warnings.catch_warnings(record=True) as raw:
         warnings.simplefilter("always", UserWarning)
+        torch.manual_seed(0)
         result = elor(*asked, "--factory", "tests.explain.test_heads:drifting")
     assert result.exit_code == 0, result.stderr
     assert not raw
