@@ -5,7 +5,6 @@ from typing import Any
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Reference, Role, Verdict
-from elor.explain.claims.decide import LEVEL
 from elor.report.text import MISSING, NO_SPREAD, number, p_value
 
 ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
@@ -40,6 +39,8 @@ def control(name: str) -> str:
 
 def leaning(piece: Piece) -> str:
     """Where a piece points; of a test whose own p shows nothing, where it leans."""
+    from elor.explain.claims.decide import LEVEL  # scipy: `elor results` starts without it
+
     leans = piece.points and piece.role is Role.decides and piece.p is not None and piece.p > LEVEL
     return f"leans {POINTS[piece.points]}" if leans else POINTS[piece.points]
 

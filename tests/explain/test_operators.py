@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,16 @@ from elor.explain.guided import guided_backprop
 from elor.explain.operators import BENT, FACTORS, GIVEN, LINEAR, NAMES, UNKNOWN, _name
 from tests.explain.models import audio
 from tests.explain.test_guided import Layer
+
+
+@pytest.fixture(autouse=True)
+def _undetermined() -> Iterator[None]:
+    """Some operators have no deterministic implementation, and what trained before may have asked for it."""
+    asked = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    yield
+    torch.use_deterministic_algorithms(asked)
+
 
 aten = torch.ops.aten
 SHAPE = (4, 4, 6)
