@@ -21,7 +21,7 @@ def gather() -> None:
     summary = together([read(Interventions, FOLDER / f"{net}.json") for net in networks])
     for network in networks:
         write_plot(curves(summary, network), CURVES / f"{network}.csv", "%.4g")
-    write(METRICS / "interventions.json", summary, digits=6, beside=Path("data/evidence/interventions"))
+    write(METRICS / "interventions.json", summary, digits=6, beside=DATA / "evidence" / "interventions")
 
 
 if __name__ == "__main__":

@@ -80,16 +80,6 @@ class Design:
         rated = turns["utterance"]
         own = ratings[ratings["own"] & ratings["utterance"].isin(rated)]["utterance"]
         others = ratings[~ratings["own"] & ratings["utterance"].isin(own)].groupby("rater").size()
-        sought, amount = params.explain.prototypes, params.scale.explain.prototypes
-        short = (
-            f"needs {FOLDS} folds, there are {count}"
-            if count < FOLDS
-            else f"needs {UNTRAINED} untrained networks for prototypes"
-            if amount.untrained < UNTRAINED
-            else f"needs {PARAMETRISATIONS} parametrisations of prototypes"
-            if len(sought.parametrisations) < PARAMETRISATIONS
-            else ""
-        )
         return cls(
             turns={
                 head.name: pd.Series(np.bincount(turns[head.name], minlength=head.classes), head.labels)
@@ -103,7 +93,7 @@ class Design:
             units=pairs["speaker"].nunique() if len(pairs) == count else count,
             raters=int((others >= FEWEST).sum()),
             altered=params.explain.interventions.networks,
-            trends=short,
+            trends=_no_trends(params, count),
         )
 
 
@@ -111,7 +101,8 @@ def claims(design: Design) -> Iterator[Finding]:
     """From which score on heads count as learned, and claim by claim how large an effect must be to be found."""
     yield from (_learned(head, turns, design.valued) for head, turns in design.turns.items())
     level = left(design)
-    possible = [claim for claim in CLAIMS if not barred(claim, design)]
+    barriers = {claim.id: barred(claim, design) for claim in CLAIMS}
+    possible = [claim for claim in CLAIMS if not barriers[claim.id]]
     likely = sum(chance(claim, design, EFFECT, level) >= SURE for claim in possible if claim.confirmatory)
     note = (
         "Of each claim is said how likely it is found if it is true and all its tests see an effect of "
@@ -121,13 +112,10 @@ def claims(design: Design) -> Iterator[Finding]:
     )
     yield Finding("claims", f"{len(possible)} of {len(CLAIMS)} could be decided", note)
     yield from (Finding(claim.id, _forecast(claim, design, level)) for claim in possible)
-    reasons: dict[str, list[str]] = {}
-    for claim in CLAIMS:
-        reasons.setdefault(barred(claim, design), []).append(claim.id)
-    for reason, names in reasons.items():
-        if reason:
-            said = f"Cannot be decided, {reason}: {', '.join(names)}."
-            yield Finding("cannot be decided", f"{plural(len(names), 'claim')}: {reason}", said)
+    for reason in filter(None, dict.fromkeys(barriers.values())):
+        names = [claim for claim, barrier in barriers.items() if barrier == reason]
+        said = f"Cannot be decided, {reason}: {', '.join(names)}."
+        yield Finding("cannot be decided", f"{plural(len(names), 'claim')}: {reason}", said)
 
 
 def barred(claim: Declared, design: Design) -> str:
@@ -197,6 +185,17 @@ def least_score(turns: NDArray, valued: bool = False) -> tuple[float, float]:
     error = turns[0] ** -0.5 if valued else np.sqrt((1 / count) * (1 - 1 / count) * (1 / turns).sum()) / count
     start = 0.0 if valued else 1 / count
     return start, float(min(1.0, start + (norm.isf(LEVEL) + norm.ppf(SURE)) * error))
+
+
+def _no_trends(params: Params, folds: int) -> str:
+    """Why trends of prototypes cannot be had; empty if they can."""
+    if folds < FOLDS:
+        return f"needs {FOLDS} folds, there are {folds}"
+    if params.scale.explain.prototypes.untrained < UNTRAINED:
+        return f"needs {UNTRAINED} untrained networks for prototypes"
+    if len(params.explain.prototypes.parametrisations) < PARAMETRISATIONS:
+        return f"needs {PARAMETRISATIONS} parametrisations of prototypes"
+    return ""
 
 
 def _learned(head: str, turns: pd.Series, valued: bool) -> Finding:

@@ -81,11 +81,11 @@ def beside(piece: Piece) -> dict[str, str]:
     return {name: text for name, text in numbers.items() if name and text != MISSING}
 
 
-def pointing(piece: Piece) -> tuple[str, str]:
+def pointing(piece: Piece, level: float) -> tuple[str, str]:
     """Style and words of where a piece of evidence points; nowhere, if it was not had or is told beside the others."""
     if piece.missing or piece.role is Role.illustrates:
         return "undecided", "counts for nothing" if piece.role is Role.illustrates else "not to be had"
-    return {1: "holds", -1: "contradicted"}.get(piece.points, "indistinct"), leaning(piece)
+    return {1: "holds", -1: "contradicted"}.get(piece.points, "indistinct"), leaning(piece, level)
 
 
 def because(row: Claim, family: Family) -> str:

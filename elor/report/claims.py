@@ -64,15 +64,19 @@ def overview(found: Claims) -> Table:
 
 def evidence(found: Claims) -> Table:
     """Every piece of evidence under its claim, each with its own control, interval and p."""
-    groups = tuple(tuple(piece_cells(row, piece) for piece in row.evidence) for row in found.claims if row.evidence)
+    groups = tuple(
+        tuple(piece_cells(row, piece, found.family.level) for piece in row.evidence)
+        for row in found.claims
+        if row.evidence
+    )
     return Table("Every piece of evidence, with its own control", PIECES, groups, labels=3)
 
 
-def piece_cells(row: Claim, piece: Piece) -> Row:
-    """A piece as a row of `evidence`."""
+def piece_cells(row: Claim, piece: Piece, level: float) -> Row:
+    """A piece as a row of `evidence`; `level`: as of `leaning`."""
     if piece.missing:
         return (row.id, f"{piece.what}: {piece.missing}", ROLES[piece.role], *[MISSING] * 5, "not to be had", "")
-    points = MISSING if piece.role is Role.illustrates else leaning(piece)
+    points = MISSING if piece.role is Role.illustrates else leaning(piece, level)
     numbers = (quantity(piece.ours), control_of(piece), control(piece.control), interval_of(piece), p_of(piece))
     return (row.id, piece.what, ROLES[piece.role], *numbers, points, piece.unit)
 
@@ -97,10 +101,14 @@ def comparison(found: Claims, against: Claims, name: str) -> Table:
 
 def in_words(found: Claims) -> list[Notes]:
     """Per claim a sentence, and below it every piece of evidence in a line."""
+    family = found.family
     return [
         Notes(
             f"In words, {row.id}: {row.verdict}",
-            (sentence(row, found.family), *(f"{ROLES[piece.role]}: {piece_line(piece)}" for piece in row.evidence)),
+            (
+                sentence(row, family),
+                *(f"{ROLES[piece.role]}: {piece_line(piece, family.level)}" for piece in row.evidence),
+            ),
         )
         for row in found.claims
     ]

@@ -37,11 +37,9 @@ def control(name: str) -> str:
     return Control(name).words if name in list(Control) else name
 
 
-def leaning(piece: Piece) -> str:
-    """Where a piece points; of a test whose own p shows nothing, where it leans."""
-    from elor.explain.claims.decide import LEVEL  # scipy: `elor results` starts without it
-
-    leans = piece.points and piece.role is Role.decides and piece.p is not None and piece.p > LEVEL
+def leaning(piece: Piece, level: float) -> str:
+    """Where a piece points; of a test whose own p lies above the level of its table, where it leans."""
+    leans = piece.points and piece.role is Role.decides and piece.p is not None and piece.p > level
     return f"leans {POINTS[piece.points]}" if leans else POINTS[piece.points]
 
 
@@ -80,15 +78,15 @@ def p_of(piece: Piece) -> str:
     return "no test" if piece.role is Role.conditions or piece.p is None else p_value(piece.p)
 
 
-def piece_line(piece: Piece) -> str:
-    """A piece of evidence in a line."""
+def piece_line(piece: Piece, level: float) -> str:
+    """A piece of evidence in a line; `level`: as of `leaning`."""
     if piece.missing:
         return f"{piece.what}: not to be had, {piece.missing}"
     unit = f" {piece.unit}" if piece.unit else ""
     beside = f", {control(piece.control)} {control_of(piece)}" if piece.control else ""
     reach = interval_of(piece)
     between = "" if reach == MISSING else f", {f'{difference(piece)} ' if piece.difference is not None else ''}{reach}"
-    said = "" if piece.role is Role.illustrates else f": {leaning(piece)}"
+    said = "" if piece.role is Role.illustrates else f": {leaning(piece, level)}"
     p = p_of(piece) if p_of(piece) == "no test" else f"p {p_of(piece)}"
     return f"{piece.what}: {quantity(piece.ours)}{unit}{beside}{between}, {p}{said}"
 

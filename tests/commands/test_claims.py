@@ -51,7 +51,7 @@ def test_the_table_has_every_claim_with_its_numbers_and_its_sentence(elor, repos
         assert row(result.output, claim.id)[1] == claim.verdict.split()[0]
         assert f"- {sentence(claim, family)}" in written.splitlines()
         for piece in claim.evidence:
-            assert f"- {ROLES[piece.role]}: {piece_line(piece)}" in written.splitlines()
+            assert f"- {ROLES[piece.role]}: {piece_line(piece, family.level)}" in written.splitlines()
 
 
 def test_the_table_fits_80_columns_and_json_is_the_file(elor, repository: Path) -> None:

@@ -33,22 +33,22 @@ def test_what_is_no_more_than_chance_says_which_way_it_leans() -> None:
 
 
 def test_a_piece_whose_own_test_shows_nothing_only_leans() -> None:
-    assert piece_line(piece(p=0.381, points=-1)).endswith("p 0.381: leans against")
-    assert piece_line(piece(p=0.03, points=-1)).endswith("p 0.030: against")
-    assert piece_line(piece(p=0.381, points=0)).endswith("no further than its control")
-    assert piece_line(piece(role=Role.conditions, p=0.5)).endswith("no test: for")
+    assert piece_line(piece(p=0.381, points=-1), FAMILY.level).endswith("p 0.381: leans against")
+    assert piece_line(piece(p=0.03, points=-1), FAMILY.level).endswith("p 0.030: against")
+    assert piece_line(piece(p=0.381, points=0), FAMILY.level).endswith("no further than its control")
+    assert piece_line(piece(role=Role.conditions, p=0.5), FAMILY.level).endswith("no test: for")
 
 
 def test_a_difference_of_correlations_is_called_one_of_z() -> None:
     of_r = piece(unit="r", control="class swap", control_value=0.95, ours=0.69, difference=-0.98, low=-1.28, high=-0.68)
-    assert "0.69 r, the runner-up class 0.95, difference of z -0.98 [-1.28, -0.68]" in piece_line(of_r)
-    assert "difference -0.98" in piece_line(of_r.model_copy(update={"unit": "UAR"}))
+    assert "0.69 r, the runner-up class 0.95, difference of z -0.98 [-1.28, -0.68]" in piece_line(of_r, FAMILY.level)
+    assert "difference -0.98" in piece_line(of_r.model_copy(update={"unit": "UAR"}), FAMILY.level)
     assert "is 0.12 of z;" in said(Case.chance, of_r, needed=Needed(piece=0, effect=0.12, speakers=20))
 
 
 def test_what_counts_as_no_change_is_called_so() -> None:
     absent = piece(control="no change", control_high=0.0077, ours=-0.0001, points=-1)
-    assert "what counts as no change below 0.0077" in piece_line(absent)
+    assert "what counts as no change below 0.0077" in piece_line(absent, FAMILY.level)
     assert said(Case.chance, absent, needed=Needed(piece=0, effect=0.0, speakers=12)).endswith(
         "This run could not have shown an absence, whatever was found; what was found would have needed 12 speakers."
     )
