@@ -2,14 +2,15 @@
 backward pass was written by hand.
 
 Levels of the sound are changed by very little, and how the logit changes is held against what the gradient says. On a
-copy in float64 a step can be so short that they agree to the rounding; where a model computes in a precision of its own
-it is asked itself, and less strictly.
+copy in float64, in which `x.float()` stays float64, a step can be so short that they agree to the rounding; where a
+model computes in a precision of its own it is asked itself, and less strictly. Its long steps average over whatever
+rounds inside; that short ones say otherwise is told from rounding errors, which are measured.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
 from elor.explain.copies import spare
-from elor.explain.model import Doubt, Forward, Heads, at, logits_of, other_sound, refuse_unsteady, targets_of
+from elor.explain.model import Doubt, Forward, Heads, Targets, at, logits_of, other_sound, refuse_unsteady, targets_of
 
 PIECE = 800
 """Samples (50 ms) whose level is changed at once."""
@@ -35,6 +36,12 @@ to which a gradient may be wrong about it."""
 COARSE, ROUGH = (1e-3, 3e-3, 1e-2, 3e-2), 0.05
 """The same in the model's own precision."""
 
+FINE, UNEVEN = (3e-5, 1e-4), 0.1
+"""Shorter steps in the model's own precision; and the share of the largest change by which they may differ."""
+
+NOTHING = (2e-7, 5e-7, 1e-6)
+"""Steps that change little but how a model rounds, in float32."""
+
 BLURRED = 0.05
 """Share of the largest change that a step may leave open, to be asked at all."""
 
@@ -47,7 +54,7 @@ class Unchecked(Doubt):
     """Whether the gradient is how the answer changes could not be told, or not as strictly as elsewhere."""
 
 
-def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None) -> str | None:
+def false_gradient(model: nn.Module, audio: Tensor, targets: Targets | None = None) -> str | None:
     """Why the gradient is not how the answer changes; None if it is, or if there is none.
 
     Warns with `Unchecked` where that cannot be told. Use it inside `prepared`.
@@ -62,7 +69,10 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor
     if not sounding.any():
         return None
     some = _aside(audio[sounding].detach())
-    targets = {head: torch.as_tensor(value)[sounding.cpu()] for head, value in (targets or {}).items()}
+    if targets and not sounding.all():
+        with torch.no_grad():
+            asked = targets_of(logits_of(model, audio), targets)
+        targets = {head: asked[head][sounding] for head in targets}
     try:
         own = _Slopes(model, some, targets)
     except UserError as error:
@@ -75,10 +85,12 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor
     except _OwnPrecision:
         pass
     try:
-        return own.disagreement(COARSE, ROUGH) or own.nothing()
+        if why := own.disagreement(COARSE, ROUGH) or own.nothing():
+            return why
+        own.doubt_if_uneven()
     except Exception as error:
         _doubt("", str(error))
-        return None
+    return None
 
 
 def _aside(audio: Tensor) -> Tensor:
@@ -126,10 +138,10 @@ def _exactly(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
     if double is None or double is model:
         raise _OwnPrecision
     try:
-        with _default(torch.float64):
-            with _Rounds() as rounds, torch.no_grad():
+        with _default(torch.float64), _Wide() as wide:
+            with torch.no_grad():
                 answers = logits_of(double.double(), audio.double())
-            if rounds.met or not _same(own.logits, answers):
+            if wide.rounds or not _same(own.logits, answers):
                 raise _OwnPrecision
             exact = _Slopes(double, audio.double(), own.targets)
             if not _same(exact.said, own.said):  # the way back is another one there
@@ -150,7 +162,7 @@ class _Slopes:
         said: by head what the gradient says, (ways, batch).
     """
 
-    def __init__(self, model: nn.Module, audio: Tensor, targets: Heads) -> None:
+    def __init__(self, model: nn.Module, audio: Tensor, targets: Targets | None) -> None:
         forward = Forward(model, audio)
         self._model, self._audio, self._ways = model, audio, _ways(audio)
         self.logits = {head: value.detach() for head, value in forward.logits.items()}
@@ -190,6 +202,30 @@ class _Slopes:
                     return why
                 _doubt(f"of head {head}", f"in its own precision some changes of levels say that it is not: {why}")
         return None
+
+    @torch.no_grad()
+    def doubt_if_uneven(self) -> None:
+        """Warn of a head that changes otherwise by short steps than its gradient says, though long ones agree.
+
+        How far rounding alone moves the logit is measured. Half precision hides such steps, and is not asked.
+        """
+        ways = self._ways[:-1]
+        errors = [(step, self._changes(step, ways)) for step in NOTHING]
+        short = [(step, self._changes(step, ways)) for step in FINE]
+        for head, logits in self.logits.items():
+            said = self.said[head][: len(ways)]
+            if _grain(self._model, logits) > torch.finfo(torch.float32).eps or not said.any():
+                continue
+            noise = torch.stack([step * (found[head] - said).abs() for step, found in errors]).amax((0, 1))
+            noise = noise.clamp(min=torch.finfo(logits.dtype).eps * float(logits.abs().max()) / 2)
+            largest = said.abs().amax(0)
+            for step, found in short:
+                blur = 4 * noise / step
+                wrong = ((found[head] - said).abs() > UNEVEN * largest + blur) & (blur <= UNEVEN * largest)
+                if wrong.any():
+                    why = _told(head, said, wrong, found[head])
+                    _doubt(f"of head {head}", f"changes of levels by shares of {step:g} say that it is not: {why}")
+                    break
 
     def _changes(self, step: float, ways: Tensor) -> Heads:
         """By head how the logit changes by a step, (ways, batch), from both sides: curvature is no falsehood."""
@@ -307,8 +343,12 @@ def _default(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-class _Rounds(TorchDispatchMode):
-    """Whether something in float64 became something less precise: `x.float()` on the way, say."""
+class _Wide(TorchDispatchMode):
+    """Computes in float64 what a model wants in float32; quantisers that take nothing else are given that.
+
+    Attributes:
+        rounds: whether something in float64 became something less precise nevertheless.
+    """
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -316,11 +356,27 @@ class _Rounds(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.met = False
+        self.rounds = False
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
+        kwargs = dict(kwargs or {})
+        double = any(isinstance(v, Tensor) and v.dtype in (torch.float64, torch.complex128) for v in args)
+        if double and "fake_quantize" in func._schema.name:
+            result = func(*(_cast(v, torch.float64, torch.float32) for v in args), **kwargs)
+            several = isinstance(result, tuple)
+            wide = [_cast(v, torch.float32, torch.float64) for v in (result if several else (result,))]
+            return tuple(wide) if several else wide[0]
+        if double and func is torch.ops.aten._to_copy.default:
+            kwargs["dtype"] = WIDER.get(kwargs.get("dtype"), kwargs.get("dtype"))
+        result = func(*args, **kwargs)
         coarse = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
-        if isinstance(result, Tensor) and result.dtype in coarse:
-            self.met |= any(isinstance(v, Tensor) and v.dtype in (torch.float64, torch.complex128) for v in args)
+        self.rounds |= double and isinstance(result, Tensor) and result.dtype in coarse
         return result
+
+
+WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+
+
+def _cast(value: object, kind: torch.dtype, other: torch.dtype) -> object:
+    """A tensor of one kind as another; anything else as it is."""
+    return value.to(other) if isinstance(value, Tensor) and value.dtype == kind else value

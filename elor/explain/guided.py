@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from elor.errors import UserError
 from elor.explain.derivative import false_gradient
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Forward, Heads, prepared, targets_of
+from elor.explain.model import Forward, Heads, Targets, prepared, signals, targets_of
 from elor.explain.operators import Crossings, opaque
 from elor.explain.trust import another, steady
 
@@ -77,9 +77,7 @@ class Guided(TorchDispatchMode):
         return result
 
 
-def guided_backprop(
-    model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None, strict: bool = True
-) -> Heads:
+def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = None, strict: bool = True) -> Heads:
     """Guided backpropagation of every head's logit: one forward pass, one backward pass per head.
 
     Its maps recover the input more than they explain the network (Nie et al. 2018; Adebayo et al. 2018): never show
@@ -97,11 +95,12 @@ def guided_backprop(
             meets no ReLU between the input and a head, or takes something of the signal out of torch's operators; and
             as `elor.explain.attribution.gradient`.
     """
+    audio = signals(model, audio)
 
-    def choose(logits: Heads) -> list[Heads]:
-        return [targets_of(logits, targets)]
+    def ask(model: nn.Module, targets: Targets | None) -> Heads:
+        def choose(logits: Heads) -> list[Heads]:
+            return [targets_of(logits, targets)]
 
-    def ask(model: nn.Module) -> Heads:
         if strict:
             _refuse_opaque(model)
         with prepared(model), steady(model, audio, len(audio)):
@@ -112,7 +111,7 @@ def guided_backprop(
                 raise UserError(why)
         return found
 
-    return merged(each_head(ask, model, audio))
+    return merged(each_head(ask, model, audio, targets))
 
 
 def guided_and_plain(

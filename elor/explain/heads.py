@@ -7,7 +7,7 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.model import CannotRun, Doubt, Heads, named, predict
+from elor.explain.model import CannotRun, Doubt, Heads, NoSuchClass, Targets, named, predict, targets_of
 
 Found = TypeVar("Found")
 
@@ -31,7 +31,9 @@ class OneHead(nn.Module):
         return {self.head: named(self.model(audio), len(audio))[self.head]}
 
 
-def each_head(ask: Callable[[nn.Module], Found], model: nn.Module, audio: Tensor) -> list[Found]:
+def each_head(
+    ask: Callable[[nn.Module, Targets | None], Found], model: nn.Module, audio: Tensor, targets: Targets | None
+) -> list[Found]:
     """Ask about all heads together; where that is refused, about one after the other.
 
     Warns with `LeftOut` of every head that is refused.
@@ -40,19 +42,19 @@ def each_head(ask: Callable[[nn.Module], Found], model: nn.Module, audio: Tensor
         What was found: of all heads, or of one each.
 
     Raises:
-        UserError: if no head allows it, as `ask` does for all of them.
+        UserError: if no head allows it, as `ask` does for all of them; or the targets name what is not there.
     """
     try:
-        return [ask(model)]
-    except CannotRun:
+        return [ask(model, targets)]
+    except (CannotRun, NoSuchClass):
         raise
     except UserError as error:
         whole = error
-    heads = list(predict(model, audio))
+    heads = list(targets_of(predict(model, audio), targets))
     found, reasons = [], []
     for head in heads if len(heads) > 1 else ():
         try:
-            found.append(ask(OneHead(model, head)))
+            found.append(ask(OneHead(model, head), {head: targets[head]} if head in (targets or {}) else None))
         except UserError as error:
             reasons.append(f"Head {head} is left out: {error}")
     if not found:

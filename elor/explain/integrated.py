@@ -7,7 +7,7 @@ transforms of x - x' and g, Parseval's theorem gives attribution_k = Re(D_k conj
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Doubt, Forward, Heads, at, logits_of, prepared, targets_of
+from elor.explain.model import Doubt, Forward, Heads, Targets, at, logits_of, prepared, signals, targets_of
 from elor.explain.trust import checked
 
 STEPS = 64
@@ -91,7 +91,7 @@ class Path:
 def integrated_gradients(
     model: nn.Module,
     audio: Tensor,
-    targets: Mapping[str, Tensor] | None = None,
+    targets: Targets | None = None,
     baseline: Tensor | None = None,
     steps: int = STEPS,
     tolerance: float = TOLERANCE,
@@ -113,16 +113,19 @@ def integrated_gradients(
     Raises:
         UserError: as `elor.explain.attribution.gradient`.
     """
-    start = torch.zeros_like(audio) if baseline is None else baseline
+    audio = signals(model, audio)
+    start = torch.zeros_like(audio) if baseline is None else signals(model, baseline)
+    if start.shape != audio.shape:
+        raise UserError(f"The baseline has the shape {tuple(start.shape)}, the audio {tuple(audio.shape)}; make it so.")
     if trusted:
         with prepared(model):
             return _path(model, audio, targets, start, (steps, most), tolerance)
 
-    def ask(model: nn.Module) -> Path:
+    def ask(model: nn.Module, targets: Targets | None) -> Path:
         with prepared(model), checked(model, audio, targets, len(audio)):
             return _path(model, audio, targets, start, (steps, most), tolerance)
 
-    parts = each_head(ask, model, audio)
+    parts = each_head(ask, model, audio, targets)
     gradients, change = merged([one.gradients for one in parts]), merged([one.change for one in parts])
     path = Path(parts[0].difference, gradients, change, torch.stack([one.steps for one in parts]).amax(0))
     _warn_of(path)
@@ -132,7 +135,7 @@ def integrated_gradients(
 def _path(
     model: nn.Module,
     audio: Tensor,
-    targets: Mapping[str, Tensor] | None,
+    targets: Targets | None,
     start: Tensor,
     limits: tuple[int, int],
     tolerance: float,

@@ -35,8 +35,15 @@ class CannotRun(UserError):
     """A network fails on signals of this shape, or on this signal."""
 
 
+class NoSuchClass(UserError):
+    """A head or a class was asked about that the network has not."""
+
+
 Heads = dict[str, Tensor]
 """One tensor per head, by the head's name."""
+
+Targets = Mapping[str, Tensor | int]
+"""By the head's name the class of each signal, (batch,), or one class for all."""
 
 UNSTEADY = 0.01
 """How far answers to one signal may differ before the model is refused: a share of what they differ for two signals."""
@@ -210,19 +217,52 @@ def predict(model: nn.Module, audio: Tensor) -> Heads:
         return logits_of(model, audio.detach())
 
 
-def targets_of(logits: Heads, targets: Mapping[str, Tensor] | None) -> Heads:
+def signals(model: nn.Module, audio: Tensor | np.ndarray) -> Tensor:
+    """Signals as a model takes them: an array of real numbers becomes a tensor of the weights' precision.
+
+    Raises:
+        UserError: if it is neither, or holds no signal.
+    """
+    if isinstance(audio, np.ndarray) and audio.dtype.kind == "f":
+        kinds = [value.dtype for value in model.parameters() if value.is_floating_point()]
+        audio = torch.from_numpy(audio.astype(np.float64)).to((kinds or [torch.float32])[0])
+    if not isinstance(audio, Tensor):
+        raise UserError(f"Audio is {type(audio).__name__}; give a tensor of real numbers, (batch, 1, samples).")
+    if audio.dim() != 3 or audio.shape[1] != 1:
+        raise UserError(f"Audio has the shape {tuple(audio.shape)}; attribution needs (batch, 1, samples).")
+    if not len(audio):
+        raise UserError("Audio holds no signal; give at least one, (batch, 1, samples).")
+    return audio.detach()
+
+
+def targets_of(logits: Heads, targets: Targets | None) -> Heads:
     """The class that each map explains, (batch,) per head: the one given, else the predicted one.
 
     Raises:
-        UserError: if a given class does not exist.
+        NoSuchClass: if a head or a class does not exist, or there is not one for each signal; a plain number is the
+            class of all signals.
     """
-    chosen = {}
-    for name, value in logits.items():
-        given = (targets or {}).get(name)
-        chosen[name] = value.argmax(1) if given is None else torch.as_tensor(given, device=value.device).long()
-        if chosen[name].shape != (len(value),) or not ((chosen[name] >= 0) & (chosen[name] < value.shape[1])).all():
-            raise UserError(f"Head {name} has the classes 0..{value.shape[1] - 1}; give one of them for each signal.")
-    return chosen
+    if not isinstance(targets or {}, Mapping):
+        raise NoSuchClass(f"Targets are {type(targets).__name__}; give a dict of classes by the names of heads.")
+    if unknown := [name for name in targets or {} if name not in logits]:
+        raise NoSuchClass(f"The network has no head {', '.join(map(str, unknown))}; it has {', '.join(logits)}.")
+    return {name: _classes(name, value, (targets or {}).get(name)) for name, value in logits.items()}
+
+
+def _classes(head: str, logits: Tensor, given: Tensor | int | None) -> Tensor:
+    if given is None:
+        return logits.argmax(1)
+    try:
+        found = torch.as_tensor(given, device=logits.device)
+        whole = found.dtype != torch.bool and bool((found == found.long()).all())
+    except (TypeError, ValueError, RuntimeError):
+        found, whole = logits.new_zeros(0), False
+    found = (found.expand(len(logits)) if found.dim() == 0 else found).long()
+    if not whole or found.shape != (len(logits),) or not ((found >= 0) & (found < logits.shape[1])).all():
+        raise NoSuchClass(
+            f"Head {head} has the classes 0..{logits.shape[1] - 1}; give one of them for each signal ({len(logits)})."
+        )
+    return found
 
 
 def at(logits: Tensor, target: Tensor) -> Tensor:
@@ -288,7 +328,7 @@ class Forward:
 
 
 def input_gradients(
-    model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None = None
+    model: nn.Module, audio: Tensor, targets: Targets | None = None
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
     """Differentiate each head's chosen logit by the signal: one forward pass, one backward pass per head.
 

@@ -4,7 +4,7 @@ It asks the network itself, needs no gradient, and is exact: for a linear model 
 (Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Heads, logits_of, prepared, targets_of
+from elor.explain.model import Heads, Targets, logits_of, prepared, signals, targets_of
 from elor.explain.trust import steady
 
 WINDOW, HOP = 1_600, 800
@@ -33,7 +33,7 @@ def starts(samples: int, window: int = WINDOW, hop: int = HOP) -> list[int]:
 def occlusion(
     model: nn.Module,
     audio: Tensor,
-    targets: Mapping[str, Tensor] | None = None,
+    targets: Targets | None = None,
     window: int = WINDOW,
     hop: int = HOP,
     mask: Tensor | None = None,
@@ -53,8 +53,9 @@ def occlusion(
         Per head (batch, windows), windows beginning at `starts(samples)`; positive where the window speaks for the
         class. Of several heads those that are refused are left out, with a warning (`elor.explain.heads.LeftOut`).
     """
+    audio = signals(model, audio)
     begins = starts(audio.shape[-1], window, hop)
-    filler = torch.zeros_like(audio) if mask is None else mask
+    filler = torch.zeros_like(audio) if mask is None else signals(model, mask)
 
     def without(row: int, index: int) -> Tensor:
         masked = audio[row].clone()
@@ -82,7 +83,7 @@ def band_hertz(bands: int = BANDS, rate: int = 16_000) -> np.ndarray:
 def band_occlusion(
     model: nn.Module,
     audio: Tensor,
-    targets: Mapping[str, Tensor] | None = None,
+    targets: Targets | None = None,
     bands: int = BANDS,
     trusted: bool = False,
 ) -> Heads:
@@ -91,6 +92,7 @@ def band_occlusion(
     Returns:
         Per head (batch, bands), from low to high.
     """
+    audio = signals(model, audio)
     samples = audio.shape[-1]
     edges, spectra = band_edges(samples, bands), torch.fft.rfft(audio)
 
@@ -105,7 +107,7 @@ def band_occlusion(
 def _drops(
     model: nn.Module,
     audio: Tensor,
-    targets: Mapping[str, Tensor] | None,
+    targets: Targets | None,
     without: Callable[[int, int], Tensor],
     counts: list[int],
     width: int,
@@ -113,12 +115,12 @@ def _drops(
 ) -> Heads:
     """z(x) - z(without(row, index)) for the first `counts[row]` indices, (batch, width); 0 for the rest."""
 
-    def ask(model: nn.Module) -> Heads:
+    def ask(model: nn.Module, targets: Targets | None) -> Heads:
         with prepared(model), steady(model, audio, max(len(audio), min(CHUNK, max(counts))), alone=True) as model:
             return _falls(model, audio, targets, without, counts, width)
 
     if not trusted:
-        return merged(each_head(ask, model, audio))
+        return merged(each_head(ask, model, audio, targets))
     with prepared(model):
         return _falls(model, audio, targets, without, counts, width)
 
@@ -126,7 +128,7 @@ def _drops(
 def _falls(
     model: nn.Module,
     audio: Tensor,
-    targets: Mapping[str, Tensor] | None,
+    targets: Targets | None,
     without: Callable[[int, int], Tensor],
     counts: list[int],
     width: int,

@@ -211,18 +211,17 @@ class Crossings:
         given = [value for value in _tensors((args, kwargs)) if self.comes(value)]
         if not given:
             return
-        found = list(_tensors(result)) + [args[0]] * (func._schema.is_mutable and not isinstance(result, Tensor))
+        found = [*_tensors(result), *_written(func, args, kwargs)]
         if name in CONSTANT:
             return
-        number, what = any(_real(value) for value in found if isinstance(value, Tensor)), None
+        number, what = any(map(_real, found)), None
         if _leaves(name, func, args):
             self.others.add(NAMES.get(name, f"a number or a size that depends on the signal ({name})"))
         elif number:
             what = self._refused(name, given, args, kwargs)
         crossed = frozenset({what} if what else ()).union(*(self._crossed[_storage(value)] for value in given))
         for value in found:
-            if isinstance(value, Tensor):
-                self._reach(value, crossed)
+            self._reach(value, crossed)
 
     def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:
         """What an operator does to the signal that cannot be guided; None if nothing."""
@@ -259,6 +258,13 @@ def _name(func: Any) -> str:
     """An operator's name, the same in place."""
     name = func._schema.name.removeprefix("aten::")
     return name if name.startswith("__") else name.removesuffix("_")
+
+
+def _written(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[Tensor]:
+    """What an operator writes into, be it in a list."""
+    for place, one in enumerate(func._schema.arguments):
+        if one.alias_info is not None and one.alias_info.is_write:
+            yield from _tensors(args[place] if place < len(args) else kwargs.get(one.name, ()))
 
 
 def _leaves(name: str, func: Any, args: Sequence[Any]) -> bool:

@@ -5,7 +5,7 @@ Whether its gradient is how the answer changes is asked by `elor.explain.derivat
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.copies import left_as_found, spare
 from elor.explain.derivative import false_gradient
-from elor.explain.model import CannotRun, Heads, Unsteady, logits_of, other_sound, refuse_unsteady
+from elor.explain.model import CannotRun, Heads, Targets, Unsteady, logits_of, other_sound, refuse_unsteady
 
 CHANCE = "chance, or on what is kept outside the network", "switch off what is random in it, or fix its seed"
 HISTORY = "what it was asked before", "let it keep nothing, or reset it first"
@@ -75,7 +75,7 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
 
 
 @contextmanager
-def checked(model: nn.Module, audio: Tensor, targets: Mapping[str, Tensor] | None, beside: int) -> Iterator[None]:
+def checked(model: nn.Module, audio: Tensor, targets: Targets | None, beside: int) -> Iterator[None]:
     """As `steady`; and refuse a model whose gradient is not how its answer changes.
 
     Raises:

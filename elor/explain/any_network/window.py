@@ -159,7 +159,9 @@ def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[dict[str,
         warnings.simplefilter("always")
         whole = false_gradient(model, audio, targets)
         if whole and len(targets) > 1:
-            apart = {head: false_gradient(OneHead(model, head), audio, targets) for head in targets}
+            apart = {
+                head: false_gradient(OneHead(model, head), audio, {head: value}) for head, value in targets.items()
+            }
             found = {head: why for head, why in apart.items() if why} or dict.fromkeys(targets, whole)
         else:
             found = dict.fromkeys(targets, whole) if whole else {}
