@@ -36,7 +36,7 @@ to which a gradient may be wrong about it."""
 COARSE, ROUGH = (1e-3, 3e-3, 1e-2, 3e-2), 0.05
 """The same in the model's own precision."""
 
-FINE, UNEVEN = (3e-5, 1e-4), 0.1
+FINE, UNEVEN = (3e-5, 1e-4, 3e-4), 0.2
 """Shorter steps in the model's own precision; and the share of the largest change by which they may differ."""
 
 NOTHING = (2e-7, 5e-7, 1e-6)
@@ -220,7 +220,7 @@ class _Slopes:
             noise = noise.clamp(min=torch.finfo(logits.dtype).eps * float(logits.abs().max()) / 2)
             largest = said.abs().amax(0)
             for step, found in short:
-                blur = 4 * noise / step
+                blur = 2 * noise / step
                 wrong = ((found[head] - said).abs() > UNEVEN * largest + blur) & (blur <= UNEVEN * largest)
                 if wrong.any():
                     why = _told(head, said, wrong, found[head])

@@ -1,0 +1,81 @@
+"""Networks that round inside and pass the gradient straight through: however fine the steps, and in which precision."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elor.errors import UserError
+from elor.explain.attribution import gradient
+from elor.explain.derivative import Unchecked
+from elor.explain.integrated import integrated_gradients
+from tests.explain.strange import Plain
+from tests.explain.test_questions import voice
+from tests.explain.test_strange import made
+
+
+class Single(Plain):
+    """Single precision on the way, whatever comes in; rounds there if it has a step, or refuses other precisions."""
+
+    def __init__(self, step: float = 0.0, how: str = "round", insists: bool = False) -> None:
+        super().__init__()
+        self.step, self.how, self.insists = step, how, insists
+
+    def forward(self, audio: Tensor) -> Tensor:
+        if self.insists and audio.dtype != torch.float32:
+            raise ValueError("float32 only")
+        h = self.two(F.relu(self.one(audio))).float()
+        if self.step and self.how == "round":
+            h = h + ((h / self.step).round() * self.step - h).detach()
+        elif self.step:
+            h = torch.fake_quantize_per_tensor_affine(h, self.step, 0, -128, 127)
+        return self.out(F.relu(h).to(self.out.weight.dtype).mean(-1))
+
+
+def _ask(net: Plain, seed: int = 0) -> tuple[str, list[str]]:
+    """Why it is refused, and what is doubted."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", Unchecked)
+        try:
+            gradient(net, voice(seed))
+        except UserError as error:
+            return str(error), []
+    return "", [str(one.message) for one in said if issubclass(one.category, Unchecked)]
+
+
+@pytest.mark.parametrize("how", ["round", "fake"])
+@pytest.mark.parametrize("step", [0.001, 0.003, 0.01, 0.05])
+def test_a_quantiser_in_single_precision_is_refused(how: str, step: float) -> None:
+    assert (
+        "is not how its answer changes" in _ask(made(Single, step, how))[0]
+        or "is 0 at every" in _ask(made(Single, step, how))[0]
+    )
+    with pytest.raises(UserError, match="gradient of head output is"):
+        integrated_gradients(made(Single, step, how), voice(), steps=2, most=2)
+
+
+@pytest.mark.parametrize("how", ["round", "fake"])
+@pytest.mark.parametrize("step", [0.001, 0.003, 0.01, 0.05])
+def test_where_float64_is_refused_short_steps_tell(how: str, step: float) -> None:
+    why, doubts = _ask(made(Single, step, how, True))
+    assert why or any("shares of" in text or "some changes of levels" in text for text in doubts)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("insists", [False, True])
+def test_what_rounds_not_is_not_doubted(seed: int, insists: bool) -> None:
+    assert _ask(made(Single, 0.0, "round", insists), seed) == ("", [])
+
+
+def test_a_quantised_weight_is_a_weight() -> None:
+    class Weight(Plain):
+        def forward(self, audio: Tensor) -> Tensor:
+            weight = torch.fake_quantize_per_tensor_affine(self.two.weight, 0.01, 0, -128, 127)
+            h = F.conv1d(F.relu(self.one(audio)), weight, self.two.bias, stride=4)
+            return self.out(F.relu(h).mean(-1))
+
+    assert _ask(made(Weight)) == ("", [])
