@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ def foreign_network(
     rate: int = 16_000,
     samples: int | None = None,
     values: Sequence[str] = (),
+    files: Sequence[Path] = (),
 ) -> Loaded:
     """Anybody's network.
 
@@ -73,13 +74,22 @@ def foreign_network(
         samples: fixed length of its input, at that rate; None: any.
         values: heads whose outputs are values of their own (arousal, valence), not classes; a network that returns one
             tensor has the head `output`.
+        files: recordings that it will hear; what is made lazily, without `samples`, is made for the first.
 
     Raises:
         UserError: if there is no such factory, it makes no network, or the weights are another one's.
     """
+    length = samples or next(_lengths(files, rate), None)
     return Loaded(
-        factory.load(model, weights, rate, samples, values), None if samples is None else round(samples * 16_000 / rate)
+        factory.load(model, weights, rate, length, values), None if samples is None else round(samples * 16_000 / rate)
     )
+
+
+def _lengths(files: Sequence[Path], rate: int) -> Iterator[int]:
+    """Samples at that rate of the recordings that can be read."""
+    for file in files:
+        with suppress(UserError):
+            yield -(-Recording(file).samples * rate // 16_000)
 
 
 def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Loaded:

@@ -88,7 +88,7 @@ def explain(
     if ":" in model.name and not model.exists():
         raise UserError(f"{model} is no file of trained networks; a network of your own is named by --factory.")
     if factory is not None:
-        explained = foreign_network(factory, weights, rate, samples, values or ())
+        explained = foreign_network(factory, weights, rate, samples, values or (), files)
     elif weights is not None or samples is not None or rate != 16_000 or values:
         raise UserError(
             "--weights, --samples, --rate and --values belong to a network of your own; name it by --factory."

@@ -9,6 +9,7 @@ what one would get is a mixture of guided and plain layers under a wrong name.
 Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 
@@ -17,13 +18,17 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
-from elor.explain.derivative import false_gradient
+from elor.explain.derivative import Unchecked, false_gradient
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Forward, Heads, Targets, prepared, signals, targets_of
 from elor.explain.operators import Crossings, opaque
 from elor.explain.trust import another, steady
 
 METHODS = ("guided", "gradient")
+
+ELSE = "use the gradient, integrated gradients or occlusion."
+
+HIDDEN = "that depends on the signal comes to it from outside torch's operators (from numpy, a list, another thread)"
 
 
 class Guided(TorchDispatchMode):
@@ -65,7 +70,7 @@ class Guided(TorchDispatchMode):
             self.crossings = None
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func is torch.ops.aten.threshold_backward.default:
+        if func is torch.ops.aten.threshold_backward.default and self.crossings is None:  # on the way back
             self.crossed += 1
             grad, *rest = args
             return func(grad.clamp(min=0) if self.guiding else grad, *rest, **(kwargs or {}))
@@ -104,9 +109,16 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
         if strict:
             _refuse_opaque(model)
         with prepared(model), steady(model, audio, len(audio)):
-            found = _maps(model, audio, choose, ("guided",), strict)[1]["guided"][0]
-            if strict:
-                _refuse_hidden(model, audio)
+            try:
+                found = _maps(model, audio, choose, ("guided",), strict)[1]["guided"][0]
+                if strict:
+                    _refuse_hidden(model, audio)
+            except UserError as error:
+                if str(error).endswith(ELSE) and _no_gradient(model, audio, targets):
+                    raise UserError(
+                        f"{str(error).removesuffix(ELSE)}its gradient is not how its answer changes: use occlusion."
+                    ) from None
+                raise
             if why := false_gradient(model, audio, targets):
                 raise UserError(why)
         return found
@@ -177,7 +189,7 @@ def _refuse_other(others: Mapping[str, set[str]], logits: Heads) -> None:
     if differentiable and (found := hidden.union(*others.values())):
         raise UserError(
             "Guided backpropagation is defined for linear layers and ReLU only, and this model also uses "
-            f"{', '.join(sorted(found))}; use the gradient, integrated gradients or occlusion."
+            f"{', '.join(sorted(found))}; {ELSE}"
         )
 
 
@@ -186,21 +198,30 @@ def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
     where it comes back, since what the signal meets on its way must be the same for any signal.
 
     Raises:
-        UserError: if it is not.
+        UserError: if it is not; where it differs for one and the same signal too, it is not said to depend on it.
     """
     one, met = audio[:1].detach(), []
     other, _ = another(model, one)
-    for signal in (one, other):
+    for signal in (one, other, one):
         crossings = Crossings((*model.parameters(), *model.buffers()))
         with Guided() as guide:
             guide.forward(model, signal, crossings)
         met.append(crossings.met)
-    if met[0] != met[1]:
-        raise UserError(
-            "Guided backpropagation is defined for linear layers and ReLU only, and in this model something that "
-            "depends on the signal comes to it from outside torch's operators (from numpy, a list, another thread); "
-            "use the gradient, integrated gradients or occlusion."
-        )
+        if len(met) == 2 and met[0] == met[1]:
+            return
+    drawn = met[0] != met[2]
+    raise UserError(
+        "Guided backpropagation is defined for linear layers and ReLU only, and in this model something "
+        + ("differs from call to call (it is drawn, or kept)" if drawn else HIDDEN)
+        + f"; {ELSE}"
+    )
+
+
+def _no_gradient(model: nn.Module, audio: Tensor, targets: Targets | None) -> bool:
+    """Is the way out by the gradient, to which a refusal points, closed?"""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Unchecked)
+        return false_gradient(model, audio, targets) is not None
 
 
 def _refuse_opaque(model: nn.Module) -> None:

@@ -1,13 +1,14 @@
 """A model of several heads as several models: what one head does not allow is refused for that head alone."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.model import CannotRun, Doubt, Heads, NoSuchClass, Targets, named, predict, targets_of
+from elor.explain.model import CannotRun, Doubt, Heads, NoSuchClass, Targets, kind_of, named, predict, targets_of
 
 Found = TypeVar("Found")
 
@@ -44,6 +45,26 @@ def each_head(
     Raises:
         UserError: if no head allows it, as `ask` does for all of them; or the targets name what is not there.
     """
+    with _once():
+        return _each_head(ask, model, audio, targets)
+
+
+@contextmanager
+def _once() -> Iterator[None]:
+    """Say each kind of doubt once: it may be had at every call, with other numbers."""
+    with warnings.catch_warnings(record=True) as noticed:
+        try:
+            yield
+        finally:
+            said = list({(one.category, kind_of(str(one.message))): one for one in reversed(noticed)}.values())
+    for one in reversed(said):
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+def _each_head(
+    ask: Callable[[nn.Module, Targets | None], Found], model: nn.Module, audio: Tensor, targets: Targets | None
+) -> list[Found]:
+    """As `each_head`."""
     try:
         return [ask(model, targets)]
     except (CannotRun, NoSuchClass):
@@ -60,7 +81,7 @@ def each_head(
     if not found:
         raise whole
     for reason in reasons:
-        warnings.warn(reason, LeftOut, stacklevel=4)
+        warnings.warn(reason, LeftOut, stacklevel=5)
     return found
 
 

@@ -4,6 +4,7 @@ It asks the network itself, needs no gradient, and is exact: for a linear model 
 (Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014).
 """
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Heads, Targets, logits_of, prepared, signals, targets_of
+from elor.explain.model import Doubt, Heads, Targets, at, logits_of, prepared, signals, targets_of
 from elor.explain.trust import steady
 
 WINDOW, HOP = 1_600, 800
@@ -20,6 +21,14 @@ WINDOW, HOP = 1_600, 800
 
 BANDS = 26
 """As many as the paper's mel filters."""
+
+GRAINS = 20
+"""Falls of so many times the rounding error of the logit are right to a twentieth at best."""
+
+
+class Coarse(Doubt):
+    """Falls that are hardly more than the rounding errors of the logit."""
+
 
 CHUNK = 32
 """Masked signals per forward pass."""
@@ -150,4 +159,21 @@ def _falls(
             f"Without a part of the signal the network answers with NaN or infinity, {wrong} of {sum(counts)} times (a "
             "logarithm of 0 in silence, say); put noise in its place."
         )
+    _warn_of_grains(logits, chosen, drops, audio.flatten(1).any(1))
     return drops
+
+
+def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor) -> None:
+    """Warn where rounding hides the falls; nothing falls in silence."""
+    for head, value in drops.items():
+        grain = torch.finfo(value.dtype).eps * at(logits[head], chosen[head]).abs()
+        most = value.abs().amax(1)
+        if (few := sounding & (grain > 0) & (most <= GRAINS * grain)).any():
+            row = int(few.int().argmax())
+            warnings.warn(
+                f"The falls of head {head} are coarse: the largest is {float(most[row]):.2g}, and rounding moves a "
+                f"logit of {float(logits[head][row, chosen[head][row]]):.3g} by {float(grain[row]):.1g}; let the "
+                "network leave out the constant, or compute in float64.",
+                Coarse,
+                stacklevel=4,
+            )

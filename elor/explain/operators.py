@@ -121,6 +121,7 @@ NAMES = {
     "sqrt": "a root",
     "std": "a standard deviation",
     "threshold": "a threshold",
+    "threshold_backward": "the derivative of a ReLU on the way there",
     "var": "a variance",
 }
 """What people call operators that are refused, by their aten names."""
@@ -234,6 +235,11 @@ class Crossings:
         if name in FACTORS:
             from_signal = [index for index in FACTORS[name] if index < len(args) and self.comes(args[index])]
             return None if len(from_signal) < 2 else "a product of the signal with itself (a gate or attention, say)"
+        if name == "pow" and not isinstance(args[1], Tensor) and args[1] == 1:
+            return None
+        if name.startswith("_embedding_bag") and [*args, 0][4] != 2:  # not by maximum
+            both = self.comes(args[0]) and any(map(self.comes, args[6:7]))
+            return "a product of the signal with itself (a gate or attention, say)" if both else None
         if name in GIVEN and not self.comes(args[GIVEN[name]]) and kwargs.get("rounding_mode") is None:
             return None
         if name in ("scatter_reduce", "index_reduce") and args[4] in ADDING:
@@ -299,12 +305,7 @@ def _tensors(values: object) -> Iterator[Tensor]:
 def opaque(logits: Tensor) -> str | None:
     """Code on the way to these logits whose way back is its own, so that no ReLU can be seen there; None if there is
     none: an `autograd.Function`, and what TorchScript or a compiler made into one."""
-    seen, left = set(), [logits.grad_fn]
-    while left:
-        node = left.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
+    for node in _nodes(logits):
         name = node.name()
         if "jit" in name or "Compiled" in name:
             return OPAQUE
@@ -312,5 +313,22 @@ def opaque(logits: Tensor) -> str | None:
             own = type(node)._forward_cls
             if f"{own.__module__}.{own.__name__}" not in PASSING:
                 return f"a function with a backward pass of its own ({name.removesuffix('Backward')})"
-        left += [following for following, _ in node.next_functions]
     return None
+
+
+def ordinary(logits: Tensor) -> set[str]:
+    """What is crossed on the way to these logits by its ordinary derivative (`ORDINARY`), in words."""
+    names = {"Sigmoid": "sigmoid", "Tanh": "tanh", "MaxPool": "max-pooling", "AdaptiveMaxPool": "max-pooling"}
+    found = [node.name() for node in _nodes(logits)]
+    return {said for begins, said in names.items() if any(name.startswith(begins) for name in found)}
+
+
+def _nodes(logits: Tensor) -> Iterator[Any]:
+    """All steps of the way back from these logits."""
+    seen, left = set(), [logits.grad_fn]
+    while left:
+        node = left.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            yield node
+            left += [following for following, _ in node.next_functions]

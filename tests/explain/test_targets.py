@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from elor.api.explain import foreign_network
 from elor.errors import UserError
+from elor.explain.any_network.subjects import Subject
+from elor.explain.any_network.window import explain
 from elor.explain.attribution import gradient
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients
-from elor.explain.occlusion import occlusion
+from elor.explain.model import Doubt, kind_of, predict
+from elor.explain.occlusion import Coarse, occlusion
 from tests.explain.strange import Plain
 from tests.explain.test_heads import Adversarial
 from tests.explain.test_questions import voice
-from tests.explain.test_strange import made
+from tests.explain.test_strange import QUICK, made
 
 
 def _integrated(*args: object) -> dict[str, Tensor]:
@@ -126,3 +133,124 @@ class Listed(Plain):
 def test_what_is_done_to_a_list_in_place_is_seen(does: Callable) -> None:
     with torch.no_grad(), pytest.raises(UserError, match=r"also uses .*(_foreach|absolute)"):
         guided_backprop(made(Listed, does), voice())
+
+
+class Offset(Plain):
+    """A large constant is added to its logits."""
+
+    def __init__(self, constant: float) -> None:
+        super().__init__()
+        self.constant = constant
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio) + self.constant
+
+
+def test_falls_that_are_rounding_errors_are_said_to_be() -> None:
+    with pytest.warns(Coarse, match="rounding moves a logit of 1e"):
+        occlusion(made(Offset, 1e5), voice())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Coarse)
+        assert occlusion(made(Offset, 1.0), voice())["output"].any()
+        assert not occlusion(made(Offset, 1.0), 0 * voice())["output"].any()
+
+
+class Drawn(Plain):
+    """Adds a little noise at each call."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        h = F.relu(self.one(audio))
+        return self.out(F.relu(self.two(h + 1e-6 * torch.randn_like(h[:, :1, :1]).numpy().item())).mean(-1))
+
+
+def test_noise_is_not_said_to_come_from_elsewhere_and_is_said_once() -> None:
+    with pytest.raises(UserError, match="differs from call to call"):
+        guided_backprop(made(Drawn), voice())
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        occlusion(made(Drawn), voice(), window=400, hop=50)
+    kinds = [kind_of(str(one.message)) for one in said if issubclass(one.category, Doubt)]
+    assert kinds
+    assert len(set(kinds)) == len(kinds)
+
+
+class Gated(Plain):
+    """The derivative of a ReLU on the way there."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        h = self.two(F.relu(self.one(audio)))
+        return self.out(torch.ops.aten.threshold_backward(h, h, 0).mean(-1))
+
+
+def test_a_derivative_on_the_way_there_has_its_name() -> None:
+    with pytest.raises(UserError, match="also uses the derivative of a ReLU"):
+        guided_backprop(made(Gated), voice())
+
+
+class Equilibrium(Plain):
+    """A fixed point, of which the last step alone is differentiated."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        h = F.relu(self.one(audio))
+        with torch.no_grad():
+            z = torch.zeros_like(h)
+            for _ in range(20):
+                z = F.silu(0.5 * z + h)
+        return self.out(F.relu(self.two(F.silu(0.5 * z + h))).mean(-1))
+
+
+def test_nobody_is_sent_to_a_gradient_that_is_refused() -> None:
+    with pytest.raises(UserError, match="SiLU; its gradient is not how its answer changes: use occlusion"):
+        guided_backprop(made(Equilibrium), voice())
+
+
+def _bag(values: Tensor, mode: str) -> Tensor:
+    """Sums of two neighbours each, of (batch, channels, frames)."""
+    rows = values.transpose(1, 2).flatten(0, 1)
+    pairs = torch.arange(len(rows)).view(-1, 2)
+    return F.embedding_bag(pairs, rows, mode=mode).view(len(values), -1, values.shape[1]).transpose(1, 2)
+
+
+class Bagged(Plain):
+    def __init__(self, bags: str | None) -> None:
+        super().__init__()
+        self.bags = bags
+
+    def forward(self, audio: Tensor) -> Tensor:
+        h = F.relu(self.two(F.relu(self.one(audio))))[..., :100]
+        plain = h.unflatten(-1, (50, 2)).sum(-1)
+        return self.out((_bag(h, self.bags).pow(1) if self.bags else plain).mean(-1))
+
+
+def test_sums_of_bags_and_first_powers_are_linear() -> None:
+    plain = guided_backprop(made(Bagged, None), voice())["output"]
+    torch.testing.assert_close(guided_backprop(made(Bagged, "sum"), voice())["output"], plain)
+    with pytest.raises(UserError, match="_embedding_bag"):
+        guided_backprop(made(Bagged, "max"), voice())
+
+
+class Squashed(Plain):
+    def forward(self, audio: Tensor) -> Tensor:
+        return self.out(torch.sigmoid(F.max_pool1d(F.relu(self.two(F.relu(self.one(audio)))), 2)).mean(-1))
+
+
+def test_it_is_said_what_passes_by_its_ordinary_derivative() -> None:
+    def remarks(net: Plain) -> str:
+        return " ".join(explain(Subject("it", net, None), voice()[0, 0].numpy(), 4_000, QUICK).summary["remarks"])
+
+    assert "passes max-pooling and sigmoid by the ordinary derivative" in remarks(made(Squashed))
+    assert "ordinary derivative" not in remarks(made(Plain))
+
+
+def lazy() -> nn.Module:
+    return nn.Sequential(nn.LazyConv1d(6, 32, stride=8), nn.ReLU(), nn.Flatten(), nn.LazyLinear(3))
+
+
+def test_what_is_lazy_is_made_for_the_recording(tmp_path: Path) -> None:
+    paths = [tmp_path / "none.wav", tmp_path / "a.wav"]
+    soundfile.write(paths[1], voice()[0, 0].numpy(), 16_000)
+    net = foreign_network("tests.explain.test_targets:lazy", files=paths)
+    assert net.samples is None
+    assert predict(net.subject.model, voice())["output"].shape == (1, 3)
+    fast = foreign_network("tests.explain.test_targets:lazy", rate=8_000, files=paths)
+    assert predict(fast.subject.model, voice())["output"].shape == (1, 3)

@@ -31,7 +31,7 @@ from elor.explain.heads import OneHead
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, refuse_infinite, targets_of
 from elor.explain.occlusion import WINDOW
-from elor.explain.operators import OPAQUE, opaque
+from elor.explain.operators import OPAQUE, opaque, ordinary
 from elor.explain.windows import Found, Windows
 from elor.registry import METHODS
 
@@ -123,7 +123,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     except Exception as error:  # the user's code may refuse silence
         remarks.append(f"Deletion and insertion fail in this network: {error}"[:300])
     if subject.headless is None:  # else the heads are known, and so is what they say
-        remarks += no_logits(recorded or logits)
+        remarks += [*no_logits(recorded or logits), *_ordinary(own, recorded)]
     rows = _Rows(found.correlations, own, swapped, subject)
     summary: dict[str, Any] = {
         "prediction": {head: _answer(value, answers[head], targets[head]) for head, value in logits.items()},
@@ -181,6 +181,15 @@ def _own_backward(recorded: Heads) -> Iterator[str]:
     """Gradients through an `autograd.Function` are what its author says, which nobody can check in general."""
     for what in sorted({what for value in recorded.values() if (what := opaque(value))} - {OPAQUE}):
         yield f"All gradients rest on {what}: whether it is the derivative is not known here."
+
+
+def _ordinary(own: Maps, recorded: Heads) -> Iterator[str]:
+    """What guided backpropagation crosses by its ordinary derivative, as the paper's networks do."""
+    if "guided" in own.values and (names := {name for value in recorded.values() for name in ordinary(value)}):
+        yield (
+            f"Guided backpropagation passes {' and '.join(sorted(names))} by the ordinary derivative, as in the paper; "
+            "it changes the way back through ReLU alone."
+        )
 
 
 def _stacked(maps: Heads, heads: Sequence[str]) -> NDArray:
