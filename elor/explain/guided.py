@@ -28,6 +28,8 @@ METHODS = ("guided", "gradient")
 
 ELSE = "use the gradient, integrated gradients or occlusion."
 
+THAT = "use that."
+
 HIDDEN = "that depends on the signal comes to it from outside torch's operators (from numpy, a list, another thread)"
 
 
@@ -114,10 +116,9 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
                 if strict:
                     _refuse_hidden(model, audio)
             except UserError as error:
-                if str(error).endswith(ELSE) and _no_gradient(model, audio, targets):
-                    raise UserError(
-                        f"{str(error).removesuffix(ELSE)}its gradient is not how its answer changes: use occlusion."
-                    ) from None
+                if str(error).endswith((ELSE, THAT)) and _no_gradient(model, audio, targets):
+                    what = str(error).removesuffix(ELSE).removesuffix(THAT)
+                    raise UserError(f"{what}its gradient is not how its answer changes: use occlusion.") from None
                 raise
             if why := false_gradient(model, audio, targets):
                 raise UserError(why)
@@ -177,7 +178,7 @@ def _maps(
                     if guide.guiding and strict and guide.crossed == before:
                         raise UserError(
                             f"Guided backpropagation met no ReLU between head {head} and the input, so it would be the "
-                            "plain gradient; use that."
+                            f"plain gradient; {THAT}"
                         )
     return {head: value.detach() for head, value in forward.logits.items()}, found
 

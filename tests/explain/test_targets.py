@@ -199,7 +199,21 @@ class Equilibrium(Plain):
         return self.out(F.relu(self.two(F.silu(0.5 * z + h))).mean(-1))
 
 
+class Bounded(Plain):
+    """The same without a ReLU."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        h = self.one(audio)
+        with torch.no_grad():
+            z = torch.zeros_like(h)
+            for _ in range(20):
+                z = torch.tanh(0.5 * z + h)
+        return self.out(self.two(torch.tanh(0.5 * z + h)).mean(-1))
+
+
 def test_nobody_is_sent_to_a_gradient_that_is_refused() -> None:
+    with pytest.raises(UserError, match="plain gradient; its gradient is not how its answer changes: use occlusion"):
+        guided_backprop(made(Bounded), voice())
     with pytest.raises(UserError, match="SiLU; its gradient is not how its answer changes: use occlusion"):
         guided_backprop(made(Equilibrium), voice())
 
