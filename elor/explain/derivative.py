@@ -3,25 +3,24 @@ backward pass was written by hand.
 
 Levels of the sound are changed by very little, and how the logit changes is held against what the gradient says. On a
 copy in float64, in which `x.float()` stays float64, a step can be so short that they agree to the rounding; where a
-model computes in a precision of its own it is asked itself, and less strictly. Its long steps average over whatever
-rounds inside; that short ones say otherwise is told from rounding errors, which are measured.
+model computes in a precision of its own it is asked itself, and less strictly. Long steps average over whatever rounds
+inside: so there a rounding that the signal is seen to meet is enough to refuse; and no step is believed that others
+contradict beyond rounding errors.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
 from elor.explain.copies import spare
 from elor.explain.model import Doubt, Forward, Heads, Targets, at, logits_of, other_sound, refuse_unsteady, targets_of
+from elor.explain.precision import as_written, rounded, widened
 
 PIECE = 800
 """Samples (50 ms) whose level is changed at once."""
@@ -33,11 +32,12 @@ EXACT, STRICT = (1e-8, 1e-6), 0.01
 """In float64: the steps, as shares of the sound, so short that next to no rectifier turns; and the share of a change up
 to which a gradient may be wrong about it."""
 
-COARSE, ROUGH = (1e-3, 3e-3, 1e-2, 3e-2), 0.05
+COARSE, ROUGH = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), 0.05
 """The same in the model's own precision."""
 
-FINE, UNEVEN = (3e-5, 1e-4, 3e-4), 0.2
-"""Shorter steps in the model's own precision; and the share of the largest change by which they may differ."""
+CERTAIN = 3
+"""There a step may be off by so many times what its neighbours tell: by chance two may be alike that are both beyond
+bends."""
 
 NOTHING = (2e-7, 5e-7, 1e-6)
 """Steps that change little but how a model rounds, in float32."""
@@ -85,9 +85,7 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Targets | None = No
     except _OwnPrecision:
         pass
     try:
-        if why := own.disagreement(COARSE, ROUGH) or own.nothing():
-            return why
-        own.doubt_if_uneven()
+        return _rounds(model, some, own) or own.disagreement(COARSE, ROUGH) or own.nothing()
     except Exception as error:
         _doubt("", str(error))
     return None
@@ -134,11 +132,11 @@ def _exactly(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
     Raises:
         _OwnPrecision: if there is none, or it is not the model's.
     """
-    double = None if _compiled(model) else spare(model)
-    if double is None or double is model:
+    double = spare(model)
+    if double is model:
         raise _OwnPrecision
     try:
-        with _default(torch.float64), _Wide() as wide:
+        with as_written(double), widened() as wide:
             with torch.no_grad():
                 answers = logits_of(double.double(), audio.double())
             if wide.rounds or not _same(own.logits, answers):
@@ -151,6 +149,17 @@ def _exactly(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
         raise
     except Exception as error:  # it is not made for float64
         raise _OwnPrecision from error
+
+
+def _rounds(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
+    """Why a gradient may go straight through a rounding, where steps in float32 cannot tell."""
+    for head, what in rounded(model, audio).items():
+        if own.said[head].any():
+            return (
+                f"The gradient of head {head} passes a rounding ({what}), and the network cannot be asked in float64, "
+                "so whether it is how the answer changes cannot be told; use occlusion."
+            )
+    return None
 
 
 class _Slopes:
@@ -183,14 +192,12 @@ class _Slopes:
         changes = [self._changes(step, ways) for step in steps]
         if not _same(logits_of(self._model, self._audio), self.logits):
             raise UserError("it answers otherwise by now")
-        for head, logits in self.logits.items():
-            said, grain = self.said[head][: len(ways)], 32 * _grain(self._model, logits) * logits.abs().amax(1)
+        for head in self.logits:
+            said, grain = self.said[head][: len(ways)], self._rounding(head, ways, tolerance == STRICT)
             found = [change[head] for change in changes]
-            spread = [(one - other).abs() for one, other in pairwise(found)]
-            judged = [
-                _judged(said, one, grain / step + apart, tolerance)
-                for step, one, apart in zip(steps, found, [spread[0], *spread], strict=True)
-            ]
+            blur = [_blur(index, steps, found, grain) for index in range(len(steps))]
+            times, last = (1, len(steps)) if tolerance == STRICT else (CERTAIN, -1)  # there none is beyond the longest
+            judged = [_judged(said, one, times * off, tolerance) for one, off in zip(found[:last], blur, strict=False)]
             clear = [each for each in judged if each is not None]
             if _jumps(said, found[0], found[-1], grain / steps[0]):
                 return _told(head, said, said.new_ones(said.shape), found[0])
@@ -203,29 +210,15 @@ class _Slopes:
                 _doubt(f"of head {head}", f"in its own precision some changes of levels say that it is not: {why}")
         return None
 
-    @torch.no_grad()
-    def doubt_if_uneven(self) -> None:
-        """Warn of a head that changes otherwise by short steps than its gradient says, though long ones agree.
-
-        How far rounding alone moves the logit is measured. Half precision hides such steps, and is not asked.
-        """
-        ways = self._ways[:-1]
-        errors = [(step, self._changes(step, ways)) for step in NOTHING]
-        short = [(step, self._changes(step, ways)) for step in FINE]
-        for head, logits in self.logits.items():
-            said = self.said[head][: len(ways)]
-            if _grain(self._model, logits) > torch.finfo(torch.float32).eps or not said.any():
-                continue
-            noise = torch.stack([step * (found[head] - said).abs() for step, found in errors]).amax((0, 1))
-            noise = noise.clamp(min=torch.finfo(logits.dtype).eps * float(logits.abs().max()) / 2)
-            largest = said.abs().amax(0)
-            for step, found in short:
-                blur = 2 * noise / step
-                wrong = ((found[head] - said).abs() > UNEVEN * largest + blur) & (blur <= UNEVEN * largest)
-                if wrong.any():
-                    why = _told(head, said, wrong, found[head])
-                    _doubt(f"of head {head}", f"changes of levels by shares of {step:g} say that it is not: {why}")
-                    break
+    def _rounding(self, head: str, ways: Tensor, strict: bool) -> Tensor:
+        """How far rounding may move a logit, (batch,): as it does in float32, else by the model's precision."""
+        logits = self.logits[head]
+        grain = _grain(self._model, logits)
+        size = grain * logits.abs().amax(1)
+        if strict or grain > torch.finfo(torch.float32).eps:
+            return 32 * size
+        apart = [step * (self._changes(step, ways)[head] - self.said[head][: len(ways)]).abs() for step in NOTHING]
+        return 4 * torch.stack(apart).amax((0, 1)).clamp(min=size / 2)
 
     def _changes(self, step: float, ways: Tensor) -> Heads:
         """By head how the logit changes by a step, (ways, batch), from both sides: curvature is no falsehood."""
@@ -260,11 +253,21 @@ class _Judgement:
     share: float
 
 
+def _blur(index: int, steps: tuple[float, ...], found: list[Tensor], grain: Tensor) -> Tensor:
+    """How far the change by a step may be off: by rounding, or since the next longer step or a shorter one says
+    otherwise (bends between them, or steps inside the model)."""
+    apart = [
+        ((found[index] - found[other]).abs() - (grain / steps[other] if other < index else 0)).clamp(min=0)
+        for other in range(min(index + 2, len(steps)))
+    ]
+    return grain / steps[index] + torch.stack(apart).amax(0)
+
+
 def _judged(said: Tensor, change: Tensor, blur: Tensor, tolerance: float) -> _Judgement | None:
     """Hold a gradient against a step; None if the step cannot tell along any way.
 
     Args:
-        blur: how far the change may be off: by rounding, or since the next step says otherwise (a bend between).
+        blur: how far the change may be off.
     """
     most = torch.maximum(said.abs(), change.abs())
     largest = most.amax(0)
@@ -322,61 +325,3 @@ def _grain(model: nn.Module, logits: Tensor) -> float:
     if torch.equal(logits.bfloat16().to(logits), logits):
         kinds.add(torch.bfloat16)
     return max(torch.finfo(kind).eps for kind in kinds)
-
-
-def _compiled(model: nn.Module) -> bool:
-    """Compiled code would be compiled again for float64, which takes minutes."""
-    return any(
-        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
-        for module in model.modules()
-    )
-
-
-@contextmanager
-def _default(dtype: torch.dtype) -> Iterator[None]:
-    """What a model makes on the way is of this precision."""
-    before = torch.get_default_dtype()
-    try:
-        torch.set_default_dtype(dtype)
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-class _Wide(TorchDispatchMode):
-    """Computes in float64 what a model wants in float32; quantisers that take nothing else are given that.
-
-    Attributes:
-        rounds: whether something in float64 became something less precise nevertheless.
-    """
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rounds = False
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
-        double = any(isinstance(v, Tensor) and v.dtype in (torch.float64, torch.complex128) for v in args)
-        if double and "fake_quantize" in func._schema.name:
-            result = func(*(_cast(v, torch.float64, torch.float32) for v in args), **kwargs)
-            several = isinstance(result, tuple)
-            wide = [_cast(v, torch.float32, torch.float64) for v in (result if several else (result,))]
-            return tuple(wide) if several else wide[0]
-        if double and func is torch.ops.aten._to_copy.default:
-            kwargs["dtype"] = WIDER.get(kwargs.get("dtype"), kwargs.get("dtype"))
-        result = func(*args, **kwargs)
-        coarse = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
-        self.rounds |= double and isinstance(result, Tensor) and result.dtype in coarse
-        return result
-
-
-WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
-
-
-def _cast(value: object, kind: torch.dtype, other: torch.dtype) -> object:
-    """A tensor of one kind as another; anything else as it is."""
-    return value.to(other) if isinstance(value, Tensor) and value.dtype == kind else value

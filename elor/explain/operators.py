@@ -244,6 +244,8 @@ class Crossings:
             return None
         if name in ("scatter_reduce", "index_reduce") and args[4] in ADDING:
             return None
+        if name == "floor_divide" or kwargs.get("rounding_mode"):
+            return "floor or trunc of a quotient"
         if name in NORMS:
             return "batch normalisation by the batch's own statistics" if args[NORMS[name]] else None
         return NAMES.get(name) or (name if name in BENT or name in GIVEN else f"{name} {UNKNOWN}")

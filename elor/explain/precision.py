@@ -1,0 +1,110 @@
+"""A model asked in another precision than its own, and what rounds in it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from elor.explain.model import Forward
+from elor.explain.operators import Crossings
+
+WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+
+ROUNDING = re.compile(r"(round|floor|ceil|trunc|_?fake_quantize|_fused_moving_avg_obs_fq)|.*\((_to_copy|dequantize)\)$")
+"""Operators as `elor.explain.operators` names them, the last by way of whole numbers."""
+
+
+def as_written(model: nn.Module) -> AbstractContextManager[None]:
+    """Compiled code is run as it was written: compiling it for float64 would take minutes."""
+    compiled = any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+
+
+def rounded(model: nn.Module, audio: Tensor) -> dict[str, str]:
+    """By head what rounds numbers that come from the signal on their way there; heads without any are left out."""
+    crossings, mode = Crossings(), _Followed()
+
+    def watch(signal: Tensor) -> None:
+        crossings.follow(signal)
+        mode.crossings = crossings
+
+    def answered() -> None:
+        mode.crossings = None
+
+    try:
+        with as_written(model), mode:
+            logits = Forward(model, audio, watch, answered).logits
+            met = {head: sorted(filter(ROUNDING.match, crossings.crossed(value))) for head, value in logits.items()}
+    finally:
+        crossings.done()
+    return {head: what[0].split()[0] if "(not" in what[0] else what[0] for head, what in met.items() if what}
+
+
+class _Followed(TorchDispatchMode):
+    """Follows the signal while it has `crossings`."""
+
+    crossings: Crossings | None = None
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if self.crossings is not None:
+            self.crossings.note(func, args, kwargs or {}, result)
+        return result
+
+
+@contextmanager
+def widened() -> Iterator["Widened"]:
+    """What a model makes on the way, or casts to float32, is of float64."""
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        with Widened() as mode:
+            yield mode
+    finally:
+        torch.set_default_dtype(before)
+
+
+class Widened(TorchDispatchMode):
+    """Computes in float64 what a model wants in float32; quantisers that take nothing else are given that.
+
+    Attributes:
+        rounds: whether something in float64 became something less precise nevertheless.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounds = False
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        double = any(isinstance(v, Tensor) and v.dtype in (torch.float64, torch.complex128) for v in args)
+        if double and "fake_quantize" in func._schema.name:
+            result = func(*(_cast(v, torch.float64, torch.float32) for v in args), **kwargs)
+            several = isinstance(result, tuple)
+            wide = [_cast(v, torch.float32, torch.float64) for v in (result if several else (result,))]
+            return tuple(wide) if several else wide[0]
+        if double and func is torch.ops.aten._to_copy.default:
+            kwargs["dtype"] = WIDER.get(kwargs.get("dtype"), kwargs.get("dtype"))
+        result = func(*args, **kwargs)
+        coarse = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
+        self.rounds |= double and isinstance(result, Tensor) and result.dtype in coarse
+        return result
+
+
+def _cast(value: object, kind: torch.dtype, other: torch.dtype) -> object:
+    """A tensor of one kind as another; anything else as it is."""
+    return value.to(other) if isinstance(value, Tensor) and value.dtype == kind else value
