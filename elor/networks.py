@@ -5,12 +5,14 @@
     ftr       1,582 IS10 functionals ----------------/
     elor_ftr  CNN output and IS10 side by side -----/
 
-And one for a question that it leaves to the future, `elor_txt`: CNN output and what was said side by side.
+And one for a question that it leaves to the future, `elor_txt`: `elor`, and beside its MLPs a linear layer on what was
+said, whose logits are added ("wide and deep", Cheng et al. 2016).
 Wieser et al. 2020, sections "End-to-end learning network" and "Architectures for comparison". A network takes its
 inputs by position, in the order of `INPUTS`, and returns the logits of every head by name.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -98,8 +100,8 @@ class Weigh(nn.Module):
     """Weigh words by how rare they are in the training part: tf-idf of whether they occur, of unit length.
 
     scikit-learn's TfidfVectorizer(binary=True, smooth_idf=False), fitted on the training part: a word weighs 1 +
-    ln(n / df), one that does not occur there nothing, and each row is divided by its length, so that words do not
-    drown what is heard.
+    ln(n / df), one that does not occur there nothing, and each row is divided by its length, so that long texts do not
+    weigh more.
 
     Shape:
         (batch, words), unchanged.
@@ -135,6 +137,25 @@ class Dropout(nn.Dropout):
         return values * self.kept / (1 - self.p)
 
 
+class Told(nn.Module):
+    """A head that is told words: an MLP on what is heard and a linear layer on what was said, their outputs added.
+
+    "Wide and deep" (Cheng et al. 2016): both learn together. A vector of words beside hundreds of numbers from the CNN
+    is either too small to be learned from or, made larger, learned by heart (docs/words.md).
+
+    Shape:
+        (batch, heard + words) -> (batch, outputs)
+    """
+
+    def __init__(self, heard: nn.Sequential, words: nn.Linear) -> None:
+        super().__init__()
+        self.heard, self.words = heard, words
+
+    def forward(self, features: Tensor) -> Tensor:
+        heard = features.shape[1] - self.words.in_features
+        return self.heard(features[:, :heard]) + self.words(features[:, heard:])
+
+
 class MultiHeadNetwork(nn.Module):
     """A CNN (if any) and one MLP per head.
 
@@ -166,11 +187,15 @@ class MultiHeadNetwork(nn.Module):
             fitted[TEXT] = Weigh(*shapes[TEXT])
         self.standardize = nn.ModuleDict(fitted)
         self.cnn, width = _cnn(architecture, fast) if len(shapes[architecture.inputs[0]]) == 2 else (None, 0)
-        width += sum(shape[0] for shape in shapes.values() if len(shape) == 1)
+        width += sum(shape[0] for name, shape in shapes.items() if len(shape) == 1 and name != TEXT)
         self.heads = nn.ModuleDict({head.name: _mlp(width, head.outputs, architecture) for head in architecture.heads})
+        if TEXT in shapes:
+            for head in architecture.heads:
+                words = _normalised(nn.Linear(*shapes[TEXT], head.outputs))
+                self.heads[head.name] = Told(self.heads[head.name], words)
 
     def features(self, *inputs: Tensor) -> Tensor:
-        """What the heads read: the flattened CNN output, the functionals, or both side by side.
+        """What the heads read: the flattened CNN output, the functionals or words, or two of them side by side.
 
         Shape:
             (batch, width)
@@ -203,7 +228,7 @@ class MultiHeadNetwork(nn.Module):
             kept: (batch, heads, units of all hidden layers) of bool.
         """
         for index, head in enumerate(self.heads.values()):
-            layers = [module for module in head if isinstance(module, Dropout)]
+            layers = [module for module in head.modules() if isinstance(module, Dropout)]
             for layer, part in zip(layers, kept[:, index].split(self.architecture.hidden, dim=1), strict=True):
                 layer.kept = part
 
@@ -246,9 +271,16 @@ def _mlp(width: int, outputs: int, architecture: Architecture) -> nn.Sequential:
     for units in architecture.hidden:
         layers += [nn.Linear(width, units), nn.Sigmoid(), Dropout(architecture.dropout)]
         width = units
-    layers.append(nn.Linear(width, outputs))
-    for layer in layers:
+    return _normalised(nn.Sequential(*layers, nn.Linear(width, outputs)))
+
+
+Layers = TypeVar("Layers", bound=nn.Module)
+
+
+def _normalised(module: Layers) -> Layers:
+    """Draw the weights of linear layers anew, by the normalised initialisation (Glorot and Bengio 2010)."""
+    for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)
-    return nn.Sequential(*layers)
+    return module

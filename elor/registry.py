@@ -17,7 +17,8 @@ class Network:
 
     Attributes:
         title: the paper's name of it.
-        inputs: what it eats, of `FILES`; the last of several is a vector that joins the CNN's output.
+        inputs: what it eats, of `FILES`; the last of several is a vector that joins the CNN's
+            output, or, of words, the logits.
         parents: networks whose winning values it takes in place of a search of its own: the CNN's and the optimiser's
             of the first, the MLP's of the second.
     """

@@ -64,6 +64,20 @@ def test_heads_are_two_sigmoid_layers_on_the_same_features() -> None:
         assert drop.p == 0.2
 
 
+def test_words_add_a_linear_layers_logits_to_those_of_what_is_heard() -> None:
+    network = build("elor_txt").eval()
+    audio, _ = batch("elor_txt")
+    words = torch.zeros(2, *SHAPES["text"])
+    words[0, :4] = 1  # as many as weigh 1/2 each; nothing is said in the second
+    heard = network.cnn(audio).flatten(1)
+    for name, head in network.heads.items():
+        expected = head.heard(heard)
+        expected[0] += head.words.weight[:, :4].sum(1) / 2
+        torch.testing.assert_close(network(audio, words)[name], expected + head.words.bias)
+        torch.testing.assert_close(network.head(name, audio, words), expected + head.words.bias)
+        assert any(weight is head.words.weight for weight in network.penalised_by(name))
+
+
 def test_words_are_weighed_as_scikit_learn_does_it_on_the_training_part_alone() -> None:
     spoken = ["you are glad", "you are lost", "so glad so glad", "you", "never heard", "glad never you", ""]
     train = [0, 1, 2, 3]
