@@ -167,10 +167,11 @@ class Engine:
 def _pool(workers: int, module: str) -> Iterator[Executor]:
     """Processes that run one thread each and never outlive this one.
 
-    They fork from one server that has imported the jobs' module, once: the next round's workers are warm.
+    They fork from one server that has imported the jobs' module, once: the next round's workers are warm. PyTorch puts
+    off one import of seconds until a process first sets a seed or makes an optimiser: the server does that, too.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([module])
+    context.set_forkserver_preload([module, *(["torch._dynamo"] if "torch" in sys.modules else [])])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_become_worker, initargs=(module,))
     try:
         yield pool

@@ -74,6 +74,7 @@ def part(name: str, folder: Path) -> dict:
     return {"value": name.upper()}
 
 
+@pytest.mark.long
 def test_a_long_measurement_goes_on_where_it_was_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "RESULTS", tmp_path)
     make = partial(part, folder=tmp_path)

@@ -239,6 +239,7 @@ def test_scripted_functions_are_right_or_refused_at_every_call() -> None:
             assert "scripted code" in str(error)  # noqa: PT017  # either is right, and which one is PyTorch's choice
 
 
+@pytest.mark.long
 def test_a_compiled_model_is_refused() -> None:
     with pytest.raises(UserError, match="compiled"):
         guided_backprop(torch.compile(net()), audio())

@@ -167,6 +167,7 @@ def test_a_classifier_outside_torch_is_explained_by_occlusion() -> None:
     assert not sought.signals
 
 
+@pytest.mark.long
 def test_a_classifier_on_is10_is_explained_by_occlusion() -> None:
     found = explain(factory.load(f"{HERE}:OnIs10"), faint(101, burst=0.4), 16_000, QUICK)
     assert {name for name, one in found.summary["methods"].items() if not one["refused"]} == {"occlusion", "bands"}

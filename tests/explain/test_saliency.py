@@ -67,7 +67,7 @@ def paper_shape(seed: int) -> MultiHeadNetwork:
     return new_network(seed=seed, hidden=(256, 256), **layers)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers(seed: int) -> None:
     network, audio = paper_shape(seed), as_audio([voice(0), voice(1)])
     with_input, between = r_of(guided_backprop, network, audio)
@@ -82,7 +82,7 @@ def demo_shape(seed: int) -> MultiHeadNetwork:
     return new_network(seed=seed, filters=(8, 8, 8))
 
 
-@pytest.mark.parametrize("shape", [paper_shape, demo_shape])
+@pytest.mark.parametrize("shape", [pytest.param(paper_shape, marks=pytest.mark.slow), demo_shape])
 def test_untrained_against_untrained_is_not_distinguishable(shape) -> None:
     """Speakers with networks of their own: one that stands for the trained one, and two controls."""
     speakers = np.arange(5)

@@ -174,6 +174,7 @@ def sought(network: nn.Module, untrained: int, seed: int) -> list[dict]:
     return rows
 
 
+@pytest.mark.long
 def test_no_trend_is_claimed_from_real_prototypes_of_untrained_networks() -> None:
     null = [row for seed in range(100, 120) for row in sought(Chance(seed), 1, seed)]
     judged = {}

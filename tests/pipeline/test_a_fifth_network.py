@@ -58,6 +58,7 @@ def test_a_fifth_network_and_a_third_head_reach_the_page(tmp_path: Path) -> None
         labels__dimensions=["dominance", "valence", "arousal"],
         folds__most=3,
         explain__interventions__networks=["lom"],
+        explain__prototypes__parametrisations=["time"],
         **{f"scale__demo__networks__{net}__evaluations": 0 for net, one in NETWORKS.items() if not one.parents},
     )
     add(project)

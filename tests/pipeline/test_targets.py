@@ -65,6 +65,7 @@ def learn(workspace: Workspace, explain: bool = False, **changes: object) -> dic
         "folds__most": 3,
         "labels__shuffle": False,
         "search__scope": "shared",
+        **{f"scale__demo__networks__{net}__evaluations": 1 for net in ("elor", "lom")},
     }
     workspace.set_params(**LESS | defaults | changes)
     for outputs in ("metrics", "plots"):  # as DVC does before it runs a stage

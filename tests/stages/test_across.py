@@ -15,6 +15,7 @@ from elor.evidence.model import read
 from elor.tables import read_table
 from elor.targets import Target
 from tests.worlds import voices
+from tests.worlds.project import NETWORKS
 from tests.worlds.stages import EXPLAINING, LEARNING, READING, UNSEEN, Workspace
 
 pytestmark = pytest.mark.long
@@ -29,7 +30,8 @@ SOURCES = [
 def two(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         made = Workspace(tmp_path_factory.mktemp("two") / "workspace", patch)
-        made.set_params(corpus__path=[SOURCES[0], SOURCES[1] | {"rater": "mean"}], folds__hold_out="corpus")
+        once = {f"scale__demo__networks__{net}__evaluations": 1 for net in NETWORKS[:3]}
+        made.set_params(corpus__path=[SOURCES[0], SOURCES[1] | {"rater": "mean"}], folds__hold_out="corpus", **once)
         explaining = [stage for stage in EXPLAINING if stage not in UNSEEN]
         made.run_all(*READING, ("mfcc",), ("is10",), *LEARNING, *explaining)
         yield made
