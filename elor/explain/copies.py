@@ -145,7 +145,8 @@ def _content(value: Any) -> Any:
 def _refill(value: Any, content: Any) -> None:
     """Give it back what it held."""
     if isinstance(content, Tensor):
-        if not torch.equal(value, content):
+        now, then = (one if one.layout == torch.strided else one.to_dense() for one in (value, content))
+        if not torch.equal(now, then):
             value.detach().copy_(content)
     elif isinstance(content, np.ndarray):
         value[...] = content

@@ -117,8 +117,7 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
                     _refuse_hidden(model, audio)
             except UserError as error:
                 if str(error).endswith((ELSE, THAT)) and _no_gradient(model, audio, targets):
-                    what = str(error).removesuffix(ELSE).removesuffix(THAT)
-                    raise UserError(f"{what}its gradient is not how its answer changes: use occlusion.") from None
+                    raise UserError(by_occlusion(str(error), "its gradient is not how its answer changes")) from None
                 raise
             if why := false_gradient(model, audio, targets):
                 raise UserError(why)
@@ -216,6 +215,12 @@ def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
         + ("differs from call to call (it is drawn, or kept)" if drawn else HIDDEN)
         + f"; {ELSE}"
     )
+
+
+def by_occlusion(refusal: str, why: str) -> str:
+    """A refusal that points to no gradient, for a reason."""
+    what = refusal.removesuffix(ELSE).removesuffix(THAT)
+    return refusal if what == refusal else f"{what}{why}: use occlusion."
 
 
 def _no_gradient(model: nn.Module, audio: Tensor, targets: Targets | None) -> bool:

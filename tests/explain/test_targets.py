@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from elor.api.explain import foreign_network
 from elor.errors import UserError
 from elor.explain.any_network.subjects import Subject
-from elor.explain.any_network.window import explain
+from elor.explain.any_network.window import Effort, explain
 from elor.explain.attribution import gradient
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients
@@ -216,6 +216,12 @@ def test_nobody_is_sent_to_a_gradient_that_is_refused() -> None:
         guided_backprop(made(Bounded), voice())
     with pytest.raises(UserError, match="SiLU; its gradient is not how its answer changes: use occlusion"):
         guided_backprop(made(Equilibrium), voice())
+    for kind in (Bounded, Equilibrium):
+        methods = explain(
+            Subject("fixed point", made(kind), None), voice()[0, 0].numpy(), 8_000, Effort(0, 2, 2)
+        ).summary["methods"]
+        assert "the gradient is refused too: use occlusion" in methods["guided"]["refused"]
+        assert "is not how its answer changes" in methods["gradient"]["refused"]
 
 
 def _bag(values: Tensor, mode: str) -> Tensor:

@@ -16,7 +16,11 @@ from torch.overrides import TorchFunctionMode
 from elor.errors import UserError
 from elor.explain.attribution import gradient
 from elor.explain.guided import guided_backprop
+from elor.explain.occlusion import occlusion
+from tests.explain.strange import Plain
 from tests.explain.test_guided import Layer
+from tests.explain.test_questions import voice
+from tests.explain.test_strange import made
 
 SAMPLES = 1_600
 
@@ -264,3 +268,26 @@ def test_gradients_are_those_of_finite_differences(layer: Callable[[], nn.Module
     finally:
         torch.set_default_dtype(before)
     torch.testing.assert_close((ways[:, 0] * found).sum((1, 2)), torch.stack(changes) / 2e-6, rtol=1e-3, atol=1e-6)
+
+
+class SparseWeights(Plain):
+    """Mixes its channels by a matrix that is kept sparse, in a buffer."""
+
+    def __init__(self, layout: torch.layout) -> None:
+        super().__init__()
+        kept = torch.randn(6, 6) * (torch.rand(6, 6) < 0.5)
+        self.register_buffer("mixing", kept.to_sparse(layout=layout))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        h = F.relu(self.two(F.relu(self.one(audio)))).transpose(0, 1)
+        mixed = (self.mixing @ h.flatten(1)).unflatten(1, h.shape[1:])
+        return self.out(F.relu(mixed).transpose(0, 1).mean(-1))
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+def test_sparse_buffers_are_left_as_they_were(layout: torch.layout) -> None:
+    net, dense = made(SparseWeights, layout), made(SparseWeights, layout)
+    dense.mixing = dense.mixing.to_dense()
+    for method in (gradient, occlusion):
+        torch.testing.assert_close(method(net, voice())["output"], method(dense, voice())["output"])
+    assert net.mixing.layout == layout

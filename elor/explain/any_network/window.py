@@ -27,6 +27,7 @@ from elor.explain.correlation import READINGS, View, among_networks, pearson
 from elor.explain.derivative import Unchecked, false_gradient
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
+from elor.explain.guided import by_occlusion
 from elor.explain.heads import OneHead
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, refuse_infinite, targets_of
@@ -111,6 +112,9 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     for head, why in false.items():
         own.refuse(GRADIENTS, head, why)
         own.errors.pop(head, None)
+    guided, plain = own.refused.get("guided", {}), own.refused.get("gradient", {})
+    for head in guided.keys() & plain.keys():
+        guided[head] = by_occlusion(guided[head], "the gradient is refused too")
     controls = Scope(checked, checked, steps=steps.of_controls, lenient=True)
     for kind, make in ((Control.initial, subject.twin), (Control.heads, subject.headless)):
         for number in range(effort.twins if make else 0):
