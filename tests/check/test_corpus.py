@@ -90,6 +90,12 @@ def lists(folder: Path, *columns: tuple[str, str], **changes: str) -> None:
     yaml.dump(params, folder / "params.yaml")
 
 
+def looks_at_corpora_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine, the workspace and the scratch folder, which take seconds, have tests of their own."""
+    for area in ("machine", "workspace", "scratch"):
+        monkeypatch.setattr(everything, area, lambda *asked: [])
+
+
 @pytest.mark.parametrize(
     ("columns", "changes", "area", "found"),
     [
@@ -107,15 +113,15 @@ def test_what_the_run_would_refuse_the_check_says(
 ) -> None:
     lists(tmp_path, *columns, **changes)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(everything, "workspace", lambda: [])
-    areas = everything.inspect()
-    remedies = {
-        name: [one.remedy for one in rows if one.remedy]
-        for name, rows in areas.items()
-        if name not in ("machine", "scratch")
-    }
+    looks_at_corpora_alone(monkeypatch)
+    remedies = {name: [one.remedy for one in rows if one.remedy] for name, rows in everything.inspect().items()}
     assert [name for name, said in remedies.items() if said] == [area]
     assert found in " ".join(remedies[area])
+
+
+def test_what_the_run_would_take_the_check_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    looks_at_corpora_alone(monkeypatch)
     lists(tmp_path, ("text", "a|b|c"), ("text", "d|e|f"), hold_out="corpus", words="words")
     assert [(one.what, one.found) for one in everything.inspect()["folds"]] == [
         ("held out", "corpus, 2 values"),
