@@ -72,7 +72,7 @@ class Project:
             "ELOR_SPY_LOG": str(folder / ".." / "opened.txt"),
             "ELOR_SPY_ROOT": str(folder),
             "PYTHONPATH": str(ROOT / "tests" / "pipeline" / "spy"),
-            "PYTHONPYCACHEPREFIX": str(folder / ".." / "bytecode"),
+            "PYTHONDONTWRITEBYTECODE": "",  # some forty processes would each compile the copy anew
         }
         self.set_params()
         self.git("init", "-q")
