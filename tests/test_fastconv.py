@@ -296,6 +296,7 @@ def whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "whole_batch", lambda device: True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["spectral", "rows", "direct"])
 @pytest.mark.parametrize("needs_signal", [False, True], ids=["first", "inner"])
 @pytest.mark.parametrize("shape", BLOCKS, ids=str)
