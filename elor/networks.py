@@ -74,8 +74,19 @@ class ImpossibleShape(UserError):
     """Layers that leave nothing of the signal: a search counts such a trial as failed."""
 
 
+FURTHEST = 100
+"""Deviations from the mean at which a standardised value is cut off. Of n training values none can lie farther than
+sqrt(n - 1), of 10,000 slices not even one here; but what is only rounding in the training part, the slope of a contour
+that is flat there, say, may be 1e16 elsewhere, and would drown all else."""
+
+
+def standardized(values: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Values in deviations from a mean, at most `FURTHEST`."""
+    return ((values - mean) / deviation).clamp(-FURTHEST, FURTHEST)
+
+
 class Standardize(nn.Module):
-    """Subtract a mean and divide by a deviation, per channel, both fitted on the training part only.
+    """Subtract a mean and divide by a deviation, per channel, both fitted on the training part only (`standardized`).
 
     Shape:
         (batch, channels) or (batch, channels, time), unchanged.
@@ -93,7 +104,7 @@ class Standardize(nn.Module):
         self.deviation.copy_(torch.where(deviation > 0, deviation, 1.0).reshape(self.deviation.shape))
 
     def forward(self, values: Tensor) -> Tensor:
-        return (values - self.mean) / self.deviation
+        return standardized(values, self.mean, self.deviation)
 
 
 class Weigh(nn.Module):

@@ -130,6 +130,23 @@ def test_standardisation_is_by_channel_and_leaves_constants_alone() -> None:
     assert "audio" not in build("elor").standardize
 
 
+def test_what_is_rounding_in_training_cannot_throw_an_answer_out_of_the_scale() -> None:
+    network = build("ftr").eval()
+    rng = np.random.default_rng(0)
+    train = rng.normal(3, 2, (50, SHAPES["is10"][0])).astype(np.float32)
+    train[:, 7] = rng.normal(0, 1e-17, 50)  # a slope that is 0 but for rounding
+    scale = network.standardize["is10"]
+    scale.fit(torch.from_numpy(train.mean(0)), torch.from_numpy(train.std(0)))
+    expected = (train - train.mean(0)) / train.std(0)
+    np.testing.assert_allclose(scale(torch.from_numpy(train)), expected, rtol=1e-5, atol=1e-5)  # nothing is cut off
+    test = torch.from_numpy(train[:2]).clone()
+    test[:, 7] = torch.tensor([0.5, -0.5])
+    assert scale(test)[:, 7].tolist() == [100, -100]
+    assert (scale(test).isfinite()).all()
+    apart = [head(scale(test)) - head(scale(torch.from_numpy(train[:2]))) for head in network.heads.values()]
+    assert max(one.abs().max() for one in apart) < 5
+
+
 def test_pools_that_leave_nothing_are_refused() -> None:
     with pytest.raises(UserError, match="leave nothing of the 599 steps of lom's input"):
         build("lom", pools=[100, 100])

@@ -25,7 +25,7 @@ from torch.func import vmap
 from torch.optim.sgd import sgd
 
 from elor import products
-from elor.networks import INPUTS, SHAPES
+from elor.networks import INPUTS, SHAPES, standardized
 from elor.targets import Head
 from elor.training import losses
 from elor.training.data import Inputs
@@ -217,7 +217,7 @@ class Stack:
         folds = slice(models.start // len(self.heads), models.stop // len(self.heads))
         parts = [part.unflatten(0, rows.shape) for part in self.inputs.batch(rows.reshape(-1))]
         for index, (mean, deviation) in enumerate(self.scales):
-            parts[index] = (parts[index] - mean[folds]) / deviation[folds]
+            parts[index] = standardized(parts[index], mean[folds], deviation[folds])
         return torch.cat(parts, dim=2).repeat_interleave(len(self.heads), 0)
 
     def descend(self, models: slice, gradient: Tensor, values: Sequence[Tensor], slopes: Sequence[Tensor]) -> None:
