@@ -25,7 +25,7 @@ from elor.evaluation.evaluate import Settings, compare, evaluate
 from elor.evaluation.predictions import judge_all
 from elor.params import Params, load
 from elor.report.results import title
-from elor.report.text import Block, Table, interval, number, p_value
+from elor.report.text import MISSING, Block, Table, interval, number, p_value
 from elor.tables import read_table
 from elor.training.outputs import predictions_of
 from elor.training.task import Task, input_files
@@ -72,14 +72,13 @@ def measure(
 
 
 def _corpus(
-    folder: Path, utterances: int, folds: int, disagreement: float, shuffle: bool = False, seed: int = 1
+    folder: Path, utterances: int, folds: int, disagreement: float, shuffle: bool = False, seed: int = SEED
 ) -> Params:
     """A workspace up to its folds and features."""
     yaml = YAML()
     value, recipe = yaml.load(ROOT / "params.yaml"), yaml.load(ROOT / "data" / "demo.yaml")
     value["labels"] |= {"target": "spread", "shuffle": shuffle}
-    value["folds"]["most"], value["corpus"]["seed"] = folds, SEED
-    value["corpus"]["seed"] = seed
+    value["folds"]["most"], value["corpus"]["seed"] = folds, seed
     value["scale"]["demo"]["utterances"] = utterances
     recipe["disagreement"] = disagreement
     for dialogue in recipe["dialogues"].values():
@@ -141,6 +140,8 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         "network",
         "r of deviations [95 %]",
         "p",
+        "r given the means [95 %]",
+        "p",
         "KL",
         "one for all",
         "within 80 %",
@@ -170,8 +171,17 @@ def _row(case: str, head: str, network: str, one: dict[str, Any]) -> tuple[str, 
         *(case, head, title(network)),
         interval(one["spread_r"], one["spread_r_low"], one["spread_r_high"]),
         p_value(one["spread_p"]),
+        *_given_the_means(one),
         *(number(one.get(key)) for key in ("divergence", "divergence_constant", "coverage_80", "coverage_80_constant")),
     )
+
+
+def _given_the_means(one: dict[str, Any]) -> tuple[str, str]:
+    """Of results from before it was asked: none."""
+    if "spread_partial_r" not in one:
+        return MISSING, MISSING
+    r, low, high = (one[f"spread_partial_r{end}"] for end in ("", "_low", "_high"))
+    return interval(r, low, high), p_value(one["spread_partial_p"])
 
 
 def main(

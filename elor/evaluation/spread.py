@@ -81,14 +81,7 @@ def spread(
     """
     head = judged.head
     said, s = (table[head.deviation_column].to_numpy(dtype=float) for table in (predictions, slices))
-    speaker = np.unique(judged.speaker, return_inverse=True)[1]
-    tallies = moments(s, said, speaker, speaker.max() + 1)
-    interval = printed(jackknife(tallies, pearson, how.confidence), len(tallies), CORRELATION)
-    r = float(pearson(tallies.sum(0)))
-    rng = np.random.default_rng([how.seed, zlib.crc32(f"spread/{head.name}".encode())])
-    null = pearson(permuted(s, said, speaker, how.permutations, rng))
-    scores: dict[str, Any] = {"spread_r": r, "spread_r_low": interval.low, "spread_r_high": interval.high}
-    scores["spread_p"] = p_value(null, r)
+    scores = _follows("spread", s, said, judged, how) | _follows("spread_partial", *left(judged, s, said), judged, how)
     place, points = _ratings(head.name, slices, ratings, how)
     shares = () if how.shuffled else SHARES
     for name, deviation in (("", said), ("_constant", constant(judged, s))):
@@ -97,6 +90,29 @@ def spread(
             found = coverage(place, judged.value, deviation, points, share / 100)
             scores[f"coverage_{share}{name}"] = found
     return scores
+
+
+def left(judged: Judged, *deviations: ArrayLike) -> list[Array]:
+    """What of deviations the means do not say: residuals of least squares on raters' and predicted mean and squares.
+
+    The ends of the scale leave no room for a deviation. That is bent over the mean: a straight line is not enough.
+    """
+    means = np.stack([judged.truth, judged.value])
+    known = np.vstack([np.ones(len(judged.truth)), means, means**2]).T
+    found = [one - known @ np.linalg.lstsq(known, np.asarray(one, dtype=float))[0] for one in deviations]
+    return [np.where(np.abs(some) > 1e-9 * np.max(one), some, 0.0) for some, one in zip(found, deviations, strict=True)]
+
+
+def _follows(key: str, s: Array, said: Array, judged: Judged, how: Settings) -> dict[str, Any]:
+    """Pearson's r of what raters' and predicted deviations are, its interval over speakers, and its p."""
+    speaker = np.unique(judged.speaker, return_inverse=True)[1]
+    tallies = moments(s, said, speaker, speaker.max() + 1)
+    interval = printed(jackknife(tallies, pearson, how.confidence), len(tallies), CORRELATION)
+    r = float(pearson(tallies.sum(0)))
+    rng = np.random.default_rng([how.seed, zlib.crc32(f"{key}/{judged.head.name}".encode())])
+    null = pearson(permuted(s, said, speaker, how.permutations, rng))
+    found = {f"{key}_r": r, f"{key}_r_low": interval.low, f"{key}_r_high": interval.high}
+    return found | {f"{key}_p": p_value(null, r)}
 
 
 def _ratings(

@@ -158,6 +158,14 @@ class Scores(Utterances, File):  # type: ignore[misc, valid-type]
     """its upper limit"""
     spread_p: Number = None
     """its p if the raters' deviations are permuted within speakers"""
+    spread_partial_r: Number = None
+    """the same r given the means: of what raters' and predicted mean, and their squares, do not say of either"""
+    spread_partial_r_low: Number = None
+    """its jackknife t-interval over speakers"""
+    spread_partial_r_high: Number = None
+    """its upper limit"""
+    spread_partial_p: Number = None
+    """its p if what is left of the raters' deviations is permuted within speakers"""
     divergence: Number = None
     """mean Kullback-Leibler divergence of the predicted normal from the raters', in nats: the deviation's loss"""
     divergence_constant: Number = None

@@ -246,12 +246,18 @@ def _deviations(found: Results) -> Table | None:
     columns: list[Column] = [
         (f"r [{found.level}]", bounded("spread_r", "spread_r_")),
         ("p", value("spread_p", p_value)),
+        ("r given the means", bounded("spread_partial_r", "spread_partial_r_")),
+        ("p", value("spread_partial_p", p_value)),
         ("KL", value("divergence")),
         ("KL, one for all", value("divergence_constant")),
     ]
     for share in (50, 80, 95):
         columns.append((f"within {share} %", _both(f"coverage_{share}")))
-    caption = "Spread of the raters: r of predicted and raters' deviation; KL divergence in nats; " + (
+    caption = (
+        "Spread of the raters: r of predicted and raters' deviation (the ends of a scale leave no room for it, so "
+        "that a mean tells some of it: read what is left given the means); KL divergence in nats; "
+    )
+    caption += (
         "ratings within the predicted intervals, in brackets with one deviation for all"
         if "coverage_50" in found.any_scores
         else "single ratings are left out, since labels alone were shuffled"

@@ -21,6 +21,9 @@ HEAD = Head("arousal", None, spread=True)
 RATERS, HOW = 6, Settings(target="spread", dimensions=("arousal",), permutations=400)
 
 
+SHUFFLED = replace(HOW, shuffled=True)
+
+
 def test_the_divergence_is_that_of_two_normals_and_of_training() -> None:
     mean, m = np.random.default_rng(0).normal(size=(2, 30))
     deviation, s = np.random.default_rng(1).uniform(FLOOR, 2, size=(2, 30))
@@ -76,6 +79,36 @@ def test_a_planted_spread_is_found_and_is_worth_more_than_one_for_all() -> None:
     assert found["divergence"] < found["divergence_constant"]
     for share in (50, 80):
         assert found[f"coverage_{share}"] == pytest.approx(share / 100, abs=0.05)
+
+
+def test_given_the_means_it_is_the_partial_correlation_and_room_at_the_ends_is_not_taken_for_disagreement() -> None:
+    found = scores(True)
+    slices, predictions, _ = world(True)
+    columns = (
+        slices["arousal_deviation"],
+        predictions["arousal_deviation"],
+        slices["arousal"],
+        predictions["arousal_value"],
+    )
+    precision = np.linalg.inv(np.corrcoef([*columns, columns[2] ** 2, columns[3] ** 2]))
+    assert found["spread_partial_r"] == pytest.approx(-precision[0, 1] / np.sqrt(precision[0, 0] * precision[1, 1]))
+    assert found["spread_partial_r_low"] > 0
+    assert found["spread_partial_p"] < 0.01
+    at_the_ends = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        mean = rng.uniform(0, 4, 300)
+        ratings = np.clip(np.round(rng.normal(mean, 0.7, (RATERS, 300))), 0, 4)
+        slices = pd.DataFrame({"utterance": [f"u{n}" for n in range(300)], "speaker": np.arange(300) % 5})
+        slices["arousal"], slices["arousal_deviation"] = ratings.mean(0), ratings.std(0, ddof=1)
+        heard = mean + rng.normal(0, 0.3, 300)
+        said = 0.7 - 0.1 * np.square(heard - 2) + rng.uniform(0, 0.02, 300)  # it knows the mean, and nothing else
+        predictions = pd.DataFrame({"arousal_value": heard, "arousal_deviation": said.clip(0.1)})
+        judged = judge(predictions, slices, HEAD, slices["speaker"].to_numpy())
+        one = spread(judged, predictions, slices, pd.DataFrame(columns=["utterance", "kind", "arousal"]), SHUFFLED)
+        assert one["spread_p"] < 0.01
+        at_the_ends.append(one["spread_partial_p"])
+    assert sum(p < 0.05 for p in at_the_ends) <= 4  # of 20 more than four come once in 400 times
 
 
 def test_shuffled_labels_are_not_held_against_single_ratings_which_stay_where_they_are() -> None:
