@@ -22,7 +22,7 @@ from elor.explain.derivative import Unchecked, false_gradient
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Forward, Heads, Targets, prepared, signals, targets_of
 from elor.explain.operators import Crossings, opaque
-from elor.explain.trust import another, steady
+from elor.explain.steadiness import another, steady
 
 METHODS = ("guided", "gradient")
 

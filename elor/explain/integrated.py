@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Doubt, Forward, Heads, Targets, at, logits_of, prepared, signals, targets_of
-from elor.explain.trust import checked
+from elor.explain.steadiness import checked
 
 STEPS = 64
 TOLERANCE = 0.01

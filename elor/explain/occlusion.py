@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Doubt, Heads, Targets, at, logits_of, prepared, signals, targets_of
-from elor.explain.trust import steady
+from elor.explain.steadiness import steady
 
 WINDOW, HOP = 1_600, 800
 """100-ms windows every 50 ms at 16 kHz."""

@@ -1,6 +1,5 @@
 """What a training is given, and what it leaves: plain values that travel between processes and machines."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,12 +52,6 @@ class Options:
     tf32: bool = False
     compile: bool = False
     deterministic: bool = True
-
-    def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0 (cosine: Loshchilov and Hutter 2017, without restarts)."""
-        if self.schedule == "constant":
-            return self.learning_rate
-        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
 
 @dataclass(frozen=True)

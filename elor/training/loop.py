@@ -7,6 +7,7 @@ killed training goes on from its last epoch and ends with the same numbers, beca
 a function of (seed, network, fold, epoch).
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,11 +25,18 @@ from elor.training import losses
 from elor.training.augment import augmented
 from elor.training.data import Inputs
 from elor.training.draws import draw, seed_of
-from elor.training.job import Diverged, Outcome, TrainingJob
+from elor.training.job import Diverged, Options, Outcome, TrainingJob
 from elor.training.resume import keep, resume
 
 PREDICT_BATCH = 32
 """Slices per forward pass without gradients."""
+
+
+def learning_rate(options: Options, epoch: int) -> float:
+    """The learning rate of an epoch, counted from 0 (cosine: Loshchilov and Hutter 2017, without restarts)."""
+    if options.schedule == "constant":
+        return options.learning_rate
+    return options.learning_rate * (1 + math.cos(math.pi * epoch / options.epochs)) / 2
 
 
 def train(job: TrainingJob) -> Outcome:
@@ -133,7 +141,7 @@ class Trainer:
         draws = draw(self.job, self.state.epoch, self.device)
         sums = {head.name: torch.zeros((), device=self.device) for head in self.heads}
         for group in self.optimiser.param_groups:
-            group["lr"] = self.options.rate(self.state.epoch)
+            group["lr"] = learning_rate(self.options, self.state.epoch)
         self.network.train()
         for start, turns in zip(range(0, len(draws.order), self.options.batch), draws.turns, strict=True):
             part = slice(start, start + self.options.batch)

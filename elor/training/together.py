@@ -31,7 +31,7 @@ from elor.training import losses
 from elor.training.data import Inputs
 from elor.training.draws import Draws, draw
 from elor.training.job import Outcome, TrainingJob
-from elor.training.loop import Trainer, memory_advice
+from elor.training.loop import Trainer, learning_rate, memory_advice
 
 KEEP_SHARE = 0.05
 """Share of the time that may go into checkpoints: the writing of ten states can take longer than an epoch."""
@@ -163,7 +163,7 @@ class Stack:
             Diverged: if it is not finite.
         """
         draws = [draw(trainer.job, trainer.state.epoch, self.device) for trainer in self.trainers]
-        paces = [(t.options.rate(t.state.epoch), t.options.momentum) for t in self.trainers]
+        paces = [(learning_rate(t.options, t.state.epoch), t.options.momentum) for t in self.trainers]
         self.paces = [pace for pace in paces for _ in self.heads]
         sums = torch.zeros(len(self.models), device=self.device)
         for start in range(0, len(draws[0].order), self.batch):

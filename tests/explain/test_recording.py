@@ -12,8 +12,8 @@ from torch import nn
 
 from elor.errors import UserError
 from elor.explain.any_network import factory
+from elor.explain.any_network.alterations_and_prototypes import interventions, seek
 from elor.explain.any_network.subjects import Resampled, Subject, committee, probabilities
-from elor.explain.any_network.trials import interventions, seek
 from elor.explain.any_network.window import NO_CONTROL, Effort, Explained, asked, explain
 from elor.explain.controls import shifted_range
 from elor.explain.correlation import pearson

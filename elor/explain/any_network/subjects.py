@@ -13,7 +13,7 @@ from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
 from elor.explain.model import CannotRun, Heads, Unsteady, kind_of, logits_of, named, predict, prepared
 from elor.explain.occlusion import CHUNK
-from elor.explain.trust import Alone, steady
+from elor.explain.steadiness import Alone, steady
 from elor.networks import MultiHeadNetwork
 from elor.provenance import Score
 
