@@ -2,8 +2,9 @@
 
 `python -m benchmarks.gpu --out FOLDER` on a machine with PyTorch, torchaudio, numpy, pandas, scipy, scikit-learn and
 pytest. What else is imported is small and can be carried along: pydantic, ruamel.yaml, hyperopt, safetensors, tqdm,
-soundfile, soxr. Every part is guarded, is given up when the time is, and writes its results as soon as it ends:
-FOLDER/gpu.json. Here, `python -m benchmarks.gpu --tables FOLDER/gpu.json` keeps them and writes their tables.
+soundfile, soxr. Every part is a process with a time of its own, after which it and all that it has started are killed;
+its results are written as soon as it ends: FOLDER/gpu.json. Here, `python -m benchmarks.gpu --tables FOLDER/gpu.json`
+keeps them and writes their tables.
 
 `--small` does the same with toys, on the CPU too: a rehearsal.
 """
@@ -12,11 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
+import signal
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +38,13 @@ from elor.report.text import Block, Notes, Table, number
 
 MINUTES = 9.0
 
+GRACE_S = 8.0
+"""Seconds between the end of a part's time, which it watches itself, and its being killed."""
+
 
 @dataclass(frozen=True)
 class Part:
-    """One part: what does it, and the seconds after which it is given up."""
+    """One part: what does it, and the seconds that it may take."""
 
     do: Callable[[Setup], dict[str, Any]]
     seconds: float
@@ -64,15 +73,14 @@ def measure(out: Path, device: str, minutes: float, small: bool, only: Sequence[
         The record: per part its results, or `error` with the last lines of what went wrong, or `skipped`.
     """
     started, on = time.monotonic(), machine()
-    torch.set_num_threads(1)  # as in a worker
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"no GPU ({device})"
     found: dict[str, Any] = {"gpu": name, "small": small}
     record = {"benchmark": "gpu", "machine": on, "seconds": 0.0, "measured": found}
     with tempfile.TemporaryDirectory(prefix="elor-") as folder:
         for part in only or PARTS:
-            until = min(time.monotonic() + PARTS[part].seconds, started + 60 * minutes)
-            setup = Setup(device, small, Path(folder), load(ROOT / "params.yaml"), until)
-            found[part] = attempt(PARTS[part].do, setup)
+            seconds = min(PARTS[part].seconds, started + 60 * minutes - GRACE_S - time.monotonic())
+            setup = Setup(device, small, Path(folder), load(ROOT / "params.yaml"), time.monotonic() + seconds)
+            found[part] = apart(PARTS[part].do, setup)
             found["projection"] = attempt(lambda setup: gpuwork.projected(found, setup), setup)
             record["seconds"] = time.monotonic() - started
             on["load_average_after"] = on["load_average"]
@@ -81,10 +89,42 @@ def measure(out: Path, device: str, minutes: float, small: bool, only: Sequence[
     return record
 
 
+def apart(do: Callable[[Setup], dict[str, Any]], setup: Setup) -> dict[str, Any]:
+    """Attempt a part in a process group of its own, so that neither what hangs nor a spoiled CUDA context outlives it.
+
+    Nothing goes through a pipe: one that a forgotten child holds open never ends, and this would wait for it.
+    """
+    seconds, answer = setup.left(), setup.folder / "answer.json"
+    if seconds < 1:
+        return {"skipped": "no time was left"}
+    answer.unlink(missing_ok=True)
+    process = multiprocessing.get_context("spawn").Process(target=_alone, args=(do, setup, seconds, answer))
+    process.start()
+    try:
+        ended = connection.wait([process.sentinel], seconds + GRACE_S)
+        if answer.exists():
+            return json.loads(answer.read_text())
+        if not ended:
+            return {"error": f"given up after {seconds + GRACE_S:.0f} s"}
+        process.join()
+        return {"error": f"it died, code {process.exitcode}"}
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()  # should it have had no group yet
+        process.join()
+
+
+def _alone(do: Callable[[Setup], dict[str, Any]], setup: Setup, seconds: float, answer: Path) -> None:
+    """Leave the answer in a file, and wait for no thread or process that the part may have left."""
+    os.setsid()
+    torch.set_num_threads(1)  # as in a worker
+    write_json(answer, attempt(do, replace(setup, until=time.monotonic() + seconds)), digits=None)
+    os._exit(0)
+
+
 def attempt(do: Callable[[Setup], dict[str, Any]], setup: Setup) -> dict[str, Any]:
     """Do a part; whatever goes wrong in it is part of the results."""
-    if setup.left() < 1:
-        return {"skipped": "no time was left"}
     began = time.monotonic()
     configure()
     try:
@@ -95,9 +135,6 @@ def attempt(do: Callable[[Setup], dict[str, Any]], setup: Setup) -> dict[str, An
             "error": f"{type(error).__name__}: {error}"[:500],
             "trace": [line.replace(str(ROOT), "") for line in trace],
         }
-    finally:
-        if setup.device.startswith("cuda"):
-            torch.cuda.empty_cache()
 
 
 def tables(measured: dict[str, Any]) -> list[Block]:

@@ -129,7 +129,7 @@ def tests(setup: Setup) -> dict[str, Any]:
         sys.executable,
         "-m",
         "pytest",
-        "-q",
+        "-v",  # one that hangs is named
         "-p",
         "no:cacheprovider",
         "-p",
@@ -138,14 +138,16 @@ def tests(setup: Setup) -> dict[str, Any]:
         "-rfE",
         "--tb=line",
     ]
-    environment = os.environ | {"ELOR_CUDA_TESTS_ON": setup.device}
+    environment = os.environ | {"ELOR_CUDA_TESTS_ON": setup.device, "PYTHONUNBUFFERED": "1"}
     if setup.small:
         command += ["-k", "inference or (test_training_is_the_cpus and ftr-classes)"]
-    try:
-        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=setup.left())
-        said = ended.stdout
-    except subprocess.TimeoutExpired as error:
-        said = (error.stdout or b"").decode() + "\nERROR the tests ran out of time"
+    output = setup.folder / "tests.txt"  # no pipe: workers that outlive the tests would hold it open
+    with output.open("a") as file:
+        try:
+            subprocess.run(command, cwd=ROOT, env=environment, stdout=file, stderr=file, timeout=max(1, setup.left()))
+        except subprocess.TimeoutExpired:
+            file.write("\nERROR the tests ran out of time\n")
+    said = output.read_text()
     count = {
         name: int(found[1]) if (found := re.search(rf"(\d+) {name}", said)) else 0 for name in ("passed", "skipped")
     }

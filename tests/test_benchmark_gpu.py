@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks import gpu, gpuparts, gpuwork, publish
@@ -67,11 +69,40 @@ def test_the_parts_measure_what_they_say(record: dict) -> None:
     assert found["projection"]["skipped"] == "no step was measured"
 
 
-def test_what_goes_wrong_in_one_part_is_told_and_stops_no_other(tmp_path: Path, monkeypatch) -> None:
-    def fail(setup: gpuparts.Setup) -> dict:
-        raise RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")
+def fails(setup: gpuparts.Setup) -> dict:
+    raise RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")
 
-    parts = {"tests": Part(fail, 10), "ceilings": PARTS["ceilings"], "steps": Part(gpuparts.steps, 0)}
+
+def hangs(setup: gpuparts.Setup) -> dict:
+    """Waits for a child that waits for its own, which fills a pipe that nobody reads, and never ends."""
+    command = f"yes & echo $! > {setup.folder.parent / 'child'}; wait"
+    return {"ended": subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE).wait()}
+
+
+def dies(setup: gpuparts.Setup) -> dict:
+    os._exit(3)
+
+
+def test_a_part_that_hangs_is_given_up_with_all_that_it_started(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(gpu, "GRACE_S", 1.0)
+    (tmp_path / "folder").mkdir()
+    began = time.monotonic()
+    setup = gpuparts.Setup("cpu", True, tmp_path / "folder", load(ROOT / "params.yaml"), began + 10)
+    assert gpu.apart(hangs, setup) == {"error": "given up after 11 s"}
+    assert time.monotonic() - began < 25
+    child = int((tmp_path / "child").read_text())
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() - began < 30, "the child lives on"
+        time.sleep(0.05)
+
+
+def test_a_part_that_dies_is_told(tmp_path: Path) -> None:
+    setup = gpuparts.Setup("cpu", True, tmp_path, load(ROOT / "params.yaml"), time.monotonic() + 60)
+    assert gpu.apart(dies, setup) == {"error": "it died, code 3"}
+
+
+def test_what_goes_wrong_in_one_part_is_told_and_stops_no_other(tmp_path: Path, monkeypatch) -> None:
+    parts = {"tests": Part(fails, 10), "ceilings": PARTS["ceilings"], "steps": Part(gpuparts.steps, 0)}
     monkeypatch.setattr(gpu, "PARTS", parts)
     found = gpu.measure(tmp_path, "cpu", minutes=5, small=True, only=())["measured"]
     assert found["tests"]["error"] == "RuntimeError: CUBLAS_STATUS_ALLOC_FAILED"

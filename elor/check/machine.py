@@ -116,7 +116,7 @@ def gpu(device: str) -> Finding:
         resolved(device)
     except UserError as error:
         return Finding("GPU", ", ".join(names) or "none", remedy=str(error))
-    return Finding("GPU", ", ".join(names) or "none (the profile demo is made for processors)")
+    return Finding("GPU", ", ".join(names) or "none; the processor computes")
 
 
 def cores() -> Finding:
