@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import ttest_1samp
 
 from elor.evaluation.intervals import speaker_interval
 from elor.evidence.names import Case, Doubt, Role, Verdict
-from elor.explain.claims.answers import effect, weighs
+from elor.explain.claims.answers import ALIKE, EXTREMITY, effect, weighs
 from elor.explain.claims.evidence import Missing
 from elor.explain.claims.maps import above
 from elor.explain.claims.rows import claims
@@ -165,6 +166,20 @@ def test_where_all_slices_are_answered_alike_nothing_is_said_of_their_level() ->
     some.interventions["spread"]["elor"]["arousal"] = 0.0
     with pytest.raises(Missing, match="answers all slices alike"):
         weighs(some.measured, "elor", "arousal")
+
+
+@pytest.mark.parametrize("share", [0.009, 0.011])
+def test_nothing_is_said_of_extremes_where_all_answers_are_equally_far_from_the_middle(share: float) -> None:
+    some = given(-1)
+    spread = some.interventions["spread"]["elor"]
+    spread["valence.extremity"] = share * spread["valence"]
+    asked = partial(effect, some.measured, "elor", "valence", "high_shelf", 1, EXTREMITY)
+    if share > ALIKE:
+        assert asked().unit
+        return
+    with pytest.raises(Missing, match="one distance from the middle"):
+        asked()
+    assert by_id(claims(some.facts))["valence-extremes-frequencies"].verdict is Verdict.undecided
 
 
 @pytest.mark.parametrize("spread", [0.3, 0.6, 6.0])

@@ -1,6 +1,7 @@
 """What prototypes, altered speech, and altered features show."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -23,6 +24,11 @@ deviation below the mean to one above.
 
 NOTICEABLE = 0.1
 """Of the standard deviation of a feature over slices: less of a change counts as none."""
+
+ALIKE = 0.01
+"""Of the standard deviation of the expected label: where its distance from the middle varies by less, the network knows
+one distance only (as where a corpus has two classes, 2 and 4 of five), and nothing can be said of extremes.
+"""
 
 LEVEL = "gain"
 """The alteration that changes the level."""
@@ -83,9 +89,13 @@ def effect(measured: Measured, network: str, head: str, intervention: str, sign:
         answer: of the head.
 
     Raises:
-        Missing: if it was not measured, or is undecided for another reason than untrained networks.
+        Missing: if it was not measured, is undecided for another reason than untrained networks, or is of extremes
+            where the answers have none (`ALIKE`).
     """
     part = _altered(measured, network, head, intervention, answer)
+    spread = partial(_spread, measured, network)
+    if answer == EXTREMITY and spread(f"{head}.{answer}") < ALIKE * spread(head):
+        raise Missing(f"{TITLES[network]}'s {head} has one distance from the middle, whatever it hears")
     seen = _beyond(measured, network, head, intervention, sign, part)
     if part.finding is Finding.undecided and part.reason != Doubt.untrained:
         return seen
@@ -175,7 +185,7 @@ def _beyond(measured: Measured, network: str, head: str, intervention: str, sign
 def _over_levels(measured: Measured, network: str, head: str, seen: Seen) -> Seen:
     """A slope per dB as what two standard deviations of the slices' level do, in those of the answers."""
     levels = defined(measured.interventions.level_sd, "how much slices differ in level")
-    spread = defined(of(measured.interventions.spread, network, head), f"the spread of {TITLES[network]}'s answers")
+    spread = _spread(measured, network, head)
     if not spread > 0:
         raise Missing(f"{TITLES[network]} answers all slices alike")
     numbers = ("ours", "low", "high", "control_low", "control_high")
@@ -186,8 +196,12 @@ def _over_levels(measured: Measured, network: str, head: str, seen: Seen) -> See
 def _absent(measured: Measured, network: str, answer: str, part: Effect) -> float:
     """What counts as no effect, as a slope."""
     doses = [float(dose) for dose in part.doses]
-    spread = defined(of(measured.interventions.spread, network, answer), f"the spread of {TITLES[network]}'s answers")
-    return ABSENT * spread / (max(doses) - min(doses))
+    return ABSENT * _spread(measured, network, answer) / (max(doses) - min(doses))
+
+
+def _spread(measured: Measured, network: str, answer: str) -> float:
+    """The standard deviation of an answer to unaltered slices."""
+    return defined(of(measured.interventions.spread, network, answer), f"the spread of {TITLES[network]}'s answers")
 
 
 def _altered(measured: Measured, network: str, head: str, intervention: str, answer: str) -> Effect:
