@@ -26,7 +26,7 @@ from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.provenance import Provenance
-from elor.registry import VECTORS
+from elor.registry import TEXT, VECTORS
 from elor.targets import Head
 from elor.training.checkpoint import heads_of, heard_of
 from elor.vectors import Vectors
@@ -196,9 +196,10 @@ def _plain(network: MultiHeadNetwork) -> MultiHeadNetwork:
 
 
 def _sample(name: str, shape: Architecture) -> np.ndarray:
-    """Two rows of an input: of noise as it sounds, or noise itself in place of vectors from elsewhere."""
-    if name == "is10" and shape.vectors.table:
-        return np.random.default_rng(0).standard_normal((2, shape.vectors.width)).astype(np.float32)
+    """Two rows of an input: of noise as it sounds, or noise itself in place of vectors from elsewhere, or of words."""
+    if name in VECTORS and shape.vectors.table:
+        noise = np.random.default_rng(0).standard_normal((2, shape.vectors.width))
+        return (noise > 0 if name == TEXT else noise).astype(np.float32)
     return eaten(name, _sound(), shape.vectors)
 
 

@@ -135,6 +135,51 @@ def test_a_network_on_vectors_from_elsewhere_is_exported_and_takes_them(tmp_path
         load(tmp_path / "a.onnx")
 
 
+def test_a_network_that_is_told_words_is_exported(tmp_path: Path) -> None:
+    """What is heard, the words' layer beside it, and texts without a word or of words that training never met."""
+    words = Vectors("words", 30, table=True)
+    given = {fold: trained_network("elor_txt", seed=seed, vectors=words) for seed, fold in enumerate(FOLDS[:2])}
+    for network in given.values():
+        network.standardize["text"].idf[:5] = 0
+    assert write_onnx(given, tmp_path / "a.onnx").difference < 1e-5
+    generator = torch.Generator().manual_seed(0)
+    audio, text = 0.1 * torch.randn(4, 1, 96_000, generator=generator), torch.zeros(4, 30)
+    text[0, ::3] = text[1, :5] = text[2, 20] = 1
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
+    (found,) = session.run(["valence"], _arrays({"audio": audio, "text": text}))
+    with torch.no_grad():
+        expected = np.stack([each(audio, text)["valence"].numpy() for each in given.values()], axis=1)
+        unsaid = np.stack([each(audio, 0 * text)["valence"].numpy() for each in given.values()], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    told = np.abs(found - unsaid).max(axis=(1, 2))
+    assert (told[[0, 2]] > 0.01).all()  # the words reach the answer
+    assert (told[[1, 3]] < 1e-5).all()
+    write_weights(given, tmp_path / "a.safetensors")
+    for suffix in ("onnx", "safetensors"):
+        with pytest.raises(UserError, match="30 different words of what was said; of a recording they cannot be made"):
+            load(tmp_path / f"a.{suffix}")
+
+
+def test_what_lies_far_from_training_is_cut_off_in_a_graph_too(tmp_path: Path) -> None:
+    """Functionals that are rounding noise in training reach 1e16 deviations elsewhere."""
+    vectors = Vectors("eGeMAPSv02", 88)
+    given = {fold: trained_network("ftr", seed=seed, vectors=vectors) for seed, fold in enumerate(FOLDS[:2])}
+    write_onnx(given, tmp_path / "a.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
+    inputs = torch.randn(3, 88, generator=torch.Generator().manual_seed(0)) * 1e4  # the deviation of `trained_network`
+    far, edge = inputs.clone(), inputs.clone()
+    for value, row in ((1e20, 0), (-3e8, 1), (101e4, 2)):
+        far[row, 7], edge[row, 7] = value, np.sign(value) * 100e4
+    answers = {}
+    for name, batch in (("near", inputs), ("far", far), ("edge", edge)):
+        (answers[name],) = session.run(["arousal"], {"is10": batch.numpy()})
+        with torch.no_grad():
+            expected = np.stack([each(batch)["arousal"].numpy() for each in given.values()], axis=1)
+        np.testing.assert_allclose(answers[name], expected, atol=1e-5)
+    np.testing.assert_array_equal(answers["far"], answers["edge"])
+    assert np.abs(answers["far"] - answers["near"]).max() > 1e-3
+
+
 def test_values_survive_the_journey(tmp_path: Path) -> None:
     given = networks("ftr", "regression", folds=FOLDS[:1])
     written = write_onnx(given, tmp_path / "a.onnx")

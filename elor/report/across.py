@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from elor.corpora.faults import some
+from elor.corpora.faults import joined, some
 from elor.evidence.across import Across, Difference, Transfer
 from elor.report.results import SCORE_TITLES, title
 from elor.report.text import MISSING, Block, Notes, Table, interval, number, p_value
@@ -59,6 +59,30 @@ def verdict_sentences(across: Across) -> Iterator[str]:
         chance = f"chance {number(cells[0].chance, 2)}" if cells[0].classes else "nothing is 0"
         parts = [f"{words} {some(named[key])}" for key, words in SAID.items() if key in named]
         yield f"From {trained} to {tested}, {dimension} {'; '.join(parts)} ({chance})."
+    yield from unlike_classes(across)
+
+
+def unlike_classes(across: Across) -> Iterator[str]:
+    """What must be said where UAR over some of the classes stands beside UAR over more of them."""
+    having: dict[str, dict[str, int]] = {}
+    for one, _ in _cells(across):
+        if one.classes is not None:
+            places = having.setdefault(one.dimension, {})
+            places[one.tested_on] = max(one.classes, places.get(one.tested_on, 0))
+    alike: dict[tuple[tuple[str, int], ...], list[str]] = {}
+    for dimension, places in having.items():
+        alike.setdefault(tuple(sorted(places.items())), []).append(dimension)
+    for places, dimensions in alike.items():
+        counts = sorted({count for _, count in places}, reverse=True)
+        if len(counts) == 1:
+            continue
+        where = "; ".join(f"{count} in {joined([name for name, n in places if n == count])}" for count in counts)
+        chances = joined([number(1 / count, 2) for count in counts])
+        yield (
+            f"UAR of {joined(dimensions)} is a mean over the classes that a corpus has ({where}), so chance differs "
+            f"({chances}), and who learned more classes may answer with those that a corpus lacks, which is never "
+            "right: between these corpora neither scores nor their differences are comparable."
+        )
 
 
 def transfer_table(across: Across) -> Table:

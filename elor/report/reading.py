@@ -142,8 +142,18 @@ def _contradicts(test: dict[str, Any], level: float) -> bool:
 
 
 def _classes(found: Results, score: str) -> Iterator[str]:
-    """What a mean over folds does, and how few slices the rarest class has."""
+    """Which classes a score goes over, what a mean over folds does, and how few slices the rarest class has."""
     first = {dimension: next(iter(networks.values())) for dimension, networks in found.scores.items()}
+    for dimension, scores in first.items():
+        recalls = [value for key, value in scores.items() if key.startswith("recall_")]
+        occurring = sum(value is not None for value in recalls)
+        if 0 < occurring < len(recalls):
+            yield (
+                f"UAR of {dimension} is a mean over the {occurring} of {len(recalls)} classes that occur: whoever "
+                f"always answers one of them reaches {number(1 / occurring)}, who answers any of the "
+                f"{len(recalls)} {number(1 / len(recalls))}; to answer with one that does not occur is never right. "
+                "It is not comparable with UAR over all classes."
+            )
     lacking = {dimension: scores.get("folds_lacking_a_class", 0) for dimension, scores in first.items()}
     some = [f"{dimension} {count}" for dimension, count in lacking.items() if count]
     if not some:
