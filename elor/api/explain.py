@@ -39,6 +39,9 @@ SIX_SECONDS = 96_000
 
 HINT = "If it takes one length only, give that by --samples."
 
+OTHER_SHAPE = re.compile(r"to have \d+ channels|Expected \dD")
+"""What torch says of a network that wants no single channel: no length helps."""
+
 LONGEST_S = 60.0
 """Longest recording that is taken without being asked for, s."""
 
@@ -215,17 +218,23 @@ def _explain_one(
             asked(spare(subject.model), torch.from_numpy(sound).float()[None, None])
         except CannotRun as error:
             if len(sound) == SIX_SECONDS:
-                raise UserError(f"{error} {HINT}") from None
+                raise UserError(_hinted(error)) from None
             print(f"elor explain: {error} Trying windows of six seconds.", file=sys.stderr)
             fixed = SIX_SECONDS
             try:
                 asked(spare(subject.model), torch.from_numpy(fitted(sound, fixed)).float()[None, None])
             except CannotRun as again:
-                raise UserError(f"{again} {HINT}") from None
+                raise UserError(_hinted(again)) from None
     return [
         _explain_window(subject, part, start, support, effort, other, folder / f"window-{number:02d}")
         for number, (start, support, part) in enumerate(_windows(sound, fixed))
     ]
+
+
+def _hinted(error: CannotRun) -> str:
+    """What helps a network that fails on a sound."""
+    other = OTHER_SHAPE.search(str(error))
+    return f"{error} {'It must take (batch, 1, samples): one channel.' if other else HINT}"
 
 
 def _windows(sound: NDArray, length: int | None) -> list[tuple[int, int, NDArray]]:

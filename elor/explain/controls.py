@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from elor.device import seeded
 from elor.errors import UserError
-from elor.explain.model import Doubt, Heads
+from elor.explain.model import Doubt, Heads, evaluating
 from elor.networks import MultiHeadNetwork
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -49,7 +49,7 @@ def untrained(factory: Callable[[], Module], seed: int) -> Module:
             Doubt,
             stacklevel=2,
         )
-    return model.eval()
+    return evaluating(model)
 
 
 def calibrated(network: MultiHeadNetwork, inputs: Sequence[Tensor]) -> MultiHeadNetwork:
@@ -98,7 +98,7 @@ def partly_untrained(model: Module, fresh: Module, parts: Iterable[str]) -> Modu
             raise UserError(f"The model has no part {part} with weights; its parts are {some}.")
     kept = {k: v for k, v in model.state_dict().items() if not any(f"{k}.".startswith(f"{p}.") for p in parts)}
     fresh.load_state_dict(state | kept)
-    return fresh.eval()
+    return evaluating(fresh)
 
 
 def cascade(order: Sequence[str]) -> list[tuple[str, ...]]:

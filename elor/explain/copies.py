@@ -40,11 +40,11 @@ def spare(model: nn.Module) -> nn.Module:
 
 @contextmanager
 def left_as_found(model: nn.Module) -> Iterator[None]:
-    """Put back what a model counts, keeps or remembers: its buffers, and the attributes of its modules."""
+    """Put back what a model counts, keeps or remembers: its weights and buffers, and the attributes of its modules."""
     found = [
         (place, {key: (value, None if key in OWN else _content(value)) for key, value in place.items()})
         for module in model.modules()
-        for place in (vars(module), module._buffers)
+        for place in (vars(module), module._buffers, module._parameters)
         if isinstance(place, dict)  # TorchScript keeps its own
     ]
     try:
@@ -134,9 +134,7 @@ def _uncopyable(model: nn.Module) -> Iterator[Any]:
 
 
 def _content(value: Any) -> Any:
-    """What a container, a tensor or an array holds now; None of anything else, and of weights."""
-    if isinstance(value, nn.Parameter):
-        return None
+    """What a container, a tensor or an array holds now; None of anything else."""
     if isinstance(value, Tensor):
         return value.detach().clone() if value.is_leaf else None
     return copy.copy(value) if isinstance(value, (*CONTAINERS, np.ndarray)) else None

@@ -85,7 +85,9 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Targets | None = No
     except _OwnPrecision:
         pass
     try:
-        return _rounds(model, some, own) or own.disagreement(COARSE, ROUGH) or own.nothing()
+        if found := _rounds(model, some, own) or own.disagreement(COARSE, ROUGH) or own.nothing():
+            return found
+        own.ask_in_silence(COARSE[-1])
     except Exception as error:
         _doubt("", str(error))
     return None
@@ -144,7 +146,9 @@ def _exactly(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
             exact = _Slopes(double, audio.double(), own.targets)
             if not _same(exact.said, own.said):  # the way back is another one there
                 raise _OwnPrecision
-            return exact.disagreement(EXACT, STRICT)
+            if (found := exact.disagreement(EXACT, STRICT)) is None:
+                exact.ask_in_silence(EXACT[-1])
+            return found
     except _OwnPrecision:
         raise
     except Exception as error:  # it is not made for float64
@@ -178,6 +182,8 @@ class _Slopes:
         self.targets = targets_of(self.logits, targets)
         gradients = {head: forward.gradient(head, target)[0] for head, target in self.targets.items()}
         self.said = {head: (self._ways[:, :, 0] * value).sum(2) for head, value in gradients.items()}
+        self._silence = _silence(audio)
+        self._said_there = {head: (self._silence[:, 0] * value).sum(1) for head, value in gradients.items()}
         self._zero = [head for head, value in gradients.items() if not value.any()]
 
     @torch.no_grad()
@@ -228,6 +234,28 @@ class _Slopes:
             for head, target in self.targets.items():
                 found[head].append(at(ahead[head] - behind[head], target) / (2 * step))
         return {head: torch.stack(each) for head, each in found.items()}
+
+    @torch.no_grad()
+    def ask_in_silence(self, step: float) -> None:
+        """Doubt the gradient where the sound is 0: a gate by silence may be all that these samples meet.
+
+        No more than that, since most of what there is to be seen lies elsewhere, and many networks bend at 0.
+        """
+        if not self._silence.any():
+            return
+        for head, (change,) in self._changes(step, self._silence[None]).items():
+            said, logits = self._said_there[head], self.logits[head]
+            blur = 32 * _grain(self._model, logits) * logits.abs().amax(1) / step
+            wrong = (said - change).abs() > ROUGH * torch.maximum(said.abs(), change.abs()) + blur
+            if wrong.any():
+                row = int(wrong.int().argmax())
+                warnings.warn(
+                    f"The gradient of head {head} in digital silence is not how its answer changes: there it says "
+                    f"{said[row]:.2g}, and the logit changes by {change[row]:.2g} (a gate by silence, or a bend at 0); "
+                    "rely on it elsewhere only.",
+                    Unchecked,
+                    stacklevel=4,
+                )
 
     @torch.no_grad()
     def nothing(self) -> str | None:
@@ -317,6 +345,12 @@ def _ways(audio: Tensor) -> Tensor:
     even = signs[-2] * audio.square().mean(-1, keepdim=True).sqrt() * (audio != 0)
     ways = torch.stack([*(sign * audio for sign in signs), *quiet, even])
     return ways * (size + COARSE[-1] * ways.abs() <= peak.clamp(min=1))
+
+
+def _silence(audio: Tensor) -> Tensor:
+    """How digital silence within signals is changed, as `_ways`, (batch, 1, samples)."""
+    drawn = 2 * torch.rand(audio.shape, generator=torch.Generator().manual_seed(2)).to(audio) - 1
+    return drawn * audio.square().mean(-1, keepdim=True).sqrt() * (audio == 0)
 
 
 def _grain(model: nn.Module, logits: Tensor) -> float:

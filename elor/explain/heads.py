@@ -8,6 +8,7 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from elor.errors import UserError
+from elor.explain.copies import left_as_found
 from elor.explain.model import CannotRun, Doubt, Heads, NoSuchClass, Targets, kind_of, named, predict, targets_of
 
 Found = TypeVar("Found")
@@ -71,7 +72,8 @@ def _each_head(
         raise
     except UserError as error:
         whole = error
-    heads = list(targets_of(predict(model, audio), targets))
+    with left_as_found(model):
+        heads = list(targets_of(predict(model, audio), targets))
     found, reasons = [], []
     for head in heads if len(heads) > 1 else ():
         try:

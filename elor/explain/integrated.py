@@ -6,6 +6,7 @@ which measures the error of the numerical integral. A linear change of basis kee
 transforms of x - x' and g, Parseval's theorem gives attribution_k = Re(D_k conj(G_k)) / N, without further passes.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -163,9 +164,11 @@ def _path(
 def _warn_of(path: Path) -> None:
     for name, error in path.error().items():
         if not (worst := float(error.max())) <= LARGE:
+            share = f"{worst:.0%} of the change of its logit" if worst < math.inf else "what they sum to"
+            share += "" if worst < math.inf else ", where the logit is the same as at the baseline,"
             warnings.warn(
-                f"Integrated gradients of head {name} leave {worst:.0%} of the change of its logit unexplained (a jump "
-                "on the path, or a bend that takes more steps): take another baseline, more steps, or occlusion.",
+                f"Integrated gradients of head {name} leave {share} unexplained (a jump on the path, or a bend that "
+                "takes more steps): take another baseline, more steps, or occlusion.",
                 Incomplete,
                 stacklevel=3,
             )

@@ -61,8 +61,7 @@ def prepared(model: nn.Module) -> Iterator[None]:
 
     In training mode dropout would make every map a random one and batch normalisation would move its statistics.
     """
-    if any(nn.parameter.is_lazy(value) for value in (*model.parameters(), *model.buffers())):
-        raise UserError("The network has lazy parameters; run it once on a sound, so that they are made.")
+    refuse_unmade(model)
     training = {module: module.training for module in model.modules() if hasattr(module, "training")}  # frozen has none
     frozen = {parameter: parameter.requires_grad for parameter in model.parameters()}
     try:
@@ -78,18 +77,36 @@ def prepared(model: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(flag)
 
 
+def refuse_unmade(model: nn.Module) -> None:
+    """Nothing can be asked of a network that has no numbers yet.
+
+    Raises:
+        UserError: if its weights are lazy or on the meta device, or it is no module yet.
+    """
+    if not hasattr(model, "_parameters"):
+        raise UserError("The network is no torch module yet; let its __init__ call super().__init__() first.")
+    tensors = [*model.parameters(), *model.buffers()]
+    if any(nn.parameter.is_lazy(value) for value in tensors):
+        raise UserError("The network has lazy parameters; run it once on a sound, so that they are made.")
+    if any(value.is_meta for value in tensors):
+        raise UserError(
+            "The network has weights without numbers (on the meta device); make it on the CPU and load its weights."
+        )
+
+
 def evaluating(model: nn.Module) -> nn.Module:
-    """The model in evaluation mode.
+    """The model in evaluation mode; a `train` of the user's own may return nothing.
 
     Raises:
         UserError: if torch has no such mode for it.
     """
     try:
-        return model.eval()
+        model.eval()
     except NotImplementedError as error:
         raise UserError(
             f"The network has no evaluation mode ({error}); give the module that it was exported from."
         ) from None
+    return model
 
 
 def logits_of(model: nn.Module, audio: Tensor, answered: Callable[[], None] = lambda: None) -> Heads:
@@ -123,7 +140,10 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
     except (UserError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # the user's code: anything may come out of it
-        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {_said(error)}.") from error
+        why = _said(error)
+        if "not require grad" in why:
+            why += " (it differentiates by its own weights, which are held fixed here; use a copy without that)"
+        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {why}.") from error
     return named(output, len(audio))
 
 
@@ -138,9 +158,8 @@ def named(output: object, count: int) -> Heads:
     elif isinstance(output, (tuple, list)):
         output = {str(index): value for index, value in enumerate(output)}
     if not isinstance(output, Mapping) or not output:
-        raise UserError(
-            f"The model returns {type(output).__name__}; it must return a tensor, a tuple or a dict of them."
-        )
+        kind = f"an empty {type(output).__name__}" if isinstance(output, Mapping) else type(output).__name__
+        raise UserError(f"The model returns {kind}; it must return a tensor, a tuple or a dict of them.")
     for name, value in output.items():
         if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != count or not value.shape[1]:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -221,8 +240,9 @@ def signals(model: nn.Module, audio: Tensor | np.ndarray) -> Tensor:
     """Signals as a model takes them: an array of real numbers becomes a tensor of the weights' precision.
 
     Raises:
-        UserError: if it is neither, or holds no signal.
+        UserError: if it is neither, holds no signal or what is no number; or the network has no weights yet.
     """
+    refuse_unmade(model)
     if isinstance(audio, np.ndarray) and audio.dtype.kind == "f":
         kinds = [value.dtype for value in model.parameters() if value.is_floating_point()]
         audio = torch.from_numpy(audio.astype(np.float64)).to((kinds or [torch.float32])[0])
@@ -232,6 +252,8 @@ def signals(model: nn.Module, audio: Tensor | np.ndarray) -> Tensor:
         raise UserError(f"Audio has the shape {tuple(audio.shape)}; attribution needs (batch, 1, samples).")
     if not len(audio):
         raise UserError("Audio holds no signal; give at least one, (batch, 1, samples).")
+    if wrong := int((~audio.isfinite()).sum()):
+        raise UserError(f"Audio holds NaN or infinity at {wrong} of {audio.numel()} samples; give real numbers.")
     return audio.detach()
 
 

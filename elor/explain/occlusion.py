@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Doubt, Heads, Targets, at, logits_of, prepared, signals, targets_of
+from elor.explain.precision import coarsest
 from elor.explain.steadiness import steady
 
 WINDOW, HOP = 1_600, 800
@@ -27,7 +28,15 @@ GRAINS = 20
 
 
 class Coarse(Doubt):
-    """Falls that are hardly more than the rounding errors of the logit."""
+    """Falls of a head that are hardly more than the rounding errors of the logit.
+
+    Attributes:
+        head: its name. grain: that rounding error.
+    """
+
+    def __init__(self, text: str, head: str, grain: float) -> None:
+        super().__init__(text)
+        self.head, self.grain = head, grain
 
 
 CHUNK = 32
@@ -144,7 +153,8 @@ def _falls(
 ) -> Heads:
     """As `_drops`, of a model that is known to mind nothing but the signal."""
     with torch.no_grad():
-        logits = logits_of(model, audio)
+        with coarsest(model) as met:
+            logits = logits_of(model, audio)
         chosen = targets_of(logits, targets)
         drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}
         for row, count in enumerate(counts):
@@ -159,21 +169,34 @@ def _falls(
             f"Without a part of the signal the network answers with NaN or infinity, {wrong} of {sum(counts)} times (a "
             "logarithm of 0 in silence, say); put noise in its place."
         )
-    _warn_of_grains(logits, chosen, drops, audio.flatten(1).any(1))
+    _warn_of_grains(logits, chosen, drops, audio.flatten(1).any(1), met.dtype)
     return drops
 
 
-def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor) -> None:
-    """Warn where rounding hides the falls; nothing falls in silence."""
+def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor, met: torch.dtype) -> None:
+    """Warn where rounding hides the falls; nothing falls in silence.
+
+    Args:
+        sounding: (batch,). met: the coarsest precision on the way to the logits.
+    """
     for head, value in drops.items():
-        grain = torch.finfo(value.dtype).eps * at(logits[head], chosen[head]).abs()
+        eps = max(torch.finfo(value.dtype).eps, torch.finfo(met).eps)
+        grain = eps * at(logits[head], chosen[head]).abs()
         most = value.abs().amax(1)
         if (few := sounding & (grain > 0) & (most <= GRAINS * grain)).any():
             row = int(few.int().argmax())
-            warnings.warn(
-                f"The falls of head {head} are coarse: the largest is {float(most[row]):.2g}, and rounding moves a "
-                f"logit of {float(logits[head][row, chosen[head][row]]):.3g} by {float(grain[row]):.1g}; let the "
-                "network leave out the constant, or compute in float64.",
-                Coarse,
-                stacklevel=4,
+            rounding = (
+                f"rounding moves a logit of {float(logits[head][row, chosen[head][row]]):.3g} by "
+                f"{float(grain[row]):.1g} ({str(met).removeprefix('torch.')})"
             )
+            if most[row] == 0:
+                text = (
+                    f"All falls of head {head} are 0: it answers in steps (a vote, a quantiser), does not listen, or "
+                    f"changes by less than what it computes in can show ({rounding})."
+                )
+            else:
+                text = (
+                    f"The falls of head {head} are coarse: the largest is {float(most[row]):.2g}, and {rounding}; let "
+                    "the network leave out the constant, or compute in float64."
+                )
+            warnings.warn(Coarse(text, head, float(grain[row])), stacklevel=4)

@@ -63,6 +63,34 @@ class _Followed(TorchDispatchMode):
 
 
 @contextmanager
+def coarsest(model: nn.Module) -> Iterator["Coarsest"]:
+    """Notice in what precision a model computes, on the way to answers that may be of a finer one."""
+    with as_written(model), Coarsest() as mode:
+        yield mode
+
+
+class Coarsest(TorchDispatchMode):
+    """Sees what is computed.
+
+    Attributes:
+        dtype: the floating type with the fewest digits among all results.
+    """
+
+    dtype = torch.float64
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for value in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(value, Tensor) and value.is_floating_point():
+                self.dtype = max(self.dtype, value.dtype, key=lambda dtype: torch.finfo(dtype).eps)
+        return result
+
+
+@contextmanager
 def widened() -> Iterator["Widened"]:
     """What a model makes on the way, or casts to float32, is of float64."""
     before = torch.get_default_dtype()

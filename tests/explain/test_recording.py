@@ -41,7 +41,7 @@ def voice(seconds: float = 1.0, seed: int = 0) -> np.ndarray:
         ("nowhere.to.be:found", "no module nowhere.to.be"),
         (f"{HERE}", "write it as package.module:factory"),
         (f"{HERE}:nothing", "has no nothing"),
-        (f"{HERE}:NUMBER", "a int and cannot be called"),
+        (f"{HERE}:NUMBER", "an int and cannot be called"),
         (f"{HERE}:a_list", "returns a list"),
         (f"{HERE}:broken", "fails when it is called without arguments: KeyError"),
         (f"{HERE}:needs_an_argument", "needs_an_argument.*size"),

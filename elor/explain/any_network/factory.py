@@ -25,7 +25,7 @@ from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.any_network.subjects import Cast, Resampled, Subject, Values
 from elor.explain.any_network.twins import said, twin_of
-from elor.explain.model import evaluating
+from elor.explain.model import evaluating, refuse_unmade
 
 Factory = Callable[[], nn.Module]
 
@@ -85,6 +85,9 @@ def _factory(spec: str) -> Factory:
     module_name, colon, name = spec.partition(":")
     if not (module_name and colon and name):
         raise UserError(f"--factory {spec} names no factory; write it as package.module:factory.")
+    if module_name.endswith(".py"):
+        module = module_name.removesuffix(".py").strip("./").replace("/", ".")
+        raise UserError(f"--factory {spec} names a file; write its module: {module}:{name}.")
     with _searching_here():
         try:
             found: Any = importlib.import_module(module_name)
@@ -130,15 +133,18 @@ def _made(factory: Factory, spec: str, seed: int, samples: int) -> nn.Module:
             raise UserError(f"{spec} fails when it is called without arguments: {said(error)}.") from None
         if not isinstance(model, nn.Module):
             raise UserError(f"{spec} returns {_kind(model)}; it must return a torch module (torch.nn.Module).")
-        if any(nn.parameter.is_lazy(value) for value in (*model.parameters(), *model.buffers())):
+        if hasattr(model, "_parameters") and any(
+            nn.parameter.is_lazy(value) for value in (*model.parameters(), *model.buffers())
+        ):
             try:
                 with torch.no_grad():
-                    model.eval()(torch.zeros(1, 1, samples))
+                    evaluating(model)(torch.zeros(1, 1, samples))
             except Exception as error:
                 raise UserError(
                     f"{spec} has lazy parameters, and cannot be run on {samples} samples to make them: "
                     f"{said(error)}; give the length that it takes by --samples."
                 ) from None
+    refuse_unmade(model)
     return model
 
 
@@ -202,4 +208,5 @@ def _check_announced(path: Path) -> None:
 
 
 def _kind(value: object) -> str:
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"

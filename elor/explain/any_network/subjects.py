@@ -13,6 +13,7 @@ from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
 from elor.explain.model import CannotRun, Heads, Unsteady, kind_of, logits_of, named, predict, prepared
 from elor.explain.occlusion import CHUNK
+from elor.explain.precision import coarsest
 from elor.explain.steadiness import Alone, steady
 from elor.networks import MultiHeadNetwork
 from elor.provenance import Score
@@ -272,11 +273,9 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
 
 
 def _coarse(model: nn.Module, audio: Tensor) -> Iterator[str]:
-    """Answers in half precision move in steps, and what is smaller than one is lost."""
-    with torch.no_grad():
-        output = model(audio.clone())
-    for value in output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple) else [output]:
-        if isinstance(value, Tensor) and value.is_floating_point() and value.dtype.itemsize < 4:
-            step = float(value.abs().max()) * torch.finfo(value.dtype).eps
-            yield f"The network answers in {value.dtype}: its logits move in steps of up to {step:.2g}."
-            return
+    """Answers that come by half precision move in steps, and what is smaller than one is lost."""
+    with torch.no_grad(), coarsest(model) as met:
+        logits = logits_of(model, audio)
+    if met.dtype.itemsize < 4:
+        step = max(float(value.abs().max()) for value in logits.values()) * torch.finfo(met.dtype).eps
+        yield f"The network computes in {met.dtype}: its logits move in steps of up to {step:.2g}."

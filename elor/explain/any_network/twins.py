@@ -20,6 +20,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 from elor.device import seeded
 from elor.explain.controls import alike, untrained
 from elor.explain.copies import copied
+from elor.explain.model import evaluating
 
 ANOTHER = 1_000_003
 """Added to the seed of twins: drawn anew under the seed of its own, a network would become itself."""
@@ -47,7 +48,7 @@ def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[T
         return None, "the network has quantised weights, which cannot be drawn anew"
     if not alike(made(0), one := made(1)):
         if not (same := _loaded(model, one, filled, samples)):
-            return lambda seed: made(ANOTHER + seed).eval(), ""
+            return lambda seed: evaluating(made(ANOTHER + seed)), ""
         return None, (
             f"the factory gives {some(same)} alike whatever the seed, which training may have changed; let it load "
             "nothing, and give the weights by --weights"
@@ -139,7 +140,8 @@ def _walk(value: object, name: str, owner: nn.Module, seen: set[int]) -> Iterato
 def _statistics(model: nn.Module, samples: int) -> set[str]:
     """Names of the tensors that a pass in training mode changes, as moving averages."""
     try:
-        trial = copied(model).train()
+        trial = copied(model)
+        trial.train()
         with seeded(0), torch.no_grad():
             before = {name: value.clone() for name, (value, _) in _held(trial).items()}
             trial(0.1 * torch.randn(2, 1, samples))

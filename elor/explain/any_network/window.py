@@ -30,8 +30,8 @@ from elor.explain.examination import Scope, erase, examine, orders_of
 from elor.explain.guided import by_occlusion
 from elor.explain.heads import OneHead
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
-from elor.explain.model import Heads, logits_of, predict, prepared, refuse_infinite, targets_of
-from elor.explain.occlusion import WINDOW
+from elor.explain.model import Heads, kind_of, logits_of, predict, prepared, refuse_infinite, targets_of
+from elor.explain.occlusion import WINDOW, Coarse
 from elor.explain.operators import OPAQUE, opaque, ordinary
 from elor.explain.windows import Found, Windows
 from elor.registry import METHODS
@@ -45,6 +45,9 @@ BACKWARD = ("guided", "gradient", "segments")
 
 GRADIENTS = (*BACKWARD, "integrated", "frequency", "stft")
 """Methods that rest on the gradient."""
+
+CLEAR = 4
+"""A fall of so many rounding errors of the logit is more than rounding."""
 
 LEFT_OUT = "undecided: beside untrained twins by --thorough alone"
 NO_CONTROL = "undecided: there is no untrained control"
@@ -107,11 +110,24 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     steps = Steps(effort.steps, effort.most)
     checked = COMPARED if effort.thorough else BACKWARD
     scope = Scope(tuple(METHODS), COMPARED, checked, AGAINST, steps, lenient=True)
-    _, (own, swapped) = examine(subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second])
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always", Coarse)
+        _, (own, swapped) = examine(
+            subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second]
+        )
+    for each in noticed:
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    coarse = [each.message for each in noticed if isinstance(each.message, Coarse)]
     false, doubts = _doubted(subject.model, audio, targets)
     for head, why in false.items():
         own.refuse(GRADIENTS, head, why)
         own.errors.pop(head, None)
+    next_false, next_doubts = _doubted(subject.model, audio, targets | second) if second else ({}, [])
+    for head, why in next_false.items():
+        swapped.refuse(GRADIENTS, head, why)
+    told = {kind_of(text) for text in doubts}
+    doubts += [f"Of the second class: {text}" for text in next_doubts if kind_of(text) not in told]
+    doubts += [f"Of the second class: {why}" for head, why in next_false.items() if head not in false]
     guided, plain = own.refused.get("guided", {}), own.refused.get("gradient", {})
     for head in guided.keys() & plain.keys():
         guided[head] = by_occlusion(guided[head], "the gradient is refused too")
@@ -139,7 +155,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         },
         "erasure": _erasure(found),
         "remarks": remarks,
-        "strongest": _strongest(own, support),
+        "strongest": _strongest(own, support, {one.head: CLEAR * one.grain for one in coarse}),
         "support_s": support / 16_000,
     }
     maps = {method: _stacked(heads, list(logits)) for method, heads in own.values.items()}
@@ -334,12 +350,13 @@ def _erasure(found: Found) -> dict[str, dict[str, dict[str, float]]]:
     return entries
 
 
-def _strongest(own: Maps, support: int) -> dict[str, dict[str, float]]:
-    """By head the occlusion window of the sound itself without which the answer loses most; none if none loses."""
+def _strongest(own: Maps, support: int, least: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """By head the occlusion window of the sound itself without which the answer loses most; none if none loses more
+    than rounding may (`least`)."""
     found = {}
     for head, values in own.values.get("occlusion", {}).items():
         drops = values[0].cpu().numpy()[: -(-support // SEGMENT)]  # behind the sound there is only padding
-        if drops.max() > 0:
+        if drops.max() > least.get(head, 0):
             start = int(np.argmax(drops)) * SEGMENT
             stop = min(start + WINDOW, support)
             found[head] = {"start_s": start / 16_000, "end_s": stop / 16_000, "drop": float(drops.max())}
