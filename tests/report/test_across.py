@@ -21,8 +21,9 @@ def cell(dimension: str, tested_on: str, classes: int | None, **how: Any) -> dic
 
 
 def compared(a: str, b: str) -> dict[str, Any]:
-    about = {"dimension": "arousal", "network": "elor", "factor": "corpus", "a": a, "b": b, "difference": 0.1}
-    return about | {"p": 1, "p_holm": 1, "speakers_a": 3, "speakers_b": 3, "speakers_both": 0}
+    about = {"dimension": "arousal", "network": "elor", "factor": "corpus", "a": a, "b": b}
+    about |= {"difference": 0.1, "ci_low": 0, "ci_high": 0.2, "p": 1, "p_holm": 1}
+    return about | {"speakers_a": 3, "speakers_b": 3, "speakers_both": 0}
 
 
 def across(**classes: dict[str, int | None]) -> Across:
