@@ -11,12 +11,12 @@ import pandas as pd
 
 from elor.audio import Sounds, Stereo
 from elor.check import Finding
-from elor.corpora.copies import copies, listen, named
+from elor.corpora.copies import copies, find_copies, listen, named
 from elor.corpora.faults import listed, plural
 from elor.corpora.labels import choose_rater, evaluations, label, not_learned, targets
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables
-from elor.corpora.sources import Opened, learned, read, texts_by_utterance
+from elor.corpora.sources import Opened, learned, read, sounds_of, texts_by_utterance
 from elor.corpora.texts import texts_of
 from elor.errors import UserError
 from elor.features.slices import plan_slices
@@ -26,6 +26,9 @@ from elor.training.folds import check_column, held_out
 
 FEWEST_SPEAKERS = 3
 """Fewer cannot be split into training, validation and test."""
+
+NARROW = 0.5
+"""Share of the declared range of which ratings should use more than that: with less, it may be another scale's."""
 
 FEW = f"give a corpus of at least {FEWEST_SPEAKERS} speakers: fewer cannot be split"
 
@@ -87,18 +90,37 @@ def sounds(tables: Tables, where: Sounds) -> Iterator[Finding]:
     faults = [reason.removesuffix(".") for reason in heard.faults.values()]
     found = f"{len(tables.utterances) - len(faults):,} of {len(tables.utterances):,} utterances heard to their end"
     yield Finding("sounds", found, silent, listed(faults))
-    pairs = named(copies(tables.utterances, heard, where))
+    yield copied(copies(tables.utterances, heard, where))
+
+
+def narrow(tables: Tables, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the ratings leave so much of the declared range empty that it may not be theirs."""
+    rated = evaluations(tables.ratings, wanted.dimensions)
+    for name in wanted.dimensions if wanted.asked.rated else ():
+        low, high = rated[name].min(), rated[name].max()
+        if high - low < NARROW * (wanted.high - wanted.low):
+            declared = f"{wanted.low:g}..{wanted.high:g}"
+            note = (
+                f"The ratings of {name} lie in {low:g}..{high:g} of the declared range {declared}: if their scale is "
+                "another, few classes are left of them; set low and high to its ends."
+            )
+            yield Finding("range", f"{name} {low:g}..{high:g} of {declared}", note)
+
+
+def copied(found: pd.DataFrame) -> Finding:
+    """What is to be done about copies, as `elor.corpora.copies.copies` returns them."""
+    pairs = named(found)
     remedy = (
         f"the same recording stands under two speakers: {listed(pairs)}; take one of each out, or correct its speaker: "
         "what is learned from the one is tested on the other"
     )
-    yield Finding("copies under two speakers", f"{len(pairs):,}" if pairs else "none", "", remedy if pairs else "")
+    return Finding("copies under two speakers", f"{len(pairs):,}" if pairs else "none", "", remedy if pairs else "")
 
 
 def together(
     sources: Sequence[tuple[Source, Path]], target: Target, scale: tuple[float, float], hold_out: str, words: str
 ) -> Iterator[Finding]:
-    """Whether all corpora of a run have what it holds out, and the words that it asks for.
+    """Whether all corpora of a run have what it holds out and the words that it asks for, and share no recording.
 
     Args:
         sources: each with the place where it is read.
@@ -132,6 +154,8 @@ def together(
                 yield Finding(what, look())
             except UserError as error:
                 yield Finding(what, asked, remedy=str(error))
+    if len(sources) > 1:  # of one alone `sounds` has said it
+        yield copied(find_copies(tables.utterances, sounds_of(opened())))
 
 
 def planned(path: Path, wanted: Wanted) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -161,6 +185,7 @@ def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:
     others = not_learned(labelled.report["labels"].get("other_emotions", {}))
     note = f"{others[:1].upper()}{others[1:]}." if others else ""
     yield Finding("labels", f"{len(chosen):,} utterances have {wanted.target}{by}", note)
+    yield from narrow(tables, wanted)
     speakers = slices["speaker"].nunique()
     few = (
         f"{speakers} of the speakers have labels; {FEW}"

@@ -43,9 +43,8 @@ def inspect(path: Path | None = None, profile: str | None = None, **options: Any
     elif Path("dvc.yaml").is_file():  # for another corpus the cache says nothing
         areas["workspace"] = list(git(Path()))
     looked = [_corpus(*one) for one in asked.values()]
-    areas |= {
-        f"corpus {name}" if len(asked) > 1 else "corpus": found for name, found in zip(asked, looked, strict=True)
-    }
+    for name, found in zip(asked, looked, strict=True):
+        areas |= {f"corpus {name}": _naming(name, found)} if len(asked) > 1 else {"corpus": found}
     if path is None and Path("params.yaml").is_file() and not must_be_done(chain(*looked)):
         areas["folds"] = _folds(asked)
     if profile is not None:
@@ -128,6 +127,15 @@ def _folds(asked: Asked) -> list[Finding]:
         demands.append((source.model_copy(update=same), here))
     own = params.corpus
     return [*together(demands, wanted.asked, (own.low, own.high), params.folds.hold_out, own.words)]
+
+
+def _naming(name: str, findings: list[Finding]) -> list[Finding]:
+    """The findings on one of several corpora, with its name in what is said below the table."""
+
+    def told(text: str) -> str:
+        return text and f"Corpus {name}: {text}"
+
+    return [replace(one, note=told(one.note), remedy=told(one.remedy)) for one in findings]
 
 
 def _corpus(path: Path | None, here: Path | None, wanted: Wanted) -> list[Finding]:

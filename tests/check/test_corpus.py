@@ -1,23 +1,26 @@
 """A corpus: readable, complete, rated, with speakers enough."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
 from elor.check import everything
-from elor.check.corpus import Wanted, corpus
+from elor.check.corpus import Wanted, corpus, narrow
 from elor.corpora import release
+from elor.corpora.reader import open_corpus
 from tests.worlds.release import write_sound
 
 ROOT = Path(__file__).parents[2]
 
 
-def table(folder: Path, speakers: str, valence: float = 4) -> Path:
+def table(folder: Path, speakers: str, valence: float = 4, first: int = 0) -> Path:
+    """A table of noise, one file per speaker, the first of ten seconds; what it sounds like depends on its number."""
     rows = ["file,speaker,valence,arousal"]
-    for index, speaker in enumerate(speakers):
-        write_sound(folder / f"{index}.wav", 16_000 * (1 + 9 * (index == 0)))
+    for index, speaker in enumerate(speakers, start=first):
+        write_sound(folder / f"{index}.wav", 16_000 * (1 + 9 * (index == first)))
         rows.append(f"{index}.wav,{speaker},{valence},2")
     (folder / "table.csv").write_text("\n".join(rows) + "\n")
     return folder / "table.csv"
@@ -70,13 +73,14 @@ def test_speakers_without_labels_do_not_count(tmp_path: Path) -> None:
     assert slices.remedy == "2 of the speakers have labels; give a corpus of at least 3 speakers: fewer cannot be split"
 
 
-def lists(folder: Path, *columns: tuple[str, str], **changes: str) -> None:
+def lists(folder: Path, *columns: tuple[str, str], **changes: Any) -> None:
     """A params.yaml with a corpus per `columns`: a header and the values of its rows, further columns of a table."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     paths = []
     for index, (header, values) in enumerate(columns):
-        path = table(folder / f"c{index}", "xyz").rename(folder / f"c{index}" / f"c{index}.csv")
+        first = 0 if changes.get("copied") else 3 * index
+        path = table(folder / f"c{index}", "xyz", first=first).rename(folder / f"c{index}" / f"c{index}.csv")
         lines = path.read_text().splitlines()
         more = [header, *values.split("|")] if header else [""] * 4
         path.write_text(
@@ -105,7 +109,13 @@ def looks_at_corpora_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ([("topic", "a|b|")], {"hold_out": "topic"}, "folds", "but 1 of 3 rows have no value there (c0)"),
         ([("", "")], {"words": "words"}, "folds", "has no column text, which corpus.words reads"),
         ([("text", "a|b|...")], {"words": "words"}, "folds", "1 speaker of 3 have no words in the text"),
-        ([("emotion", "sad|happy|angry"), ("", "")], {"target": "emotion"}, "corpus c1", "labels.target emotion"),
+        ([("emotion", "sad|happy|angry"), ("", "")], {"target": "emotion"}, "corpus c1", "Corpus c1: No "),
+        (
+            [("", ""), ("", "")],
+            {"copied": True},
+            "folds",
+            "under two speakers: c0-0 (c0-x) and c1-0 (c1-x), c0-1 (c0-y)",
+        ),
     ],
 )
 def test_what_the_run_would_refuse_the_check_says(
@@ -126,7 +136,20 @@ def test_what_the_run_would_take_the_check_counts(tmp_path: Path, monkeypatch: p
     assert [(one.what, one.found) for one in everything.inspect()["folds"]] == [
         ("held out", "corpus, 2 values"),
         ("words", "words of 6 utterances"),
+        ("copies under two speakers", "none"),
     ]
+
+
+def test_ratings_that_leave_most_of_the_declared_range_empty_are_worth_a_word(tmp_path: Path) -> None:
+    """As of a scale from 1 to 5 that is declared from 0 to 100: all would be of one class."""
+    path = table(tmp_path, "xyz", 5)
+    path.write_text(path.read_text().replace(".wav,y,5,2", ".wav,y,1,3"))
+    tables = open_corpus(path, low=0, high=100).read()
+    for high in (5, 9):  # of valence at least half is used
+        assert [one.found for one in narrow(tables, Wanted(high=high))] == [f"arousal 2..3 of 1..{high}"]
+    wide = list(narrow(tables, Wanted(low=0, high=100)))
+    assert [one.state for one in wide] == ["note", "note"]
+    assert "valence lie in 1..5 of the declared range 0..100" in " ".join(one.note for one in wide)
 
 
 def test_a_recipe_is_asked_before_its_corpus_is_made(tmp_path: Path) -> None:
