@@ -19,7 +19,7 @@ import typer
 from torch import Tensor, nn
 
 from benchmarks.measure import alternated, ratio
-from elor.fastconv import ConvBlock, choice, same_padding
+from elor.fastconv import ConvBlock, cost_model, same_padding
 from elor.fastconv.layer import SpectralConvolution
 
 SAMPLES = 96_000
@@ -115,7 +115,7 @@ def choice_row(shape: tuple[int, int, int, int, int], rounds: int) -> str:
     signal = torch.randn(batch, channels, samples, requires_grad=True)
     weight = torch.randn(filters, channels, length, requires_grad=True)
     error = torch.randn(batch, filters, samples)
-    frames = choice.cheapest(signal, weight, padding)
+    frames = cost_model.cheapest(signal, weight, padding)
     direct, spectral = alternated(
         [
             lambda: F.conv1d(F.pad(signal, padding), weight).backward(error),
@@ -123,7 +123,7 @@ def choice_row(shape: tuple[int, int, int, int, int], rounds: int) -> str:
         ],
         rounds,
     )
-    chosen = "spectral" if choice.frames(signal, weight, 1, padding) else "direct"
+    chosen = "spectral" if cost_model.frames(signal, weight, 1, padding) else "direct"
     shape_cell = f"{batch} x {channels} -> {filters}, {length} taps, {samples} samples"
     return f"| {shape_cell} | {ratio(direct, spectral):.2f} | {chosen} |"
 

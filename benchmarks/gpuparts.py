@@ -21,7 +21,7 @@ import torch
 from benchmarks.measure import ROOT
 from benchmarks.toy import Case, operations, our_step, prediction, toy_job
 from elor.device import settle
-from elor.fastconv import ConvBlock, batched, choice
+from elor.fastconv import ConvBlock, batched, cost_model
 from elor.networks import MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.registry import WORDLESS
@@ -93,18 +93,18 @@ class Setup:
 @contextmanager
 def only_way(name: str) -> Iterator[None]:
     """Convolve by one way alone wherever it is possible; `chosen` leaves the choice as it is."""
-    before = choice.frames, choice.ROWS
+    before = cost_model.frames, cost_model.ROWS
     if name != "chosen":
-        choice.ROWS = name == "rows"
-        choice.frames = _spectral if name == "spectral" else lambda *_: None
+        cost_model.ROWS = name == "rows"
+        cost_model.frames = _spectral if name == "spectral" else lambda *_: None
     try:
         yield
     finally:
-        choice.frames, choice.ROWS = before
+        cost_model.frames, cost_model.ROWS = before
 
 
 def _spectral(signal: torch.Tensor, weight: torch.Tensor, stride: int, padding: tuple[int, int]):
-    return choice.cheapest(signal, weight, padding) if stride == 1 else None
+    return cost_model.cheapest(signal, weight, padding) if stride == 1 else None
 
 
 def ceilings(setup: Setup) -> dict[str, Any]:
@@ -312,4 +312,4 @@ def layers(setup: Setup) -> dict[str, Any]:
         name = f"{channels} -> {filters}, {length} taps, {samples}"
         fastest = min(seconds, key=seconds.__getitem__) if seconds else ""
         found.append({"layer": name, "seconds": seconds, "chosen": type(chosen).__name__.lower(), "fastest": fastest})
-    return {"layers": found, "costs": asdict(choice.costs_of(torch.device(setup.device)))}
+    return {"layers": found, "costs": asdict(cost_model.costs_of(torch.device(setup.device)))}

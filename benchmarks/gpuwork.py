@@ -123,12 +123,12 @@ def saliency(setup: Setup) -> dict[str, Any]:
     """The whole saliency analysis of a few slices of a fold, by a paper-size network with random weights."""
     from elor.explain.saliency.job import EXEMPLARY, OWN, SaliencyJob
     from elor.explain.saliency.measure import measure
-    from elor.training import checkpoint
+    from elor.training import weights_file
 
     job = setup.job("elor", slices=8)
     trainer, path = Trainer(job), setup.folder / "a.safetensors"
     notes = {"fold": "a", "architecture": asdict(job.architecture), "epoch": 1}
-    checkpoint.save(path, {name: value.cpu() for name, value in trainer.network.state_dict().items()}, notes)
+    weights_file.save(path, {name: value.cpu() for name, value in trainer.network.state_dict().items()}, notes)
     rows = np.arange(2 if setup.small else 8)
     asked = SaliencyJob(
         fold="a", networks={OWN: path, EXEMPLARY: path}, files=job.files, rows=rows,

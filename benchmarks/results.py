@@ -17,7 +17,7 @@ from elor.errors import UserError
 from elor.evidence.claims import Claims
 from elor.evidence.model import read
 from elor.files import write_json
-from elor.report import claims, reading, results, sentences
+from elor.report import claims, results, sentences, table_notes
 from elor.report.text import Block, Format, Table, render
 from elor.runs.run import MADE, Folder
 
@@ -32,7 +32,7 @@ def main(
     """Print the headline, the comparisons, what the search has seen, and the claims of a run into their pages."""
     found = results.Results.read(workspace / "metrics")
     judged = read(Claims, workspace / "metrics" / "claims.json")
-    notes = [note for note in (reading.contradictions(found), reading.setting(found)) if note is not None]
+    notes = [note for note in (table_notes.contradictions(found), table_notes.setting(found)) if note is not None]
     write("results", corpus, [results.headline(found), results.comparisons(found), *notes])
     write("claims", corpus, [claims.overview(judged), claims.evidence(judged)])
     if not corpus:

@@ -1,7 +1,7 @@
 """FTR against support vector machines on the same 1,582 features in the same folds.
 
-The machines are those of `elor.training.baseline`, as the stage `baseline` has them and once more with the choice made
-narrower: with plain classes, and with balanced ones. It reads the data that `dvc repro` has left in a workspace.
+The machines are those of `elor.training.svm_baseline`, as the stage `baseline` has them and once more with the choice
+made narrower: with plain classes, and with balanced ones. It reads the data that `dvc repro` has left in a workspace.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from elor.evaluation.recall import uar, war
 from elor.params import Params, load
 from elor.report.text import Block, Table, interval, p_value
 from elor.tables import read_table
-from elor.training import baseline
+from elor.training import svm_baseline
 
 CHOICES = {
-    "svm": baseline.CHOICES,
-    "plain": tuple(choice for choice in baseline.CHOICES if not choice.balanced),
-    "balanced": tuple(choice for choice in baseline.CHOICES if choice.balanced),
+    "svm": svm_baseline.CHOICES,
+    "plain": tuple(choice for choice in svm_baseline.CHOICES if not choice.balanced),
+    "balanced": tuple(choice for choice in svm_baseline.CHOICES if choice.balanced),
 }
 """What the validation slices may choose from, by machine."""
 
@@ -52,7 +52,7 @@ def measure(workspace: Path = Path()) -> dict[str, Any]:
         raise UserError(f"The target {params.labels.target} has no single classes for an SVM; choose classes.")
     slices, folds = read_table(data / "slices.csv"), read_table(data / "folds.csv")
     fitted = {
-        name: baseline.cross_validated(data / "is10.npy", slices, folds, asked, Engine("cpu"), choices)
+        name: svm_baseline.cross_validated(data / "is10.npy", slices, folds, asked, Engine("cpu"), choices)
         for name, choices in CHOICES.items()
     }
     tables = {"ftr": read_table(data / "predictions" / "ftr.csv")} | {name: found[0] for name, found in fitted.items()}

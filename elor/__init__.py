@@ -43,7 +43,7 @@ _HOMES = {
     "inspect": "elor.check.everything:inspect",
     "integrated_gradients": "elor.explain.integrated:integrated_gradients",
     "load": "elor.inference:load",
-    "load_network": "elor.training.checkpoint:load_network",
+    "load_network": "elor.training.weights_file:load_network",
     "make_corpus": "elor.corpora.making:make_corpus",
     "occlusion": "elor.explain.occlusion:occlusion",
     "own_networks": "elor.api.explain:own_networks",

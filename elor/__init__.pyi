@@ -20,7 +20,7 @@ from elor.labelfiles.convert import import_labels as import_labels
 from elor.report.results import Results as Results
 from elor.runs.compare import compare as compare_runs
 from elor.runs.seeds import summarise as summarise_runs
-from elor.training.checkpoint import load_network as load_network
+from elor.training.weights_file import load_network as load_network
 
 __all__ = [
     "Effort",

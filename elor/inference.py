@@ -24,7 +24,7 @@ from elor.errors import UserError
 from elor.networks import MultiHeadNetwork
 from elor.onnx_model import load_onnx
 from elor.provenance import Provenance
-from elor.training import checkpoint
+from elor.training import weights_file
 
 MODELS = Path("data/models")
 """Where a run leaves its networks, below the project's folder."""
@@ -77,7 +77,7 @@ def predict(
 def provenance(path: Path, network: str) -> Provenance:
     """What the networks of a run, or of an exported file, learnt from, and how well they answer."""
     if path.is_file():
-        return Provenance.of_notes(checkpoint.load(path)[1].get("about"))
+        return Provenance.of_notes(weights_file.load(path)[1].get("about"))
     return Provenance.of_run(path, network)
 
 
@@ -130,13 +130,13 @@ def _files(path: Path, network: str | None) -> list[Path]:
 
 def _read(path: Path) -> Iterator[tuple[str, MultiHeadNetwork]]:
     """The networks of a file by fold: one, as training writes it, or several, as `write_weights` does."""
-    tensors, notes = checkpoint.load(path)
+    tensors, notes = weights_file.load(path)
     if "folds" not in notes:
-        yield str(notes.get("fold", path.stem)), checkpoint.network_of(tensors, notes, path)
+        yield str(notes.get("fold", path.stem)), weights_file.network_of(tensors, notes, path)
         return
     folds = notes["folds"]
     names = [each.get("fold") if isinstance(each, dict) else None for each in folds] if isinstance(folds, list) else []
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise UserError(f"{path} is damaged: its notes name no folds; make it again.")
     for index, each in enumerate(folds):
-        yield each["fold"], checkpoint.network_of(checkpoint.unprefixed(str(index), tensors), each, path)
+        yield each["fold"], weights_file.network_of(weights_file.unprefixed(str(index), tensors), each, path)

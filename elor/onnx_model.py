@@ -28,7 +28,7 @@ from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.provenance import Provenance
 from elor.registry import TEXT, VECTORS
 from elor.targets import Head
-from elor.training.checkpoint import heads_of, heard_of
+from elor.training.weights_file import heads_of, heard_of
 from elor.vectors import Vectors
 
 KEY = "elor"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from elor.networks import MultiHeadNetwork
 from elor.provenance import Provenance
-from elor.training import checkpoint
+from elor.training import weights_file
 
 
 def write_weights(
@@ -33,9 +33,9 @@ def write_weights(
     ]
     if len(notes) == 1:
         (network,) = networks.values()
-        checkpoint.save(path, network.state_dict(), notes[0] | {"about": about.tree()})
+        weights_file.save(path, network.state_dict(), notes[0] | {"about": about.tree()})
         return
     tensors: dict[str, Tensor] = {}
     for index, network in enumerate(networks.values()):
-        tensors |= checkpoint.prefixed(str(index), network.state_dict())
-    checkpoint.save(path, tensors, {"folds": notes, "about": about.tree()})
+        tensors |= weights_file.prefixed(str(index), network.state_dict())
+    weights_file.save(path, tensors, {"folds": notes, "about": about.tree()})

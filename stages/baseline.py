@@ -3,7 +3,7 @@
 from elor.engine import Engine
 from elor.params import load
 from elor.tables import read_table, write_table
-from elor.training.baseline import across, cross_validated
+from elor.training.svm_baseline import across, cross_validated
 from stages import DATA, main
 
 

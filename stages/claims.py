@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from elor.corpora.declared_truth import Pair, Truth, read_pairs, read_truth
 from elor.corpora.demo import load_recipe
 from elor.corpora.demo.truth import plans_of, planted, population
 from elor.corpora.labels import choose_rater
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.corpora.sources import raters, under_one_name
-from elor.corpora.truth import Pair, Truth, read_pairs, read_truth
 from elor.engine import ANALYSIS, Engine
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read, read_if_there, write

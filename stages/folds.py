@@ -1,6 +1,6 @@
 """Stage `folds`: which slices train, validate and test in each fold."""
 
-from elor.evaluation.guard import check_folds
+from elor.evaluation.leakage import check_folds
 from elor.params import load
 from elor.tables import read_table, write_table
 from elor.training.folds import make_folds

@@ -13,16 +13,16 @@ from elor.evaluation.settings import Settings
 from elor.evaluation.words import added, heard_before, leak, parts
 from elor.evidence.model import write
 from elor.evidence.words import Words
-from elor.explain.choice import exemplary_speaker, fold_of
-from elor.explain.hearing import HearingJob, hear, of_effects, of_maps, reaches
+from elor.explain.exemplary_speaker import exemplary_speaker, fold_of
+from elor.explain.words import HearingJob, hear, of_effects, of_maps, reaches
 from elor.files import discard
 from elor.params import Params, load
 from elor.tables import read_table
 from elor.training import budget
-from elor.training.checkpoint import save
 from elor.training.job import TrainingJob
 from elor.training.train import place, run
 from elor.training.tuning_file import Tuning
+from elor.training.weights_file import save
 from elor.vectors import Vectors
 from stages import DATA, METRICS, main
 from stages.task import engine_of, task_of

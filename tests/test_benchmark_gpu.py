@@ -15,7 +15,7 @@ import pytest
 from benchmarks import gpu, gpuparts, gpuwork, publish
 from benchmarks.gpu import PARTS, Part
 from benchmarks.measure import ROOT
-from elor.fastconv import choice
+from elor.fastconv import cost_model
 from elor.params import load
 from elor.report.text import Format, render
 
@@ -115,13 +115,13 @@ def test_what_goes_wrong_in_one_part_is_told_and_stops_no_other(tmp_path: Path, 
 
 
 def test_a_step_is_measured_in_every_variant_and_the_way_is_put_back(tmp_path: Path) -> None:
-    before = choice.frames, choice.ROWS
+    before = cost_model.frames, cost_model.ROWS
     setup = gpuparts.Setup("cpu", True, tmp_path, load(ROOT / "params.yaml"), time.monotonic() + 60)
     for name, (way, how) in gpuparts.VARIANTS.items():
         with gpuparts.only_way(way):
             found = gpuparts.variant(setup, "lom", setup.settings("lom"), **how)
         assert found["step"] > 0, name
-    assert (choice.frames, choice.ROWS) == before
+    assert (cost_model.frames, cost_model.ROWS) == before
 
 
 def test_hours_follow_from_steps_draws_and_sharing(tmp_path: Path) -> None:

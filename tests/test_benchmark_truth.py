@@ -15,8 +15,8 @@ from benchmarks import publish
 from benchmarks.nulls import rates
 from benchmarks.tones import BASES, CORPORA, make, plan, sound
 from benchmarks.truth import tally
+from elor.corpora.declared_truth import read_pairs, read_truth
 from elor.corpora.manifest import Manifest
-from elor.corpora.truth import read_pairs, read_truth
 from elor.evidence.names import FALSE_DISCOVERY, HOLM
 from elor.explain.claims.table import CLAIMS
 

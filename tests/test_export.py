@@ -21,7 +21,7 @@ from elor.provenance import Provenance, Score
 from elor.report.predictions import as_json, blocks
 from elor.report.text import Format, render
 from elor.safetensors_model import write_weights
-from elor.training import checkpoint
+from elor.training import weights_file
 from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
 from tests.worlds.networks import FOLDS, trained_network, write_models
@@ -60,15 +60,15 @@ def test_weights_come_back_bit_for_bit(tmp_path: Path, folds: tuple[str, ...]) -
 
 def test_one_fold_is_written_as_training_writes_it(tmp_path: Path) -> None:
     write_weights(networks("ftr", folds=("Ses01F",)), tmp_path / "a.safetensors")
-    assert checkpoint.load_network(tmp_path / "a.safetensors").architecture.network == "ftr"
+    assert weights_file.load_network(tmp_path / "a.safetensors").architecture.network == "ftr"
 
 
 def test_an_exported_ensemble_that_lost_a_tensor_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     write_weights(networks("elor"), path)
-    tensors, notes = checkpoint.load(path)
+    tensors, notes = weights_file.load(path)
     tensors.pop("2.cnn.0.conv.weight")
-    checkpoint.save(path, tensors, notes)
+    weights_file.save(path, tensors, notes)
     with pytest.raises(UserError, match="its weights are not those of its network"):
         load(path)
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.fastconv import ConvBlock, batched, choice, conv1d, pooled, same_padding, spectral
+from elor.fastconv import ConvBlock, batched, conv1d, cost_model, pooled, same_padding, spectral
 from elor.fastconv.layer import SpectralConvolution
 from tests.watch import Watch
 
@@ -106,7 +106,7 @@ def test_the_grid_reaches_every_way_of_convolving():
     chosen = set()
     for batch, channels, samples, filters, length, _, stride in BLOCKS:
         signal, weight = torch.empty(batch, channels, samples), torch.empty(filters, channels, length)
-        chosen.add(choice.frames(signal, weight, stride, same_padding(length)) is not None)
+        chosen.add(cost_model.frames(signal, weight, stride, same_padding(length)) is not None)
     assert chosen == {True, False}
 
 
@@ -220,7 +220,7 @@ def test_only_the_gradients_that_are_needed(signal_grad, weight_grad):
     torch.manual_seed(0)
     signal = torch.randn(2, 24, 900, requires_grad=signal_grad)
     weight = torch.randn(24, 24, 200, requires_grad=weight_grad)
-    assert choice.frames(signal, weight, 1, same_padding(200)) is not None
+    assert cost_model.frames(signal, weight, 1, same_padding(200)) is not None
     conv1d(signal, weight, padding=same_padding(200)).sum().backward()
     found = signal.grad, weight.grad
     signal.grad = weight.grad = None
@@ -259,7 +259,7 @@ def test_the_choice_follows_the_shapes():
     def chosen(batch: int, channels: int, samples: int, filters: int, length: int, stride: int = 1) -> bool:
         signal = torch.empty(1).expand(batch, channels, samples)  # no memory
         weight = torch.empty(filters, channels, length)
-        return choice.frames(signal, weight, stride, same_padding(length)) is not None
+        return cost_model.frames(signal, weight, stride, same_padding(length)) is not None
 
     assert chosen(32, 40, 48_000, 40, 40)
     assert chosen(32, 40, 4_800, 40, 400)
@@ -274,7 +274,7 @@ def test_the_choice_follows_the_shapes():
 def test_memory_of_the_500_ms_filters_is_bounded():
     """The spectra of one chunk of the authors' literal layer, 40 -> 40 filters of 4,000 taps, stay below 0.5 GB."""
     signal, weight = torch.empty(1).expand(32, 40, 48_000), torch.empty(1).expand(40, 40, 4_000)
-    frames = choice.frames(signal, weight, 1, same_padding(4_000))
+    frames = cost_model.frames(signal, weight, 1, same_padding(4_000))
     values = 40 * frames.frequencies * frames.count * frames.chunk(40)
     assert 8 * values < 0.5e9
     assert 8 * 40 * 40 * frames.frequencies < 0.5e9
@@ -293,7 +293,7 @@ def test_autocast_leaves_the_fast_path_in_float32():
 @pytest.fixture
 def whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The way of a GPU, on the CPU."""
-    monkeypatch.setattr(choice, "whole_batch", lambda device: True)
+    monkeypatch.setattr(cost_model, "whole_batch", lambda device: True)
 
 
 @pytest.mark.long
@@ -317,11 +317,11 @@ def test_the_whole_batch_at_once_equals_plain_modules(
 
     if way == "spectral":
         monkeypatch.setattr(
-            choice, "frames", lambda signal, weight, _, padding: choice.cheapest(signal, weight, padding)
+            cost_model, "frames", lambda signal, weight, _, padding: cost_model.cheapest(signal, weight, padding)
         )
     else:
-        monkeypatch.setattr(choice, "frames", lambda *_: None)
-    monkeypatch.setattr(choice, "ROWS", way == "rows")
+        monkeypatch.setattr(cost_model, "frames", lambda *_: None)
+    monkeypatch.setattr(cost_model, "ROWS", way == "rows")
     monkeypatch.setattr(batched, "way", watched)
     torch.manual_seed(0)
     block = make_block(channels, *rest, torch.float64).train()
@@ -373,7 +373,7 @@ def test_a_gpu_takes_the_batch_in_one_piece_where_a_cpu_splits_it() -> None:
     pieces = {}
     for device in ("cpu", "meta"):
         signal, weight = torch.empty(32, 40, 48_000, device=device), torch.empty(40, 40, 400, device=device)
-        pieces[device] = choice.cheapest(signal, weight, (199, 200)).chunk(40)
+        pieces[device] = cost_model.cheapest(signal, weight, (199, 200)).chunk(40)
     assert pieces["cpu"] < 32 <= pieces["meta"]
 
 

@@ -25,7 +25,7 @@ from elor.inference import load
 from elor.networks import INPUTS
 from elor.recording import Recording
 from elor.targets import Head
-from elor.training import checkpoint
+from elor.training import weights_file
 from elor.training.data import Inputs
 from elor.vectors import Vectors
 from tests.features.speech import pseudo_speech
@@ -70,7 +70,7 @@ def test_predictions_are_those_of_the_pipeline(
 ) -> None:
     inputs = Inputs({name: features[name] for name in INPUTS[network]}, torch.device("cpu"))
     with torch.no_grad():
-        expected_logits = checkpoint.load_network(run / network / "Ses01M.safetensors")(*inputs.batch(np.arange(3)))
+        expected_logits = weights_file.load_network(run / network / "Ses01M.safetensors")(*inputs.batch(np.arange(3)))
     prediction = load(run, network, fold="Ses01M").predict(speech)
     for head in ("arousal", "valence"):
         found = prediction.windows(head)
@@ -106,7 +106,7 @@ def test_a_network_on_another_set_hears_that_set(tmp_path: Path, speech: Path) -
     vectors = torch.stack([torch.from_numpy(smile(signal / np.float32(32_768), 16_000)[0, :, 0]) for signal in signals])
     sound = torch.from_numpy(np.stack(signals)).float()[:, None] / 32_768
     for network, inputs in (("ftr", [vectors]), ("elor_ftr", [sound, vectors])):
-        trained = checkpoint.load_network(run / network / "Ses01M.safetensors")
+        trained = weights_file.load_network(run / network / "Ses01M.safetensors")
         with torch.no_grad():
             wanted = trained(*inputs)["arousal"].softmax(1)
         assert trained.architecture.vectors.width == 88
@@ -212,13 +212,13 @@ def test_damaged_weights(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         refused("is damaged")
     path.write_bytes(sound)
-    tensors, notes = load_file(path), checkpoint.load(path)[1]
+    tensors, notes = load_file(path), weights_file.load(path)[1]
     name = "heads.arousal.0.weight"
-    checkpoint.save(path, tensors | {name: tensors[name] * torch.nan}, notes)
+    weights_file.save(path, tensors | {name: tensors[name] * torch.nan}, notes)
     refused("some of its weights are not numbers")
-    checkpoint.save(path, {key: value for key, value in tensors.items() if key != name}, notes)
+    weights_file.save(path, {key: value for key, value in tensors.items() if key != name}, notes)
     refused("its weights are not those of its network")
-    checkpoint.save(path, tensors, notes | {"architecture": notes["architecture"] | {"colour": 1}})
+    weights_file.save(path, tensors, notes | {"architecture": notes["architecture"] | {"colour": 1}})
     refused("its weights are not those of its network")
     save_file(tensors, path)
     refused("holds no network of this project")
@@ -227,8 +227,8 @@ def test_damaged_weights(tmp_path: Path) -> None:
 def test_a_small_file_that_announces_gigabytes_is_refused_before_they_are_taken(tmp_path: Path) -> None:
     """Notes of 30,000 x 30,000 units, 3.6 GB, beside weights of a few kilobytes."""
     path = write_models(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
-    tensors, notes = checkpoint.load(path)
-    checkpoint.save(path, tensors, notes | {"architecture": notes["architecture"] | {"hidden": [30_000, 30_000]}})
+    tensors, notes = weights_file.load(path)
+    weights_file.save(path, tensors, notes | {"architecture": notes["architecture"] | {"hidden": [30_000, 30_000]}})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(UserError, match="its weights are not those of its network"):
         load(path)
@@ -246,8 +246,8 @@ def test_a_small_file_that_announces_gigabytes_is_refused_before_they_are_taken(
 )  # fmt: skip
 def test_notes_that_describe_no_network_are_refused(tmp_path: Path, change: dict) -> None:
     path = write_models(tmp_path, ["ftr"]) / "ftr/Ses01F.safetensors"
-    tensors, notes = checkpoint.load(path)
-    checkpoint.save(path, tensors, notes | {"architecture": notes["architecture"] | change})
+    tensors, notes = weights_file.load(path)
+    weights_file.save(path, tensors, notes | {"architecture": notes["architecture"] | change})
     with pytest.raises(UserError, match="its weights are not those of its network"):
         load(path)
 

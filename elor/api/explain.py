@@ -23,9 +23,9 @@ from elor.explain.any_network import factory
 from elor.explain.any_network.alterations_and_prototypes import interventions, seek
 from elor.explain.any_network.subjects import Subject, committee, steadied
 from elor.explain.any_network.window import Effort, asked, explain
-from elor.explain.copies import spare
 from elor.explain.interventions.resynthesis import fitted
 from elor.explain.model import CannotRun, Doubt, kind_of, prepared
+from elor.explain.model_copies import spare
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.steadiness import steady
 from elor.files import replacing, write_json

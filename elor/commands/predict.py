@@ -81,7 +81,7 @@ def predict(
     if csv is not None and found:
         write_table(predictions.table(found), csv, PROBABILITY_DIGITS)
     if plot is not None and found:
-        from elor.report.course import draw
+        from elor.report.prediction_over_time import draw
 
         name, prediction = next(iter(found.items()))
         draw(prediction, _recording(Path(name), stereo), predictions.caption(ensemble), plot)

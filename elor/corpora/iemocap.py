@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from elor.audio import SAMPLE_RATE, AudioInfo
-from elor.corpora import release, texts
+from elor.corpora import iemocap_counts, texts
 from elor.corpora.faults import SHOWN, listed, plural
 from elor.corpora.headers import channels_fault, inspect, notes
 from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
@@ -217,8 +217,8 @@ class Iemocap:
             "left_out": {"turns_without_sound": len(self._turns) - len(turns)},
             "deviations": [*self._deviations(turns, headers), *notes(headers)],
         }
-        if release.looks_complete(len(self._annotations)):
-            report["deviations"] += release.deviations(utterances, ratings)
+        if iemocap_counts.looks_complete(len(self._annotations)):
+            report["deviations"] += iemocap_counts.deviations(utterances, ratings)
         return check(Tables(utterances, ratings, report))
 
     def texts(self) -> dict[str, str]:
@@ -290,12 +290,12 @@ class Iemocap:
             text = f"{session}/dialog/EmoEvaluation/{dialogue}.txt"
             if text not in self._annotations and f"{session}/dialog/EmoEvaluation/Ses*.txt" not in texts:
                 texts.append(text)
-        texts += self._lost_dialogues() if release.looks_complete(len(self._annotations)) else []
+        texts += self._lost_dialogues() if iemocap_counts.looks_complete(len(self._annotations)) else []
         return [*sessions, *sorted(texts), *self._silent()]
 
     def _lost_dialogues(self) -> Iterator[str]:
         """Dialogues of which neither annotation nor sound is left: only the release's counts can tell."""
-        for session, expected in release.DIALOGUES.items():
+        for session, expected in iemocap_counts.DIALOGUES.items():
             folder = f"Session{session[-1]}/"
             found = {Path(name).stem for name in self._annotations if name.startswith(folder)}
             found |= {name.split("/")[-1] for name in self._sounds if name.startswith(folder)}

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from elor.corpora.demo import generate, load_recipe, recipe_files
-from elor.corpora.demo.recipe import SELF
+from elor.corpora.demo.recipe_schema import SELF
 from elor.corpora.iemocap import check_range
 from elor.corpora.labels import MEAN
 from elor.corpora.reader import open_corpus

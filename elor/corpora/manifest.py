@@ -21,13 +21,13 @@ from typing import Any
 import pandas as pd
 
 from elor.audio import AudioInfo, samples_at_16k
+from elor.corpora.declared_truth import truth_files
 from elor.corpora.faults import listed, plural
 from elor.corpora.headers import channels_fault, inspect, notes
 from elor.corpora.labels import GOLD, MEAN
-from elor.corpora.lost import explained, is_file
+from elor.corpora.missing_sounds import explained, is_file
 from elor.corpora.schema import RATED, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.corpora.texts import spoken
-from elor.corpora.truth import truth_files
 from elor.errors import UserError
 from elor.targets import DIMENSIONS
 

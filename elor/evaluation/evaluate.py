@@ -21,11 +21,11 @@ from elor.evaluation.breakdown import breakdown, factors, rater_spread
 from elor.evaluation.calibration import cross_entropy
 from elor.evaluation.caution import without_spread
 from elor.evaluation.comparisons import difference_interval, exchange, holm, mcnemar
-from elor.evaluation.guard import check_folds
 from elor.evaluation.intervals import printed
+from elor.evaluation.leakage import check_folds
 from elor.evaluation.measures import bins_of, headline_of, range_of, score, statistics_of
 from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
-from elor.evaluation.selection import selection_gap
+from elor.evaluation.selection_gap import selection_gap
 from elor.evaluation.settings import Settings
 from elor.evaluation.spread import spread
 

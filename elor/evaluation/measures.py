@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elor.evaluation import baselines
+from elor.evaluation import chance_level
 from elor.evaluation.calibration import Reliability, ece, reliability
 from elor.evaluation.caution import caution, without_spread
 from elor.evaluation.continuous import CONCORDANCE, ccc, pearson, rmse
@@ -170,10 +170,10 @@ def _class_guesses(judged: Judged, trained: NDArray) -> dict[str, float]:
     """
     tested = judged.counts(judged.fold).sum(2)
     guesses = {
-        "uniform": baselines.uniform_guess(tested),
-        "majority": baselines.majority_guess(trained, tested),
-        "tested": baselines.majority_guess(np.broadcast_to(tested.sum(0), tested.shape), tested),
-        "prior": baselines.prior_guess(trained, tested),
+        "uniform": chance_level.uniform_guess(tested),
+        "majority": chance_level.majority_guess(trained, tested),
+        "tested": chance_level.majority_guess(np.broadcast_to(tested.sum(0), tested.shape), tested),
+        "prior": chance_level.prior_guess(trained, tested),
     }
     found: dict[str, float] = {
         f"baseline_{guess}_{key}": float(statistic(counts))
@@ -189,7 +189,7 @@ def _class_guesses(judged: Judged, trained: NDArray) -> dict[str, float]:
 
 def _value_guesses(judged: Judged, trained: NDArray) -> dict[str, float]:
     """CCC and RMSE of guessing the mean of each fold's training part."""
-    guess = baselines.mean_guess(trained, judged.truth, np.unique(judged.fold, return_inverse=True)[1])
+    guess = chance_level.mean_guess(trained, judged.truth, np.unique(judged.fold, return_inverse=True)[1])
     return {"baseline_mean_ccc": float(ccc(guess)), "baseline_mean_rmse": float(rmse(guess))}
 
 

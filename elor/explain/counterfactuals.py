@@ -1,7 +1,7 @@
 """What networks really use: utterances spoken again with less and with more of one cue, all else equal.
 
 The demonstration's synthesiser speaks an utterance again (`spoken_again`); another invented corpus brings such pairs as
-recordings (`elor.corpora.truth`). The network that never heard the speaker answers both.
+recordings (`elor.corpora.declared_truth`). The network that never heard the speaker answers both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from elor.audio import FULL_SCALE, SAMPLE_RATE, read_int16
+from elor.corpora.declared_truth import Pair
 from elor.corpora.demo import Plan, Recipe, synthesise
-from elor.corpora.demo.recipe import CUES
-from elor.corpora.truth import Pair
+from elor.corpora.demo.recipe_schema import CUES
 from elor.device import exact
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.interventions.alterations import ALTERATIONS
@@ -25,7 +25,7 @@ from elor.explain.interventions.resynthesis import fitted
 from elor.explain.interventions.run import answers, extremities
 from elor.explain.model import predict
 from elor.features.slices import SLICE_SAMPLES
-from elor.training.checkpoint import load_network
+from elor.training.weights_file import load_network
 
 ROOM = SLICE_SAMPLES - SAMPLE_RATE // 2
 """Longest utterance that is taken, in samples: spoken more slowly it must still fit into a slice."""

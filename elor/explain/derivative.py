@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.copies import spare
 from elor.explain.model import Doubt, Forward, Heads, Targets, at, logits_of, other_sound, refuse_unsteady, targets_of
+from elor.explain.model_copies import spare
 from elor.explain.precision import as_written, rounded, widened
 
 PIECE = 800

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -46,3 +47,18 @@ class Experiment:
     def seeds(self, fold: int, count: int) -> tuple[int, ...]:
         """Of the untrained networks beside a fold's own: with the same ones their luck would be every fold's."""
         return tuple(1_000 * self.seed + fold * count + number for number in range(count))
+
+
+def stratified(speakers: NDArray, count: int, rng: np.random.Generator, least: int = 1) -> NDArray:
+    """Row numbers of about `count` slices, the same number of every speaker, in rising order.
+
+    Args:
+        speakers: (slices,).
+        count: how many in all.
+        rng: of the draw.
+        least: of every speaker, however small `count` is.
+    """
+    names = np.unique(speakers)
+    each = max(least, round(count / len(names)))
+    rows = [np.flatnonzero(speakers == name) for name in names]
+    return np.sort(np.concatenate([rng.choice(some, min(each, len(some)), replace=False) for some in rows]))

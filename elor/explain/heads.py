@@ -8,8 +8,8 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.copies import left_as_found
 from elor.explain.model import CannotRun, Doubt, Heads, NoSuchClass, Targets, kind_of, named, predict, targets_of
+from elor.explain.model_copies import left_as_found
 
 Found = TypeVar("Found")
 

@@ -142,7 +142,7 @@ PASSING = {
     *("elor.fastconv.layer.SpectralConvolution", "torch._library.autograd.GeneratedBackwardFor_elor_bmm_default"),
 }
 """Functions whose inside is seen or known to be linear: of hooks on modules, of checkpoints, of `elor.fastconv`, and of
-products (`elor.products`)."""
+products (`elor.matrix_products`)."""
 
 
 class Crossings:

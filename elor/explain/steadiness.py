@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.copies import left_as_found, spare
 from elor.explain.derivative import false_gradient
 from elor.explain.model import CannotRun, Heads, Targets, Unsteady, logits_of, other_sound, refuse_unsteady
+from elor.explain.model_copies import left_as_found, spare
 
 CHANCE = "chance, or on what is kept outside the network", "switch off what is random in it, or fix its seed"
 HISTORY = "what it was asked before", "let it keep nothing, or reset it first"

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from elor.fastconv import choice, spectral
+from elor.fastconv import cost_model, spectral
 
 Gradients = tuple[Tensor | None, Tensor]
 """Of the signal, where it is wanted, and of the weight."""
@@ -104,7 +104,7 @@ class Rows:
 
 
 def way(signal: Tensor, weight: Tensor, stride: int, padding: tuple[int, int], wanted: bool) -> Way:
-    """Chooses how to convolve: the cheapest by `elor.fastconv.choice`; half precision is left to PyTorch.
+    """Chooses how to convolve: the cheapest by `elor.fastconv.cost_model`; half precision is left to PyTorch.
 
     Args:
         signal: (batch, channels, samples). weight: (filters, channels, length).
@@ -113,9 +113,9 @@ def way(signal: Tensor, weight: Tensor, stride: int, padding: tuple[int, int], w
         wanted: whether the gradient of the signal is.
     """
     half = weight.dtype in (torch.bfloat16, torch.float16)
-    if not half and (frames := choice.frames(signal, weight, stride, padding)) is not None:
+    if not half and (frames := cost_model.frames(signal, weight, stride, padding)) is not None:
         return Spectral(frames, signal.shape[-1])
-    if choice.ROWS and signal.shape[1] == 1 and not wanted and len(signal):
+    if cost_model.ROWS and signal.shape[1] == 1 and not wanted and len(signal):
         return Rows(stride, padding)
     return Direct(stride, padding)
 

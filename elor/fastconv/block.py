@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.fastconv import choice
+from elor.fastconv import cost_model
 from elor.fastconv.layer import conv1d, same_padding
 from elor.fastconv.pooled import pooled_convolution
 
@@ -56,7 +56,7 @@ class ConvBlock(nn.Module):
             raise UserError(f"A pooling window of {self.pool} values is longer than its layer's output of {outputs}.")
         # a scale of zero makes every value of a window equal, and the first one its maximum: a CPU leaves that to
         # PyTorch; a GPU would have to be waited for, and there the scale takes the slope of the largest value instead
-        if not self.fast or not (choice.whole_batch(signal.device) or self.norm.weight.all()):
+        if not self.fast or not (cost_model.whole_batch(signal.device) or self.norm.weight.all()):
             return self.activation(F.max_pool1d(self.norm(self.conv(F.pad(signal, self.padding))), self.pool))
         return self.activation(self._train(signal) if self.training else self._eval(signal))
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from elor.fastconv import choice, spectral
+from elor.fastconv import cost_model, spectral
 
 
 def same_padding(length: int) -> tuple[int, int]:
@@ -29,7 +29,7 @@ def conv1d(
     Returns:
         (batch, filters, (samples + sum(padding) - length) // stride + 1)
     """
-    frames = choice.frames(signal, weight, stride, padding)
+    frames = cost_model.frames(signal, weight, stride, padding)
     if frames is None:
         return F.conv1d(F.pad(signal, padding), weight, bias, stride)
     output = SpectralConvolution.apply(signal, weight, frames)

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from elor.fastconv import choice, spectral, windows
+from elor.fastconv import cost_model, spectral, windows
 from elor.fastconv.batched import BatchedLayer
 
 MAX_OFFSET = 1e3
@@ -35,7 +35,7 @@ def pooled_convolution(signal: Tensor, weight: Tensor, stride: int, padding: tup
     Returns:
         Maxima (batch, filters, outputs // pool), mean (filters,), variance (filters,); all can be differentiated once.
     """
-    if choice.whole_batch(signal.device):
+    if cost_model.whole_batch(signal.device):
         return BatchedLayer.apply(signal, weight, stride, padding, pool)
     short = stride > 1 or weight.shape[-1] <= FIRST_TAPS
     if signal.shape[1] == 1 and short and not signal.requires_grad:
@@ -54,7 +54,7 @@ class InnerLayer(torch.autograd.Function):
         ctx: FunctionCtx, signal: Tensor, weight: Tensor, stride: int, padding: tuple[int, int], pool: int
     ) -> Moments:
         """See `pooled_convolution`."""
-        ctx.frames = choice.frames(signal, weight, stride, padding)
+        ctx.frames = cost_model.frames(signal, weight, stride, padding)
         ctx.stride, ctx.samples, ctx.padding = stride, signal.shape[-1], padding
         if ctx.frames is None:
             kept = [F.pad(signal, padding)]

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elor import products
+from elor import matrix_products
 
 MIN_COLUMNS = 64
 """Frames that one matrix product takes at least: fewer, and reading the filters' spectrum costs more than using it."""
@@ -89,7 +89,9 @@ def forward(signal: Tensor, weight: Tensor, frames: Frames) -> tuple[Tensor, lis
     for part, out in zip(signal.split(size), output.split(size), strict=True):
         framed = F.pad(part, (left, tail)).unfold(-1, frames.size, frames.hop)
         spectra.append(_by_frequency(framed, frames, conjugate=True))
-        out.copy_(_by_time(products.bmm(response, spectra[-1]), len(part), frames, conjugate=True)[..., : frames.hop])
+        out.copy_(
+            _by_time(matrix_products.bmm(response, spectra[-1]), len(part), frames, conjugate=True)[..., : frames.hop]
+        )
     return output.flatten(2)[..., : frames.samples], spectra
 
 
@@ -121,9 +123,9 @@ def backward(
         framed = F.pad(gradient, (0, missing)).unflatten(-1, (frames.count, frames.hop))
         error = _by_frequency(framed, frames)
         if needs_weight:
-            total = total + products.bmm(error, spectrum.transpose(1, 2))
+            total = total + matrix_products.bmm(error, spectrum.transpose(1, 2))
         if samples is not None:
-            wave = _by_time(products.bmm(response, error), len(gradient), frames)
+            wave = _by_time(matrix_products.bmm(response, error), len(gradient), frames)
             signals.append(_overlap_add(wave, frames, samples))
     signal = torch.cat(signals) if samples is not None else None
     return signal, _by_time(total, 1, frames, conjugate=True)[0, ..., : frames.length] if needs_weight else None

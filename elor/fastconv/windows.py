@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elor import products
+from elor import matrix_products
 
 MATRIX_ROWS = 32
 """Rows below which a matrix product is inefficient: shifted copies of fewer filters are stacked up to this number."""
@@ -90,14 +90,14 @@ def pad(signal: Tensor, left: int, layout: Layout) -> Tensor:
 
 def convolve(padded: Tensor, stacked: Tensor, layout: Layout, out: Tensor) -> None:
     """Convolves one padded signal (samples,) into (phases, filters, rows), zero past the last output."""
-    products.bmm(stacked, layout.windows(padded).transpose(1, 2), out=out.view(len(stacked), -1, layout.rows))
+    matrix_products.bmm(stacked, layout.windows(padded).transpose(1, 2), out=out.view(len(stacked), -1, layout.rows))
     out[layout.outputs - layout.phases * (layout.rows - 1) :, :, -1] = 0
 
 
 def correlate(errors: Tensor, padded: Tensor, layout: Layout) -> Tensor:
     """Sums outputs' gradients (phases, filters, rows) times windows of one signal: (filters, length)."""
     errors = errors.view(layout.phases // layout.stack, -1, layout.rows)
-    return layout.unstacked(products.bmm(errors, layout.windows(padded)))
+    return layout.unstacked(matrix_products.bmm(errors, layout.windows(padded)))
 
 
 def new_places(batch: int, filters: int, layout: Layout, like: Tensor) -> Tensor:
@@ -160,6 +160,6 @@ def moments(padded: Tensor, layout: Layout, with_gram: bool) -> tuple[Tensor, Te
     sums = stretches.sum((0, 1)).unfold(0, length, stride).sum(0) - beyond.sum(0)
     if not with_gram:
         return sums, None
-    gram = products.bmm(stretches.transpose(1, 2), stretches).sum(0)
+    gram = matrix_products.bmm(stretches.transpose(1, 2), stretches).sum(0)
     blocks = gram.as_strided((phases, length, length), (stride * (stretch + 1), stretch, 1)).sum(0)
-    return sums, blocks - products.bmm(beyond.T[None], beyond[None])[0]
+    return sums, blocks - matrix_products.bmm(beyond.T[None], beyond[None])[0]

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from elor.corpora.faults import listed, plural
-from elor.corpora.lost import explained, is_file
 from elor.corpora.manifest import Manifest
+from elor.corpora.missing_sounds import explained, is_file
 from elor.errors import UserError
 from elor.files import replacing
 from elor.labelfiles.labels import Labels, Rating

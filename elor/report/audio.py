@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import ArrayLike, NDArray
 
 from elor.audio import FULL_SCALE, SAMPLE_RATE
-from elor.report.columns import spread
+from elor.report.downsample import spread
 
 TARGET = 10 ** (-26 / 20)
 """RMS of what sounds, -26 dB below full scale: speech of ordinary crest factor stays below the peak cap."""

@@ -1,6 +1,6 @@
 """Everything that is printed of a run's scores, in its order: tables, and what one must know to trust them."""
 
-from elor.report import details, reading
+from elor.report import details, table_notes
 from elor.report.results import Results, comparisons, further, headline, selected, spread
 from elor.report.text import Block
 
@@ -19,11 +19,11 @@ def results(found: Results, detailed: bool = False) -> list[Block]:
         found: the metrics.
         detailed: with the tables of `elor.report.details` before the notes.
     """
-    blocks = [headline(found), reading.few_speakers(found), further(found), spread(found)]
+    blocks = [headline(found), table_notes.few_speakers(found), further(found), spread(found)]
     if found.comparisons["comparisons"]:
-        blocks += [comparisons(found), reading.contradictions(found)]
+        blocks += [comparisons(found), table_notes.contradictions(found)]
     blocks.append(selected(found))
     if detailed:
         blocks += details.tables(found)
-    notes = [reading.reading(found), reading.setting(found)]
+    notes = [table_notes.reading(found), table_notes.setting(found)]
     return [block for block in (*blocks, *notes) if block is not None]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from elor.audio import SAMPLE_RATE
 from elor.explain.integrated import FRAME, HOP
-from elor.report.columns import columns, full_colour, strongest
+from elor.report.downsample import columns, full_colour, strongest
 from elor.report.exhibits import Prototype
 from elor.report.findings import METHODS, Shown
 from elor.report.series import way

@@ -24,7 +24,7 @@ from elor.evidence.saliency import Saliency
 from elor.evidence.words import Words
 from elor.explain.correlation import pearson
 from elor.explain.occlusion import WINDOW, starts
-from elor.report.columns import spread
+from elor.report.downsample import spread
 from elor.report.exhibits import Exemplar, Prototype, exemplars, prototypes
 from elor.report.results import Results
 from elor.tables import read_table

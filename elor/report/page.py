@@ -19,14 +19,14 @@ from elor.report import (
     details,
     erasure,
     failures,
-    glance,
+    first_screen,
     html,
     prototypes,
     sentences,
     series,
     words,
 )
-from elor.report.columns import columns, full_colour, packed, pooled
+from elor.report.downsample import columns, full_colour, packed, pooled
 from elor.report.findings import METHODS, Findings, Shown
 from elor.report.results import title
 from elor.report.spectra import FLOOR_DB, spectrogram
@@ -58,7 +58,7 @@ CHARTS = (
 )
 """The descriptions that the page draws from."""
 
-SAYING = (across, analysis, details, erasure, failures, glance, prototypes, sentences, series, words)
+SAYING = (across, analysis, details, erasure, failures, first_screen, prototypes, sentences, series, words)
 """What the templates ask for tables and words, by the modules' names."""
 
 NUMBERS = (

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from elor.ensemble import Prediction
-from elor.report.course import draw_head
 from elor.report.figures import coloured_waveform
 from elor.report.findings import METHODS, Shown
+from elor.report.prediction_over_time import draw_head
 from elor.report.results import SCORE_TITLES, Results
 from elor.report.series import MARKS, scores
 from elor.report.style import HUES, INK, SOFT, style

@@ -1,8 +1,8 @@
 """The metrics of a run, and its tables: the paper's Table 5 with intervals, chance, comparisons.
 
 Wieser et al. 2020, Table 5: WAR and UAR per network and dimension, pooled over all test speakers. Beside it stand what
-guessing reaches and what people reach. `elor.report.blocks` puts the tables in their order, `elor.report.reading` says
-how to read them, `elor.report.details` has what is printed on demand.
+guessing reaches and what people reach. `elor.report.blocks` puts the tables in their order, `elor.report.table_notes`
+says how to read them, `elor.report.details` has what is printed on demand.
 """
 
 from __future__ import annotations

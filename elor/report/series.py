@@ -16,8 +16,8 @@ from elor.evidence.prototypes import Label, Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.files import plain
-from elor.report import across, erasure, glance
-from elor.report.columns import columns
+from elor.report import across, erasure, first_screen
+from elor.report.downsample import columns
 from elor.report.findings import METHODS, READING, Findings
 from elor.report.results import GUESSES, PEOPLE, SCORE_TITLES, Results, title
 from elor.report.spectra import floor
@@ -57,7 +57,7 @@ Rows = Iterator[dict[str, Any]]
 def tables(found: Findings) -> dict[str, dict[str, Any]]:
     """Every chart's table by its name, as names of columns and rows."""
     made = {
-        "answer": pd.DataFrame(glance.answers(found.saliency)),
+        "answer": pd.DataFrame(first_screen.answers(found.saliency)),
         "scores": pd.DataFrame(scores(found.results)),
         "groups": groups(found),
         "confusion": pd.DataFrame(confusion(found)),

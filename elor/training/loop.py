@@ -26,6 +26,7 @@ from elor.training.augment import augmented
 from elor.training.data import Inputs
 from elor.training.draws import draw, seed_of
 from elor.training.job import Diverged, Options, Outcome, TrainingJob
+from elor.training.kept_epoch import close_epoch, finished
 from elor.training.resume import keep, resume
 
 PREDICT_BATCH = 32
@@ -110,9 +111,8 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether the epochs are used up, or the patience, or the floor was missed."""
-        state, options = self.state, self.options
-        return state.stopped or state.epoch >= options.epochs or state.epoch - state.best > options.patience
+        """Whether no epoch is left."""
+        return finished(self.state, self.options)
 
     def keep(self) -> None:
         """Put the state on disk."""
@@ -222,17 +222,10 @@ class Trainer:
         return {f"validation_{name}": value for name, value in scores.items()} | {"score": decides}
 
     def judge(self, row: dict[str, float]) -> None:
-        """Close an epoch: note its scores, keep its weights if they are to be kept, stop if it missed the floor."""
-        state, floor = self.state, self.job.floor
-        state.history.append(row)
-        state.audit += self.audit()
-        best_score = max(earlier["score"] for earlier in state.history)
-        if self.options.keep == "last" or state.best < 0 or row["score"] > state.history[state.best]["score"]:
-            state.best = state.epoch
-            state.best_tensors = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        if state.epoch < len(floor) and best_score < floor[state.epoch]:
-            state.stopped = True
-        state.epoch += 1
+        """Note the scores of an epoch, and decide by them whether it is kept (`elor.training.kept_epoch`)."""
+        self.state.history.append(row)
+        self.state.audit += self.audit()
+        close_epoch(self.state, row["score"], self.network, self.options.keep, self.job.floor)
 
     def audit(self) -> list[dict[str, Any]]:
         """How the network of this epoch does on the test speaker, for the report on selection; decides nothing."""

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from elor.files import replacing, write_text
 from elor.networks import Architecture
 from elor.tables import full_names, write_plot, write_table
-from elor.training import checkpoint
+from elor.training import weights_file
 from elor.training.job import Outcome, TrainingJob
 from elor.training.task import Task
 
@@ -30,7 +30,7 @@ def write_models(folder: Path, speakers: pd.Series, jobs: list[TrainingJob], out
     for job, outcome in zip(jobs, outcomes, strict=True):
         heard = sorted(speakers.iloc[[*job.train, *job.validation]].unique())
         notes = {"fold": job.fold, "architecture": asdict(job.architecture), "epoch": outcome.best, "heard": heard}
-        checkpoint.save(folder / f"{job.fold}.safetensors", outcome.tensors, notes)
+        weights_file.save(folder / f"{job.fold}.safetensors", outcome.tensors, notes)
     shapes = {job.fold: _described(job.architecture) for job in jobs}
     first = shapes[jobs[0].fold]
     same = all(shape == first for shape in shapes.values())

@@ -1,9 +1,10 @@
 """The state of a training between two epochs, on disk and back.
 
-One file, replaced whole after every epoch, so that a kill at any moment leaves a complete state. Its name says
-nothing: the folder is keyed by everything that decides the result (`elor.training.train`), so a state of other code
-or parameters is never found. Epochs draw their random numbers from (seed, network, fold, epoch), so no generator's
-state needs keeping.
+One file, replaced whole after every epoch, so that a kill at any moment leaves a complete state: the network, the
+momentum of its optimiser and the kept epoch's network; epoch, history and audit are its notes. Its name says nothing:
+the folder is keyed by everything that decides the result (`elor.training.train`), so a state of other code or
+parameters is never found. Epochs draw their random numbers from (seed, network, fold, epoch), so no generator's state
+needs keeping.
 """
 
 import sys
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.files import write_text
-from elor.training import checkpoint
+from elor.training import weights_file
 
 STATE = "state.safetensors"
 PROGRESS = "progress"
@@ -54,12 +55,12 @@ def keep(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer, sta
         if optimiser.state[parameter].get("momentum_buffer") is not None
     }
     tensors = (
-        checkpoint.prefixed("network", network.state_dict())
-        | checkpoint.prefixed("momentum", momentum)
-        | checkpoint.prefixed("best", state.best_tensors)
+        weights_file.prefixed("network", network.state_dict())
+        | weights_file.prefixed("momentum", momentum)
+        | weights_file.prefixed("best", state.best_tensors)
     )
     notes = {name: getattr(state, name) for name in ("epoch", "best", "stopped", "history", "audit")}
-    checkpoint.save(folder / STATE, tensors, notes)
+    weights_file.save(folder / STATE, tensors, notes)
     write_text(folder / PROGRESS, str(steps))
 
 
@@ -69,16 +70,16 @@ def resume(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -
     if not path.exists():
         return State()
     try:
-        tensors, notes = checkpoint.load(path, sealed=True)
-        network.load_state_dict(checkpoint.unprefixed("network", tensors))
+        tensors, notes = weights_file.load(path, sealed=True)
+        network.load_state_dict(weights_file.unprefixed("network", tensors))
     except (UserError, RuntimeError) as error:
         print(f"The unfinished training in {folder} cannot be used and starts anew: {error}", file=sys.stderr)
         return State()
     parameters = dict(network.named_parameters())
-    for name, buffer in checkpoint.unprefixed("momentum", tensors).items():
+    for name, buffer in weights_file.unprefixed("momentum", tensors).items():
         optimiser.state[parameters[name]]["momentum_buffer"] = buffer.to(parameters[name].device)
     device = next(network.parameters()).device
-    best = {name: value.to(device) for name, value in checkpoint.unprefixed("best", tensors).items()}
+    best = {name: value.to(device) for name, value in weights_file.unprefixed("best", tensors).items()}
     return State(**notes, best_tensors=best)
 
 

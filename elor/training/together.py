@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.optim.sgd import sgd
 
-from elor import products
+from elor import matrix_products
 from elor.networks import INPUTS, SHAPES, standardized
 from elor.targets import Head
 from elor.training import losses
@@ -191,13 +191,13 @@ class Stack:
         places = rows.repeat_interleave(len(self.heads), 0)
         values, slopes = [self.features(models, rows)], []
         for layer, keep in zip(self.layers, kept.split(self.architecture.hidden, dim=2), strict=False):
-            value = products.bmm(values[-1], layer.weight[models].mT).add_(layer.bias[models, None])
+            value = matrix_products.bmm(values[-1], layer.weight[models].mT).add_(layer.bias[models, None])
             torch._foreach_sigmoid_(value.unbind())
             factor = keep / self.left[models]
             slopes.append(value * (1 - value) * factor)
             values.append(value.mul_(factor))
         last = self.layers[-1]
-        output = products.bmm(values[-1], last.weight[models].mT).add_(last.bias[models, None])
+        output = matrix_products.bmm(values[-1], last.weight[models].mT).add_(last.bias[models, None])
         with torch.enable_grad():
             rows_of_models = self.models[models], places
             weight = None if self.weights is None else self.weights[rows_of_models]
@@ -230,7 +230,7 @@ class Stack:
         pulls = self.pulls(models)  # before any layer moves
         for index in reversed(range(len(self.layers))):
             layer, value = self.layers[index], values[index]
-            before = products.bmm(gradient, layer.weight[models]).mul_(slopes[index - 1]) if index else None
+            before = matrix_products.bmm(gradient, layer.weight[models]).mul_(slopes[index - 1]) if index else None
             self.move_weights(layer, models, gradient, value, pulls[index])
             self.move(layer.biases[models], self.paces[models], gradient.sum(1).unbind())
             gradient = before
@@ -246,9 +246,9 @@ class Stack:
         if self.device.type == "cpu" and weight[0].numel() > LARGE:
             moves = zip(layer.weights[models], paces, gradient.mT, value, pull.tolist(), strict=True)
             for pair, pace, slope, read, factor in moves:
-                self.move([pair], [pace], [products.bmm(slope[None], read[None])[0]], factor)
+                self.move([pair], [pace], [matrix_products.bmm(slope[None], read[None])[0]], factor)
         else:
-            gradients = products.bmm(gradient.mT, value).addcmul_(weight, pull[:, None, None])
+            gradients = matrix_products.bmm(gradient.mT, value).addcmul_(weight, pull[:, None, None])
             self.move(layer.weights[models], paces, gradients.unbind())
 
     def move(self, pairs: Pairs, paces: Sequence[Pace], gradients: Sequence[Tensor], weight_decay: float = 0.0) -> None:

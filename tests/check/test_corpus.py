@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from elor.check import everything
 from elor.check.corpus import Wanted, corpus, narrow
-from elor.corpora import release
+from elor.corpora import iemocap_counts
 from elor.corpora.reader import open_corpus
 from tests.worlds.release import write_sound
 
@@ -59,11 +59,11 @@ def test_a_release_that_counts_otherwise_must_be_compared(tmp_path: Path, monkey
     invented.build(tmp_path / "release")
     (clean,) = [f for f in corpus(tmp_path / "release", Wanted()) if f.what == "deviations from the release"]
     assert clean.state == "ok"  # a miniature is not held against the release
-    monkeypatch.setattr(release, "looks_complete", lambda dialogues: True)
+    monkeypatch.setattr(iemocap_counts, "looks_complete", lambda dialogues: True)
     (many,) = [f for f in corpus(tmp_path / "release", Wanted(partial=True)) if f.what == "deviations from the release"]
     assert many.state == "fix"
     assert "dialogues of Ses01, where the release has 28" in many.remedy
-    assert pd.Series(release.DIALOGUES).sum() == 151
+    assert pd.Series(iemocap_counts.DIALOGUES).sum() == 151
 
 
 def test_speakers_without_labels_do_not_count(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typer.testing import Result
 
 from elor.inference import load
 from elor.recording import Recording
-from elor.report.course import envelope
+from elor.report.prediction_over_time import envelope
 from tests.features.speech import pseudo_speech
 from tests.worlds.networks import FOLDS, write_models
 

@@ -19,7 +19,7 @@ from elor.corpora.demo import contours, generate, load_recipe, plan_utterance, r
 from elor.corpora.demo.casting import cast
 from elor.corpora.demo.cues import planted
 from elor.corpora.demo.ratings import annotate
-from elor.corpora.demo.recipe import Recipe
+from elor.corpora.demo.recipe_schema import Recipe
 from elor.corpora.iemocap import Iemocap
 from elor.engine import Engine
 from elor.errors import UserError

@@ -11,7 +11,7 @@ import pytest
 import scipy.signal
 
 from elor.corpora.demo import Plan, Speech, contours, load_recipe, plan_utterance, synthesise, voice
-from elor.corpora.demo.recipe import Recipe
+from elor.corpora.demo.recipe_schema import Recipe
 from elor.corpora.demo.sounds import BANDWIDTHS
 
 pytestmark = pytest.mark.long

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from elor.corpora import iemocap, labels, release
+from elor.corpora import iemocap, iemocap_counts, labels
 from elor.corpora.iemocap import Iemocap, parse
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
@@ -310,16 +310,22 @@ def test_dialogues_that_vanished_whole_are_noticed_in_a_large_copy(root: Path) -
 
 def complete_release() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables that count as the release does (dealt out without any likeness to it)."""
-    speakers = [name for name, turns in release.TURNS.items() for _ in range(turns)]
+    speakers = [name for name, turns in iemocap_counts.TURNS.items() for _ in range(turns)]
     utterances = pd.DataFrame({"utterance": [str(n) for n in range(len(speakers))], "speaker": speakers})
     utterances["session"] = utterances.speaker.str[:5]
     nth = utterances.groupby("session").cumcount()
-    utterances["dialogue"] = utterances.session + (nth % utterances.session.map(release.DIALOGUES)).map("_{}".format)
-    utterances["emotion"] = [code for code, turns in release.EMOTIONS.items() for _ in range(turns)]
-    rated = [u for name, n in release.RATED_BY_E2.items() for u in utterances.utterance[utterances.speaker == name][:n]]
+    utterances["dialogue"] = utterances.session + (nth % utterances.session.map(iemocap_counts.DIALOGUES)).map(
+        "_{}".format
+    )
+    utterances["emotion"] = [code for code, turns in iemocap_counts.EMOTIONS.items() for _ in range(turns)]
+    rated = [
+        u
+        for name, n in iemocap_counts.RATED_BY_E2.items()
+        for u in utterances.utterance[utterances.speaker == name][:n]
+    ]
     e2 = pd.DataFrame({"utterance": rated, "rater": "E-2"})
-    e2["valence"] = [float(value) for value, n in release.E2_VALENCE.items() for _ in range(n)]
-    e2["arousal"] = [float(value) for value, n in release.E2_AROUSAL.items() for _ in range(n)]
+    e2["valence"] = [float(value) for value, n in iemocap_counts.E2_VALENCE.items() for _ in range(n)]
+    e2["arousal"] = [float(value) for value, n in iemocap_counts.E2_AROUSAL.items() for _ in range(n)]
     empty = pd.DataFrame({"utterance": utterances.utterance[-3:], "rater": "E-2"})
     others = pd.DataFrame({"utterance": ["0"] * (23_887 - 7_909), "rater": "E-1"})
     return utterances, pd.concat([e2, empty, others])
@@ -329,7 +335,7 @@ def test_the_counts_of_the_release_agree_with_each_other() -> None:
     utterances, ratings = complete_release()
     assert len(utterances) == 10_039
     assert utterances.session.value_counts().sort_index().tolist() == [1819, 1811, 2136, 2103, 2170]
-    assert release.deviations(utterances, ratings) == []
+    assert iemocap_counts.deviations(utterances, ratings) == []
 
 
 def test_the_four_emotions_of_the_release_are_5531_turns() -> None:
@@ -343,7 +349,7 @@ def test_a_deviation_from_the_releases_counts_is_told() -> None:
     utterances, ratings = complete_release()
     utterances.loc[utterances.index[-1], "speaker"] = "Ses05F"
     ratings = ratings[ratings.rater != "E-1"]
-    assert release.deviations(utterances, ratings) == [
+    assert iemocap_counts.deviations(utterances, ratings) == [
         "1,034 turns of Ses05F, where the release has 1,033",
         "1,136 turns of Ses05M, where the release has 1,137",
         "7,909 ratings by all raters, where the release has 23,887",
@@ -351,8 +357,8 @@ def test_a_deviation_from_the_releases_counts_is_told() -> None:
 
 
 def test_a_generated_corpus_of_full_size_is_not_taken_for_the_release() -> None:
-    assert not release.looks_complete(35)
-    assert release.looks_complete(151)
+    assert not iemocap_counts.looks_complete(35)
+    assert iemocap_counts.looks_complete(151)
 
 
 def test_find_root_prefers_the_folder_with_all_sessions(tmp_path: Path) -> None:

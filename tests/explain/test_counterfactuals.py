@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from elor.corpora.demo import load_recipe, plan_utterance, synthesise
-from elor.corpora.demo.recipe import CUES
+from elor.corpora.demo.recipe_schema import CUES
 from elor.explain import counterfactuals
 from elor.explain.counterfactuals import ROOM, jobs, spoken_again
 from elor.explain.selfcheck import counterfactuals as selfcheck

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elor import products
+from elor import matrix_products
 from elor.errors import UserError
 from elor.explain.attribution import gradient
-from elor.explain.copies import copied
 from elor.explain.guided import guided_backprop
+from elor.explain.model_copies import copied
 from elor.explain.occlusion import occlusion
 from tests.explain.strange import Locked, Plain
 from tests.explain.test_questions import voice
@@ -133,7 +133,11 @@ class Products(Plain):
 
     def forward(self, audio: Tensor) -> Tensor:
         h = F.relu(self.one(audio))
-        h = products.bmm(h, h.mT) if self.itself else products.bmm(self.two.weight[:, :, 0].expand(len(h), -1, -1), h)
+        h = (
+            matrix_products.bmm(h, h.mT)
+            if self.itself
+            else matrix_products.bmm(self.two.weight[:, :, 0].expand(len(h), -1, -1), h)
+        )
         return self.out(h.mean(-1))
 
 
@@ -146,8 +150,8 @@ class TorchsProducts(Plain):
 
 def test_products_are_seen_and_differentiated() -> None:
     one, other = (torch.randn(3, 4, 5, dtype=torch.complex128, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradcheck(lambda a, b: products.bmm(a, b.mT), (one, other))
-    torch.testing.assert_close(products.bmm(one, other.mT), torch.bmm(one, other.mT))
+    assert torch.autograd.gradcheck(lambda a, b: matrix_products.bmm(a, b.mT), (one, other))
+    torch.testing.assert_close(matrix_products.bmm(one, other.mT), torch.bmm(one, other.mT))
     for method in (gradient, guided_backprop):
         torch.testing.assert_close(method(made(Products), voice()), method(made(TorchsProducts), voice()))
     with pytest.raises(UserError, match="a product of the signal with itself"):

@@ -15,10 +15,10 @@ from elor.errors import UserError
 from elor.explain.any_network.subjects import Alone, Subject, steadied
 from elor.explain.attribution import gradient
 from elor.explain.controls import untrained
-from elor.explain.copies import copied
 from elor.explain.erasure import baselines, erasure
 from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients, noise_like
+from elor.explain.model_copies import copied
 from elor.explain.occlusion import occlusion
 from tests.explain.strange import Locked, Plain
 from tests.explain.test_strange import made

@@ -15,9 +15,10 @@ from scipy.stats import pearsonr
 from elor.engine import Engine
 from elor.evaluation.intervals import percentile_coverage
 from elor.explain.attribution import gradient
-from elor.explain.choice import exemplary_speaker, stratified
 from elor.explain.correlation import View, contrast
 from elor.explain.erasure import MEASURES
+from elor.explain.exemplary_speaker import exemplary_speaker
+from elor.explain.experiment import stratified
 from elor.explain.guided import guided_backprop
 from elor.explain.occlusion import band_occlusion
 from elor.explain.saliency import run as running
@@ -28,7 +29,7 @@ from elor.explain.saliency.summary import summarise
 from elor.files import plain
 from elor.networks import MultiHeadNetwork
 from elor.params import load
-from elor.training.checkpoint import load_network
+from elor.training.weights_file import load_network
 from tests.worlds.networks import new_network, save
 from tests.worlds.slices import SPEAKERS, Slices, write_slices
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from elor.commands import app
 from elor.corpora.demo import load_recipe, plan_utterance, synthesise
 from elor.corpora.demo.casting import cast
-from elor.corpora.demo.recipe import CUES
+from elor.corpora.demo.recipe_schema import CUES
 from elor.engine import Engine
 from elor.errors import UserError
 from elor.explain.selfcheck import suite

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import soundfile
 
+from elor.corpora.declared_truth import Pair, Truth, read_pairs, read_truth, truth_files
 from elor.corpora.demo import load_recipe
-from elor.corpora.demo.recipe import CUES
+from elor.corpora.demo.recipe_schema import CUES
 from elor.corpora.demo.truth import plans_of, population
 from elor.corpora.demo.truth import planted as recipe_truth
 from elor.corpora.manifest import Manifest
-from elor.corpora.truth import Pair, Truth, read_pairs, read_truth, truth_files
 from elor.errors import UserError
 from elor.evidence.names import Planted, Verdict
 from elor.explain import counterfactuals

@@ -10,7 +10,7 @@ import torch
 
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.prototypes.filters import Filters, filter_jobs, receptive_field, response, seek_filters, write_filters
-from elor.training import checkpoint
+from elor.training import weights_file
 from tests.worlds.networks import new_network, save
 
 HERTZ = (500.0, 1_000.0, 2_000.0)
@@ -62,7 +62,7 @@ def test_every_layer_is_looked_at_and_written(path: Path, tmp_path: Path) -> Non
     assert table["layer"].tolist() == [0] * 3 + [1] * 4 + [2] * 2
     arrays = np.load(tmp_path / "units.npz")
     assert arrays["1.signals"].shape[0] == arrays["1.responses"].shape[0] == 4
-    network = checkpoint.load_network(path)
+    network = weights_file.load_network(path)
     with torch.no_grad():
         answers = Filters(network.cnn, 2)(torch.from_numpy(arrays["2.signals"])[:, None])["filters"].diagonal()
     assert table["answer"][7:].to_numpy() == pytest.approx(answers.numpy(), rel=1e-3)

@@ -38,7 +38,7 @@ from elor.labelfiles.convert import import_labels
 from elor.networks import INPUTS, SHAPES
 from elor.params import load
 from elor.report.text import Format
-from elor.training import checkpoint
+from elor.training import weights_file
 from elor.training.tuning_file import Tuning
 from elor.vectors import IS10
 from tests.check.test_corpus import table
@@ -61,11 +61,11 @@ def networks(folder: Path) -> Attempt:
     two = {"folds": [notes["ftr"], notes["ftr"] | {"fold": "b"}]}
     states = {name: net.state_dict() for name, net in made.items()}
     other = trained_network("ftr", seed=1).state_dict()
-    pair = checkpoint.prefixed("0", states["ftr"]) | checkpoint.prefixed("1", other)
+    pair = weights_file.prefixed("0", states["ftr"]) | weights_file.prefixed("1", other)
     good = [(states["ftr"], notes["ftr"]), (states["elor"], notes["elor"]), (pair, two)]
     written = []
     for tensors, about in good:
-        checkpoint.save(path, tensors, about)
+        weights_file.save(path, tensors, about)
         written.append(path.read_bytes())
 
     def attempt(draw: Generator) -> None:
@@ -342,12 +342,12 @@ def labels(folder: Path) -> Attempt:
 def state(folder: Path) -> Attempt:
     """A checkpoint: whatever a disk does to it, it is the same, or is noticed."""
     path = folder / "state.safetensors"
-    checkpoint.save(path, TENSORS, NOTES)
+    weights_file.save(path, TENSORS, NOTES)
     whole = path.read_bytes()
 
     def attempt(draw: Generator) -> None:
         path.write_bytes(spoil_bytes(whole, draw))
-        tensors, notes = checkpoint.load(path, sealed=True)
+        tensors, notes = weights_file.load(path, sealed=True)
         if notes != NOTES or not all(torch.equal(tensors[name], value) for name, value in TENSORS.items()):
             raise Wrong("a damaged state was taken for a good one")
 

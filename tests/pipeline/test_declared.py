@@ -50,7 +50,7 @@ EXEMPT = {
     "elor/tables.py": "CSV back and forth, bit for bit (tested)",
     "elor/training/__init__.py": "says what the package is",
     "elor/training/budget.py": "refuses work that is too long, or lets it be",
-    "elor/training/checkpoint.py": "safetensors back and forth, bit for bit (tested)",
+    "elor/training/weights_file.py": "safetensors back and forth, bit for bit (tested)",
     "elor/engine.py": "where jobs run never changes a result (tested)",
     "elor/training/memory.py": "how many jobs fit at a time never changes a result",
     "elor/training/resume.py": "a resumed training ends with the same numbers (tested)",

@@ -28,10 +28,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elor import products
+from elor import matrix_products
 from elor.audio import AudioInfo, to_int16
 from elor.corpora.demo.cues import plan_utterance
-from elor.corpora.demo.recipe import load_recipe
+from elor.corpora.demo.recipe_schema import load_recipe
 from elor.corpora.demo.voice import synthesise
 from elor.engine import Engine
 from elor.explain.attribution import gradient
@@ -117,12 +117,12 @@ def operations() -> Iterator[tuple[str, Callable[[], Sequence[object]]]]:
     )
     yield "products (torch)", lambda: [*slopes(F.linear, wide, rand(64, 1_582)), wide @ wide[0]]
     yield (
-        "products (elor.products)",
+        "products (elor.matrix_products)",
         lambda: [
-            products.bmm(rand(6, 16, 300), rand(6, 40, 300).mT),
-            products.bmm(rand(6, 1, 30), rand(6, 30, 1)),
-            products.bmm(complex_of(33, 12, 16), complex_of(33, 16, 64)),
-            products.bmm(complex_of(33, 12, 64), complex_of(33, 16, 64).mT),
+            matrix_products.bmm(rand(6, 16, 300), rand(6, 40, 300).mT),
+            matrix_products.bmm(rand(6, 1, 30), rand(6, 30, 1)),
+            matrix_products.bmm(complex_of(33, 12, 16), complex_of(33, 16, 64)),
+            matrix_products.bmm(complex_of(33, 12, 64), complex_of(33, 16, 64).mT),
         ],
     )
     yield "convolution of one channel", lambda: slopes(lambda a, b: F.conv1d(a, b, stride=8), wave, rand(16, 1, 96))

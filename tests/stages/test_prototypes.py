@@ -18,7 +18,7 @@ from elor.explain.prototypes.run import KEPT, percentile
 from elor.explain.prototypes.spectra import spectra as levels
 from elor.tables import read_table
 from elor.targets import EMOTIONS
-from elor.training import checkpoint
+from elor.training import weights_file
 from tests.worlds.slices import SPEAKERS, write_slices
 from tests.worlds.stages import Workspace
 
@@ -114,7 +114,7 @@ def test_the_numbers_are_those_of_the_signals(ran: Callable[[str], Workspace]) -
     rows = rows[(rows["head"] == "arousal") & (rows["label"] == 3)]
     own = rows.iloc[rows["logit"].argmax()]
     assert own["place"] == 1  # without a penalty J is the logit
-    network = checkpoint.load_network(workspace.folder / "data/models/elor/G.safetensors")
+    network = weights_file.load_network(workspace.folder / "data/models/elor/G.safetensors")
     with torch.no_grad():
         best = torch.from_numpy(signals["level.time.arousal.3"][0].astype(np.float32))
         logit = float(network(best[None, None])["arousal"][0, 3])

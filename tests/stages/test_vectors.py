@@ -10,7 +10,7 @@ import pytest
 
 from elor.features.is10 import functionals
 from elor.tables import read_table
-from elor.training.checkpoint import load_network
+from elor.training.weights_file import load_network
 from elor.vectors import Vectors
 from tests.worlds import voices
 from tests.worlds.stages import READING, Workspace

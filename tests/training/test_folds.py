@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, check_cv, cr
 from sklearn.neighbors import KNeighborsClassifier
 
 from elor.errors import UserError
-from elor.evaluation.guard import check_folds
+from elor.evaluation.leakage import check_folds
 from elor.training.folds import held_out, make_folds
 from elor.training.splitters import HeldOut, RandomSlices, WholeSpeakers
 from tests.worlds import toy

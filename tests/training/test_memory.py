@@ -24,10 +24,10 @@ BATCH = 16
 
 REAL = """
 import re, torch
-from elor.fastconv import choice
+from elor.fastconv import cost_model
 from elor.networks import MultiHeadNetwork
 from tests.training.test_memory import BATCH, LARGE
-choice.whole_batch = lambda device: True
+cost_model.whole_batch = lambda device: True
 small = MultiHeadNetwork(LARGE)
 small.head("arousal", torch.randn(1, 1, 96_000)).sum().backward()
 def peak():  # and not ru_maxrss, which a process inherits from the one that started it

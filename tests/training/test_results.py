@@ -12,7 +12,7 @@ from elor.engine import Engine
 from elor.errors import UserError
 from elor.sections import read_yaml
 from elor.tables import read_table
-from elor.training import checkpoint, outputs
+from elor.training import outputs, weights_file
 from elor.training.train import place, run
 from tests.worlds import toy
 
@@ -38,7 +38,7 @@ def test_a_model_file_alone_gives_the_saved_probabilities(trained) -> None:
     assert predictions["slice"].tolist() == task.slices["slice"].tolist()
     arrays = {name: np.load(path) for name, path in task.files.items()}
     for job in jobs:
-        network = checkpoint.load_network(folder / "data" / "models" / "elor_ftr" / f"{job.fold}.safetensors")
+        network = weights_file.load_network(folder / "data" / "models" / "elor_ftr" / f"{job.fold}.safetensors")
         audio = torch.from_numpy(arrays["audio"][job.test])[:, None].float() / 32768
         with torch.no_grad():
             outputs = network(audio, torch.from_numpy(arrays["is10"][job.test]))
@@ -74,13 +74,13 @@ def test_checkpoints_are_plain_safetensors(trained) -> None:
 
 def test_files_that_are_no_network_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist: train the network first"):
-        checkpoint.load_network(tmp_path / "none.safetensors")
+        weights_file.load_network(tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"pickle")
     with pytest.raises(UserError, match="is damaged"):
-        checkpoint.load_network(tmp_path / "bad.safetensors")
-    checkpoint.save(tmp_path / "other.safetensors", {"x": torch.zeros(1)}, {})
+        weights_file.load_network(tmp_path / "bad.safetensors")
+    weights_file.save(tmp_path / "other.safetensors", {"x": torch.zeros(1)}, {})
     with pytest.raises(UserError, match="holds no network of this project"):
-        checkpoint.load_network(tmp_path / "other.safetensors")
+        weights_file.load_network(tmp_path / "other.safetensors")
 
 
 def test_folds_of_different_shapes_are_described_one_by_one(trained, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from elor.networks import Architecture, MultiHeadNetwork
 from elor.targets import Target
-from elor.training import checkpoint
+from elor.training import weights_file
 
 FOLDS = ("Ses01F", "Ses01M", "Ses02F")
 LAYERS = {
@@ -54,7 +54,7 @@ def save(path: Path, made: MultiHeadNetwork, fold: str = "", heard: Sequence[str
         "epoch": 1,
         "heard": [f"demo-{name}" for name in heard],
     }
-    checkpoint.save(path, made.state_dict(), notes)
+    weights_file.save(path, made.state_dict(), notes)
     return path
 
 

@@ -11,7 +11,7 @@ The way of a turn: `casting` (who, in which mood) -> `cues` (what is planted) ->
 
 from elor.corpora.demo.contours import Segment
 from elor.corpora.demo.cues import Cues, Plan, plan_utterance
-from elor.corpora.demo.recipe import Recipe, load_recipe, recipe_files
+from elor.corpora.demo.recipe_schema import Recipe, load_recipe, recipe_files
 from elor.corpora.demo.release import generate
 from elor.corpora.demo.voice import Speech, synthesise
 

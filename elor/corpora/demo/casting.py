@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elor.corpora.demo.chance import chance
-from elor.corpora.demo.recipe import Dialogue, Moods, Recipe
+from elor.corpora.demo.random_numbers import chance
+from elor.corpora.demo.recipe_schema import Dialogue, Moods, Recipe
 from elor.errors import UserError
 
 SESSIONS = 5

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from elor.corpora.demo.chance import chance
-from elor.corpora.demo.recipe import CUES, Durations, Recipe, Speaker
+from elor.corpora.demo.random_numbers import chance
+from elor.corpora.demo.recipe_schema import CUES, Durations, Recipe, Speaker
 
 EDGE_S = 0.04
 """Seconds of noise floor before the first and after the last syllable."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from elor.corpora.demo.casting import Turn
-from elor.corpora.demo.chance import chance
-from elor.corpora.demo.recipe import CHOSEN_RATER, SELF, Irregularities, Recipe
+from elor.corpora.demo.random_numbers import chance
+from elor.corpora.demo.recipe_schema import CHOSEN_RATER, SELF, Irregularities, Recipe
 
 VOTERS = ("E-2", "E-3", "E-4")
 """Who gives categories; in IEMOCAP, too, they are not the ones who rate dimensions."""

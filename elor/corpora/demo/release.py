@@ -20,11 +20,11 @@ import numpy as np
 from elor.audio import SAMPLE_RATE
 from elor.corpora.demo.annotations import reversed_text, text
 from elor.corpora.demo.casting import Turn, cast
-from elor.corpora.demo.chance import chance
 from elor.corpora.demo.contours import Segment
 from elor.corpora.demo.cues import Plan, plan_utterance
+from elor.corpora.demo.random_numbers import chance
 from elor.corpora.demo.ratings import annotate
-from elor.corpora.demo.recipe import Recipe
+from elor.corpora.demo.recipe_schema import Recipe
 from elor.corpora.demo.voice import synthesise
 from elor.corpora.demo.words import transcription
 from elor.engine import Engine

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from elor.corpora.declared_truth import Truth
 from elor.corpora.demo.casting import cast
 from elor.corpora.demo.cues import Plan, plan_utterance
 from elor.corpora.demo.ratings import annotate
-from elor.corpora.demo.recipe import Recipe
-from elor.corpora.truth import Truth
+from elor.corpora.demo.recipe_schema import Recipe
 
 POPULATION = 5_000
 """Utterances that stand for all that the recipe could give."""

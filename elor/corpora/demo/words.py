@@ -7,8 +7,8 @@ import numpy as np
 
 from elor.corpora.demo.annotations import Timed
 from elor.corpora.demo.casting import Turn
-from elor.corpora.demo.chance import chance
-from elor.corpora.demo.recipe import Recipe
+from elor.corpora.demo.random_numbers import chance
+from elor.corpora.demo.recipe_schema import Recipe
 
 
 def said(recipe: Recipe, turn: Turn, seed: int) -> str:

@@ -19,8 +19,8 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from elor.device import seeded
 from elor.explain.controls import alike, untrained
-from elor.explain.copies import copied
 from elor.explain.model import evaluating
+from elor.explain.model_copies import copied
 
 ANOTHER = 1_000_003
 """Added to the seed of twins: drawn anew under the seed of its own, a network would become itself."""

@@ -29,16 +29,15 @@ from torch import Tensor
 from elor.audio import FULL_SCALE
 from elor.device import exact, local
 from elor.engine import Engine
-from elor.explain.choice import stratified
 from elor.explain.controls import calibrated, untrained
-from elor.explain.experiment import Experiment
+from elor.explain.experiment import Experiment, stratified
 from elor.explain.interventions.alterations import ALTERATIONS, fitted
 from elor.explain.interventions.versions import versions
 from elor.explain.level import rms
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.targets import Head
-from elor.training.checkpoint import load_network
+from elor.training.weights_file import load_network
 
 BATCH = 16
 EXTREMITY = "extremity"

@@ -23,7 +23,7 @@ from elor.fastconv import ConvBlock
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
 from elor.networks import Architecture
-from elor.training.checkpoint import load_network
+from elor.training.weights_file import load_network
 
 FIELDS = 4
 """Receptive fields per signal: what a filter wants before and after what it wants."""

@@ -25,8 +25,8 @@ from elor.audio import FULL_SCALE, SAMPLE_RATE
 from elor.device import exact, local
 from elor.engine import Engine
 from elor.errors import UserError
-from elor.explain.choice import fold_of
 from elor.explain.controls import calibrated, untrained
+from elor.explain.exemplary_speaker import fold_of
 from elor.explain.experiment import Experiment
 from elor.explain.model import predict
 from elor.explain.prototypes.ascent import Ascent, Goal, prototypes, targets_of_heads
@@ -35,8 +35,8 @@ from elor.explain.prototypes.spectra import spectra
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.targets import Head
-from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
+from elor.training.weights_file import load_network
 
 SAMPLE, FITTED = 64, 16
 """Slices that untrained networks answer, and those that their normalisations are fitted to."""
@@ -106,7 +106,7 @@ def plan(
 
     Args:
         what: is explained.
-        speaker: whose fold's network is shown, see `elor.explain.choice`.
+        speaker: whose fold's network is shown, see `elor.explain.exemplary_speaker`.
         search: what is sought in every network, all pairs of modes and parametrisations.
         amount: restarts and steps of the network that is shown, of all others, and how many are untrained.
     """

@@ -12,7 +12,7 @@ from elor import params
 from elor.audio import SAMPLE_RATE
 from elor.evaluation.intervals import NOWHERE, speaker_interval
 from elor.evidence.prototypes import Prototypes
-from elor.explain.choice import exemplary_speaker
+from elor.explain.exemplary_speaker import exemplary_speaker
 from elor.explain.experiment import Experiment
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.explain.prototypes.filters import filter_jobs, seek_filters, write_filters

@@ -18,13 +18,13 @@ from elor.explain.correlation import View, pearson
 from elor.explain.examination import Scope, examine
 from elor.explain.maps import both, predicted
 from elor.explain.model import Heads, at, prepared
+from elor.explain.saliency.control_networks import TRAINED, models
 from elor.explain.saliency.job import PAIR, SaliencyJob, batches
-from elor.explain.saliency.models import TRAINED, models
 from elor.explain.saliency.slow import sample, show
 from elor.explain.windows import Found, Tag, Windows, arrays
 from elor.networks import MultiHeadNetwork
-from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
+from elor.training.weights_file import load_network
 
 QUICK = ("guided", "gradient")
 ON_TRAINED, ON_CONTROLS = Scope(QUICK, QUICK, QUICK, QUICK), Scope(QUICK, QUICK)

@@ -8,8 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from elor.engine import Engine
-from elor.explain.choice import stratified
-from elor.explain.experiment import Experiment
+from elor.explain.experiment import Experiment, stratified
 from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, SaliencyJob
 from elor.explain.saliency.measure import measure
 from elor.explain.windows import Found
@@ -25,7 +24,7 @@ def plan(what: Experiment, speaker: str, amount: ExplainScale, first_steps: int 
 
     Args:
         what: is explained.
-        speaker: whose network is the exemplary one, see `elor.explain.choice`.
+        speaker: whose network is the exemplary one, see `elor.explain.exemplary_speaker`.
         amount: how many slices for the slow methods, and their steps at most; how many are kept; untrained networks.
         first_steps: of integrated gradients.
     """

@@ -12,12 +12,12 @@ from elor.explain.integrated import integrated_gradients, noise_like
 from elor.explain.maps import Maps, Steps, both, maps_of, predicted
 from elor.explain.model import predict, targets_of
 from elor.explain.occlusion import occlusion
+from elor.explain.saliency.control_networks import TRAINED, models
 from elor.explain.saliency.job import OWN, PAIR, SaliencyJob, batches
-from elor.explain.saliency.models import TRAINED, models
 from elor.explain.windows import Found, Windows, arrays
 from elor.networks import MultiHeadNetwork
-from elor.training.checkpoint import load_network
 from elor.training.data import Inputs
+from elor.training.weights_file import load_network
 
 SLOW = ("integrated", "occlusion")
 ON_TRAINED = Scope(("guided", "gradient", *SLOW, "bands"), SLOW, SLOW)

@@ -7,7 +7,7 @@ from elor.explain.correlation import estimate, over_units, tested
 from elor.explain.erasure import MEASURES, points
 from elor.explain.integrated import TOLERANCE
 from elor.explain.occlusion import band_hertz
-from elor.explain.saliency.models import TRAINED
+from elor.explain.saliency.control_networks import TRAINED
 
 
 def integrals(table: pd.DataFrame) -> dict:

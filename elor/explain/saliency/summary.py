@@ -19,8 +19,8 @@ import pandas as pd
 from elor.evaluation.intervals import bootstrap, percentile_coverage
 from elor.evidence.names import Control
 from elor.evidence.saliency import Saliency
-from elor.explain.choice import exemplary_speaker
 from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, over_units, tested
+from elor.explain.exemplary_speaker import exemplary_speaker
 from elor.explain.experiment import Experiment
 from elor.explain.saliency import slow_summary
 from elor.explain.saliency.job import EXEMPLARY, OWN, SaliencyJob

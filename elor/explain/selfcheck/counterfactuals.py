@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from elor.audio import FULL_SCALE
+from elor.corpora.declared_truth import Pair
 from elor.corpora.demo import Plan, Recipe, synthesise
-from elor.corpora.demo.recipe import CUES
-from elor.corpora.truth import Pair
+from elor.corpora.demo.recipe_schema import CUES
 from elor.engine import Engine
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.attribution import SEGMENT
@@ -28,7 +28,7 @@ from elor.explain.interventions.run import EXTREMITY
 from elor.explain.selfcheck.methods import METHODS
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
-from elor.training.checkpoint import load_network
+from elor.training.weights_file import load_network
 
 TWINS: dict[str, tuple[str, float, float]] = {
     "level_db": ("gain", -6.0, 6.0),

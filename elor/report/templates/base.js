@@ -18,7 +18,7 @@ function ticks([low, high], count) {
   return found;
 }
 
-// Base64 of int8, as `packed` of elor.report.columns writes it.
+// Base64 of int8, as `packed` of elor.report.downsample writes it.
 function unpack({ bytes, scale }) {
   const text = atob(bytes), levels = new Int8Array(text.length);
   for (let index = 0; index < text.length; index++) levels[index] = text.charCodeAt(index);

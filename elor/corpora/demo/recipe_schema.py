@@ -1,4 +1,4 @@
-"""The recipe of the demonstration corpus: a typed view of `data/demo.yaml`, whose comments say what each value means.
+"""The keys of a recipe of the demonstration corpus, and what they may be; the values stand in `data/demo.yaml`.
 
 An unknown, missing or ill-typed key is an error that names it, because a misspelt constant that is silently ignored
 would plant something else than the file says.

@@ -1,10 +1,8 @@
-"""Which network is shown, as the paper shows that of one speaker; and which slices are looked at slowly."""
+"""Whose network is shown, as the paper shows that of one speaker."""
 
 import sys
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 
 def exemplary_speaker(slices: pd.DataFrame, asked: str, folds: pd.DataFrame | None = None) -> str:
@@ -24,18 +22,3 @@ def fold_of(speaker: str, slices: pd.DataFrame, folds: pd.DataFrame) -> str:
     """The fold that tests a speaker."""
     own = folds["slice"].isin(slices["slice"][slices["speaker"] == speaker])
     return folds["fold"][own & (folds["role"] == "test")].iloc[0]
-
-
-def stratified(speakers: NDArray, count: int, rng: np.random.Generator, least: int = 1) -> NDArray:
-    """Row numbers of about `count` slices, the same number of every speaker, in rising order.
-
-    Args:
-        speakers: (slices,).
-        count: how many in all.
-        rng: of the draw.
-        least: of every speaker, however small `count` is.
-    """
-    names = np.unique(speakers)
-    each = max(least, round(count / len(names)))
-    rows = [np.flatnonzero(speakers == name) for name in names]
-    return np.sort(np.concatenate([rng.choice(some, min(each, len(some)), replace=False) for some in rows]))

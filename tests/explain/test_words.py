@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from elor.explain.hearing import HearingJob, Told, exchanged, hear, kinds, likeness, of_effects, of_maps, reaches
+from elor.explain.words import HearingJob, Told, exchanged, hear, kinds, likeness, of_effects, of_maps, reaches
 from elor.networks import MultiHeadNetwork
-from elor.training import checkpoint
+from elor.training import weights_file
 from elor.training.task import architecture
 from elor.vectors import Vectors
 from tests.worlds import toy
@@ -90,7 +90,7 @@ def job(tmp_path: Path) -> HearingJob:
         shape = architecture(name, toy.HEADS, toy.settings(name), True, Vectors("words", WORDS, True))
         notes = {"architecture": checkpoint_notes(shape)}
         paths.append(tmp_path / f"{number}.safetensors")
-        checkpoint.save(paths[-1], MultiHeadNetwork(shape).state_dict(), notes)
+        weights_file.save(paths[-1], MultiHeadNetwork(shape).state_dict(), notes)
     files = tmp_path / "slices.npy", tmp_path / "text.npy"
     return HearingJob(tuple(paths), *files, 1, 30_000, {"arousal": 2, "valence": 0}, 1, "cpu")
 
@@ -108,7 +108,7 @@ def test_all_networks_are_asked_about_one_slice_and_the_words_stay(job: HearingJ
     assert (found.maps["arousal"][:, 40:] == 0).all()  # beyond the sound
     assert set(found.changes["network"]) == {0, 1, 2, 3}
     assert {"gain", "high_shelf"} & set(found.changes["intervention"])
-    network = checkpoint.load_network(job.networks[2])
+    network = weights_file.load_network(job.networks[2])
     words = torch.from_numpy(np.load(job.words)[1][None])
     audio = torch.randn(2, 1, 96_000, generator=torch.Generator().manual_seed(0)) / 10
     with torch.no_grad():

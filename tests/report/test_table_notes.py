@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from elor.report.reading import _ceiling, _classes
+from elor.report.table_notes import _ceiling, _classes
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
-"""Weights on disk as safetensors, never as pickle: final models, and the state of a training that may be killed.
+"""The file that weights lie in: safetensors, never pickle, with everything else as JSON in its header.
 
-A checkpoint is one file, replaced whole after every epoch. Its tensors are the network, the momentum of its
-optimiser and the best epoch's network; everything else (epoch, history, audit) is JSON in the file's header.
+Trained networks are such files, and so is the state of a training that may be killed (`elor.training.resume`).
 """
 
 import hashlib

@@ -14,8 +14,8 @@ from sklearn.svm import SVC, SVR
 
 from elor.engine import Engine
 from elor.targets import Head
-from elor.training.baseline import CHOICES, Choice, Fold, cross_validated, predict
 from elor.training.folds import make_folds
+from elor.training.svm_baseline import CHOICES, Choice, Fold, cross_validated, predict
 from tests.worlds import toy
 
 pytestmark = pytest.mark.long

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from elor.errors import UserError
-from elor.evaluation.guard import check_folds
+from elor.evaluation.leakage import check_folds
 from elor.training.folds import make_folds
 from tests.worlds.tables import make_world
 

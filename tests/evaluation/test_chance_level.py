@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from elor.evaluation.baselines import majority_guess, mean_guess, prior_guess, uniform_guess
+from elor.evaluation.chance_level import majority_guess, mean_guess, prior_guess, uniform_guess
 from elor.evaluation.continuous import ccc, rmse
 from elor.evaluation.recall import confusion, uar, war
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from elor.errors import UserError
-from elor.evaluation.selection import selection_gap
+from elor.evaluation.selection_gap import selection_gap
 from elor.targets import Head
 
 HITS = {("A", 0): (8, 2), ("A", 1): (5, 6), ("B", 0): (4, 4), ("B", 1): (10, 0)}

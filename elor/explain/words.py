@@ -26,7 +26,7 @@ from elor.explain.occlusion import occlusion
 from elor.features.slices import SLICE_SAMPLES
 from elor.networks import MultiHeadNetwork
 from elor.registry import TEXT
-from elor.training.checkpoint import load_network
+from elor.training.weights_file import load_network
 
 BATCH = 16
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elor.explain.occlusion import starts
-from elor.report.columns import columns, full_colour, packed, pooled, spread, strongest
+from elor.report.downsample import columns, full_colour, packed, pooled, spread, strongest
 
 
 @pytest.mark.parametrize(("samples", "count"), [(96_000, 1_400), (1_000, 7), (5, 10), (1, 1)])

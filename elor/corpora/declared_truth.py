@@ -6,7 +6,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
-from elor.corpora.lost import is_file
+from elor.corpora.missing_sounds import is_file
 from elor.errors import UserError
 from elor.sections import Section, check, read_yaml
 
