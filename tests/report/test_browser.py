@@ -336,10 +336,25 @@ def test_a_screen_reader_finds_its_way(opened: Browser) -> None:
     assert opened.run("document.activeElement.textContent") == "Skip to the content"
 
 
-def test_print_shows_tables_and_charts_without_controls(opened: Browser, tmp_path: Path) -> None:
-    opened.pdf(tmp_path / "page.pdf")
+def test_print_shows_tables_and_charts_without_controls(browser: Browser, page: Path, tmp_path: Path) -> None:
+    browser.open(page, dark=True)
+    browser.pdf(tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
-    opened.call("Emulation.setEmulatedMedia", media="print")
-    shown = "[...document.querySelectorAll('nav, .zoom, .choices, audio')].filter(one => one.offsetParent).length"
-    assert opened.run(shown) == 0
-    opened.call("Emulation.setEmulatedMedia", media="")
+    browser.call("Emulation.setEmulatedMedia", media="print")  # and no longer the choice of dark colours
+    browser.resize(700)  # as wide as a sheet
+    shown = (
+        "[...document.querySelectorAll('nav, .zoom, .choices, audio, .screen')].filter(one => one.offsetParent).length"
+    )
+    assert browser.run(shown) == 0
+    assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    heights = "[...document.querySelectorAll('[data-chart] svg')].map(one => one.getBoundingClientRect())"
+    assert browser.run(f"Math.max(...{heights}.map(one => one.height))") < 900  # a sheet's height, in pixels
+    assert browser.run(f"Math.max(...{heights}.map(one => one.right))") <= 700
+    bare = """[...document.querySelectorAll('h2, h3')].filter(one => one.offsetParent).filter(one => {
+      let next = one.nextElementSibling;
+      while (next && !next.offsetHeight) next = next.nextElementSibling;
+      return !next || (next.tagName.match(/^H[23]$/) && next.tagName <= one.tagName);
+    }).map(one => one.textContent)"""
+    assert browser.run(bare) == []
+    browser.call("Emulation.setEmulatedMedia", media="")
+    assert browser.errors == []
