@@ -32,6 +32,7 @@ CODE = (
     "fastconv",
     "training/augment.py",
     "training/job.py",
+    "training/kept_epoch.py",
     "training/loop.py",
     "training/losses.py",
     "training/data.py",
