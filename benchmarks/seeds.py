@@ -1,13 +1,15 @@
 """What a seed changes: the demonstration with several training seeds on one corpus, and on fresh corpora.
 
-A clone queues every other seed as a DVC experiment and runs them one after the other; what HEAD holds is the first run
-of both columns. `elor runs` does the same with runs that somebody already has.
+A clone runs a DVC experiment for every other seed, one after the other; what HEAD holds is the first run of both
+columns. A clone that is kept runs only what it has not run yet. `elor runs` does the same with runs that somebody
+already has.
 """
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,6 +22,7 @@ from benchmarks.clone import Clone
 from benchmarks.measure import ROOT
 from benchmarks.publish import command, publish
 from elor.commands.runs import summary
+from elor.errors import UserError
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.runs.seeds import TRAINING, Summary, summarise
@@ -31,6 +34,7 @@ def measure(
     corpora: int = 5,
     source: Path = ROOT,
     prepare: Callable[[Path], None] | None = None,
+    kept: Path | None = None,
 ) -> dict[str, Any]:
     """Run the pipeline with several seeds.
 
@@ -39,35 +43,60 @@ def measure(
         corpora: corpora, that of HEAD included.
         source: the repository.
         prepare: changes the clone's files; the clone then makes its first run anew.
+        kept: a folder for the clone, which goes on where it was ended; none: it is made anew, and goes afterwards.
 
     Raises:
         UserError: if a run fails.
     """
-    with tempfile.TemporaryDirectory(prefix="elor-") as home:
-        clone = Clone.fresh(Path(home), source)
-        git(clone, "config", "user.name", "elor")
-        git(clone, "config", "user.email", "elor@localhost")
-        if prepare is not None:
-            prepare(clone.folder)
-            clone.dvc("repro")
-            git(clone, "add", "--all")
-            git(clone, "commit", "--quiet", "--message", "the first run")
-        names = queue(clone, seeds, corpora)
-        if names:
-            clone.dvc("exp", "run", "--run-all", "--jobs", "1")
+    with contextlib.nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="elor-") as home:
+        clone = prepared(Path(home), source, prepare)
+        names = run(clone, seeds, corpora)
         with contextlib.chdir(clone.folder):
             return asdict(summarise(["HEAD", *names]))
 
 
-def queue(clone: Clone, seeds: int, corpora: int) -> list[str]:
-    """Queue an experiment for every seed but HEAD's; returns their names."""
+def prepared(home: Path, source: Path, prepare: Callable[[Path], None] | None) -> Clone:
+    """The clone in a folder, made if it is not there yet."""
+    if (home / "project").exists():
+        return Clone(home)
+    home.mkdir(parents=True, exist_ok=True)
+    clone = Clone.fresh(home, source)
+    git(clone, "config", "user.name", "elor")
+    git(clone, "config", "user.email", "elor@localhost")
+    if prepare is not None:
+        prepare(clone.folder)
+        clone.dvc("repro")
+        git(clone, "add", "--all")
+        git(clone, "commit", "--quiet", "--message", "the first run")
+    return clone
+
+
+def run(clone: Clone, seeds: int, corpora: int) -> list[str]:
+    """Run an experiment for every seed but HEAD's that has not been run; returns the names of all.
+
+    Each runs in a folder of its own and not in DVC's queue, which waits for ever for a worker that was killed.
+    """
     params = read_yaml(clone.folder / "params.yaml")
-    names = []
+    done, names = experiments(clone), []
     for key, first, count in (("seed", params["seed"], seeds), ("corpus.seed", params["corpus"]["seed"], corpora)):
         for seed in range(first + 1, first + count):
             names.append(f"{key.split('.')[0]}-{seed}")
-            clone.dvc("exp", "run", "--queue", "--set-param", f"{key}={seed}", "--name", names[-1])
+            if names[-1] not in done:
+                clone.dvc("exp", "run", "--temp", "--set-param", f"{key}={seed}", "--name", names[-1])
     return names
+
+
+def experiments(clone: Clone) -> set[str]:
+    """The names of the experiments that were run to their end.
+
+    Raises:
+        UserError: if DVC does not tell.
+    """
+    command = [sys.executable, "-m", "dvc", "exp", "list", "--name-only"]
+    found = subprocess.run(command, cwd=clone.folder, capture_output=True, text=True)
+    if found.returncode:
+        raise UserError(f"dvc exp list failed in {clone.folder}: {' '.join(found.stderr.split())}")
+    return set(found.stdout.split())
 
 
 def git(clone: Clone, *arguments: str) -> None:
@@ -99,9 +128,10 @@ def headline(measured: dict[str, Any]) -> list[Block]:
 def main(
     seeds: Annotated[int, typer.Option(min=1, help="Training seeds on one corpus.")] = 5,
     corpora: Annotated[int, typer.Option(min=1, help="Corpora.")] = 5,
+    kept: Annotated[Path | None, typer.Option(help="Keep the clone here, and go on with it.")] = None,
 ) -> None:
     """Run the demonstration with several seeds; a run takes as long as `make repro`."""
-    publish("seeds", "seeds", lambda: measure(seeds, corpora), tables, headline)
+    publish("seeds", "seeds", lambda: measure(seeds, corpora, kept=kept), tables, headline)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import statistics
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -64,7 +67,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def test_seeds_are_queued_as_experiments_and_summarised(
+def test_seeds_are_run_as_experiments_and_summarised(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = seeds.measure(seeds=3, corpora=2, source=repository)
@@ -94,3 +97,32 @@ def test_one_run_of_each_is_no_experiment(repository: Path) -> None:
     measured = seeds.measure(seeds=1, corpora=1, source=repository)
     assert measured["runs"] == ["HEAD"]
     assert "±-" in render(seeds.headline(measured), Format.markdown)  # no deviation of one run
+
+
+def test_a_kept_clone_runs_only_what_it_has_not_run(repository: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    seeds.measure(seeds=2, corpora=1, source=repository, kept=kept)
+    before = (kept / "log.txt").read_text().count("Running stage 'scores'")
+    measured = seeds.measure(seeds=3, corpora=2, source=repository, kept=kept)
+    assert measured["runs"] == ["HEAD", "seed-2", "seed-3", "corpus-2"]
+    assert measured == seeds.measure(seeds=3, corpora=2, source=repository, kept=kept)
+    assert (kept / "log.txt").read_text().count("Running stage 'scores'") - before == 2
+
+
+def test_a_run_that_was_killed_is_begun_anew(repository: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    clone = seeds.prepared(kept, repository, None)
+    scores = (clone.folder / "scores.py").read_text()
+    slow = "import os, pathlib, time\nstarted = pathlib.Path(os.environ['ELOR_SCRATCH']) / 'started'\n"
+    slow += "if not started.exists():\n    started.parent.mkdir()\n    started.touch()\n    time.sleep(600)\n"
+    (clone.folder / "scores.py").write_text(slow + scores)
+    seeds.git(clone, "commit", "--all", "--quiet", "--message", "slow at first")
+    process = clone.start("exp", "run", "--temp", "--set-param", "seed=2", "--name", "seed-2")
+    while not (kept / "scratch" / "started").exists():
+        assert process.poll() is None
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    measured = seeds.measure(seeds=2, corpora=1, source=repository, kept=kept)
+    assert measured["runs"] == ["HEAD", "seed-2"]
+    assert measured["verdicts"]["rate"]["training seeds"] == {"holds": 1, "undecided": 1}
