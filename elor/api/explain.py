@@ -6,8 +6,8 @@
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from elor.explain.any_network import factory
 from elor.explain.any_network.alterations_and_prototypes import interventions, seek
 from elor.explain.any_network.subjects import Subject, committee, steadied
 from elor.explain.any_network.window import Effort, asked, explain
+from elor.explain.doubts import Doubt, aside
 from elor.explain.interventions.resynthesis import fitted
-from elor.explain.model import CannotRun, Doubt, kind_of, prepared
+from elor.explain.model import CannotRun, prepared
 from elor.explain.model_copies import spare
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.steadiness import steady
@@ -260,12 +261,12 @@ def _explain_window(
     """One window's numbers; its maps and players are written beside `stem`."""
     waveform, audio = None if other is None else fitted(other, len(sound)), torch.from_numpy(sound).float()[None, None]
     asked(spare(subject.model), audio)
-    subject, remark = steadied(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
-    with _noted([remark] if remark else []) as noted, prepared(subject.model), steady(subject.model, audio, beside=1):
+    subject, noted = steadied(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
+    with aside(Doubt) as doubts, prepared(subject.model), steady(subject.model, audio, beside=1):
         explained = explain(subject, sound, support, effort, waveform)
         remarks = explained.summary["remarks"]
         altered = _altered(subject.model, sound, support, effort.seed, remarks) if effort.thorough else {}
-    remarks[:0] = noted
+    remarks[:0] = _said(noted, doubts)
     stem.parent.mkdir(parents=True, exist_ok=True)
     heads = list(explained.summary["prediction"])
     players = {"": sound[:support]}
@@ -285,18 +286,15 @@ def _explain_window(
     return times | explained.summary | {"interventions": altered}
 
 
-@contextmanager
-def _noted(remarks: list[str]) -> Iterator[list[str]]:
-    """Add to some remarks what is warned of inside, each kind once: twins say the same with other numbers."""
-    with warnings.catch_warnings(record=True) as noticed:
-        warnings.simplefilter("always", Doubt)
-        yield remarks
-    for one in noticed:
-        text = str(one.message)
-        if not issubclass(one.category, Doubt):
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-        elif not any(kind_of(text) in known for known in remarks):
-            remarks.append(text)
+def _said(noted: Sequence[Doubt], further: Sequence[Doubt]) -> list[str]:
+    """What was noted at first, in one remark, and further doubts, each kind once: twins say the same with other
+    numbers."""
+    found: dict[Hashable, str] = {}
+    for doubt in further:
+        found.setdefault(doubt.kind, str(doubt))
+    known = {doubt.kind for doubt in noted}
+    first = [" ".join(map(str, noted))] if noted else []
+    return first + [text for kind, text in found.items() if kind not in known]
 
 
 def _altered(model: nn.Module, sound: NDArray, support: int, seed: int, remarks: list[str]) -> dict[str, Any]:

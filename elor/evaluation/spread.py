@@ -81,7 +81,9 @@ def spread(
     """
     head = judged.head
     said, s = (table[head.deviation_column].to_numpy(dtype=float) for table in (predictions, slices))
-    scores = _follows("spread", s, said, judged, how) | _follows("spread_partial", *left(judged, s, said), judged, how)
+    scores = _follows("spread", s, said, judged, how) | _follows(
+        "spread_partial", *residuals(judged, s, said), judged, how
+    )
     place, points = _ratings(head.name, slices, ratings, how)
     shares = () if how.shuffled else SHARES
     for name, deviation in (("", said), ("_constant", constant(judged, s))):
@@ -92,8 +94,8 @@ def spread(
     return scores
 
 
-def left(judged: Judged, *deviations: ArrayLike) -> list[Array]:
-    """What of deviations the means do not say: residuals of least squares on raters' and predicted mean and squares.
+def residuals(judged: Judged, *deviations: ArrayLike) -> list[Array]:
+    """What the means do not say of deviations, by least squares on raters' and predicted means and their squares.
 
     The ends of the scale leave no room for a deviation. That is bent over the mean: a straight line is not enough.
     """

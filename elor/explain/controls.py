@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from elor.device import seeded
 from elor.errors import UserError
-from elor.explain.model import Doubt, Heads, evaluating
+from elor.explain.doubts import Doubt
+from elor.explain.model import Heads, evaluating
 from elor.networks import MultiHeadNetwork
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -43,12 +44,11 @@ def untrained(factory: Callable[[], Module], seed: int) -> Module:
             "(without a cache), and load no weights."
         )
     if same:
-        warnings.warn(
+        text = (
             f"The factory gives {', '.join(same[:4])} alike whatever the seed: if training changed that, this is no "
-            "untrained model.",
-            Doubt,
-            stacklevel=2,
+            "untrained model."
         )
+        warnings.warn(Doubt(text, "factory"), stacklevel=2)
     return evaluating(model)
 
 

@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.model import Doubt, Forward, Heads, Targets, at, logits_of, other_sound, refuse_unsteady, targets_of
+from elor.explain.dependence import RECORDING, other_sound, refuse_unsteady
+from elor.explain.doubts import Doubt
+from elor.explain.model import Forward, Heads, Targets, at, logits_of, targets_of
 from elor.explain.model_copies import spare
 from elor.explain.precision import as_written, rounded, widened
 
@@ -102,11 +104,8 @@ def _aside(audio: Tensor) -> Tensor:
 
 def _doubt(where: str, why: str) -> None:
     text = " ".join(why.split())[:300].rstrip(".")
-    warnings.warn(
-        f"Whether the gradient {where}{' ' if where else ''}is how the answer changes could not be checked ({text}).",
-        Unchecked,
-        stacklevel=4,
-    )
+    said = f"Whether the gradient {where}{' ' if where else ''}is how the answer changes could not be checked ({text})."
+    warnings.warn(Unchecked(said, where), stacklevel=4)
 
 
 class _OwnPrecision(Exception):
@@ -122,7 +121,7 @@ def _recorded_otherwise(model: nn.Module, audio: Tensor, recorded: Heads) -> str
         except UserError:  # it may refuse what can hardly be heard
             other = {head: value.flip(1) for head, value in plain.items()}
         try:
-            refuse_unsteady(plain, recorded, other, "whether gradients are recorded", "use occlusion, which needs none")
+            refuse_unsteady(plain, recorded, other, RECORDING)
         except UserError as error:
             return str(error)
     return None
@@ -249,13 +248,12 @@ class _Slopes:
             wrong = (said - change).abs() > ROUGH * torch.maximum(said.abs(), change.abs()) + blur
             if wrong.any():
                 row = int(wrong.int().argmax())
-                warnings.warn(
+                text = (
                     f"The gradient of head {head} in digital silence is not how its answer changes: there it says "
                     f"{said[row]:.2g}, and the logit changes by {change[row]:.2g} (a gate by silence, or a bend at 0); "
-                    "rely on it elsewhere only.",
-                    Unchecked,
-                    stacklevel=4,
+                    "rely on it elsewhere only."
                 )
+                warnings.warn(Unchecked(text, "silence", head), stacklevel=4)
 
     @torch.no_grad()
     def nothing(self) -> str | None:

@@ -9,7 +9,6 @@ what one would get is a mixture of guided and plain layers under a wrong name.
 Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks.
 """
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 
@@ -19,16 +18,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
 from elor.explain.derivative import Unchecked, false_gradient
+from elor.explain.doubts import Refusal, Refused, aside
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Forward, Heads, Targets, prepared, signals, targets_of
-from elor.explain.operators import Crossings, opaque
+from elor.explain.operators import Crossing, Crossings, opaque
 from elor.explain.steadiness import another, steady
 
 METHODS = ("guided", "gradient")
-
-ELSE = "use the gradient, integrated gradients or occlusion."
-
-THAT = "use that."
 
 HIDDEN = "that depends on the signal comes to it from outside torch's operators (from numpy, a list, another thread)"
 
@@ -49,7 +45,7 @@ class Guided(TorchDispatchMode):
         super().__init__()
         self.guiding = True
         self.crossed = 0
-        self.others: dict[str, set[str]] = {}
+        self.others: dict[str, set[Crossing]] = {}
         self.crossings: Crossings | None = None
 
     def forward(self, model: nn.Module, audio: Tensor, found: Crossings | None = None) -> Forward:
@@ -103,8 +99,11 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
             as `elor.explain.attribution.gradient`.
     """
     audio = signals(model, audio)
+    true = False  # of every gradient it is known that it is how the answer changes
 
     def ask(model: nn.Module, targets: Targets | None) -> Heads:
+        nonlocal true
+
         def choose(logits: Heads) -> list[Heads]:
             return [targets_of(logits, targets)]
 
@@ -115,9 +114,14 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
                 found = _maps(model, audio, choose, ("guided",), strict)[1]["guided"][0]
                 if strict:
                     _refuse_hidden(model, audio)
-            except UserError as error:
-                if str(error).endswith((ELSE, THAT)) and _no_gradient(model, audio, targets):
-                    raise UserError(by_occlusion(str(error), "its gradient is not how its answer changes")) from None
+            except Refused as error:
+                if error.refusal.gradient and not true:
+                    with aside(Unchecked) as doubts:
+                        why = false_gradient(model, audio, targets)
+                    if why:
+                        but = "its gradient is not how its answer changes"
+                        raise Refused(error.refusal.without_gradient(but)) from None
+                    true = not doubts
                 raise
             if why := false_gradient(model, audio, targets):
                 raise UserError(why)
@@ -175,22 +179,23 @@ def _maps(
                     before = guide.crossed
                     maps[head], _ = forward.gradient(head, target)
                     if guide.guiding and strict and guide.crossed == before:
-                        raise UserError(
-                            f"Guided backpropagation met no ReLU between head {head} and the input, so it would be the "
-                            f"plain gradient; {THAT}"
+                        raise Refused(
+                            Refusal(
+                                f"Guided backpropagation met no ReLU between head {head} and the input, so it would be "
+                                "the plain gradient",
+                                "use that",
+                                gradient=True,
+                            )
                         )
     return {head: value.detach() for head, value in forward.logits.items()}, found
 
 
-def _refuse_other(others: Mapping[str, set[str]], logits: Heads) -> None:
+def _refuse_other(others: Mapping[str, set[Crossing]], logits: Heads) -> None:
     """Say why a model's maps would not be those of guided backpropagation."""
     hidden = {what for value in logits.values() if (what := opaque(value))}
     differentiable = all(value.requires_grad for value in logits.values())  # else that is what to say
     if differentiable and (found := hidden.union(*others.values())):
-        raise UserError(
-            "Guided backpropagation is defined for linear layers and ReLU only, and this model also uses "
-            f"{', '.join(sorted(found))}; {ELSE}"
-        )
+        raise _unguided(f"this model also uses {', '.join(sorted({str(each) for each in found}))}")
 
 
 def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
@@ -210,24 +215,18 @@ def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
         if len(met) == 2 and met[0] == met[1]:
             return
     drawn = met[0] != met[2]
-    raise UserError(
-        "Guided backpropagation is defined for linear layers and ReLU only, and in this model something "
-        + ("differs from call to call (it is drawn, or kept)" if drawn else HIDDEN)
-        + f"; {ELSE}"
+    what = "differs from call to call (it is drawn, or kept)" if drawn else HIDDEN
+    raise _unguided(f"in this model something {what}")
+
+
+def _unguided(why: str) -> Refused:
+    return Refused(
+        Refusal(
+            f"Guided backpropagation is defined for linear layers and ReLU only, and {why}",
+            "use the gradient, integrated gradients or occlusion",
+            gradient=True,
+        )
     )
-
-
-def by_occlusion(refusal: str, why: str) -> str:
-    """A refusal that points to no gradient, for a reason."""
-    what = refusal.removesuffix(ELSE).removesuffix(THAT)
-    return refusal if what == refusal else f"{what}{why}: use occlusion."
-
-
-def _no_gradient(model: nn.Module, audio: Tensor, targets: Targets | None) -> bool:
-    """Is the way out by the gradient, to which a refusal points, closed?"""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Unchecked)
-        return false_gradient(model, audio, targets) is not None
 
 
 def _refuse_opaque(model: nn.Module) -> None:
@@ -236,6 +235,5 @@ def _refuse_opaque(model: nn.Module) -> None:
         compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
         if compiled or isinstance(module, torch.jit.ScriptModule):
             kind = "compiled" if compiled else "scripted"
-            raise UserError(
-                f"Guided backpropagation cannot see the ReLUs of a {kind} model; give the model as it was before."
-            )
+            what = f"Guided backpropagation cannot see the ReLUs of a {kind} model"
+            raise Refused(Refusal(what, "give the model as it was before"))

@@ -1,14 +1,15 @@
 """A model of several heads as several models: what one head does not allow is refused for that head alone."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.model import CannotRun, Doubt, Heads, NoSuchClass, Targets, kind_of, named, predict, targets_of
+from elor.explain.doubts import Doubt
+from elor.explain.model import CannotRun, Heads, NoSuchClass, Targets, named, predict, targets_of
 from elor.explain.model_copies import left_as_found
 
 Found = TypeVar("Found")
@@ -57,9 +58,13 @@ def _once() -> Iterator[None]:
         try:
             yield
         finally:
-            said = list({(one.category, kind_of(str(one.message))): one for one in reversed(noticed)}.values())
+            said = list({_kind(one.message): one for one in reversed(noticed)}.values())
     for one in reversed(said):
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+def _kind(message: Warning | str) -> Hashable:
+    return message.kind if isinstance(message, Doubt) else (type(message), str(message))
 
 
 def _each_head(
@@ -74,16 +79,16 @@ def _each_head(
         whole = error
     with left_as_found(model):
         heads = list(targets_of(predict(model, audio), targets))
-    found, reasons = [], []
+    found, left_out = [], []
     for head in heads if len(heads) > 1 else ():
         try:
             found.append(ask(OneHead(model, head), {head: targets[head]} if head in (targets or {}) else None))
         except UserError as error:
-            reasons.append(f"Head {head} is left out: {error}")
+            left_out.append(LeftOut(f"Head {head} is left out: {error}", head))
     if not found:
         raise whole
-    for reason in reasons:
-        warnings.warn(reason, LeftOut, stacklevel=5)
+    for doubt in left_out:
+        warnings.warn(doubt, stacklevel=5)
     return found
 
 

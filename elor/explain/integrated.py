@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
+from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Doubt, Forward, Heads, Targets, at, logits_of, prepared, signals, targets_of
+from elor.explain.model import Forward, Heads, Targets, at, logits_of, prepared, signals, targets_of
 from elor.explain.steadiness import checked
 
 STEPS = 64
@@ -166,12 +167,11 @@ def _warn_of(path: Path) -> None:
         if not (worst := float(error.max())) <= LARGE:
             share = f"{worst:.0%} of the change of its logit" if worst < math.inf else "what they sum to"
             share += "" if worst < math.inf else ", where the logit is the same as at the baseline,"
-            warnings.warn(
+            text = (
                 f"Integrated gradients of head {name} leave {share} unexplained (a jump on the path, or a bend that "
-                "takes more steps): take another baseline, more steps, or occlusion.",
-                Incomplete,
-                stacklevel=3,
+                "takes more steps): take another baseline, more steps, or occlusion."
             )
+            warnings.warn(Incomplete(text, name), stacklevel=3)
 
 
 def _beginning(model: nn.Module, start: Tensor) -> Heads:

@@ -12,6 +12,7 @@ from elor import registry
 from elor.errors import UserError
 from elor.explain.attribution import segment_sums
 from elor.explain.controls import runner_up
+from elor.explain.doubts import Refusal, Refused
 from elor.explain.guided import METHODS, guided_and_plain
 from elor.explain.heads import OneHead
 from elor.explain.integrated import TOLERANCE, Path, integrated_gradients, noise_like
@@ -54,12 +55,12 @@ class Maps:
     """
 
     values: dict[str, Heads] = field(default_factory=dict)
-    refused: dict[str, dict[str, str]] = field(default_factory=dict)
+    refused: dict[str, dict[str, Refusal]] = field(default_factory=dict)
     path: Path | None = None
     baselines: dict[str, str] = field(default_factory=dict)
     errors: Heads = field(default_factory=dict)
 
-    def refuse(self, methods: Sequence[str], head: str, why: str) -> None:
+    def refuse(self, methods: Sequence[str], head: str, why: Refusal) -> None:
         """Have no maps of a head by some methods."""
         for method in methods:
             self.values.get(method, {}).pop(head, None)
@@ -137,7 +138,8 @@ def _attempt_apart(
                 raise why
             _attempt(OneHead(model, head), windows, {head: target}, group, steps, True, maps)
         except Exception as error:
-            maps.refuse(group, head, " ".join(str(error).split())[:400] or type(error).__name__)
+            text = " ".join(str(error).split()) or type(error).__name__
+            maps.refuse(group, head, error.refusal if isinstance(error, Refused) else Refusal(text))
 
 
 def _attempt(

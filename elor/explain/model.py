@@ -4,9 +4,7 @@ A model is any torch module from (batch, 1, samples) to logits: one tensor, or a
 It is given a copy of the signal, which it may change; and what it answers is noticed to depend on chance.
 """
 
-import random
-import re
-import warnings
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -16,19 +14,8 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.backward import QuickBackward
-
-
-class Doubt(UserWarning):
-    """What speaks against relying on the maps of a model, which are made nevertheless."""
-
-
-def kind_of(doubt: str) -> str:
-    """How a doubt begins: it may be had again with other numbers."""
-    return re.split(r"[:,(]| or on ", doubt)[0]
-
-
-class Unsteady(Doubt):
-    """A model's answer to one signal differs from time to time."""
+from elor.explain.dependence import steady_answer
+from elor.explain.doubts import Refusal, Refused
 
 
 class CannotRun(UserError):
@@ -44,12 +31,6 @@ Heads = dict[str, Tensor]
 
 Targets = Mapping[str, Tensor | int]
 """By the head's name the class of each signal, (batch,), or one class for all."""
-
-UNSTEADY = 0.01
-"""How far answers to one signal may differ before the model is refused: a share of what they differ for two signals."""
-
-ROUNDING = 1e-5
-"""Share of the largest logit up to which a difference is rounding, in float32."""
 
 ONE_HEAD = "output"
 """Name of the head of a model that returns one tensor; those of a tuple are called `0`, `1`, ..."""
@@ -117,18 +98,11 @@ def logits_of(model: nn.Module, audio: Tensor, answered: Callable[[], None] = la
     Raises:
         CannotRun: if the model fails.
         UserError: if the audio or an output has another shape, an output is no tensor of real numbers, or the answer
-            depends on chance by more than `UNSTEADY`; below that there is a warning.
+            depends on chance by more than `elor.explain.dependence.UNSTEADY`; below that there is a warning.
     """
     if audio.dim() != 3 or audio.shape[1] != 1:
         raise UserError(f"Audio has the shape {tuple(audio.shape)}; attribution needs (batch, 1, samples).")
-    before = _random_state(audio)
-    heads = _answer(model, audio)
-    answered()
-    if _random_state(audio) != before:  # drawing alone does no harm: a layer may draw and not use it
-        with torch.no_grad():
-            again, other = _answer(model, audio), _answer(model, other_sound(audio))
-        refuse_unsteady(heads, again, other, "chance", "switch off what is random in it, or fix its seed")
-    return heads
+    return steady_answer(lambda signals: _answer(model, signals), audio, answered)
 
 
 def _answer(model: nn.Module, audio: Tensor) -> Heads:
@@ -141,10 +115,16 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
         raise
     except Exception as error:  # the user's code: anything may come out of it
         why = _said(error)
-        if "not require grad" in why:
+        if _within(error, "torch.autograd"):
             why += " (it differentiates by its own weights, which are held fixed here; use a copy without that)"
         raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {why}.") from error
     return named(output, len(audio))
+
+
+def _within(error: Exception, package: str) -> bool:
+    """Whether an error comes out of a package."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return f"{frame.f_globals.get('__name__')}.".startswith(f"{package}.")
 
 
 def _said(error: Exception) -> str:
@@ -163,71 +143,13 @@ def named(output: object, count: int) -> Heads:
     for name, value in output.items():
         if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != count or not value.shape[1]:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise UserError(
-                f"Head {name} of the model gives {shape}; logits must be ({count}, classes): let it return these alone."
-            )
+            remedy = f"logits must be ({count}, classes): let it return these alone"
+            raise Refused(Refusal(f"Head {name} of the model gives {shape}", remedy))
         if not value.is_floating_point():
             raise UserError(f"Head {name} of the model gives {value.dtype}; logits must be real numbers.")
     if len({str(name) for name in output}) < len(output):
         raise UserError(f"Two heads of the model have one name ({', '.join(map(repr, output))}); give them others.")
     return {str(name): value.float() if value.dtype.itemsize < 4 else value for name, value in output.items()}
-
-
-def _random_state(audio: Tensor) -> tuple:
-    """Where all generators of random numbers stand that a model is likely to use."""
-    legacy = np.random.get_state()  # noqa: NPY002  # the user's code may draw from it
-    states = [torch.get_rng_state()] + ([torch.cuda.get_rng_state(audio.device)] if audio.is_cuda else [])
-    return (*(state.numpy().tobytes() for state in states), legacy[1].tobytes(), legacy[2], random.getstate())
-
-
-def other_sound(audio: Tensor) -> Tensor:
-    """Signals that any network should tell from these: hardly to be heard, or noise if these hardly are."""
-    if audio.detach().abs().max() > 0.01:
-        return audio.detach().flip(-1) / 100
-    return 0.1 * torch.randn(audio.shape, generator=torch.Generator().manual_seed(0)).to(audio)
-
-
-def refuse_infinite(logits: Heads) -> None:
-    """Falls and gradients of what is no number mean nothing.
-
-    Raises:
-        UserError: if a logit is NaN or infinite.
-    """
-    for head, value in logits.items():
-        if wrong := (~value.isfinite()).any(0).nonzero()[:, 0].tolist():
-            raise UserError(
-                f"Head {head} answers with NaN or infinity (class {', '.join(map(str, wrong[:5]))} of "
-                f"{value.shape[1]}); its weights or its scaling of the input are broken, or a class is masked: leave "
-                "that one out."
-            )
-
-
-def refuse_unsteady(one: Heads, again: Heads, other: Heads, what: str, remedy: str) -> None:
-    """Refuse a model whose answers to one signal differ too much for falls and gradients to mean anything.
-
-    Args:
-        one, again: the answers to one signal, which should be the same.
-        other: the answer to another one: logits may be large for no other reason than a bias.
-
-    Raises:
-        UserError: if they differ by more than `UNSTEADY`, or are no numbers; there is a warning if they differ beyond
-            rounding.
-    """
-    refuse_infinite(one)
-    for head, value in one.items():
-        now, then, beyond = value.detach(), again[head].detach(), other[head].detach()
-        apart, reach = float((now - then).abs().max()), float((now - beyond).abs().max())
-        coarse = torch.finfo(torch.bfloat16).eps if torch.equal(now.bfloat16().to(now), now) else ROUNDING
-        if apart <= coarse * float(now.abs().max()):
-            continue
-        small = " or on rounding" if apart <= 100 * ROUNDING * float(now.abs().max()) else ""
-        text = (
-            f"The network's answer depends on {what}{small}: to one and the same sound its logits ({head}) differ by "
-            f"up to {apart:.2g}, to two sounds by {reach:.2g}"
-        )
-        if not apart < UNSTEADY * reach:
-            raise UserError(f"{text}; {remedy}.")
-        warnings.warn(f"{text}; what is smaller says nothing.", Unsteady, stacklevel=4)
 
 
 def predict(model: nn.Module, audio: Tensor) -> Heads:

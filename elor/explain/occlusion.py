@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
+from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Doubt, Heads, Targets, at, logits_of, prepared, signals, targets_of
+from elor.explain.model import Heads, Targets, at, logits_of, prepared, signals, targets_of
 from elor.explain.precision import coarsest
 from elor.explain.steadiness import steady
 
@@ -31,11 +32,11 @@ class Coarse(Doubt):
     """Falls of a head that are hardly more than the rounding errors of the logit.
 
     Attributes:
-        head: its name. grain: that rounding error.
+        head: its name. grain: that rounding error. none: whether all falls are 0.
     """
 
-    def __init__(self, text: str, head: str, grain: float) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, head: str, grain: float, none: bool) -> None:
+        super().__init__(text, head, none)
         self.head, self.grain = head, grain
 
 
@@ -189,7 +190,7 @@ def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor
                 f"rounding moves a logit of {float(logits[head][row, chosen[head][row]]):.3g} by "
                 f"{float(grain[row]):.1g} ({str(met).removeprefix('torch.')})"
             )
-            if most[row] == 0:
+            if none := bool(most[row] == 0):
                 text = (
                     f"All falls of head {head} are 0: it answers in steps (a vote, a quantiser), does not listen, or "
                     f"changes by less than what it computes in can show ({rounding})."
@@ -199,4 +200,4 @@ def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor
                     f"The falls of head {head} are coarse: the largest is {float(most[row]):.2g}, and {rounding}; let "
                     "the network leave out the constant, or compute in float64."
                 )
-            warnings.warn(Coarse(text, head, float(grain[row])), stacklevel=4)
+            warnings.warn(Coarse(text, head, float(grain[row]), none), stacklevel=4)

@@ -10,6 +10,7 @@ what is done to them alone is free.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -135,8 +136,41 @@ BENT = _named(
 )
 """Not linear, and called by their own names; an operator in none of these tables is not known to be linear."""
 
+ROUNDING = _named(
+    "round floor ceil trunc floor_divide _fused_moving_avg_obs_fq_helper",
+    "_fake_quantize_learnable_per_channel_affine _fake_quantize_learnable_per_tensor_affine",
+    "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_channel_affine",
+    "fake_quantize_per_channel_affine_cachemask fake_quantize_per_tensor_affine",
+    "fake_quantize_per_tensor_affine_cachemask",
+)
+"""Operators that round."""
+
+FROM_WHOLE = {"_to_copy", "dequantize"}
+"""Those by which numbers come back that were rounded to whole ones."""
+
 UNKNOWN = "(not known to be linear)"
-OPAQUE = "compiled or scripted code"
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Something that the signal crosses and that guided backpropagation is not defined for.
+
+    Attributes:
+        name: in words, or its aten name.
+        known: not to be linear; else it is not known to be.
+        rounds: the signal to a grid.
+    """
+
+    name: str
+    known: bool = True
+    rounds: bool = False
+
+    def __str__(self) -> str:
+        return self.name if self.known else f"{self.name} {UNKNOWN}"
+
+
+PRODUCT = Crossing("a product of the signal with itself (a gate or attention, say)")
+OPAQUE = Crossing("compiled or scripted code")
 PASSING = {
     *("torch.nn.modules._functions.BackwardHookFunction", "torch.utils.checkpoint._NoopSaveInputs"),
     *("elor.fastconv.layer.SpectralConvolution", "torch._library.autograd.GeneratedBackwardFor_elor_bmm_default"),
@@ -158,12 +192,12 @@ class Crossings:
 
     def __init__(self, weights: Iterable[Tensor] | None = None) -> None:
         """`weights`: of the model, which need not be looked into; given if `met` is asked for."""
-        self.others: set[str] = set()
+        self.others: set[Crossing] = set()
         self.met: list[tuple] | None = None if weights is None else []
         self._known = {_storage(value) for value in weights or ()}
         self._blank: set[int | None] = set()
         self._reached: dict[int, Any] = {}  # storages by address, kept so that no address is given out again
-        self._crossed: dict[int, frozenset[str]] = {}  # on the way there
+        self._crossed: dict[int, frozenset[Crossing]] = {}  # on the way there
 
     def follow(self, signal: Tensor) -> None:
         """Begin with this signal, and forget others."""
@@ -171,10 +205,10 @@ class Crossings:
         self.others.clear()
         self._reach(signal, frozenset())
 
-    def crossed(self, value: Tensor) -> set[str]:
+    def crossed(self, value: Tensor) -> set[Crossing]:
         """What was crossed on the way to a value for which guided backpropagation is not defined."""
         if not self.comes(value):
-            return self.others | {"operators that cannot be seen (in another thread, say)"}
+            return self.others | {Crossing("operators that cannot be seen (in another thread, say)")}
         return self.others | self._crossed[_storage(value)]
 
     def done(self) -> None:
@@ -217,49 +251,50 @@ class Crossings:
             return
         number, what = any(map(_real, found)), None
         if _leaves(name, func, args):
-            self.others.add(NAMES.get(name, f"a number or a size that depends on the signal ({name})"))
+            self.others.add(Crossing(NAMES.get(name, f"a number or a size that depends on the signal ({name})")))
         elif number:
             what = self._refused(name, given, args, kwargs)
         crossed = frozenset({what} if what else ()).union(*(self._crossed[_storage(value)] for value in given))
         for value in found:
             self._reach(value, crossed)
 
-    def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:
+    def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> Crossing | None:
         """What an operator does to the signal that cannot be guided; None if nothing."""
         if not all(_real(value) for value in given):
-            return f"a selection or a step that depends on the signal ({name})"
+            return Crossing(f"a selection or a step that depends on the signal ({name})", rounds=name in FROM_WHOLE)
         if (name in NORMS or name in FROZEN_NORMS) and any(map(self.comes, args[1:])):
-            return "a normalisation whose weights or statistics come from the signal"
+            return Crossing("a normalisation whose weights or statistics come from the signal")
         if name in LINEAR or name in RELU or name in ORDINARY or name in FROZEN_NORMS:
-            return None if kwargs.get("reduce") in ADDING else f"{name} by multiplication"
+            return None if kwargs.get("reduce") in ADDING else Crossing(f"{name} by multiplication")
         if name in FACTORS:
             from_signal = [index for index in FACTORS[name] if index < len(args) and self.comes(args[index])]
-            return None if len(from_signal) < 2 else "a product of the signal with itself (a gate or attention, say)"
+            return None if len(from_signal) < 2 else PRODUCT
         if name == "pow" and not isinstance(args[1], Tensor) and args[1] == 1:
             return None
         if name.startswith("_embedding_bag") and [*args, 0][4] != 2:  # not by maximum
             both = self.comes(args[0]) and any(map(self.comes, args[6:7]))
-            return "a product of the signal with itself (a gate or attention, say)" if both else None
+            return PRODUCT if both else None
         if name in GIVEN and not self.comes(args[GIVEN[name]]) and kwargs.get("rounding_mode") is None:
             return None
         if name in ("scatter_reduce", "index_reduce") and args[4] in ADDING:
             return None
         if name == "floor_divide" or kwargs.get("rounding_mode"):
-            return "floor or trunc of a quotient"
+            return Crossing("floor or trunc of a quotient", rounds=True)
         if name in NORMS:
-            return "batch normalisation by the batch's own statistics" if args[NORMS[name]] else None
-        return NAMES.get(name) or (name if name in BENT or name in GIVEN else f"{name} {UNKNOWN}")
+            return Crossing("batch normalisation by the batch's own statistics") if args[NORMS[name]] else None
+        known = name in NAMES or name in BENT or name in GIVEN
+        return Crossing(NAMES.get(name, name), known, name in ROUNDING)
 
     def comes(self, value: object) -> bool:
         """Does it come from the signal?"""
         return isinstance(value, Tensor) and _storage(value) in self._reached
 
-    def _reach(self, value: Tensor, crossed: frozenset[str]) -> None:
+    def _reach(self, value: Tensor, crossed: frozenset[Crossing]) -> None:
         if (key := _storage(value)) is not None:
             self._reached[key] = value.untyped_storage()
             self._crossed[key] = self._crossed.get(key, frozenset()) | crossed
         else:
-            self.others.add("a sparse tensor")  # what becomes of it cannot be followed
+            self.others.add(Crossing("a sparse tensor"))  # what becomes of it cannot be followed
 
 
 def _name(func: Any) -> str:
@@ -304,7 +339,7 @@ def _tensors(values: object) -> Iterator[Tensor]:
             yield from _tensors(value)
 
 
-def opaque(logits: Tensor) -> str | None:
+def opaque(logits: Tensor) -> Crossing | None:
     """Code on the way to these logits whose way back is its own, so that no ReLU can be seen there; None if there is
     none: an `autograd.Function`, and what TorchScript or a compiler made into one."""
     for node in _nodes(logits):
@@ -314,7 +349,7 @@ def opaque(logits: Tensor) -> str | None:
         if isinstance(node, torch.autograd.function.BackwardCFunction):
             own = type(node)._forward_cls
             if f"{own.__module__}.{own.__name__}" not in PASSING:
-                return f"a function with a backward pass of its own ({name.removesuffix('Backward')})"
+                return Crossing(f"a function with a backward pass of its own ({name.removesuffix('Backward')})")
     return None
 
 

@@ -1,6 +1,5 @@
 """A model asked in another precision than its own, and what rounds in it."""
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -12,9 +11,7 @@ from elor.explain.model import Forward
 from elor.explain.operators import Crossings
 
 WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
-
-ROUNDING = re.compile(r"(round|floor|ceil|trunc|_?fake_quantize|_fused_moving_avg_obs_fq)|.*\((_to_copy|dequantize)\)$")
-"""Operators as `elor.explain.operators` names them, the last by way of whole numbers."""
+"""What is computed in what instead."""
 
 
 def as_written(model: nn.Module) -> AbstractContextManager[None]:
@@ -40,10 +37,13 @@ def rounded(model: nn.Module, audio: Tensor) -> dict[str, str]:
     try:
         with as_written(model), mode:
             logits = Forward(model, audio, watch, answered).logits
-            met = {head: sorted(filter(ROUNDING.match, crossings.crossed(value))) for head, value in logits.items()}
+            met = {
+                head: sorted(each.name for each in crossings.crossed(value) if each.rounds)
+                for head, value in logits.items()
+            }
     finally:
         crossings.done()
-    return {head: what[0].split()[0] if "(not" in what[0] else what[0] for head, what in met.items() if what}
+    return {head: names[0] for head, names in met.items() if names}
 
 
 class _Followed(TorchDispatchMode):
@@ -119,7 +119,7 @@ class Widened(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
-        double = any(isinstance(v, Tensor) and v.dtype in (torch.float64, torch.complex128) for v in args)
+        double = any(isinstance(v, Tensor) and v.dtype in WIDER.values() for v in args)
         if double and "fake_quantize" in func._schema.name:
             result = func(*(_cast(v, torch.float64, torch.float32) for v in args), **kwargs)
             several = isinstance(result, tuple)
@@ -128,8 +128,8 @@ class Widened(TorchDispatchMode):
         if double and func is torch.ops.aten._to_copy.default:
             kwargs["dtype"] = WIDER.get(kwargs.get("dtype"), kwargs.get("dtype"))
         result = func(*args, **kwargs)
-        coarse = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
-        self.rounds |= double and isinstance(result, Tensor) and result.dtype in coarse
+        if double and isinstance(result, Tensor) and (result.is_floating_point() or result.is_complex()):
+            self.rounds |= result.dtype not in WIDER.values()
         return result
 
 

@@ -12,13 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
+from elor.explain.dependence import CHANCE, COMPANY, HISTORY, Unsteady, other_sound, refuse_unsteady
 from elor.explain.derivative import false_gradient
-from elor.explain.model import CannotRun, Heads, Targets, Unsteady, logits_of, other_sound, refuse_unsteady
+from elor.explain.doubts import Refused
+from elor.explain.model import CannotRun, Heads, Targets, logits_of
 from elor.explain.model_copies import left_as_found, spare
-
-CHANCE = "chance, or on what is kept outside the network", "switch off what is random in it, or fix its seed"
-HISTORY = "what it was asked before", "let it keep nothing, or reset it first"
-COMPANY = "the signals beside it", "ask about one signal at a time"
 
 BESIDE = 1e-6
 """A sound by so much softer is another one to whatever keeps answers, and the same to a network that computes them."""
@@ -55,8 +53,8 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
         The model to be asked.
 
     Raises:
-        UserError: if it does, by more than `elor.explain.model.UNSTEADY`, or answers with NaN or infinity; where it
-            differs by less there is a warning.
+        UserError: if it does, by more than `elor.explain.dependence.UNSTEADY`, or answers with NaN or infinity; where
+            it differs by less there is a warning.
     """
     with left_as_found(model):
         with torch.no_grad():
@@ -66,9 +64,10 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
             questions.does_it_keep_an_answer()
             why = questions.does_it_mind_company(beside)
         if why and not alone:
-            raise UserError(why)
+            raise UserError(str(why))
         if why:
-            _warn(f"It is asked about one signal at a time: {why.split(';')[0].rstrip('.')}.")
+            what = why.refusal.why if isinstance(why, Refused) else str(why).rstrip(".")
+            _warn(f"It is asked about one signal at a time: {what}.", "alone")
         yield Alone(model).eval() if why else model
         with torch.no_grad():
             questions.does_it_answer_as_before()
@@ -110,16 +109,16 @@ class _Questions:
         self._first = logits_of(model, one)
         self._quiet, self._other = another(model, one)
         if not self._copied:
-            _warn("The network cannot be copied: whether it keeps something is not wholly checked.")
+            _warn("The network cannot be copied: whether it keeps something is not wholly checked.", "copy")
 
     def is_it_chance(self) -> None:
         """A copy that has heard as little answers the same."""
         if self._copied:
-            refuse_unsteady(self._first, logits_of(self._untouched, self._one), self._other, *CHANCE)
+            refuse_unsteady(self._first, logits_of(self._untouched, self._one), self._other, CHANCE)
 
     def does_it_answer_as_before(self) -> None:
         """It answers the same once more."""
-        refuse_unsteady(self._first, logits_of(self._model, self._one), self._other, *HISTORY)
+        refuse_unsteady(self._first, logits_of(self._model, self._one), self._other, HISTORY)
 
     def does_it_remember(self) -> None:
         """A copy that hears the same sounds in reverse answers the same.
@@ -133,11 +132,11 @@ class _Questions:
         again = [_if_any(self._unheard, sound) for sound in reversed(sounds)] if self._copied else []
         for now, then in zip(reversed(answers), again, strict=False):
             if now is not None and then is not None:
-                refuse_unsteady(now, then, self._first if now is answers[-1] else self._other, *HISTORY)
+                refuse_unsteady(now, then, self._first if now is answers[-1] else self._other, HISTORY)
         for index, (sound, now) in enumerate(zip(sounds, answers, strict=True)):  # it may be kept where a copy finds it
             if now is not None and any(_equal(now, answers[earlier]) for earlier in range(index)):
                 beyond = self._first if _equal(now, self._other) else self._other
-                refuse_unsteady(now, _if_any(self._model, sound * (1 - BESIDE)) or now, beyond, *HISTORY)
+                refuse_unsteady(now, _if_any(self._model, sound * (1 - BESIDE)) or now, beyond, HISTORY)
 
     def does_it_keep_an_answer(self) -> None:
         """If it answers the same to everything, it is not because it keeps its first answer to signals of one shape:
@@ -153,9 +152,9 @@ class _Questions:
             return
         if _equal(three, swapped):
             now, beyond = ({head: value[row : row + 1] for head, value in three.items()} for row in (0, 1))
-            refuse_unsteady(self._other, now, beyond, *HISTORY)
+            refuse_unsteady(self._other, now, beyond, HISTORY)
 
-    def does_it_mind_company(self, count: int) -> str | None:
+    def does_it_mind_company(self, count: int) -> UserError | None:
         """Why up to so many signals cannot be asked about together; None if each gets the answer that it gets alone, at
         any place."""
         if count < 2:
@@ -168,10 +167,10 @@ class _Questions:
                 together = logits_of(self._model, torch.cat([known[index][0] for index in batch]))
                 for row, index in enumerate(batch):
                     here = {head: value[row : row + 1] for head, value in together.items()}
-                    refuse_unsteady(known[index][1], here, known[index - 1][1], *COMPANY)
+                    refuse_unsteady(known[index][1], here, known[index - 1][1], COMPANY)
             except UserError as error:
                 self.does_it_answer_as_before()
-                return str(error)
+                return error
         return None
 
 
@@ -198,8 +197,8 @@ def _if_any(model: nn.Module, sound: Tensor) -> Heads | None:
     return found if all(value.isfinite().all() for value in found.values()) else None
 
 
-def _warn(text: str) -> None:
-    warnings.warn(text, Unsteady, stacklevel=6)
+def _warn(text: str, kind: str) -> None:
+    warnings.warn(Unsteady(text, kind), stacklevel=6)
 
 
 def _batches(kinds: int, count: int) -> Iterator[Sequence[int]]:

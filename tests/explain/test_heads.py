@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
+from elor.explain import guided
 from elor.explain.any_network.subjects import Values, no_logits
 from elor.explain.any_network.window import GRADIENTS
 from elor.explain.attribution import gradient, segment_saliency
@@ -119,6 +120,37 @@ def test_what_is_crossed_by_one_head_is_not_the_others() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert set(gradient(made(Gated), sound())) == set(occlusion(made(Gated), sound())) == {"emotion", "speaker"}
+
+
+class Gates(Plain):
+    """Three heads, all behind gates."""
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, ...]:
+        values = self.out(F.relu(self.two(F.relu(self.one(audio)))).mean(-1))
+        return values * values.sigmoid(), values * values.tanh(), values * values
+
+
+def test_the_gradient_is_checked_once_for_what_refusals_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, ask = [], guided.false_gradient
+    monkeypatch.setattr(guided, "false_gradient", lambda *given: asked.append(given) or ask(*given))
+    with pytest.raises(UserError, match=r"a product of the signal.*; use the gradient"):
+        guided_backprop(made(Gates), sound())
+    assert len(asked) == 1
+
+
+class Steady(Plain):
+    """Two heads whose falls are hardly more than rounding, under names that hold what sentences hold."""
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        values = super().forward(audio)
+        return {"valence, own": values + 1e5, "valence, others'": values - 1e5}
+
+
+def test_what_is_said_of_two_heads_is_said_of_both_whatever_their_names() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        occlusion(made(Steady), sound())
+    assert sorted(one.message.head for one in said) == ["valence, others'", "valence, own"]
 
 
 @pytest.fixture

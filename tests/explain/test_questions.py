@@ -96,6 +96,21 @@ def test_the_place_in_a_batch_is_noticed_at_every_row(kind) -> None:
         gradient(net, voice(count=3))
 
 
+class Single(Plain):
+    """Takes no two signals, and has much to say about it."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        if len(audio) > 1:
+            raise ValueError("one at a time; or else (two) fail: always")
+        return super().forward(audio)
+
+
+def test_why_it_is_asked_alone_is_said_in_full() -> None:
+    with pytest.warns(UserWarning, match=r"one signal at a time: .*one at a time; or else \(two\) fail: always\."):
+        found = occlusion(made(Single), voice())
+    torch.testing.assert_close(found["output"], occlusion(made(Plain), voice())["output"])
+
+
 def test_deletion_asks_alone_what_minds_company() -> None:
     audio, scores = voice()[0, 0], baselines(voice()[0, 0], seed=1)
     with pytest.warns(UserWarning, match="one signal at a time"):

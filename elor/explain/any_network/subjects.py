@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from elor.audio import SAMPLE_RATE
 from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
-from elor.explain.model import CannotRun, Heads, Unsteady, kind_of, logits_of, named, predict, prepared
+from elor.explain.dependence import Unsteady
+from elor.explain.doubts import Doubt
+from elor.explain.model import CannotRun, Heads, logits_of, named, predict, prepared
 from elor.explain.occlusion import CHUNK
 from elor.explain.precision import coarsest
 from elor.explain.steadiness import Alone, steady
@@ -248,7 +250,7 @@ def committee(name: str, networks: Sequence[MultiHeadNetwork], scores: Mapping[s
     return Subject(name, Committee(networks).eval(), twin, headless=headless, scores=scores or {})
 
 
-def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
+def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
     """A subject whose answer does not depend on the signals beside the one in question, and what had to be done for it.
 
     Args:
@@ -264,18 +266,19 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, str]:
                 pass
         except CannotRun as error:
             raise UserError(f"The network cannot be run on every sound, a quieter one say: {error}") from None
-        own = [str(each.message) for each in noticed if issubclass(each.category, Unsteady)]
-        noted = " ".join([*_coarse(subject.model, audio), *{kind_of(text): text for text in reversed(own)}.values()])
+        own = [each.message for each in noticed if isinstance(each.message, Unsteady)]
+        noted = [*_coarse(subject.model, audio), *{each.kind: each for each in reversed(own)}.values()]
     if asked is not subject.model:
         twin = subject.twin
         subject = replace(subject, model=asked, twin=None if twin is None else lambda seed: Alone(twin(seed)).eval())
     return subject, noted
 
 
-def _coarse(model: nn.Module, audio: Tensor) -> Iterator[str]:
+def _coarse(model: nn.Module, audio: Tensor) -> Iterator[Doubt]:
     """Answers that come by half precision move in steps, and what is smaller than one is lost."""
     with torch.no_grad(), coarsest(model) as met:
         logits = logits_of(model, audio)
     if met.dtype.itemsize < 4:
         step = max(float(value.abs().max()) for value in logits.values()) * torch.finfo(met.dtype).eps
-        yield f"The network computes in {met.dtype}: its logits move in steps of up to {step:.2g}."
+        text = f"The network computes in {met.dtype}: its logits move in steps of up to {step:.2g}."
+        yield Doubt(text, "precision")

@@ -24,13 +24,14 @@ from elor.explain.any_network.subjects import Subject, deciding, no_logits, prob
 from elor.explain.attribution import SEGMENT
 from elor.explain.controls import model_free, runner_up
 from elor.explain.correlation import READINGS, View, among_networks, pearson
+from elor.explain.dependence import refuse_infinite
 from elor.explain.derivative import Unchecked, false_gradient
+from elor.explain.doubts import Refusal
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
-from elor.explain.guided import by_occlusion
 from elor.explain.heads import OneHead
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
-from elor.explain.model import Heads, kind_of, logits_of, predict, prepared, refuse_infinite, targets_of
+from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
 from elor.explain.occlusion import WINDOW, Coarse
 from elor.explain.operators import OPAQUE, opaque, ordinary
 from elor.explain.windows import Found, Windows
@@ -120,24 +121,24 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     coarse = [each.message for each in noticed if isinstance(each.message, Coarse)]
     false, doubts = _doubted(subject.model, audio, targets)
     for head, why in false.items():
-        own.refuse(GRADIENTS, head, why)
+        own.refuse(GRADIENTS, head, Refusal(why))
         own.errors.pop(head, None)
     next_false, next_doubts = _doubted(subject.model, audio, targets | second) if second else ({}, [])
     for head, why in next_false.items():
-        swapped.refuse(GRADIENTS, head, why)
-    told = {kind_of(text) for text in doubts}
-    doubts += [f"Of the second class: {text}" for text in next_doubts if kind_of(text) not in told]
-    doubts += [f"Of the second class: {why}" for head, why in next_false.items() if head not in false]
+        swapped.refuse(GRADIENTS, head, Refusal(why))
+    told = {each.kind for each in doubts}
+    remarks = [*map(str, doubts), *(f"Of the second class: {each}" for each in next_doubts if each.kind not in told)]
+    remarks += [f"Of the second class: {why}" for head, why in next_false.items() if head not in false]
     guided, plain = own.refused.get("guided", {}), own.refused.get("gradient", {})
     for head in guided.keys() & plain.keys():
-        guided[head] = by_occlusion(guided[head], "the gradient is refused too")
+        guided[head] = guided[head].without_gradient("the gradient is refused too")
     controls = Scope(checked, checked, steps=steps.of_controls, lenient=True)
     for kind, make in ((Control.initial, subject.twin), (Control.heads, subject.headless)):
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
             examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
     recorded = _recorded(subject.model, audio)
-    remarks = [*_own_backward(recorded), *doubts]
+    remarks[:0] = _own_backward(recorded)
     try:
         erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
     except Exception as error:  # the user's code may refuse silence
@@ -173,8 +174,8 @@ def asked(model: nn.Module, audio: Tensor) -> Heads:
     return logits
 
 
-def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[dict[str, str], list[str]]:
-    """By head why there is no gradient to be shown; and where that could not be told, sentences that say so."""
+def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[dict[str, str], list[Unchecked]]:
+    """By head why there is no gradient to be shown; and where that could not be told."""
     with prepared(model), warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always")
         whole = false_gradient(model, audio, targets)
@@ -185,7 +186,8 @@ def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[dict[str,
             found = {head: why for head, why in apart.items() if why} or dict.fromkeys(targets, whole)
         else:
             found = dict.fromkeys(targets, whole) if whole else {}
-    return found, list(dict.fromkeys(str(each.message) for each in noticed if issubclass(each.category, Unchecked)))
+    doubts = {str(each.message): each.message for each in noticed if isinstance(each.message, Unchecked)}
+    return found, list(doubts.values())
 
 
 def _recorded(model: nn.Module, audio: Tensor) -> Heads:
@@ -199,7 +201,7 @@ def _recorded(model: nn.Module, audio: Tensor) -> Heads:
 
 def _own_backward(recorded: Heads) -> Iterator[str]:
     """Gradients through an `autograd.Function` are what its author says, which nobody can check in general."""
-    for what in sorted({what for value in recorded.values() if (what := opaque(value))} - {OPAQUE}):
+    for what in sorted({str(what) for value in recorded.values() if (what := opaque(value)) not in (None, OPAQUE)}):
         yield f"All gradients rest on {what}: whether it is the derivative is not known here."
 
 
@@ -250,9 +252,10 @@ def _method(method: str, rows: _Rows, heads: Sequence[str]) -> dict[str, Any]:
     """One method's entry in the summary."""
     refused = rows.own.refused.get(method, {})
     entry: dict[str, Any] = {"title": METHODS[method].title, "refused": None, "heads": {}, "between": {}}
-    entry["left_out"] = refused if method in rows.own.values else {}
-    if refused and method not in rows.own.values:
-        entry["refused"] = "; ".join(dict.fromkeys(refused.values()))
+    reasons = {head: str(why)[:400] for head, why in refused.items()}
+    entry["left_out"] = reasons if method in rows.own.values else {}
+    if reasons and method not in rows.own.values:
+        entry["refused"] = "; ".join(dict.fromkeys(reasons.values()))
     if method in COMPARED and (shown := [head for head in heads if head in rows.own.values.get(method, {})]):
         entry["heads"] = {head: _head(method, head, rows) for head in shown}
         pairs = (pair for pair in combinations(shown, 2) if rows.row(method, "~".join(pair)))

@@ -1,0 +1,65 @@
+"""What speaks against maps: doubts, which are said beside them, and refusals. What they are about is data: sentences
+are made here, to be read, and nothing is ever found again by its words."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from elor.errors import UserError
+
+
+class Doubt(UserWarning):
+    """What speaks against relying on the maps of a model, which are made nevertheless.
+
+    Attributes:
+        kind: two of one kind say the same, be it with other numbers.
+    """
+
+    def __init__(self, text: str, *about: Hashable) -> None:
+        super().__init__(text)
+        self.kind = (type(self), *about)
+
+
+@contextmanager
+def aside(category: type[Doubt]) -> Iterator[list[Doubt]]:
+    """Take doubts aside, into a list that is full behind the block; other warnings go their way."""
+    found: list[Doubt] = []
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always", category)
+        yield found
+    for one in noticed:
+        if isinstance(one.message, category):
+            found.append(one.message)
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something is not explained, a clause, and what to do instead.
+
+    Attributes:
+        gradient: whether that is another gradient, which may be refused in turn.
+    """
+
+    why: str
+    remedy: str = ""
+    gradient: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.why}; {self.remedy}." if self.remedy else self.why
+
+    def without_gradient(self, why: str) -> Refusal:
+        """The same where, for some reason, no gradient is a remedy."""
+        return Refusal(self.why, f"{why}: use occlusion") if self.gradient else self
+
+
+class Refused(UserError):
+    """Raised with a refusal."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
