@@ -1,7 +1,8 @@
 """What words add, and whether they change what is heard: on words that tell of valence, and on words that tell nothing.
 
-The demonstration corpus, twice: with nothing but telling words (of the recipe's share, a third, a classifier of words
-alone learns next to nothing from 400 turns: there would be nothing to find), and with none, where nothing may be found.
+The demonstration corpus with nothing but telling words (of the recipe's share, a third, a classifier of words alone
+learns next to nothing from 400 turns: there would be nothing to find), from 400 turns and from three times as many; and
+with none, where nothing may be found.
 ELoR and ELoR+TXT train in the same folds with the same values; the stage `words` says the rest. Beside them
 stands scikit-learn's logistic regression on the words alone, in the same folds.
 """
@@ -35,8 +36,12 @@ STAGES = (
     *("sources", "corpus", "labels", "slices", "folds", "text"),
     *("tune@elor", "train@elor", "tune@elor_txt", "train@elor_txt", "words"),
 )
-CASES = {"words that tell of valence": 1.0, "words that tell nothing": 0.0}
-"""The share of telling words."""
+CASES = {
+    "words that tell of valence": (1.0, 1),
+    "words that tell nothing": (0.0, 1),
+    "words that tell of valence, in three times the turns": (1.0, 3),
+}
+"""The share of telling words, and how many times the turns."""
 
 SEED = 3
 """Of both corpora: how words join the network was chosen on seed 1 after seed 2 had shown that it learned none."""
@@ -54,7 +59,7 @@ def measure(
 
     Args:
         names: of `CASES`.
-        utterances: of each corpus.
+        utterances: of each corpus, or a third of them.
         folds, seeds: how many.
         epochs: of every training; None: the profile's.
         kept: a folder of workspaces; stages that have run there are not run again.
@@ -78,12 +83,12 @@ def _run(folder: Path, case: str, utterances: int, folds: int, seeds: int, epoch
     yaml = YAML()
     value, recipe = yaml.load(ROOT / "params.yaml"), yaml.load(ROOT / "data" / "demo.yaml")
     value["corpus"]["words"], value["folds"]["most"] = "words", folds
-    demo = value["scale"]["demo"]
-    value["corpus"]["seed"], demo["utterances"], demo["explain"]["seeds"] = SEED, utterances, seeds
+    (share, times), demo = CASES[case], value["scale"]["demo"]
+    value["corpus"]["seed"], demo["utterances"], demo["explain"]["seeds"] = SEED, times * utterances, seeds
     demo["networks"]["elor"]["evaluations"] = 0
     for network in ("elor", "elor_txt"):
         demo["networks"][network]["epochs"] = epochs or demo["networks"][network]["epochs"]
-    recipe["words"]["telling_share"] = CASES[case]
+    recipe["words"]["telling_share"] = share
     (folder / "data").mkdir(parents=True, exist_ok=True)
     yaml.dump(recipe, folder / "data" / "demo.yaml")
     yaml.dump(value, folder / "params.yaml")
