@@ -21,7 +21,7 @@ from elor.report.exhibits import Prototype
 from elor.report.findings import METHODS, Shown
 from elor.report.series import way
 from elor.report.spectra import FLOOR_DB, floor, spectrogram
-from elor.report.style import FAINT, HUES, INK, SIGNED, SOFT, new_figure, style
+from elor.report.style import FAINT, HUES, INK, SIGNED, SOFT, make_room, new_figure, style
 
 PIXELS = 1_400
 """Columns of a waveform as wide as a page at the figures' resolution."""
@@ -51,7 +51,6 @@ def waveform_map(shown: Shown, method: str, head: str) -> Figure:
         peaks = np.maximum(columns(values, PIXELS)[:, 1], 0.0)
         middle.fill_between(seconds, 0.0, peaks, color=HUES[1], linewidth=0.4)
         coloured_waveform(bottom, shown, method, head)
-        figure.subplots_adjust(right=0.9)
         top.set(ylabel=bottom.get_ylabel(), ylim=bottom.get_ylim())
         middle.set(ylabel="saliency > 0\n(logit per unit)", ylim=(0.0, 1.05 * peaks.max() + 1e-12))
         middle.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
@@ -59,6 +58,7 @@ def waveform_map(shown: Shown, method: str, head: str) -> Figure:
             _hatch_padding(axes, shown)
         bottom.set_xlabel("time (s)")
         figure.align_ylabels()
+        make_room(figure)
     return figure
 
 
@@ -86,7 +86,6 @@ def spectrogram_map(shown: Shown, head: str) -> Figure:
     )
     with style():
         figure = new_figure(9.0, 5.0, title, caption, arranged=False)
-        figure.subplots_adjust(right=0.89)
         upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.15})
         area = (0.0, len(shown.signal) / SAMPLE_RATE, 0.0, SAMPLE_RATE / 2000)
         image = {"origin": "lower", "aspect": "auto", "extent": area, "interpolation": "nearest"}
@@ -100,6 +99,7 @@ def spectrogram_map(shown: Shown, head: str) -> Figure:
             numbers.set_powerlimits((-2, 3))
             figure.colorbar(shade, cax=axes.inset_axes((1.015, 0.0, 0.015, 1.0)), label=label, format=numbers)
         lower.set_xlabel("time (s)")
+        make_room(figure)
     return figure
 
 

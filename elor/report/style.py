@@ -46,6 +46,9 @@ STYLE: Any = {
 SMALL_PER_INCH, BOLD_PER_INCH = 15.5, 10.0
 """Characters of the caption and of the title that fit into an inch."""
 
+MARGIN = 0.1
+"""Inches beside what stands furthest left or right."""
+
 
 def style() -> AbstractContextManager[None]:
     """A context in which figures are drawn and saved."""
@@ -81,6 +84,14 @@ def new_figure(
     if not arranged:
         figure.subplots_adjust(0.85 / width, (below + 0.42) / whole, 1 - 0.2 / width, 1 - (above + 0.1) / whole)
     return figure
+
+
+def make_room(figure: Figure) -> None:
+    """Make axes in one column as narrow as what stands beside them, such as the numbers of a colour bar, needs."""
+    boxes, width = [axes.get_tightbbox() for axes in figure.axes], figure.bbox.width
+    first, last = min(box.x0 for box in boxes) / width, max(box.x1 for box in boxes) / width
+    margin, now = MARGIN / figure.get_figwidth(), figure.subplotpars
+    figure.subplots_adjust(left=round(now.left - first + margin, 3), right=round(now.right - last + 1 - margin, 3))
 
 
 def save(figure: Figure, path: Path) -> None:

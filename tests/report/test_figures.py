@@ -86,6 +86,20 @@ def test_every_axis_says_what_it_shows(found: Findings) -> None:
         assert any(one.get_ylabel() or one.get_yticklabels() for one in axes), name
 
 
+def test_no_label_is_cut_whatever_a_map_is_worth(found: Findings) -> None:
+    """Numbers beside a colour bar are as wide as they happen to be."""
+    for worth in (1.0, 0.37, 0.0123, 1e-7, 4e5):
+        shown = replace(
+            found.shown[0],
+            maps={"gradient": {"valence": worth * found.shown[0].maps["gradient"]["valence"]}},
+            stft={"valence": worth * found.shown[0].stft["valence"]},
+        )
+        for figure in (waveform_map(shown, "gradient", "valence"), spectrogram_map(shown, "valence")):
+            extent = figure.get_tightbbox()
+            assert 0 < extent.x0 and extent.x1 < figure.get_figwidth(), worth
+            assert 0 < extent.y0 and extent.y1 < figure.get_figheight(), worth
+
+
 def test_the_same_findings_give_the_same_bytes(found: Findings, tmp_path: Path) -> None:
     for kind in ("png", "svg"):
         for number in range(2):
