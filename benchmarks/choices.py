@@ -50,7 +50,8 @@ CHOICES: dict[str, dict[str, Any]] = {
 }
 BASE = next(iter(CHOICES))
 AVERAGED = "several seeds averaged"
-"""The mean of the probabilities that the paper's training gives with each seed, beside those networks alone."""
+"""The mean of the probabilities that the paper's training gives with each seed (in a run `train.seeds`), beside those
+networks alone."""
 
 ELOR = (BASE, "classes balanced", "best epoch by UAR", "best epoch by loss", "those of the profile demo")
 """What ELoR is trained with: it takes nine minutes of CPU a time."""

@@ -39,7 +39,7 @@ def toy_job(case: Case, params: Params, folder: Path, device: str = "cpu", slice
     count = max(slices, case.settings.batch or 1)
     labels = {head.name: random.integers(0, head.outputs, count) for head in asked}
     own = case.settings.model_dump(include={"batch", "learning_rate", "momentum", "alpha"})
-    how = params.train.over(params.scale.train).model_dump(exclude={"standardize"})
+    how = params.train.over(params.scale.train).model_dump(exclude={"standardize", "seeds"})
     return TrainingJob(
         architecture=architecture(case.network, asked, case.settings, params.train.standardize),
         options=Options(**how, **own, epochs=1, patience=1),

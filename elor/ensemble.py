@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
@@ -46,7 +46,7 @@ class Prediction:
 
     Attributes:
         heads: the questions, for instance arousal and valence.
-        folds: names of the networks that answered.
+        folds: names of the networks that answered, see `Ensemble`.
         seconds: length of the recording.
         starts, ends: (windows,) seconds; padding does not count.
         answers: per head (windows, folds, outputs): probabilities of the classes, or one value.
@@ -116,7 +116,7 @@ class Ensemble:
 
     Attributes:
         network: `elor`, `lom`, `ftr` or `elor_ftr`.
-        folds: one name per network.
+        folds: one name per network: its fold's; `Ses01F/2` is the second of several in that fold (`train.seeds`).
         heads: what they answer.
         run: from the inputs `INPUTS[network]`, float32 (windows, ...) each, to `Logits`.
         vectors: what the input `is10` holds.
@@ -211,6 +211,16 @@ class Ensemble:
         return answers
 
 
+def folds_of(names: Iterable[str]) -> list[str]:
+    """The folds of networks, each once, by their names as of `Ensemble.folds`; no fold's own name has a slash."""
+    return list(dict.fromkeys(name.partition("/")[0] for name in names))
+
+
+def is_asked(name: str, fold: str | None) -> bool:
+    """Whether a network is asked for: by its own name, by its fold's with all others of that fold, or with all."""
+    return fold in (None, name, *folds_of([name]))
+
+
 def check_choice(path: Path, held: str, folds: Sequence[str], network: str | None, fold: str | None) -> None:
     """Check that what was asked for is there.
 
@@ -221,7 +231,7 @@ def check_choice(path: Path, held: str, folds: Sequence[str], network: str | Non
         raise UserError(
             f"{path} holds the network {held}, not {network}; give another model, or leave the network out."
         )
-    if fold is not None and fold not in folds:
+    if not any(is_asked(name, fold) for name in folds):
         raise UserError(f"{path} has no fold {fold}; choose one of {', '.join(folds)}.")
 
 

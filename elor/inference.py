@@ -19,7 +19,7 @@ from torch import nn
 
 from elor.audio import Stereo
 from elor.device import exact, local
-from elor.ensemble import WINDOW_S, Ensemble, Logits, Prediction, check_choice
+from elor.ensemble import WINDOW_S, Ensemble, Logits, Prediction, check_choice, is_asked
 from elor.errors import UserError
 from elor.networks import MultiHeadNetwork
 from elor.onnx_model import load_onnx
@@ -41,7 +41,7 @@ def load(
     Args:
         path: a run's `data/models`, one network's folder in it, or a file `.safetensors` or `.onnx` of `elor export`.
         network: `elor` (if a folder holds several, and this is None), `lom`, `ftr` or `elor_ftr`.
-        fold: only the network of this fold, which has not trained on its speaker; None: all of them.
+        fold: only the network of this fold, or its networks, which have not trained on its speaker; None: all of them.
         device: `auto`, `cpu`, `cuda`; ONNX files run on the CPU.
 
     Raises:
@@ -92,7 +92,7 @@ def load_networks(path: Path, network: str | None = None, fold: str | None = Non
             f"The networks in {path} answer different questions or read different vectors; run dvc repro, which trains "
             "them alike."
         )
-    return {name: found for name, found in networks.items() if fold in (None, name)}
+    return {name: found for name, found in networks.items() if is_asked(name, fold)}
 
 
 class _Torch:
@@ -110,22 +110,28 @@ class _Torch:
 
 
 def _files(path: Path, network: str | None) -> list[Path]:
-    """The files to read: the path itself, or the networks in a folder."""
+    """The files to read: the path itself, or the networks in a folder, those of one fold after the other."""
     if path.is_file() and path.suffix == ".safetensors":
         return [path]
     if path.is_file():
         raise UserError(f"{path} is no model; give a .safetensors or .onnx file that elor export wrote.")
     if path.suffix == ".safetensors":
         raise UserError(f"{path} does not exist; write it with elor export, or give a folder of trained networks.")
-    if files := sorted(path.glob("*.safetensors")):
+    if files := _held(path):
         return files
     held = sorted(file.parent.name for file in path.glob("*/*.safetensors"))
     if not held:
         raise UserError(f"{path} holds no trained network yet; run dvc repro, or give another folder or model file.")
-    files = sorted((path / (network or NETWORK)).glob("*.safetensors"))
+    files = _held(path / (network or NETWORK))
     if not files:
         raise UserError(f"{path} has no network {network or NETWORK}; there is {', '.join(dict.fromkeys(held))}.")
     return files
+
+
+def _held(folder: Path) -> list[Path]:
+    """The networks in a folder; beside that of each fold the further ones of its ensemble, in a folder of its name."""
+    firsts = sorted(folder.glob("*.safetensors"))
+    return [one for first in firsts for one in (first, *sorted(first.with_suffix("").glob("*.safetensors")))]
 
 
 def _read(path: Path) -> Iterator[tuple[str, MultiHeadNetwork]]:

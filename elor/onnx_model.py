@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elor.ensemble import Ensemble, Logits, check_choice, eaten
+from elor.ensemble import Ensemble, Logits, check_choice, eaten, is_asked
 from elor.errors import UserError
 from elor.features.slices import SLICE_SAMPLES
 from elor.files import replacing
@@ -122,7 +122,7 @@ def load_onnx(path: Path, network: str | None = None, fold: str | None = None) -
     if b'"sha256"' not in content or content != _sealed(content):
         raise UserError(f"{path} is damaged (its checksum is another); export it again.")
     check_choice(path, held, folds, network, fold)
-    chosen = [index for index, name in enumerate(folds) if fold in (None, name)]
+    chosen = [index for index, name in enumerate(folds) if is_asked(name, fold)]
     run, known = _Onnx(session, chosen), Provenance.of_notes(notes.get("about"))
     return Ensemble(held, tuple(folds[k] for k in chosen), heads, run, vectors, tuple(heard[k] for k in chosen), known)
 

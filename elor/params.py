@@ -228,6 +228,7 @@ class Train(Section):
     select: Select | None
     keep: Keep | None
     balance: bool | None
+    seeds: int = Field(ge=1, le=10)
 
     def over(self, profile: Learning) -> Train:
         """The same, its empty values filled with the profile's."""

@@ -75,6 +75,9 @@ def space(params: dict) -> dict:
     ("change", "message"),
     [
         (lambda p: p["train"].update(sped=1), "unknown parameter train.sped"),
+        (lambda p: p["train"].update(seeds=0), r"train\.seeds is 0, but"),
+        (lambda p: p["train"].update(seeds=11), r"train\.seeds is 11, but"),
+        (lambda p: p["train"].update(seeds="two"), r"train\.seeds is 'two', but"),
         (lambda p: p.pop("seed"), "lacks the parameter seed"),
         (lambda p: p.update(seed="one"), "seed is 'one'"),
         (lambda p: p.update(profile="huge"), "profile is 'huge'"),

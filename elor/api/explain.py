@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from elor.audio import FULL_SCALE, Stereo
+from elor.ensemble import folds_of
 from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.alterations_and_prototypes import interventions, seek
@@ -97,7 +98,7 @@ def _lengths(files: Sequence[Path], rate: int) -> Iterator[int]:
 
 
 def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Loaded:
-    """The trained networks of a workspace: that of a fold, or the mean of all, with the scores that stand beside them.
+    """The trained networks of a workspace: one fold's, or the mean of all, with the scores that stand beside them.
 
     The scores are those of all folds together, from `metrics/` beside `data/`, or from the notes of an exported file.
 
@@ -106,7 +107,9 @@ def own_networks(models: Path = Path("data/models"), fold: str | None = None) ->
     """
     found = load_networks(models, "elor" if models.is_dir() else None, fold)
     networks = list(found.values())
-    name = f"ELoR, fold {next(iter(found))}" if len(found) == 1 else f"ELoR, mean of {len(found)} folds"
+    folds = folds_of(found)
+    name = f"ELoR, fold {folds[0]}" if len(folds) == 1 else f"ELoR, mean of {len(folds)} folds"
+    name += f", {len(found)} networks" if len(found) > len(folds) else ""
     heads = [head.name for head in networks[0].architecture.heads]
     known = provenance(models, "elor")
     scores = {head: score for head, score in known.scores.items() if head in heads}

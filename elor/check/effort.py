@@ -58,7 +58,7 @@ def effort(params: Params, corpus: Corpus) -> list[Finding]:
         count = len(tasks["elor"].fold_names())
         return [
             *hours(params, jobs, count),
-            *space(params, jobs, count, len(corpus.slices)),
+            *space(params, jobs, count * params.train.seeds, len(corpus.slices)),
             *decidable(params, corpus),
             *power.claims(power.Design.of(params, corpus.slices, folds, corpus.ratings)),
         ]
@@ -85,7 +85,7 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
             f"search of {network}": searches
             * budget.rounds(scale.evaluations, params.search.round or params.scale.round)
         }
-        for what, groups in (beside | {f"folds of {network}": [folds]}).items():
+        for what, groups in (beside | {f"folds of {network}": [folds * params.train.seeds]}).items():
             taken = once * budget.turns(groups, engine)
             total += taken
             if groups:
@@ -98,19 +98,23 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
     yield Finding("all of it", f"up to {clock(3600 * total + features)}", note)
 
 
-def space(params: Params, jobs: Mapping[str, TrainingJob], folds: int, slices: int) -> Iterator[Finding]:
-    """Memory of the largest training at its default shape, and the disk that arrays and networks take."""
+def space(params: Params, jobs: Mapping[str, TrainingJob], networks: int, slices: int) -> Iterator[Finding]:
+    """Memory of the largest training at its default shape, and the disk that arrays and networks take.
+
+    Args:
+        networks: how many of each kind are trained, those of all folds.
+    """
     each = {name: needed(job.architecture, job.options.batch) for name, job in jobs.items()}
     largest = max(each, key=each.__getitem__)
     kind = _engine(largest, params).devices()[0].split(":")[0]
-    at_once = min(folds, _engine(largest, params).count())
+    at_once = min(networks, _engine(largest, params).count())
     one = each[largest] + PROCESS[kind]
     room = int(SPARE * free_bytes(_engine(largest, params).devices()[0]) / one)
     fewer = f"{room} of them fit into the memory that is free: so many run at a time." if room < at_once else ""
     yield Finding("memory", f"{size(one)} for each of {at_once} jobs of {largest}", fewer)
     arrays = sum(slices * int(np.prod(shape)) * BYTES.get(name, 4) for name, shape in _shapes(params).items())
     weights = sum(4 * sum(p.numel() for p in MultiHeadNetwork(job.architecture).parameters()) for job in jobs.values())
-    wanted, there = 2 * (arrays + folds * weights), shutil.disk_usage(".").free
+    wanted, there = 2 * (arrays + networks * weights), shutil.disk_usage(".").free
     short = f"Only {size(there)} are free here: the run would not end." if there < wanted else ""
     yield Finding("disk", f"{size(wanted)}, a copy in DVC's cache included", short)
 

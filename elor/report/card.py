@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from elor.corpora.faults import plural
+from elor.ensemble import folds_of
 from elor.errors import UserError
 from elor.networks import Architecture
 from elor.report.blocks import results
@@ -39,7 +40,7 @@ class Model:
     """What a card says beside the scores.
 
     Attributes:
-        architectures: of each exported network, by fold.
+        architectures: of each exported network, by its name among an ensemble's folds.
         files: what lies beside the card.
         corpus: `demo`, `iemocap` or `manifest`.
         shareable: whether the corpus' audio and ratings may be passed on.
@@ -119,12 +120,10 @@ uses are forbidden (Regulation (EU) 2024/1689, article 5)."""
 
 def _what(model: Model) -> str:
     heads = [f"{head.name} ({'a value' if head.valued else f'{head.classes} classes'})" for head in model.any.heads]
-    folds = list(model.architectures)
-    if len(folds) > 1:
-        who = (
-            f"{len(folds)} networks, each trained without one fold's speakers ({', '.join(folds)}); the answer is the "
-            "mean of their probabilities."
-        )
+    folds, count = folds_of(model.architectures), len(model.architectures)
+    if count > 1:
+        whose = f"one fold's speakers ({', '.join(folds)})" if len(folds) > 1 else f"the speakers of fold {folds[0]}"
+        who = f"{count} networks, each trained without {whose}; the answer is the mean of their probabilities."
     else:
         who = f"The network of fold {folds[0]}, which was trained without that fold's speakers."
     return (
@@ -161,13 +160,20 @@ def _shape(model: Model) -> str:
 
 
 def _tested(model: Model) -> str:
+    folds = folds_of(model.architectures)
+    several = len(folds) < len(model.architectures)
+    tested = (
+        "The networks of a fold were tested as one, on the speakers that were withheld from them."
+        if several
+        else "Every network was tested on the speakers that were withheld from it."
+    )
     which = (
         "The mean of the networks was not tested, and cannot be on this corpus: each of its speakers has trained all "
-        "networks but one."
-        if len(model.architectures) > 1
-        else "The scores are of the networks of all folds, of which this is one."
+        f"networks but {'those of one fold' if several else 'one'}."
+        if len(folds) > 1
+        else f"The scores are of the networks of all folds, of which this is one{' fold' if several else ''}."
     )
-    return f"Every network was tested on the speakers that were withheld from it. {which}"
+    return f"{tested} {which}"
 
 
 def _limits(found: Results) -> Iterator[str]:

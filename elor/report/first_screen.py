@@ -105,11 +105,17 @@ def provenance(results: Results, settings: Mapping[str, Any], versions: Sequence
     ]
     packages = [one for one in versions if "==" in one]
     made = [f"{name} {settings[name]}" for name in ("profile", "seed") if name in settings]
+    seeds = settings.get("train", {}).get("seeds", 1)
+    ensembles = (
+        f"{seeds} in every fold, from as many seeds, answer by the mean of their probabilities, which is scored; maps, "
+        "prototypes, interventions and training curves are those of the first alone"
+    )
+    said = {"Networks": [ensembles] if seeds > 1 else [], "Parameters": made, "Packages": packages}
     return {
         "Corpus": f"{speech[0].upper()}{speech[1:]}.",
         "Tests": f"{plural(scores['count'], 'slice')} labelled by {rater_name(results)}, each by networks that have "
         f"not heard its speaker. Best {SCORE_TITLES[results.headline]}: {', '.join(best)}.",
-    } | {name: f"{', '.join(some)}." for name, some in {"Parameters": made, "Packages": packages}.items() if some}
+    } | {name: f"{', '.join(some)}." for name, some in said.items() if some}
 
 
 def _beside(entries: Any) -> str:

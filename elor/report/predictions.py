@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from elor.corpora.faults import plural
-from elor.ensemble import WINDOW_S, Ensemble, Prediction, expected, label
+from elor.ensemble import WINDOW_S, Ensemble, Prediction, expected, folds_of, label
 from elor.provenance import DEMO
 from elor.report import html
 from elor.report.results import title
@@ -75,8 +75,9 @@ def too_short(names: Sequence[str], besides: str = "") -> str:
 
 def caption(ensemble: Ensemble) -> str:
     """Who predicted: `ELoR, mean of 10 networks`."""
-    folds = ensemble.folds
-    who = f"network of fold {folds[0]}" if len(folds) == 1 else f"mean of {len(folds)} networks"
+    names, folds = ensemble.folds, folds_of(ensemble.folds)
+    who = f"mean of {len(names)} networks" if len(names) > 1 else f"network of fold {names[0]}"
+    who += f" of fold {folds[0]}" if len(names) > len(folds) == 1 else ""
     return f"{title(ensemble.network)}, {who}"
 
 
@@ -114,10 +115,10 @@ def _utterances(names: list[str]) -> list[str]:
 def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict[str, Any]:
     """Everything as plain values.
 
-    Keys: network, folds, about (corpus, scores by head), care (what speaks against relying on the answers), heads
-    (names of the classes; null for values), recordings (recording, seconds, one answer per head, note, and windows:
-    start_s, end_s, silent, one answer per head) and failed
-    (recording, reason). An answer has label, expected, spread and probabilities, or value and spread.
+    Keys: network, folds (see `Ensemble`), about (corpus, scores by head), care (what speaks against relying on the
+    answers), heads (names of the classes; null for values), recordings (recording, seconds, one answer per head, note,
+    and windows: start_s, end_s, silent, one answer per head) and failed (recording, reason). An answer has label,
+    expected, spread and probabilities, or value and spread.
     """
     return {
         "network": ensemble.network,
@@ -213,8 +214,10 @@ def _reading(ensemble: Ensemble) -> Notes:
             f"{head.name} from {ends}" for head in ensemble.heads if (ends := scale(head.name, head.classes or 0))
         ]
         items += [f"{'; '.join(scales)}."] if scales else []
-    if len(ensemble.folds) > 1:
-        if ensemble.heads[0].ordered:
-            items.append("+-: standard deviation over the networks, from each of which another speaker was withheld.")
+    folds = folds_of(ensemble.folds)
+    if len(ensemble.folds) > 1 and ensemble.heads[0].ordered:
+        each = ", from each of which another speaker was withheld" if len(folds) == len(ensemble.folds) else ""
+        items.append(f"+-: standard deviation over the networks{each}.")
+    if len(folds) > 1:
         items.append("A voice of the training corpus needs --fold: only the network of its fold has not trained on it.")
     return Notes("How to read it", tuple(items))

@@ -1,7 +1,7 @@
 """From tables to jobs: which slices, targets and values each training gets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,7 @@ class Task:
         """The training of one fold with given values; without `testing` it never touches the test speaker."""
         roles = self.folds[self.folds["fold"] == fold].set_index("slice")["role"].reindex(self.slices["slice"])
         rows = {role: np.flatnonzero(roles.to_numpy() == role) for role in ("train", "validation", "test")}
-        how = self.how.model_dump(exclude={"standardize"})
+        how = self.how.model_dump(exclude={"standardize", "seeds"})
         return TrainingJob(
             architecture=architecture(self.network, self.heads, settings, self.how.standardize, self.vectors),
             options=Options(
@@ -92,6 +92,16 @@ class Task:
             scratch=Path(),
             floor=floor,
         )
+
+    def ensemble(self, fold: str, settings: Settings) -> list[TrainingJob]:
+        """The trainings of all networks that answer for a fold together; the first is that of `job`."""
+        first = self.job(fold, settings)
+        return [replace(first, seed=member_seed(self.seed, number)) for number in range(self.how.seeds)]
+
+
+def member_seed(seed: int, number: int) -> int:
+    """The seed of a member of an ensemble, counted from 0: the run's own, then others that no neighbour of it draws."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) if number else seed
 
 
 def architecture(

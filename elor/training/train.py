@@ -45,13 +45,16 @@ CODE = (
 def train_folds(
     task: Task, tuning: Tuning, engine: Engine, max_hours: float
 ) -> tuple[list[TrainingJob], list[Outcome]]:
-    """Train a network once per fold, with the fold's tuned values, on all but the fold's test speaker.
+    """Train a network in every fold, with the fold's tuned values, on all but the fold's test speaker.
+
+    Returns:
+        The jobs and their outcomes, fold by fold: of each the members of its ensemble (`train.seeds`), or one network.
 
     Raises:
         UserError: if it may take more than `max_hours`, or a loss is not finite, naming network, fold and epoch.
     """
-    jobs = [task.job(fold, tuning.values[fold]) for fold in task.fold_names()]
-    budget.check(jobs[0], [len(tuning.values)], engine, max_hours, "training")
+    jobs = [job for fold in task.fold_names() for job in task.ensemble(fold, tuning.values[fold])]
+    budget.check(jobs[0], [len(jobs)], engine, max_hours, "training")
     jobs = place(jobs, engine)
     return jobs, run(jobs, engine, f"train {task.network}")
 
@@ -74,6 +77,7 @@ def _say_what_is_left_aside(jobs: Sequence[TrainingJob]) -> None:
     """A training begins anew although unfinished work lies there: say that it is another training's."""
     fresh = [job for job in jobs if not (job.scratch / STATE).exists()]
     others = {state.parent for job in fresh for state in job.scratch.parent.glob(f"*/{STATE}")}
+    others -= {job.scratch for job in jobs}
     if others:
         print(
             f"{jobs[0].architecture.network}: {len(others)} unfinished trainings in {jobs[0].scratch.parents[1]} are "

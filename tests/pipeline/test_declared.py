@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from elor.params import Train
 from elor.sections import read_yaml
 from stages import inputs
 
@@ -195,6 +196,13 @@ def test_every_declared_parameter_is_read(stages) -> None:
         if not any(matches(read, declared) for read in read_params(script))
     }
     assert not idle, "declared in dvc.yaml but not read: " + ", ".join(sorted(idle))
+
+
+def test_a_search_depends_on_all_that_trains_but_the_number_of_seeds(stages) -> None:
+    """Its trials have one seed: more networks per fold need no new search."""
+    declared = {name for name in stages["tune@ftr"][2] if f"{name}.".startswith("train.")}
+    assert declared == {f"train.{name}" for name in set(Train.model_fields) - {"seeds"}}
+    assert "train" in stages["train@ftr"][2]
 
 
 def test_the_check_would_notice_a_missing_module_and_parameter(stages) -> None:

@@ -223,6 +223,14 @@ def test_the_first_screen_answers_the_title_and_says_where_its_numbers_come_from
         assert said.lower() in shown.lower()
 
 
+def test_whose_maps_they_are_is_said_where_several_networks_answer(text: str, found: Findings, making: Making) -> None:
+    said = "maps, prototypes, interventions and training curves are those of the first alone"
+    assert said not in " ".join(text.split())
+    several = report(found, replace(making, settings=making.settings | {"train": {"seeds": 3}}))
+    shown = " ".join(part(several, "summary").split())
+    assert f"3 in every fold, from as many seeds, answer by the mean of their probabilities, which is scored; {said}" in shown
+
+
 def test_claims_that_hold_and_say_nothing_of_hearing_are_told_apart(found: Findings, making: Making) -> None:
     rows = [row.model_copy(update={"verdict": Verdict.holds}) for row in found.claims.claims]
     text = report(replace(found, claims=found.claims.model_copy(update={"claims": tuple(rows)})), making)

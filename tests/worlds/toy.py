@@ -29,6 +29,7 @@ TRAIN = Train(
     select="accuracy",
     keep="best",
     balance=False,
+    seeds=1,
 )
 SETTINGS = {
     "elor": Settings(filters=[2, 3], lengths=[16, 4], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.2),
