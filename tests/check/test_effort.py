@@ -64,7 +64,9 @@ def test_hours_are_steps_times_trainings(params: Params, measured: list[Training
 
 def test_several_seeds_are_so_many_trainings_and_no_more_searching(params: Params, measured: list[TrainingJob]) -> None:
     several = params.model_copy(update={"train": params.train.model_copy(update={"seeds": 4})})
-    one, four = ({finding.what: finding.found for finding in effort.effort(some, corpus())} for some in (params, several))
+    one, four = (
+        {finding.what: finding.found for finding in effort.effort(some, corpus())} for some in (params, several)
+    )
     epoch = params.scale.networks["lom"].epochs * len(measured[0].train)
     assert four["folds of lom"] == f"up to {clock(10 * epoch)}"  # forty networks, four at a time
     assert four["search of lom"] == one["search of lom"]

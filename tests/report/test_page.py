@@ -228,7 +228,10 @@ def test_whose_maps_they_are_is_said_where_several_networks_answer(text: str, fo
     assert said not in " ".join(text.split())
     several = report(found, replace(making, settings=making.settings | {"train": {"seeds": 3}}))
     shown = " ".join(part(several, "summary").split())
-    assert f"3 in every fold, from as many seeds, answer by the mean of their probabilities, which is scored; {said}" in shown
+    assert (
+        f"3 in every fold, from as many seeds, answer by the mean of their probabilities, which is scored; {said}"
+        in shown
+    )
 
 
 def test_claims_that_hold_and_say_nothing_of_hearing_are_told_apart(found: Findings, making: Making) -> None:

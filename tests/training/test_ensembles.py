@@ -162,6 +162,9 @@ def test_the_guard_counts_every_member(asked, tmp_path: Path) -> None:
 
 
 def test_a_member_shares_nothing_with_those_of_the_seeds_beside_it(asked) -> None:
-    runs = [[job.seed for job in replace(asked("ftr", 10), seed=seed).ensemble("S00", toy.settings("ftr"))] for seed in range(6)]
+    runs = [
+        [job.seed for job in replace(asked("ftr", 10), seed=seed).ensemble("S00", toy.settings("ftr"))]
+        for seed in range(6)
+    ]
     assert [run[0] for run in runs] == list(range(6))
     assert len(set(np.ravel(runs))) == 60
