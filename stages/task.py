@@ -12,14 +12,14 @@ from stages import DATA
 
 def task_of(network: str, params: Params) -> Task:
     """Read slices.csv and folds.csv and name the network's inputs."""
-    scale = params.scale.networks[network]
+    how, scale = params.train, params.scale.networks[network]
     return Task(
         network=network,
         heads=params.labels.asked.heads,
         files=input_files(DATA, network),
         slices=read_table(DATA / "slices.csv"),
         folds=read_table(DATA / "folds.csv"),
-        how=params.train.over(params.scale.train),
+        how=how.over(params.scale.train),
         epochs=scale.epochs,
         patience=scale.patience,
         score=params.search.score,

@@ -19,7 +19,7 @@ from elor.onnx_model import write_onnx
 from elor.safetensors_model import write_weights
 from elor.tables import read_table
 from elor.targets import FLOOR, Head
-from elor.training import checkpoint, outputs, resume
+from elor.training import outputs, resume, weights_file
 from elor.training.job import TrainingJob
 from elor.training.task import Task
 from elor.training.train import place, train_all_here, train_folds
@@ -74,7 +74,7 @@ def test_they_answer_by_their_mean_and_the_first_is_what_one_seed_leaves(network
         members = []
         for name in (fold, f"{fold}/2", f"{fold}/3"):
             with torch.no_grad():
-                members.append(checkpoint.load_network(models / f"{name}.safetensors")(heard))
+                members.append(weights_file.load_network(models / f"{name}.safetensors")(heard))
         for head in ("arousal", "valence"):
             one, two, three = (member[head].softmax(1).double().numpy() for member in members)
             assert min(abs(one - two).max(), abs(one - three).max(), abs(two - three).max()) > 1e-3
@@ -123,7 +123,7 @@ def test_a_spread_is_that_of_the_mixture(asked, slices: pd.DataFrame, tmp_path: 
     rows = table[table["fold"] == "S02"]
     said = []
     for name in ("S02", "S02/2"):
-        network = checkpoint.load_network(tmp_path / f"data/models/ftr/{name}.safetensors")
+        network = weights_file.load_network(tmp_path / f"data/models/ftr/{name}.safetensors")
         with torch.no_grad():
             raw = network.outputs(torch.from_numpy(vectors[rows.index]))["valence"].double()
         said.append((raw[:, 0].numpy(), FLOOR + np.log1p(np.exp(raw[:, 1].numpy()))))
