@@ -26,7 +26,7 @@ from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables, counts, read_ratings, read_utterances
 from elor.corpora.sources import joined_names, labels_together
 from elor.errors import UserError
-from elor.evaluation.evaluate import Evaluation, Settings, evaluate
+from elor.evaluation.evaluate import Settings, evaluate
 from elor.evaluation.predictions import check_predictions
 from elor.features.slices import plan_slices, split
 from elor.params import RECIPES, corpus_name
@@ -75,7 +75,7 @@ def score(
     Args:
         files: by name.
         corpus, minimum_s, partial, stereo: as in `read_truth`.
-        folds: as in `score_files`.
+        folds: folds.csv (fold, slice, role); None: each speaker is a fold, all others its training part.
         settings: rater, target, classes, scale and protocol; its comparisons are replaced.
         only: names of the heads to score; all of the target's if empty.
         models: trained networks (`elor.load`) that predict the corpus first, by name. Whom they have heard in training
@@ -84,7 +84,7 @@ def score(
         output: a CSV file for what the one network predicted, in the columns of data/predictions/.
 
     Raises:
-        UserError: as `read_truth` and `score_files` do, for a head that the target has not, and for networks that
+        UserError: as `read_truth` and `read_predictions` do, for a head that the target has not, and for networks that
             answer something else than the target asks.
     """
     settings = settings or Settings()
@@ -103,13 +103,16 @@ def score(
         settings, comparisons=tuple((name, a, b) for name in asked for a, b in combinations([*files, *models], 2))
     )
     truth = read_truth(corpus, settings, minimum_s, partial, stereo)
-    given = {name: _read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
+    given = {name: read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
     heard = {}
+    if models:
+        from elor.api.answers import answered  # late: it brings torch, which tables do not need
     for name, model in models.items():
-        given[name], heard[name] = answered_by(model, truth, strangers)
+        given[name], heard[name] = answered(model, truth.slices, truth.sound(), strangers)
         if output is not None:
             write_table(given[name], output, "%.7g")
-    found = _evaluated(given, folds, truth, settings)
+    roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
+    found = evaluate(truth.slices, roles, truth.utterances, truth.ratings, given, {}, settings)
     left_out = [name for name in known if name not in asked]
     found = replace(
         found,
@@ -117,13 +120,6 @@ def score(
         protocol=found.protocol | ({"heads_left_out": left_out} if left_out else {}),
     )
     return Results.of(found, truth.report, settings.confidence, heard)
-
-
-def answered_by(model: Ensemble, truth: Truth, strangers: bool = False) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """What networks say of a corpus, and whom of its speakers they have heard; see `elor.api.answers.answered`."""
-    from elor.api.answers import answered
-
-    return answered(model, truth.slices, truth.sound(), strangers)
 
 
 def asked_by(heads: Sequence[Head]) -> dict[str, Any]:
@@ -187,7 +183,8 @@ def read_truth(
     folder = (path / "slices.csv").is_file()
     low, high = settings.scale
     if folder:
-        sounds, tables = Sounds({}), _read_tables(path)
+        utterances, ratings = read_utterances(path / "utterances.csv"), read_ratings(path / "ratings.csv")
+        sounds, tables = Sounds({}), Tables(utterances, ratings, counts(utterances, ratings))
     else:
         named, path = path, spoken(path) if path.suffix in RECIPES else path
         source = open_corpus(path, partial=partial, low=low, high=high, stereo="mean")
@@ -229,34 +226,25 @@ def _slices(utterances: pd.DataFrame, slices: pd.DataFrame, sounds: Sounds) -> I
         yield from split(sounds.read(turns.loc[utterance]))[rows["part"].to_numpy()]
 
 
-def score_files(files: Mapping[str, Path], folds: Path | None, truth: Truth, settings: Settings) -> Evaluation:
-    """Score files of predictions, in the format of `elor.evaluation.predictions`.
-
-    Args:
-        files: by name.
-        folds: folds.csv (fold, slice, role); None: each speaker is a fold, all others its training part.
-        truth: what they are scored against.
-        settings: see `Settings`.
+def read_predictions(path: Path, slices: pd.DataFrame, wanted: Sequence[Head]) -> pd.DataFrame:
+    """Read and check one file, in the format of `elor.evaluation.predictions`.
 
     Raises:
-        UserError: if a file is absent, no table, incomplete or overlapping; it and the rows are named.
+        UserError: if it is absent, no table, incomplete or overlapping; it and the rows are named.
     """
-    given = {name: _read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
-    return _evaluated(given, folds, truth, settings)
-
-
-def _evaluated(
-    predictions: dict[str, pd.DataFrame], folds: Path | None, truth: Truth, settings: Settings
-) -> Evaluation:
-    """Score tables of predictions; arguments as of `score_files`."""
-    roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
-    return evaluate(truth.slices, roles, truth.utterances, truth.ratings, predictions, {}, settings)
-
-
-def _read_tables(folder: Path) -> Tables:
-    """The tables of a workspace's `data/`."""
-    utterances, ratings = read_utterances(folder / "utterances.csv"), read_ratings(folder / "ratings.csv")
-    return Tables(utterances, ratings, counts(utterances, ratings))
+    table = _read(path, ())
+    absent = [head.name for head in wanted if not {head.name, f"{head.name}_p0", f"{head.name}_value"} & set(table)]
+    if absent and len(absent) < len(wanted):
+        there = [head.name for head in wanted if head.name not in absent]
+        raise UserError(
+            f"{path}: beside {some(table)} it has nothing on {', '.join(absent)}; add it, or score "
+            f"{', '.join(there)} alone by {' '.join(f'--head {name}' for name in there)}."
+        )
+    try:
+        check_predictions(table, slices, wanted)
+    except UserError as error:  # named here, since only here its name is known
+        raise UserError(f"{path}: {error}") from None
+    return table
 
 
 def _check_targets(slices: pd.DataFrame, wanted: pd.DataFrame, folder: Path) -> None:
@@ -270,23 +258,6 @@ def _check_targets(slices: pd.DataFrame, wanted: pd.DataFrame, folder: Path) -> 
                 "--target, --classes, --low and --high as in the params.yaml that made it. With labels.shuffle: true "
                 "it holds shuffled labels, which are no truth: its scores stand in its own metrics/ alone."
             )
-
-
-def _read_predictions(path: Path, slices: pd.DataFrame, wanted: Sequence[Head]) -> pd.DataFrame:
-    """Read and check one file; checked here, since only here its name is known."""
-    table = _read(path, ())
-    absent = [head.name for head in wanted if not {head.name, f"{head.name}_p0", f"{head.name}_value"} & set(table)]
-    if absent and len(absent) < len(wanted):
-        there = [head.name for head in wanted if head.name not in absent]
-        raise UserError(
-            f"{path}: beside {some(table)} it has nothing on {', '.join(absent)}; add it, or score "
-            f"{', '.join(there)} alone by {' '.join(f'--head {name}' for name in there)}."
-        )
-    try:
-        check_predictions(table, slices, wanted)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    return table
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -90,11 +90,6 @@ def parts(root: Path) -> dict[Path, int]:
     return found
 
 
-def total(root: Path) -> int:
-    """Bytes that `clean` would free."""
-    return sum(parts(root).values())
-
-
 def clean(root: Path) -> int:
     """Remove what elor put into the scratch folder, and nothing else; returns the bytes that were freed.
 

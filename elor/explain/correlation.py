@@ -53,7 +53,7 @@ class View:
         else:
             found |= {"signed": found["padded"], "magnitude": found["padded magnitude"]}
         found["envelope"] = _centred(level)
-        found["level"] = _centred(_ranks(level))  # Spearman: a level in dB has the ranks of the RMS
+        found["level"] = _centred(rankdata(level))  # Spearman: a level in dB has the ranks of the RMS
         self.centred = {name: centred for name, (centred, _) in found.items()}
         self.length = {name: length for name, (_, length) in found.items()}
         total = float(size.sum())
@@ -214,14 +214,3 @@ def _centred(values: NDArray) -> tuple[NDArray, float]:
     length = math.sqrt(centred @ centred)
     rounding = 16 * np.finfo(values.dtype).eps
     return centred, length if length > rounding * math.sqrt(values @ values) else math.nan
-
-
-def _ranks(values: NDArray) -> NDArray:
-    """Ranks; equal values share the mean of theirs. Quicker than scipy's general function where none are equal."""
-    order = np.argsort(values)
-    sorted_values = values[order]
-    if (sorted_values[1:] == sorted_values[:-1]).any():
-        return rankdata(values)
-    ranks = np.empty(len(values))
-    ranks[order] = np.arange(1.0, len(values) + 1)
-    return ranks

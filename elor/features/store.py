@@ -11,7 +11,6 @@ import os
 import tempfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -82,20 +81,6 @@ class VectorStore:
                 f"{self.folder} cannot take more vectors ({error}); free some space or let ELOR_SCRATCH name another "
                 "folder, and run again: what was kept is not computed twice."
             ) from error
-
-
-@dataclass(frozen=True)
-class Holding:
-    """How much a folder of stores takes: shards and bytes."""
-
-    files: int
-    bytes: int
-
-
-def holding(folder: Path) -> Holding:
-    """What the stores below `folder` hold, for instance `scratch_root() / "is10"`; nothing if it does not exist."""
-    sizes = [path.stat().st_size for path in folder.rglob("*.vectors")]
-    return Holding(len(sizes), sum(sizes))
 
 
 def _checksum(record: np.void) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from elor.audio import SAMPLE_RATE
@@ -62,10 +64,7 @@ def by_style(found: Claims) -> dict[str, list[Claim]]:
 
 def claim_groups(found: Claims) -> list[list[Claim]]:
     """The claims by group, in the order of the file."""
-    groups: dict[str, list[Claim]] = {}
-    for row in found.claims:
-        groups.setdefault(row.group, []).append(row)
-    return list(groups.values())
+    return [list(rows) for _, rows in groupby(found.claims, key=attrgetter("group"))]
 
 
 def beside(piece: Piece) -> dict[str, str]:

@@ -5,7 +5,6 @@ Loudness is the RMS of the frames that are not silent, so that a signal with lon
 
 import base64
 import io
-import wave
 
 import numpy as np
 import soundfile
@@ -86,11 +85,7 @@ def levels(signal: ArrayLike) -> NDArray:
 def wav(signal: ArrayLike) -> bytes:
     """A WAV file, 16 bit, 16 kHz, mono, of samples within -1..1."""
     stream = io.BytesIO()
-    with wave.open(stream, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(levels(signal).tobytes())
+    soundfile.write(stream, levels(signal), SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return stream.getvalue()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from elor.report.results import SCORE_TITLES, Column, Results, Scores, bounded, score_table, table5, title, value
 from elor.report.text import MISSING, Row, Table, interval, number
 
+CALIBRATION: tuple[Column, ...] = ("slices", value("ece")), ("utterances", value("utterance_ece"))
 MOST_RATERS = 20
 """Raters and pairs of raters that are listed, those with the most ratings; a corpus may have thousands."""
 
@@ -24,7 +25,7 @@ def tables(found: Results) -> list[Table]:
     every += [
         score_table(found, "Beside the headline", _beside(found)),
         score_table(found, "Means over folds; on the right, over speakers", _means(found)),
-        score_table(found, "Calibration: expected calibration error", _calibration()),
+        score_table(found, "Calibration: expected calibration error", CALIBRATION),
     ]
     return [table for table in (*every, _raters(found), _pairs(found), *_groups(found)) if table is not None]
 
@@ -96,10 +97,6 @@ def _means(found: Results) -> tuple[Column, ...]:
     )
 
 
-def _calibration() -> tuple[Column, ...]:
-    return ("slices", value("ece")), ("utterances", value("utterance_ece"))
-
-
 def _limits(before: str) -> Any:
     """What a column of limits alone holds."""
 
@@ -116,21 +113,19 @@ def _percent(share: float | None) -> str:
 
 def _raters(found: Results) -> Table | None:
     """Each rater's ratings as predictions of the chosen rater's, or of the mean of the others."""
-    groups = tuple(
-        tuple(_rater(found, dimension, one) for one in listed)
-        for dimension, listed in ((d, _most(part["raters"], "ratings")) for d, part in _people(found))
-        if listed
-    )
+    columns = _rated(found)
+
+    def row(dimension: str, one: Scores) -> Row:
+        name = one["rater"] + (" (self-report)" if one["kind"] == "self" else "")
+        return (dimension, name, f"{one['ratings']:,}", *(write(one) for _, write in columns))
+
+    listed = ((dimension, _most(part["raters"], "ratings")) for dimension, part in _people(found))
+    groups = tuple(tuple(row(dimension, one) for one in some) for dimension, some in listed if some)
     if not groups:
         return None
-    header = ("", "rater", "ratings", *(name for name, _ in _rated(found)))
+    header = ("", "rater", "ratings", *(name for name, _ in columns))
     caption = f"Raters as predictors of {found.reference}{_rest(found, 'raters')}"
     return Table(caption, header, groups, labels=2)
-
-
-def _rater(found: Results, dimension: str, one: Scores) -> Row:
-    name = one["rater"] + (" (self-report)" if one["kind"] == "self" else "")
-    return (dimension, name, f"{one['ratings']:,}", *(write(one) for _, write in _rated(found)))
 
 
 def _rated(found: Results) -> tuple[Column, ...]:

@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,42 +194,41 @@ def table5(found: Results, caption: str, people: Mapping[str, Scores], before: s
         before: what the keys begin with; `utterance_` for the scores by utterance.
     """
     networks = list(next(iter(found.scores.values())))
-    columns = partial(_class_cells if found.headline == "uar" else _value_cells, before=before)
-    header = [f"{dimension} {name}" for dimension in found.scores for name in _headline_titles(found)]
-    groups = [
-        tuple((title(net), *_across(columns(found.scores[name][net]) for name in found.scores)) for net in networks)
-    ]
+    columns: dict[str, tuple[Column, ...]] = {
+        "uar": (("WAR", value(f"{before}war")), (f"UAR [{found.level}]", bounded(f"{before}uar", f"{before}ci_"))),
+        "ccc": ((f"CCC [{found.level}]", bounded(f"{before}ccc", f"{before}ci_")), ("RMSE", value(f"{before}rmse"))),
+    }
+    shown = columns[found.headline]
+    header = [f"{dimension} {name}" for dimension in found.scores for name, _ in shown]
+
+    def row(name: str, scores: Iterable[Scores]) -> Row:
+        return (name, *(write(one) for one in scores for _, write in shown))
+
+    groups = [tuple(row(title(net), (by[net] for by in found.scores.values())) for net in networks)]
     guesses = [name for name in GUESSES if f"{before}baseline_{name}_{found.headline}" in found.any_scores]
     if guesses:
         groups.append(tuple(_guess(found, guess, networks[0], before) for guess in guesses))
     if people:
-        groups.append(((PEOPLE, *_across(columns(people[name]) for name in found.scores)),))
+        groups.append((row(PEOPLE, (people[name] for name in found.scores)),))
     return Table(caption, ("network", *header), tuple(groups))
 
 
 def further(found: Results) -> Table | None:
     """Further scores, chance, and the test-selection gap; people's beside them where they have any."""
-    columns = {
-        "uar": (
-            ("F1", value("macro_f1")),
-            ("kappa", value("kappa")),
-            ("CCC", value("ccc")),
-            ("UAR utterances", value("utterance_uar")),
-            ("UAR folds", value("uar_folds")),
-            ("p", value("permutation_p", p_value)),
-            ("p utterances", value("utterance_permutation_p", p_value)),
-            ("gap", value("selection_gap_uar")),
-        ),
-        "ccc": (
-            ("r", value("r")),
-            ("CCC utterances", value("utterance_ccc")),
-            ("CCC folds", value("ccc_folds")),
-            ("p", value("permutation_p", p_value)),
-            ("p utterances", value("utterance_permutation_p", p_value)),
-            ("gap", value("selection_gap_ccc")),
-        ),
+    key, score = found.headline, SCORE_TITLES[found.headline]
+    own = {
+        "uar": (("F1", value("macro_f1")), ("kappa", value("kappa")), ("CCC", value("ccc"))),
+        "ccc": (("r", value("r")),),
     }
-    return score_table(found, "Further scores, and chance", columns[found.headline], found.people)
+    columns = (
+        *own[key],
+        (f"{score} utterances", value(f"utterance_{key}")),
+        (f"{score} folds", value(f"{key}_folds")),
+        ("p", value("permutation_p", p_value)),
+        ("p utterances", value("utterance_permutation_p", p_value)),
+        ("gap", value(f"selection_gap_{key}")),
+    )
+    return score_table(found, "Further scores, and chance", columns, found.people)
 
 
 def spread(found: Results) -> Table | None:
@@ -250,9 +248,8 @@ def _deviations(found: Results) -> Table | None:
         ("p", value("spread_partial_p", p_value)),
         ("KL", value("divergence")),
         ("KL, one for all", value("divergence_constant")),
+        *((f"within {share} %", _both(f"coverage_{share}")) for share in (50, 80, 95)),
     ]
-    for share in (50, 80, 95):
-        columns.append((f"within {share} %", _both(f"coverage_{share}")))
     caption = (
         "Spread of the raters: r of predicted and raters' deviation (the ends of a scale leave no room for it, so "
         "that a mean tells some of it: read what is left given the means); KL divergence in nats; "
@@ -361,31 +358,13 @@ def rater_name(found: Results) -> str:
     return {"mean": "the mean of all evaluators", "gold": "the corpus' own rater"}.get(rater, rater)
 
 
-def _headline_titles(found: Results) -> Row:
-    if found.headline == "uar":
-        return "WAR", f"UAR [{found.level}]"
-    return f"CCC [{found.level}]", "RMSE"
-
-
-def _class_cells(scores: Scores, before: str) -> Row:
-    return value(f"{before}war")(scores), bounded(f"{before}uar", f"{before}ci_")(scores)
-
-
-def _value_cells(scores: Scores, before: str) -> Row:
-    return bounded(f"{before}ccc", f"{before}ci_")(scores), value(f"{before}rmse")(scores)
-
-
 def _guess(found: Results, guess: str, network: str, before: str) -> Row:
     """A guess's row, with the class that it always answers; it is the same beside each network."""
     keys = ("war", "uar") if found.headline == "uar" else ("ccc", "rmse")
     scores = {name: found.scores[name][network] for name in found.scores}
     said = ", ".join(str(one.get(f"{before}baseline_{guess}_class", "")) for one in scores.values()).strip(", ")
-    cells = ([number(one[f"{before}baseline_{guess}_{key}"]) for key in keys] for one in scores.values())
-    return (f"{GUESSES[guess]} ({said})" if said else GUESSES[guess], *_across(cells))
-
-
-def _across(cells: Iterable[Sequence[str]]) -> Row:
-    return tuple(cell for dimension in cells for cell in dimension)
+    cells = (number(one[f"{before}baseline_{guess}_{key}"]) for one in scores.values() for key in keys)
+    return (f"{GUESSES[guess]} ({said})" if said else GUESSES[guess], *cells)
 
 
 def _labels(found: Results) -> str:

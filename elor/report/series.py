@@ -19,7 +19,7 @@ from elor.files import plain
 from elor.report import across, erasure, first_screen
 from elor.report.downsample import columns
 from elor.report.findings import METHODS, READING, Findings
-from elor.report.results import GUESSES, PEOPLE, SCORE_TITLES, Results, title
+from elor.report.results import GUESSES, PEOPLE, Results, title
 from elor.report.spectra import floor
 
 READINGS = {
@@ -272,11 +272,6 @@ def way(key: str) -> str:
     modes = {"paper": "the paper's objective", "level": "at the level of speech"}
     searched = {"time": "searched over samples", "fourier": "searched over a 1/f spectrum"}
     return f"{modes.get(mode, mode)}, {searched.get(parametrisation, parametrisation)}"
-
-
-def score_title(found: Results) -> str:
-    """UAR, or CCC where the heads answer with values."""
-    return SCORE_TITLES[found.headline]
 
 
 def _what(pair: str) -> str:

@@ -154,13 +154,7 @@ def effort(job: TrainingJob) -> float:
     return len(job.train) / job.options.batch * (needed(job.architecture, job.options.batch) + STEP)
 
 
-def train_here(job: TrainingJob) -> Outcome:
-    """`train`, on the device that the worker's machine has."""
-    return train(replace(job, device=str(local(job.device))))
-
-
 def train_all_here(jobs: Sequence[TrainingJob]) -> list[Outcome]:
     """`train_together` where the jobs allow it, else one after the other, on the device that the machine has."""
-    if stackable(jobs[0]):
-        return train_together([replace(job, device=str(local(job.device))) for job in jobs])
-    return [train_here(job) for job in jobs]
+    here = [replace(job, device=str(local(job.device))) for job in jobs]
+    return train_together(here) if stackable(here[0]) else [train(job) for job in here]

@@ -43,7 +43,7 @@ def test_sizes_by_kind(root: Path) -> None:
     found = {finding.what: finding.found for finding in scratches.scratch(root)}
     assert found["unfinished work: train"] == "5 kB in 2 parts"
     assert found["kept IS10 vectors"] == "700 B in 1 part"
-    assert scratches.total(root) == 5800
+    assert sum(scratches.parts(root).values()) == 5800
 
 
 def test_what_would_be_removed_is_listed_by_folder(root: Path) -> None:
@@ -113,10 +113,10 @@ def test_nothing_is_removed_while_a_stage_is_at_work(root: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(UserError, match="1 stage at work"):
             scratches.clean(root)
-    assert scratches.total(root) == 5800
+    assert sum(scratches.parts(root).values()) == 5800
 
 
 def test_no_scratch_folder_is_no_fault(tmp_path: Path) -> None:
-    assert scratches.total(tmp_path / "none") == 0
+    assert scratches.parts(tmp_path / "none") == {}
     assert scratches.clean(tmp_path / "none") == 0
     assert scratches.scratch(tmp_path / "none")[0].state == "ok"

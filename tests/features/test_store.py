@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elor.errors import UserError
-from elor.features.store import Holding, VectorStore, content_key, holding
+from elor.features.store import VectorStore, content_key
 
 
 def vectors(count: int, size: int = 7) -> dict[bytes, np.ndarray]:
@@ -72,14 +72,6 @@ def test_zeros_after_a_power_cut_are_dropped(tmp_path: Path) -> None:
     shard = fill(tmp_path, vectors(2))
     shard.write_bytes(shard.read_bytes() + bytes(52 * 3))
     assert_holds(tmp_path, vectors(2))
-
-
-def test_holding(tmp_path: Path) -> None:
-    assert holding(tmp_path / "absent") == Holding(files=0, bytes=0)
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        fill(tmp_path / name, vectors(3))
-    assert holding(tmp_path) == Holding(files=2, bytes=2 * 3 * 52)
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:

@@ -22,14 +22,14 @@ from safetensors.torch import save as serialize
 from torch import nn
 
 from elor import onnx_model
-from elor.api.score import read_truth, score_files
+from elor.api.score import read_predictions, read_truth
 from elor.check.corpus import Wanted, corpus
 from elor.commands.claims import claims
 from elor.commands.results import results
 from elor.corpora.demo import load_recipe
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
-from elor.evaluation.evaluate import Settings
+from elor.evaluation.evaluate import Settings, evaluate
 from elor.explain.any_network import factory
 from elor.features.store import VectorStore, content_key
 from elor.files import read_sealed, write_sealed
@@ -290,7 +290,8 @@ def predictions(folder: Path) -> Attempt:
         path.write_bytes(spoil_bytes(good, draw) if draw.random() < 0.5 else _spoiled_cells(good, draw))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            score_files({"a": path}, None, truth, settings)
+            table = read_predictions(path, truth.slices, settings.heads)
+            evaluate(truth.slices, None, truth.utterances, truth.ratings, {"a": table}, {}, settings)
 
     return attempt
 

@@ -19,7 +19,8 @@ import torch
 from elor import arithmetic
 from elor.engine import ANALYSIS, LARGE, SMALL, Engine, available_cores
 from elor.errors import UserError
-from elor.training.train import place, train_here
+from elor.training.loop import train
+from elor.training.train import place
 from tests.training.errands import die_always, die_once, fail, square
 from tests.training.test_loop import same
 from tests.worlds import toy
@@ -189,7 +190,7 @@ def test_dask_with_a_killed_worker_gives_the_same_bytes(
         monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / folder))
         made = place([task.job(fold, settings) for fold in task.fold_names()], Engine("cpu"))
         work = [(job,) for job in made]
-        return engine.run(train_here, work, watch or (lambda: None), lambda index, result: told.append(index)), made
+        return engine.run(train, work, watch or (lambda: None), lambda index, result: told.append(index)), made
 
     local, _ = trained(Engine("cpu", 2), "local")
     killed = []

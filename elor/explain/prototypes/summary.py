@@ -15,7 +15,6 @@ from elor.evidence.prototypes import Prototypes
 from elor.explain.exemplary_speaker import exemplary_speaker
 from elor.explain.experiment import Experiment
 from elor.explain.prototypes.descriptors import DESCRIPTORS
-from elor.explain.prototypes.filters import filter_jobs, seek_filters, write_filters
 from elor.explain.prototypes.run import Found, PrototypeJob, label_names, plan, run
 from elor.explain.prototypes.spectra import frequencies
 from elor.explain.prototypes.trends import trends
@@ -43,7 +42,7 @@ def analyse(
     heads: Sequence[Head],
     folder: Path,
 ) -> Prototypes:
-    """The whole analysis: writes signals, exemplars, descriptors and single filters into a folder.
+    """The whole analysis: writes signals, exemplars and descriptors into a folder.
 
     Args:
         what: is explained.
@@ -55,10 +54,7 @@ def analyse(
     speaker = exemplary_speaker(what.slices, speaker, what.folds)
     jobs = plan(what, speaker, search, amount)
     found = run(jobs, what.engine)
-    asked = filter_jobs(jobs[0].path, jobs[0].how, what.engine.devices())
-    filters = what.engine.run(seek_filters, [(job,) for job in asked])
     write_signals(folder, found)
-    write_table(write_filters(folder, filters), folder / "units.csv", "%.6g")
     natural = exemplars(found, what.slices)
     write_table(natural, folder / "exemplars.csv", "%.5g")
     write_table(table_of(found), folder / "descriptors.csv", "%.6g")
