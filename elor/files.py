@@ -5,15 +5,17 @@ moved into place with `os.replace`. The scratch folder lies outside the reposito
 stage's outputs before it runs the stage again.
 """
 
+import csv
 import errno
 import hashlib
+import io
 import json
 import math
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,15 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically, creating the folders above it."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows, each by its columns, as CSV, atomically; what a row lacks is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), "", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def write_json(path: Path, value: Any, digits: int | None = 4) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from elor.corpora.demo import generate, load_recipe
-from elor.corpora.index import index, read_index, write_index
+from elor.corpora.index import index, read_index
 from elor.engine import Engine
 from elor.params import load
+from elor.tables import write_table
 from stages import DATA, main
 from stages.reader import CORPUS, home, reader_of
 
@@ -28,7 +29,7 @@ def corpus() -> None:
             tables.append(index(reader_of(params.corpus, source), source.name))
         else:
             tables.append(listed[listed["corpus"] == source.name])
-    write_index(pd.concat(tables, ignore_index=True), CORPUS / "index.csv")
+    write_table(pd.concat(tables, ignore_index=True), CORPUS / "index.csv")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from elor.corpora.demo import recipe_files
-from elor.corpora.index import COLUMNS, index, write_index
+from elor.corpora.index import COLUMNS, index
 from elor.corpora.making import check_asked
 from elor.corpora.sources import naming
 from elor.errors import UserError
 from elor.files import file_digest
 from elor.params import load
+from elor.tables import write_table
 from stages import DATA, main
 from stages.reader import reader_of
 
@@ -41,8 +42,8 @@ def sources() -> None:
                 else index(reader_of(params.corpus, source))
             )
         found.append(read.assign(corpus=source.name))
-    write_index(pd.concat(found, ignore_index=True), DATA / "sources.csv")
-    write_index(pd.DataFrame(columns=list(COLUMNS)) if table is None else listed(Path(table)), DATA / "table.csv")
+    write_table(pd.concat(found, ignore_index=True), DATA / "sources.csv")
+    write_table(pd.DataFrame(columns=list(COLUMNS)) if table is None else listed(Path(table)), DATA / "table.csv")
 
 
 def listed(*paths: Path) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from elor.check import GIB, Finding, size
+from elor.engine import available_cores
 from elor.errors import UserError
 
 PYTHON = (3, 11)
@@ -121,8 +122,7 @@ def gpu(device: str) -> Finding:
 
 def cores() -> Finding:
     """How many processors this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding("processor cores", f"{allowed}, load {os.getloadavg()[0]:.1f}")
+    return Finding("processor cores", f"{available_cores()}, load {os.getloadavg()[0]:.1f}")
 
 
 def memory(free: int | None = None) -> Finding:

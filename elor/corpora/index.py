@@ -16,7 +16,6 @@ from elor.corpora.schema import Reader
 from elor.errors import UserError
 from elor.files import Stamp, digest, file_digest, read_sealed, scratch_folder, stamp, write_sealed
 from elor.progress import track
-from elor.tables import write_table
 
 COLUMNS = {"corpus": "str", "path": "str", "size": "int64", "digest": "str"}
 
@@ -57,13 +56,8 @@ def index(source: Reader, corpus: str = "") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def write_index(frame: pd.DataFrame, path: Path) -> None:
-    """Write an index as CSV, atomically."""
-    write_table(frame, path)
-
-
 def read_index(path: Path) -> pd.DataFrame:
-    """Read an index that `write_index` wrote.
+    """Read an index that was written as a table.
 
     Raises:
         UserError: if the file is absent or is no index.

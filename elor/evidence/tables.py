@@ -5,7 +5,6 @@ another run is noticed and never read in its place.
 """
 
 import csv
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from elor.errors import UserError
-from elor.files import file_digest, write_text
+from elor.files import file_digest, write_csv
 
 TABLES = "tables"
 """The key of a file that names its tables, each with its digest."""
@@ -96,13 +95,7 @@ def write(found: Mapping[str, Any], tables: Sequence[Table], folder: Path, besid
     left, links = json.loads(json.dumps(found)), {}
     for table in tables:
         path = folder / f"{table.name}.csv"
-        rows = table.take(left)
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(path, text.getvalue())
+        write_csv(path, table.take(left))
         links[os.path.relpath(path, beside.parent)] = file_digest(path)[:16]
     return {TABLES: links} | left
 

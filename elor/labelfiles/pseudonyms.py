@@ -5,14 +5,13 @@ names are real ones, the run is made from a manifest that holds none; the key st
 """
 
 import csv
-import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from elor.errors import UserError
-from elor.files import write_text
+from elor.files import write_csv
 
 SEGMENT = ("file", "start", "end")
 
@@ -53,12 +52,11 @@ def rename(table: Path, output: Path) -> Renamed:
         if "rater" in row:
             row["rater"] = (raters | speakers).get(row["rater"], "")
         row["file"] = os.path.relpath(table.parent / row["file"], output.parent)
-    write_text(output, _written(list(rows[0]), [list(row.values()) for row in rows]))
+    write_csv(output, rows)
     key = output.with_suffix(".key.csv")
     kinds = {"speaker": speakers, "rater": raters, "utterance": utterances}
-    write_text(
-        key, _written(["kind", "name", "pseudonym"], [[kind, *pair] for kind in kinds for pair in kinds[kind].items()])
-    )
+    pairs = [(kind, *pair) for kind, named in kinds.items() for pair in named.items()]
+    write_csv(key, [{"kind": kind, "name": name, "pseudonym": pseudonym} for kind, name, pseudonym in pairs])
     return Renamed(len(speakers), len(raters), len(utterances), key)
 
 
@@ -87,9 +85,3 @@ def _numbered(letter: str, names: Iterable[str]) -> dict[str, str]:
     found = [name for name in dict.fromkeys(names) if name]
     width = max(2, len(str(len(found))))
     return {name: f"{letter}{number:0{width}d}" for number, name in enumerate(found, start=1)}
-
-
-def _written(header: list[str], rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()

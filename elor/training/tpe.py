@@ -146,20 +146,17 @@ def by_value(trials: pd.DataFrame, space: dict[str, Range]) -> pd.DataFrame:
         Columns hyperparameter, value (its decimal logarithm where the range is logarithmic, and then named so),
         score, trial, best, fold. The hyperparameter `trial` shows the search in time.
     """
-    rows = [pd.DataFrame(columns=["hyperparameter", "value", "score", "trial", "best", "fold"])]
+    columns = ["hyperparameter", "value", "score", "trial", "best", "fold"]
+    rows = [pd.DataFrame(columns=columns)]
     known = {"trial", "round", "status", "score", "epoch", "epochs", "reason", "fold"}
-    for fold, table in trials.groupby("fold") if len(trials) else ():
+    for _, table in trials.groupby("fold") if len(trials) else ():
         best = table["score"].cummax()
         for name in ["trial", *(column for column in table.columns if column not in known)]:
             span = space.get(name.rsplit("_", 1)[0] if name[-1].isdigit() else name)
             log = span is not None and span.log
             value = np.log10(table[name].astype(float)) if log else table[name]
             label = f"log10 {name}" if log else name
-            rows.append(
-                pd.DataFrame(
-                    {"hyperparameter": label, "value": value, "score": table["score"], "trial": table["trial"]}
-                ).assign(best=best, fold=fold)
-            )
+            rows.append(table.assign(hyperparameter=label, value=value, best=best)[columns])
     return pd.concat(rows[1:] or rows, ignore_index=True)
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from elor.corpora import index as module
-from elor.corpora.index import index, read_index, write_index
+from elor.corpora.index import index, read_index
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
+from elor.tables import write_table
 from tests.worlds.release import annotation_of, build, plain, sound_of, write_dialogue
 
 TURN = "Ses03M_impro05a_F000"
@@ -153,7 +154,7 @@ def test_two_corpora_and_runs_at_once_do_not_mix(root: Path, tmp_path: Path) -> 
 
 def test_the_index_comes_back_from_its_file(root: Path, tmp_path: Path) -> None:
     found = index(open_corpus(root))
-    write_index(found, tmp_path / "index.csv")
+    write_table(found, tmp_path / "index.csv")
     pd.testing.assert_frame_equal(read_index(tmp_path / "index.csv"), found)
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
+from elor.evidence import names
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.changes import changes_by_speaker
-from elor.explain.interventions.summary import Units, overlapping_t, reach, summarise, verdict
+from elor.explain.interventions.summary import Units, judge, overlapping_t, reach, summarise
 
 
 def test_units_are_speakers_or_with_grouped_folds_folds() -> None:
@@ -53,12 +54,13 @@ UP, DOWN, EVEN = ({"change": change, "p": p} for change, p in ((0.2, 0.01), (-0.
 )
 def test_verdicts_follow_from_the_numbers(slope, doses, sham, said) -> None:
     shams = dict(zip(("change", "low", "high"), sham, strict=True)) if sham else None
-    assert verdict(SLOPE | slope, dict(zip(("-1", "1"), doses, strict=True)), shams, none=0.0) == said
+    found = judge(SLOPE | slope, dict(zip(("-1", "1"), doses, strict=True)), shams, none=0.0)
+    assert names.said(*found) == said
 
 
 def test_doses_above_an_infinite_none_all_point_up() -> None:
-    assert verdict(SLOPE, {"-30": UP, "0": UP}, None, none=-np.inf) == "raises"
-    assert verdict(SLOPE, {"-30": DOWN, "0": UP}, None, none=-np.inf) == "undecided: doses move it both ways"
+    assert judge(SLOPE, {"-30": UP, "0": UP}, None, none=-np.inf) == (names.Finding.raises, "")
+    assert judge(SLOPE, {"-30": DOWN, "0": UP}, None, none=-np.inf) == (names.Finding.undecided, names.Doubt.ways)
 
 
 SLICES = pd.DataFrame({"slice": list("abcd"), "speaker": list("FFGG"), "language": "", "samples": 10})

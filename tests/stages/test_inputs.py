@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from elor.corpora.index import index, write_index
+from elor.corpora.index import index
 from elor.errors import UserError
 from elor.params import Corpus
+from elor.tables import write_table
 from stages.inputs import unchanged
 from stages.reader import corpora_at_rest, opened
 from tests.check.test_corpus import table
@@ -139,7 +140,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     path = str(table(tmp_path, "xyz"))
     made = Corpus(path=path, seed=1, partial=False, low=1.0, high=5.0, stereo="error", shareable=False, words="none")
-    write_index(
+    write_table(
         pd.concat([index(reader, source.name) for source, reader in opened(made)]), Path("data/corpus/index.csv")
     )
     return made

@@ -4,18 +4,16 @@ A file's content depends on the recipe, the seed and the turn alone, so neither 
 changes a byte.
 """
 
-import csv
-import io
 import os
 import shutil
-import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from elor.audio import SAMPLE_RATE
 from elor.corpora.demo.annotations import reversed_text, text
@@ -28,7 +26,7 @@ from elor.corpora.demo.recipe_schema import Recipe
 from elor.corpora.demo.voice import synthesise
 from elor.corpora.demo.words import transcription
 from elor.engine import Engine
-from elor.files import replacing, write_text
+from elor.files import replacing, write_csv, write_text
 
 CORES = Engine("cpu")
 
@@ -72,18 +70,15 @@ def generate(recipe: Recipe, utterances: int, seed: int, folder: Path, engine: E
         os.replace(part, release)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    write_text(folder / "truth.csv", _csv(map(_truth, turns, plans, spoken)))
-    write_text(folder / "segments.csv", _csv(_segments(turns, spoken)))
+    write_csv(folder / "truth.csv", list(map(_truth, turns, plans, spoken)))
+    write_csv(folder / "segments.csv", list(_segments(turns, spoken)))
 
 
 def speak(plan: Plan, path: Path) -> Spoken:
     """Speak an utterance into its file; a job of the engine."""
     speech = synthesise(plan)
-    with replacing(path) as part, wave.open(str(part), "wb") as stream:
-        stream.setnchannels(1)
-        stream.setsampwidth(2)
-        stream.setframerate(SAMPLE_RATE)
-        stream.writeframes(speech.samples.astype("<i2").tobytes())
+    with replacing(path) as part:
+        soundfile.write(part, speech.samples, SAMPLE_RATE, "PCM_16", format="WAV")
     return Spoken(len(speech.samples), speech.segments, speech.level_db)
 
 
@@ -136,12 +131,3 @@ def _segments(turns: list[Turn], spoken: list[Spoken]) -> Iterator[dict[str, Any
     for turn, speech in zip(turns, spoken, strict=True):
         for segment in speech.segments:
             yield {"utterance": turn.name} | asdict(segment)
-
-
-def _csv(rows: Iterable[dict[str, Any]]) -> str:
-    rows = list(rows)
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()

@@ -84,21 +84,19 @@ def plan(what: Experiment, networks: Sequence[str], count: int, untrained_networ
     slices, tested = what.slices, what.tested
     own = np.flatnonzero(pd.notna(tested))
     sample = own[stratified(slices["speaker"].to_numpy()[own], count, np.random.default_rng(what.seed), least=2)]
-    jobs = []
-    for index, fold in enumerate(pd.unique(tested[own])):
-        rows = sample[tested[sample] == fold]
-        job = InterventionJob(
+    return [
+        InterventionJob(
             fold=fold,
             networks={network: what.model(fold, network) for network in networks},
             audio=what.audio,
-            rows=rows,
+            rows=(rows := sample[tested[sample] == fold]),
             supports=slices["samples"].to_numpy()[rows],
             seeds=what.seeds(index, untrained_networks),
             seed=what.seed,
             device=what.device(index),
         )
-        jobs.append(job)
-    return jobs
+        for index, fold in enumerate(pd.unique(tested[own]))
+    ]
 
 
 def run(jobs: Sequence[InterventionJob], engine: Engine) -> pd.DataFrame:

@@ -236,13 +236,6 @@ def judge(
     return (Finding.raises if slope["per_unit"] > 0 else Finding.lowers), ""
 
 
-def verdict(
-    slope: Mapping, doses: Mapping[str, Mapping], sham: Mapping | None, none: float, confidence: float = 0.95
-) -> str:
-    """The same in words."""
-    return said(*judge(slope, doses, sham, none, confidence))
-
-
 def _entry(changes: pd.DataFrame, network: str, name: str, units: Units, learned: Mapping[str, float]) -> dict:
     """One intervention on all answers of one network; `learned` by head."""
     alteration = ALTERATIONS[name]
@@ -269,7 +262,7 @@ def _effect(changes: pd.DataFrame, alteration: Alteration, units: Units) -> dict
     single = [units.means(some.droplevel("model")) for model, some in slopes.groupby("model") if model >= 0]
     chance = np.concatenate(single)
     slope: dict = units.estimate(slopes[-1], "per_unit") | {"units": len(units.means(slopes[-1]))}
-    slope |= {"calibrated": reach(chance), "single": _range(chance)}
+    slope |= {"calibrated": reach(chance), "single": [chance.min(), chance.max()] if len(chance) else [np.nan, np.nan]}
     effect: dict = {"doses": _per_dose(altered, units), "slope": slope}
     decisive = effect["doses"]
     if len(controls):
@@ -311,11 +304,6 @@ def reach(slopes: NDArray) -> list[float]:
         return [np.nan, np.nan]
     limit = float(np.abs(slopes).max())
     return [-limit, limit]
-
-
-def _range(values: NDArray) -> list[float]:
-    """The lowest and the highest value, NaN where there is none."""
-    return [float(values.min()), float(values.max())] if len(values) else [np.nan, np.nan]
 
 
 def _slopes(wide: pd.DataFrame) -> pd.Series:

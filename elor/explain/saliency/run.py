@@ -31,10 +31,9 @@ def plan(what: Experiment, speaker: str, amount: ExplainScale, first_steps: int 
     slices, tested = what.slices, what.tested
     exemplary = tested[(slices["speaker"] == speaker).to_numpy()]
     sample = stratified(slices["speaker"].to_numpy(), amount.slices, np.random.default_rng(what.seed))
-    jobs: list[SaliencyJob] = []
     shown = _spread(np.flatnonzero(slices["speaker"] == speaker), amount.shown)
-    for index, fold, rows in _parts(tested):
-        job = SaliencyJob(
+    return [
+        SaliencyJob(
             fold=fold,
             networks={OWN: what.model(fold), EXEMPLARY: what.model(exemplary[0])},
             files={"audio": what.audio},
@@ -47,10 +46,10 @@ def plan(what: Experiment, speaker: str, amount: ExplainScale, first_steps: int 
             steps=min(first_steps, amount.steps),
             most=amount.steps,
             seed=what.seed,
-            device=what.device(len(jobs)),
+            device=what.device(place),
         )
-        jobs.append(job)
-    return jobs
+        for place, (index, fold, rows) in enumerate(_parts(tested))
+    ]
 
 
 def _parts(tested: NDArray) -> Iterator[tuple[int, str, NDArray]]:

@@ -8,6 +8,7 @@ on the loud distractor. An untrained network of the same shape is scored beside 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -85,22 +86,17 @@ def _magnitude(method: Callable[..., Heads]) -> Map:
     return lambda model, audio: {name: segment_sums(value.abs()) for name, value in method(model, audio).items()}
 
 
+_path = partial(integrated_gradients, steps=32, most=32, trusted=True)
+
+
 def _integrated(model: nn.Module, audio: Tensor) -> Heads:
-    return {
-        name: segment_sums(value)
-        for name, value in integrated_gradients(model, audio, steps=32, most=32, trusted=True).time().items()
-    }
+    return {name: segment_sums(value) for name, value in _path(model, audio).time().items()}
 
 
 def _integrated_bands(model: nn.Module, audio: Tensor) -> Heads:
-    spectra, edges = (
-        integrated_gradients(model, audio, steps=32, most=32, trusted=True).frequency(),
-        band_edges(audio.shape[-1]),
-    )
-    return {
-        name: torch.stack([value[:, low:high].sum(1) for low, high in pairwise(edges)], dim=1)
-        for name, value in spectra.items()
-    }
+    bands = [slice(*ends) for ends in pairwise(band_edges(audio.shape[-1]))]
+    spectra = _path(model, audio).frequency()
+    return {name: torch.stack([value[:, band].sum(1) for band in bands], dim=1) for name, value in spectra.items()}
 
 
 def _occlusion(model: nn.Module, audio: Tensor) -> Heads:

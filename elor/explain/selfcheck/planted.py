@@ -26,6 +26,9 @@ FLOOR, CUE, DISTRACTOR = 0.005, 0.05, 0.25
 BURST = 2 * SEGMENT
 """A cue lasts 100 ms."""
 
+Cells = dict[str, NDArray]
+"""Which segments or bands, (n, cells) bool, by a name."""
+
 Labels = dict[str, NDArray]
 """Per head the class of each signal, (n,) of 0 and 1."""
 
@@ -47,9 +50,9 @@ class Planted:
     audio: Tensor
     classes: Labels
     labels: Labels
-    time: dict[str, NDArray]
-    bands: dict[str, NDArray]
-    distractor: dict[str, NDArray]
+    time: Cells
+    bands: Cells
+    distractor: Cells
     render: Callable[[Labels], NDArray]
 
     def swapped(self, head: str) -> Tensor:
@@ -167,11 +170,7 @@ SETS: dict[str, Callable[[int, int], Planted]] = {
 
 
 def _planted(
-    render: Callable[[Labels], NDArray],
-    labels: Labels,
-    time: dict[str, NDArray],
-    bands: dict[str, NDArray],
-    distractor: dict[str, NDArray],
+    render: Callable[[Labels], NDArray], labels: Labels, time: Cells, bands: Cells, distractor: Cells
 ) -> Planted:
     return Planted(_tensor(render(labels)), labels, labels, time, bands, distractor, render)
 
