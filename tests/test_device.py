@@ -10,7 +10,6 @@ from elor import device, inference
 from elor.errors import UserError
 from elor.explain import controls
 from elor.explain.interventions import run as interventions
-from elor.explain.prototypes import filters
 from elor.explain.prototypes import run as prototypes
 from elor.explain.saliency import measure
 from tests.worlds.networks import trained_network
@@ -104,7 +103,6 @@ def test_exact_computing_sets_every_flag_and_puts_it_back_even_after_an_error(ca
     [
         (measure, "measure", "local"),
         (prototypes, "seek", "local"),
-        (filters, "seek_filters", "load_network"),
         (interventions, "intervene", "_sounds"),
     ],
 )
