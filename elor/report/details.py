@@ -13,7 +13,7 @@ MOST_RATERS = 20
 
 def tables(found: Results) -> list[Table]:
     """All tables, those that hold something."""
-    score = SCORE_TITLES[found.headline]
+    score = found.score
     every: list[Table | None] = []
     if f"utterance_{found.headline}" in found.any_scores:
         every.append(table5(found, "Averaged over each utterance's slices", {}, "utterance_"))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from elor.report import series
 from elor.report.findings import Findings
-from elor.report.results import SCORE_TITLES, title
+from elor.report.results import title
 from elor.report.text import MISSING, Table, interval, number
 
 FACTORS = {
@@ -40,9 +40,7 @@ def group_tables(found: Findings) -> Iterator[Table]:
                 some.append((FACTORS[factor], str(name), str(one["slices"]), str(one["speakers"]), classes, *cells))
             lines += [tuple(some)] if some else []
         header = ("", "group", "slices", "speakers", "classes", *map(title, networks))
-        caption = (
-            f"{SCORE_TITLES[found.results.headline]} of {dimension} by group, with {found.results.level} intervals"
-        )
+        caption = f"{found.results.score} of {dimension} by group, with {found.results.level} intervals"
         yield Table(f"{caption} over speakers", header, tuple(lines), labels=2)
 
 

@@ -9,7 +9,7 @@ from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Claims
 from elor.evidence.names import Case, Control, Verdict
 from elor.evidence.saliency import Pair, Saliency
-from elor.report.results import SCORE_TITLES, Results, rater_name, title
+from elor.report.results import Results, rater_name, title
 from elor.report.text import number
 
 PAPER = (
@@ -114,7 +114,7 @@ def provenance(results: Results, settings: Mapping[str, Any], versions: Sequence
     return {
         "Corpus": f"{speech[0].upper()}{speech[1:]}.",
         "Tests": f"{plural(scores['count'], 'slice')} labelled by {rater_name(results)}, each by networks that have "
-        f"not heard its speaker. Best {SCORE_TITLES[results.headline]}: {', '.join(best)}.",
+        f"not heard its speaker. Best {results.score}: {', '.join(best)}.",
     } | {name: f"{', '.join(some)}." for name, some in said.items() if some}
 
 

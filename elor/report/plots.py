@@ -11,7 +11,7 @@ from elor.ensemble import Prediction
 from elor.report.figures import coloured_waveform
 from elor.report.findings import METHODS, Shown
 from elor.report.prediction_over_time import draw_head
-from elor.report.results import SCORE_TITLES, Results
+from elor.report.results import Results
 from elor.report.series import MARKS, scores
 from elor.report.style import HUES, INK, SOFT, style
 
@@ -47,7 +47,7 @@ def results(found: Results) -> list[Axes]:
         for axes, (dimension, rows) in zip(grid, by_dimension, strict=True):
             _forest(axes, rows.reset_index(drop=True))
             axes.set_title(str(dimension))
-            axes.set_xlabel(f"{SCORE_TITLES[found.headline]} [{found.level}]")
+            axes.set_xlabel(f"{found.score} [{found.level}]")
     return grid
 
 

@@ -121,6 +121,11 @@ class Results:
         return "uar" if "uar" in self.any_scores else "ccc"
 
     @property
+    def score(self) -> str:
+        """What it is called: UAR, or CCC."""
+        return SCORE_TITLES[self.headline]
+
+    @property
     def any_scores(self) -> Scores:
         """One network's scores, for what is the same in all of them."""
         return next(iter(next(iter(self.scores.values())).values()))
@@ -215,7 +220,7 @@ def table5(found: Results, caption: str, people: Mapping[str, Scores], before: s
 
 def further(found: Results) -> Table | None:
     """Further scores, chance, and the test-selection gap; people's beside them where they have any."""
-    key, score = found.headline, SCORE_TITLES[found.headline]
+    key, score = found.headline, found.score
     own = {
         "uar": (("F1", value("macro_f1")), ("kappa", value("kappa")), ("CCC", value("ccc"))),
         "ccc": (("r", value("r")),),

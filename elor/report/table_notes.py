@@ -6,7 +6,7 @@ from typing import Any
 
 from elor.corpora.faults import plural
 from elor.registry import ON_VECTORS
-from elor.report.results import SCORE_TITLES, Results, rater_name, title
+from elor.report.results import Results, rater_name, title
 from elor.report.text import Notes, number, p_value
 from elor.targets import ordered
 from elor.vectors import Vectors
@@ -56,7 +56,7 @@ def contradictions(found: Results) -> Notes | None:
 
 def reading(found: Results) -> Notes:
     """What the columns mean."""
-    score = SCORE_TITLES[found.headline]
+    score = found.score
     items = [
         "Intervals: jackknife t over speakers, since the slices of a speaker are not independent. They hold for these "
         "trained networks: the seed, and training sets that overlap between folds, are not in them.",
