@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from elor.api.explain import own_networks
 from elor.commands import app
+from elor.explain.any_network.subjects import probabilities as probabilities_of
+from elor.inference import load as load_ensemble
 from elor.params import load
 from elor.tables import read_table
 from stages.report import settings
@@ -76,6 +80,18 @@ def test_an_exported_fold_predicts_what_was_scored(workspace: Workspace) -> None
         assert f"mean of 2 networks of fold {fold}" in " ".join(text.split())
         found = probabilities(workspace.folder / "one.csv")
         np.testing.assert_allclose(found.loc[name, expected.columns], expected.loc[name], atol=2e-5)
+
+
+def test_explain_takes_the_networks_that_answer(workspace: Workspace) -> None:
+    models = workspace.folder / "data/models"
+    fold = read_table(workspace.folder / "data/predictions/elor.csv")["fold"][0]
+    assert own_networks(models).subject.name == "ELoR, mean of 3 folds, 6 networks"
+    subject = own_networks(models, fold).subject
+    assert subject.name == f"ELoR, fold {fold}, 2 networks"
+    sound = torch.from_numpy(np.load(workspace.folder / "data/slices.npy")[:1] / 32_768).float()[:, None]
+    said = load_ensemble(models, fold=fold).answers(np.load(workspace.folder / "data/slices.npy")[:1])
+    for head, answer in probabilities_of(subject.model, sound).items():
+        np.testing.assert_allclose(answer[0], said[head][0].mean(0), atol=1e-5)
 
 
 def test_one_seed_leaves_the_first_networks(workspace: Workspace) -> None:
