@@ -36,6 +36,9 @@ class Dependence(NamedTuple):
 DRAWN = Dependence("chance", "chance", "switch off what is random in it, or fix its seed")
 CHANCE = DRAWN._replace(what="chance, or on what is kept outside the network")
 HISTORY = Dependence("history", "what it was asked before", "let it keep nothing, or reset it first")
+DIGITS = Dependence(
+    "digits", "the last digits of the sound", "let it draw nothing by the sound (from a seed made of it, say)"
+)
 COMPANY = Dependence("company", "the signals beside it", "ask about one signal at a time")
 RECORDING = Dependence("recording", "whether gradients are recorded", "use occlusion, which needs none")
 

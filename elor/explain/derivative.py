@@ -22,7 +22,7 @@ from elor.explain.dependence import RECORDING, other_sound, refuse_unsteady
 from elor.explain.doubts import Doubt
 from elor.explain.model import Forward, Heads, Targets, at, logits_of, targets_of
 from elor.explain.model_copies import spare
-from elor.explain.precision import as_written, rounded, widened
+from elor.explain.precision import as_written, doubled, rounded, widened
 
 PIECE = 800
 """Samples (50 ms) whose level is changed at once."""
@@ -139,7 +139,7 @@ def _exactly(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
     try:
         with as_written(double), widened() as wide:
             with torch.no_grad():
-                answers = logits_of(double.double(), audio.double())
+                answers = logits_of(doubled(double), audio.double())
             if wide.rounds or not _same(own.logits, answers):
                 raise _OwnPrecision
             exact = _Slopes(double, audio.double(), own.targets)
@@ -259,9 +259,9 @@ class _Slopes:
     def nothing(self) -> str | None:
         """A gradient of zeros is true of what answers in steps, and says nothing of it."""
         for head in self._zero:
-            here = self.logits[head]
-            moved = [logits_of(self._model, self._audio + COARSE[-1] * way)[head] for way in self._ways]
-            if max(float((value - here).abs().max()) for value in moved) > 1e-6 * float(here.abs().max()):
+            here, target = self.logits[head], self.targets[head]
+            moved = [logits_of(self._model, self._audio + COARSE[-1] * way)[head] - here for way in self._ways]
+            if max(float(at(value, target).abs().max()) for value in moved) > 1e-6 * float(here.abs().max()):
                 return (
                     f"The gradient of head {head} is 0 at every sample, although its answer changes with the sound (in "
                     "steps: it rounds, or compares with a threshold); use occlusion."

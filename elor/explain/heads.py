@@ -31,7 +31,10 @@ class OneHead(nn.Module):
         self.model, self.head = model, head
 
     def forward(self, audio: Tensor) -> Heads:
-        return {self.head: named(self.model(audio), len(audio))[self.head]}
+        found = named(self.model(audio), len(audio))
+        if self.head not in found:
+            raise UserError(f"The network answers without head {self.head} from time to time; let it always return it.")
+        return {self.head: found[self.head]}
 
 
 def each_head(

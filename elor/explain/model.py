@@ -5,8 +5,10 @@ It is given a copy of the signal, which it may change; and what it answers is no
 """
 
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -32,6 +34,9 @@ Heads = dict[str, Tensor]
 Targets = Mapping[str, Tensor | int]
 """By the head's name the class of each signal, (batch,), or one class for all."""
 
+_CLASSES: WeakKeyDictionary[nn.Module, dict[str, int]] = WeakKeyDictionary()
+"""How many classes each head had that a model answered with first, since it was prepared."""
+
 ONE_HEAD = "output"
 """Name of the head of a model that returns one tensor; those of a tuple are called `0`, `1`, ..."""
 
@@ -43,8 +48,9 @@ def prepared(model: nn.Module) -> Iterator[None]:
     In training mode dropout would make every map a random one and batch normalisation would move its statistics.
     """
     refuse_unmade(model)
+    _CLASSES.pop(model, None)
     training = {module: module.training for module in model.modules() if hasattr(module, "training")}  # frozen has none
-    frozen = {parameter: parameter.requires_grad for parameter in model.parameters()}
+    frozen = {value: value.requires_grad for value in model.parameters() if not value.is_inference()}
     try:
         evaluating(model)
         for parameter in frozen:
@@ -106,9 +112,11 @@ def logits_of(model: nn.Module, audio: Tensor, answered: Callable[[], None] = la
 
 
 def _answer(model: nn.Module, audio: Tensor) -> Heads:
-    """What a model returns for a copy of the signals, which it may change in place, by head."""
+    """What a model returns for a copy of the signals, which it may change in place, by head; copied, since it may write
+    the next answer into the same memory."""
     try:
-        output = model(audio.clone())
+        with _filters_kept():
+            output = model(audio.clone())
     except SystemExit as error:
         raise UserError(f"The network ends the program (sys.exit, {error.code}); let it return logits.") from None
     except (UserError, MemoryError, torch.OutOfMemoryError):
@@ -118,7 +126,28 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
         if _within(error, "torch.autograd"):
             why += " (it differentiates by its own weights, which are held fixed here; use a copy without that)"
         raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {why}.") from error
-    return named(output, len(audio))
+    heads = {head: value.clone() for head, value in named(output, len(audio)).items()}
+    now = {head: value.shape[1] for head, value in heads.items()}
+    if (first := _CLASSES.setdefault(model, now)) != now:
+        once, again = (", ".join(f"{head} ({count})" for head, count in each.items()) for each in (first, now))
+        raise UserError(
+            f"The network answers with other heads or classes from time to time: {once}, and {again}; let it return "
+            "the same for every sound, and however it is asked."
+        )
+    return heads
+
+
+@contextmanager
+def _filters_kept() -> Iterator[None]:
+    """Undo what a model does to the filters of warnings: else it could silence what speaks against it."""
+    before = warnings.filters[:]
+    try:
+        yield
+    finally:
+        if warnings.filters != before:
+            warnings.filters[:] = before
+            with warnings.catch_warnings():  # so that it is noticed
+                pass
 
 
 def _within(error: Exception, package: str) -> bool:

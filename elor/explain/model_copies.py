@@ -44,7 +44,7 @@ def left_as_found(model: nn.Module) -> Iterator[None]:
     found = [
         (place, {key: (value, None if key in OWN else _content(value)) for key, value in place.items()})
         for module in model.modules()
-        for place in (vars(module), module._buffers, module._parameters)
+        for place in (vars(module), module._buffers, module._parameters, module._modules)
         if isinstance(place, dict)  # TorchScript keeps its own
     ]
     try:
@@ -142,7 +142,9 @@ def _content(value: Any) -> Any:
 
 def _refill(value: Any, content: Any) -> None:
     """Give it back what it held."""
-    if isinstance(content, Tensor):
+    if isinstance(content, Tensor) and value.shape != content.shape:
+        value.set_(content)
+    elif isinstance(content, Tensor):
         now, then = (one if one.layout == torch.strided else one.to_dense() for one in (value, content))
         if not torch.equal(now, then):
             value.detach().copy_(content)

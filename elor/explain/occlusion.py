@@ -155,7 +155,7 @@ def _falls(
     """As `_drops`, of a model that is known to mind nothing but the signal."""
     with torch.no_grad():
         with coarsest(model) as met:
-            logits = logits_of(model, audio)
+            logits = logits_of(model, audio, met.answered)
         chosen = targets_of(logits, targets)
         drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}
         for row, count in enumerate(counts):

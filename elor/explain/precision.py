@@ -23,6 +23,16 @@ def as_written(model: nn.Module) -> AbstractContextManager[None]:
     return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
+def doubled(model: nn.Module) -> nn.Module:
+    """The model in float64, and with it the tensors that its modules hold in plain attributes (windows, filters)."""
+    model.double()
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor) and value.dtype in WIDER:
+                vars(module)[name] = value.to(WIDER[value.dtype])
+    return model
+
+
 def rounded(model: nn.Module, audio: Tensor) -> dict[str, str]:
     """By head what rounds numbers that come from the signal on their way there; heads without any are left out."""
     crossings, mode = Crossings(), _Followed()
@@ -76,7 +86,11 @@ class Coarsest(TorchDispatchMode):
         dtype: the floating type with the fewest digits among all results.
     """
 
-    dtype = torch.float64
+    dtype, _seeing = torch.float64, True
+
+    def answered(self) -> None:
+        """What is computed from now on is not the model's."""
+        self._seeing = False
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -84,7 +98,7 @@ class Coarsest(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        for value in result if isinstance(result, (tuple, list)) else (result,):
+        for value in (result if isinstance(result, (tuple, list)) else (result,)) if self._seeing else ():
             if isinstance(value, Tensor) and value.is_floating_point():
                 self.dtype = max(self.dtype, value.dtype, key=lambda dtype: torch.finfo(dtype).eps)
         return result

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.dependence import CHANCE, COMPANY, HISTORY, Unsteady, other_sound, refuse_unsteady
+from elor.explain.dependence import CHANCE, COMPANY, DIGITS, HISTORY, Unsteady, other_sound, refuse_unsteady
 from elor.explain.derivative import false_gradient
-from elor.explain.doubts import Refused
+from elor.explain.doubts import Refused, aside
 from elor.explain.model import CannotRun, Heads, Targets, logits_of
 from elor.explain.model_copies import left_as_found, spare
 
@@ -62,6 +62,7 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
             questions.is_it_chance()
             questions.does_it_remember()
             questions.does_it_keep_an_answer()
+            questions.does_it_hang_on_digits()
             why = questions.does_it_mind_company(beside)
         if why and not alone:
             raise UserError(str(why))
@@ -106,7 +107,13 @@ class _Questions:
         self._model, self._one = model, one
         self._unheard, self._untouched = spare(model), spare(model)
         self._copied = self._unheard is not model
+        before = {name for name, _ in model.named_parameters()}
         self._first = logits_of(model, one)
+        if late := [name for name, _ in model.named_parameters() if name not in before]:
+            raise UserError(
+                f"The network makes weights when it is first asked ({', '.join(late[:3])}); run it once on a sound, so "
+                "that they are made."
+            )
         self._quiet, self._other = another(model, one)
         if not self._copied:
             _warn("The network cannot be copied: whether it keeps something is not wholly checked.", "copy")
@@ -153,6 +160,22 @@ class _Questions:
         if _equal(three, swapped):
             now, beyond = ({head: value[row : row + 1] for head, value in three.items()} for row in (0, 1))
             refuse_unsteady(self._other, now, beyond, HISTORY)
+
+    def does_it_hang_on_digits(self) -> None:
+        """To a sound that is softer by a millionth it answers nearly the same, or, if it is steep, as far from it as from
+        the one that is softer by two."""
+        near, errors = list[Heads](), list[Refused]()
+        for count in (1, 2):
+            near.append(_if_any(self._model, self._one * (1 - count * BESIDE)) or self._first)
+            here = {head: count * near[0][head] - (count - 1) * value for head, value in near[-1].items()}
+            try:
+                with aside(Unsteady):
+                    refuse_unsteady(self._first, here, self._other, DIGITS)
+            except Refused as error:
+                errors.append(error)
+            else:
+                return
+        raise errors[0]
 
     def does_it_mind_company(self, count: int) -> UserError | None:
         """Why up to so many signals cannot be asked about together; None if each gets the answer that it gets alone, at

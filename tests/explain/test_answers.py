@@ -1,0 +1,207 @@
+"""What networks answer with, and how: memory that is written again, other heads, warnings that are switched off."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elor.errors import UserError
+from elor.explain.any_network.subjects import Subject, steadied
+from elor.explain.any_network.window import explain
+from elor.explain.attribution import gradient
+from elor.explain.guided import guided_backprop
+from elor.explain.integrated import integrated_gradients
+from elor.explain.occlusion import Coarse, occlusion
+from tests.explain.strange import DrawsForNothing, Plain
+from tests.explain.test_questions import SAMPLES, voice
+from tests.explain.test_strange import QUICK, made
+
+
+class SameMemory(Plain):
+    """Writes every answer into the memory of the one before, as a static graph does."""
+
+    def __init__(self, resizes: bool = False) -> None:
+        super().__init__()
+        self.resizes, self.memory = resizes, torch.zeros(0 if resizes else 64, 3)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        found = super().forward(audio)
+        if found.requires_grad:
+            return found
+        if self.resizes:
+            with torch.no_grad():
+                return torch.mul(found, 1, out=self.memory.resize_(found.shape))
+        self.memory[: len(found)] = found
+        return self.memory[: len(found)]
+
+
+@pytest.mark.parametrize("resizes", [False, True])
+@pytest.mark.parametrize("method", [gradient, guided_backprop, occlusion])
+def test_answers_in_one_memory_are_told_apart(method: Callable, resizes: bool) -> None:
+    net = made(SameMemory, resizes)
+    torch.testing.assert_close(method(net, voice()), method(made(Plain), voice()))
+    assert net.memory.shape == made(SameMemory, resizes).memory.shape
+    assert not net.memory.any()
+
+
+class Deafens(Plain):
+    """Wants no warnings, of anybody."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        warnings.filterwarnings("ignore")
+        return super().forward(audio) + 1e5
+
+
+def test_a_network_does_not_silence_what_speaks_against_it() -> None:
+    before = warnings.filters[:]
+    with pytest.warns(Coarse, match="falls of head output are"):
+        occlusion(made(Deafens), voice())
+    assert warnings.filters == before
+
+
+class Otherwise(Plain):
+    """Answers with another head, or with fewer classes, where something holds."""
+
+    def __init__(self, holds: Callable[[Tensor], bool], fewer: bool) -> None:
+        super().__init__()
+        self.holds, self.fewer = holds, fewer
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        found = super().forward(audio)
+        if not self.holds(audio):
+            return {"one": found, "other": 2 * found}
+        return {"one": found[:, :1], "other": 2 * found} if self.fewer else {"one": found}
+
+
+KINDS = {
+    "quiet": lambda audio: bool(audio.abs().max() < 0.05),
+    "recorded": lambda audio: audio.requires_grad,
+    "silent": lambda audio: not audio[-1, :, 800:1_600].any(),
+}
+
+
+@pytest.mark.parametrize("method", [gradient, guided_backprop, integrated_gradients, occlusion])
+@pytest.mark.parametrize("fewer", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_heads_that_come_and_go_are_refused_and_what_stays_is_right(kind: str, fewer: bool, method: Callable) -> None:
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always")
+        right = in_time(method(made(Plain), voice()))["output"]
+        try:
+            found, said = in_time(method(made(Otherwise, KINDS[kind], fewer), voice())), ""
+        except UserError as error:
+            found, said = {}, str(error)
+    for head, value in found.items():
+        torch.testing.assert_close(value, right if head == "one" else 2 * right)
+    said += " ".join(str(one.message) for one in noticed)
+    assert len(found) == 2 or re.search("other heads or classes|answers without head|number that Python takes", said)
+    assert len(found) < 2 or kind == "silent" or (kind == "recorded" and method is occlusion)
+
+
+def in_time(found) -> dict[str, Tensor]:
+    return found if isinstance(found, dict) else found.time()
+
+
+class Late(Plain):
+    """Makes its last layer when it is first asked."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        values = F.relu(self.one(audio)).mean(-1)
+        if not hasattr(self, "late"):
+            self.late = nn.Linear(values.shape[1], 3)
+        return self.late(values)
+
+
+@pytest.mark.parametrize("method", [gradient, occlusion])
+def test_weights_that_are_made_late_are_not_called_chance(method: Callable) -> None:
+    net = made(Late)
+    with pytest.raises(UserError, match=r"makes weights when it is first asked \(late.weight, late.bias\); run it"):
+        method(net, voice())
+    assert not hasattr(net, "late")
+    net(voice())
+    assert method(net, voice())["output"].any()
+
+
+def test_weights_of_inference_mode_are_refused_or_asked_by_occlusion() -> None:
+    with torch.inference_mode():
+        net = made(Plain)
+    torch.testing.assert_close(occlusion(net, voice()), occlusion(made(Plain), voice()))
+    with pytest.raises(UserError, match="Inference tensors cannot be saved for backward"):
+        gradient(net, voice())
+
+
+def test_drawing_for_nothing_is_no_half_precision() -> None:
+    assert not steadied(Subject("net", made(DrawsForNothing), None), voice())[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        occlusion(made(DrawsForNothing), voice())
+
+
+class DrawsByTheSound(Plain):
+    """Noise from a seed that is made of the sound: another one for any other sound, be it as like as can be."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, audio: Tensor) -> Tensor:
+        rows = []
+        for one, found in zip(audio, super().forward(audio), strict=True):
+            seed = hash(one.detach().numpy().tobytes()) % 2**31
+            rows.append(found * (1 + self.share * torch.randn(3, generator=torch.Generator().manual_seed(seed))))
+        return torch.stack(rows)
+
+
+@pytest.mark.parametrize("method", [gradient, integrated_gradients, occlusion])
+@pytest.mark.parametrize("share", [0.01, 0.3])
+def test_noise_by_the_sound_is_noise(method: Callable, share: float) -> None:
+    with pytest.raises(UserError, match="depends on the last digits of the sound"):
+        method(made(DrawsByTheSound, share), voice())
+
+
+def test_a_logit_that_nothing_changes_has_a_map_of_zeros() -> None:
+    class Constant(Plain):
+        def forward(self, audio: Tensor) -> Tensor:
+            return (super().forward(audio) - 9) * torch.tensor([0.0, 1.0, 1.0])
+
+    for method in (gradient, occlusion):
+        assert not method(made(Constant), voice())["output"].any()
+        assert method(made(Constant), voice(), {"output": 1})["output"].any()
+
+
+class Windowed(nn.Module):
+    """Its window and its filters are plain attributes; of its gradient a share is detached."""
+
+    def __init__(self, detached: float) -> None:
+        super().__init__()
+        self.window, self.filters = torch.hann_window(256), torch.rand(129, 12)
+        self.out, self.detached = nn.Linear(12, 3), detached
+
+    def forward(self, audio: Tensor) -> Tensor:
+        frames = torch.stft(audio[:, 0], 256, 128, window=self.window, return_complex=True)
+        bands = (frames.abs().square().transpose(1, 2) @ self.filters + 1e-6).log().mean(1)
+        return self.out((1 - self.detached) * bands + self.detached * bands.detach())
+
+
+def test_what_plain_attributes_hold_is_asked_in_float64_too() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert gradient(made(Windowed, 0.0), voice())["output"].any()
+    net = made(Windowed, 0.03)
+    with pytest.raises(UserError, match="is not how its answer changes"):
+        gradient(net, voice())
+    assert net.window.dtype == net.filters.dtype == torch.float32
+
+
+def test_a_page_says_of_heads_that_come_and_go_what_they_are() -> None:
+    found = explain(
+        Subject("net", made(Otherwise, KINDS["recorded"], False), None), voice()[0, 0].numpy(), SAMPLES, QUICK
+    )
+    assert "answers without head other" in found.summary["methods"]["guided"]["left_out"]["other"]
+    assert set(found.summary["methods"]["occlusion"]["heads"]) == {"one", "other"}
