@@ -162,8 +162,8 @@ class _Questions:
             refuse_unsteady(self._other, now, beyond, HISTORY)
 
     def does_it_hang_on_digits(self) -> None:
-        """To a sound that is softer by a millionth it answers nearly the same, or, if it is steep, as far from it as from
-        the one that is softer by two."""
+        """To a sound that is softer by a millionth it answers nearly the same; or, if it is steep, half way to what it
+        answers to one that is softer by two."""
         near, errors = list[Heads](), list[Refused]()
         for count in (1, 2):
             near.append(_if_any(self._model, self._one * (1 - count * BESIDE)) or self._first)
