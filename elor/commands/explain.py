@@ -103,7 +103,8 @@ def explain(
     result = explain_files(files, explained, output, effort, most, prototypes, stereo)
     if result["recordings"]:
         write_text(output / "summary.md", render(blocks(result), Format.markdown) + "\n")
-        write_text(output / "explain.html", recordings(result, output))
-        echo(blocks(result), how)
+        page = output / "explain.html"
+        write_text(page, recordings(result, output))
+        echo(blocks(result), how, page)
     if result["failed"]:
         refuse(result["failed"], len(files), "explain", "explained")

@@ -24,11 +24,16 @@ PAGE = Path("plots/report.html")
 """The page of a workspace, beside its metrics."""
 
 
-def echo(blocks: Sequence[Block], how: Format) -> None:
-    """Print blocks, as wide as the terminal; without escape codes on none, or if NO_COLOR is set (no-color.org)."""
+def echo(blocks: Sequence[Block], how: Format, page: Path | None = None) -> None:
+    """Print blocks, as wide as the terminal, and which page to open.
+
+    Without escape codes on no terminal, or if NO_COLOR is set (no-color.org).
+    """
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     width = shutil.get_terminal_size((WIDTH, 0)).columns
     typer.echo(render(blocks, how, partial(typer.style, bold=True), width), color=False if plain else None)
+    if page is not None and how is Format.terminal:
+        typer.echo(f"\nOpen {page}")
 
 
 def answer(
@@ -40,9 +45,8 @@ def answer(
     elif as_json:
         typer.echo(json.dumps(tree, indent=2))
     else:
-        echo(blocks, how)
-        if metrics is not None and how is Format.terminal and (page := metrics.parent / PAGE).is_file():
-            typer.echo(f"\nOpen {page}")
+        page = metrics.parent / PAGE if metrics is not None else None
+        echo(blocks, how, page if page and page.is_file() else None)
 
 
 def setting(key: str, value: object) -> str:

@@ -44,6 +44,7 @@ def test_a_foreign_network_is_explained_into_a_folder(elor: Callable, voice: Pat
     for text in (result.stdout, (out / "summary.md").read_text()):
         assert "guided backpropagation" in text
         assert "untrained" in text
+    assert result.stdout.endswith(f"\nOpen {out / 'explain.html'}\n")
     page = (out / "explain.html").read_text()
     assert "voice, 0.00-1.1" in page
     sections = [page.index(f'<section id="{name}"') for name in ("answer", "maps", "numbers")]
