@@ -16,12 +16,13 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,15 @@ from benchmarks import gpuparts, gpuwork
 from benchmarks.gpuparts import Setup
 from benchmarks.measure import ROOT, machine
 from elor.device import configure, local
+from elor.errors import UserError
 from elor.files import write_json
 from elor.params import load
 from elor.report.text import Block, Notes, Table, number
 
 MINUTES = 9.0
+
+NOT_DONE = ("error", "skipped", "cut")
+"""Keys of a part's results that say why it has none, or not all."""
 
 GRACE_S = 8.0
 """Seconds between the end of a part's time, which it watches itself, and its being killed."""
@@ -76,6 +81,7 @@ def measure(out: Path, device: str, minutes: float, small: bool, only: Sequence[
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"no GPU ({device})"
     found: dict[str, Any] = {"gpu": name, "small": small}
     record = {"benchmark": "gpu", "machine": on, "seconds": 0.0, "measured": found}
+    _fork(int).join()  # no part waits for the imports
     with tempfile.TemporaryDirectory(prefix="elor-") as folder:
         for part in only or PARTS:
             seconds = min(PARTS[part].seconds, started + 60 * minutes - GRACE_S - time.monotonic())
@@ -85,7 +91,7 @@ def measure(out: Path, device: str, minutes: float, small: bool, only: Sequence[
             record["seconds"] = time.monotonic() - started
             on["load_average_after"] = on["load_average"]
             write_json(out / "gpu.json", record, digits=6)
-            print(f"{part}: {found[part].get('error', found[part].get('skipped', 'done'))}", flush=True)
+            print(f"{part}: {next((found[part][how] for how in NOT_DONE if how in found[part]), 'done')}", flush=True)
     return record
 
 
@@ -94,16 +100,15 @@ def apart(do: Callable[[Setup], dict[str, Any]], setup: Setup) -> dict[str, Any]
 
     Nothing goes through a pipe: one that a forgotten child holds open never ends, and this would wait for it.
     """
-    seconds, answer = setup.left(), setup.folder / "answer.json"
+    seconds = setup.left()
     if seconds < 1:
         return {"skipped": "no time was left"}
-    answer.unlink(missing_ok=True)
-    process = multiprocessing.get_context("spawn").Process(target=_alone, args=(do, setup, seconds, answer))
-    process.start()
+    setup.answer.unlink(missing_ok=True)
+    process = _fork(_alone, do, setup)
     try:
         ended = connection.wait([process.sentinel], seconds + GRACE_S)
-        if answer.exists():
-            return json.loads(answer.read_text())
+        if setup.answer.exists():
+            return json.loads(setup.answer.read_text())
         if not ended:
             return {"error": f"given up after {seconds + GRACE_S:.0f} s"}
         process.join()
@@ -115,11 +120,20 @@ def apart(do: Callable[[Setup], dict[str, Any]], setup: Setup) -> dict[str, Any]
         process.join()
 
 
-def _alone(do: Callable[[Setup], dict[str, Any]], setup: Setup, seconds: float, answer: Path) -> None:
+def _fork(target: Callable[..., object], *given: object) -> multiprocessing.process.BaseProcess:
+    """Start a process from a server that has imported everything, once, and woken no GPU."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.gpu"])
+    process = context.Process(target=target, args=given)
+    process.start()
+    return process
+
+
+def _alone(do: Callable[[Setup], dict[str, Any]], setup: Setup) -> None:
     """Leave the answer in a file, and wait for no thread or process that the part may have left."""
     os.setsid()
     torch.set_num_threads(1)  # as in a worker
-    write_json(answer, attempt(do, replace(setup, until=time.monotonic() + seconds)), digits=None)
+    write_json(setup.answer, attempt(do, setup), digits=None)
     os._exit(0)
 
 
@@ -142,15 +156,16 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     blocks: list[Block] = []
     for name, write in (("ceilings", _ceilings), ("equality", _equality), ("steps", _steps), ("layers", _layers),
                         ("kernels", _kernels), ("packing", _packing), ("projection", _projection)):  # fmt: skip
-        if part := {key: value for key, value in measured.get(name, {}).items() if key not in ("seconds", "skipped")}:
-            blocks += [] if "error" in part else [write(part)]
+        part = {key: value for key, value in measured.get(name, {}).items() if key not in ("seconds", "skipped", "cut")}
+        if part and "error" not in part:
+            blocks.append(write(part))
     said = [f"{name}: {text}" for name, part in measured.items() if isinstance(part, dict) and (text := _said(part))]
     return [*blocks, Notes("What else was found", tuple(said))] if said else blocks
 
 
 def _said(part: dict[str, Any]) -> str:
     """A part in words, where it has no table, or failed."""
-    if text := part.get("error") or part.get("skipped"):
+    if text := next((part[how] for how in NOT_DONE if how in part), ""):
         return text
     if "passed" in part:
         failed = f", failed: {', '.join(part['failed'])}" if part["failed"] else ""
@@ -254,8 +269,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_json(RESULTS / "gpu.json", record, digits=6)
         republish(RESULTS / "gpu.json", tables)
         return
+    try:
+        device = str(local(given.device, "--device"))
+    except UserError as error:
+        sys.exit(str(error))
     given.out.mkdir(parents=True, exist_ok=True)
-    measure(given.out, str(local(given.device, "--device")), given.minutes, given.small, given.only)
+    measure(given.out, device, given.minutes, given.small, given.only)
 
 
 if __name__ == "__main__":

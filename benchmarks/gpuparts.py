@@ -22,6 +22,7 @@ from benchmarks.measure import ROOT
 from benchmarks.toy import Case, operations, our_step, prediction, toy_job
 from elor.device import settle
 from elor.fastconv import ConvBlock, batched, cost_model
+from elor.files import write_json
 from elor.networks import MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.registry import WORDLESS
@@ -37,7 +38,7 @@ TOY = {"filters": [3, 4, 4], "lengths": [16, 5, 4], "pools": [4, 6, 8], "stride"
 
 @dataclass(frozen=True)
 class Setup:
-    """Where and how a part measures, and until when (`time.monotonic`)."""
+    """Where and how a part measures, and until when (`time.monotonic`, which all processes share)."""
 
     device: str
     small: bool
@@ -45,9 +46,18 @@ class Setup:
     params: Params
     until: float
 
+    @property
+    def answer(self) -> Path:
+        """The file that a part's results are written to."""
+        return self.folder / "answer.json"
+
     def left(self) -> float:
         """Seconds that are left."""
         return self.until - time.monotonic()
+
+    def keep(self, found: dict[str, Any]) -> None:
+        """Leave what a part has found so far, should it be killed before its end."""
+        write_json(self.answer, found | {"cut": "it did not come to its end"}, digits=None)
 
     def settings(self, network: str) -> Settings:
         """The paper's default values of a network; in a rehearsal those of a toy."""
@@ -147,18 +157,19 @@ def tests(setup: Setup) -> dict[str, Any]:
             subprocess.run(command, cwd=ROOT, env=environment, stdout=file, stderr=file, timeout=max(1, setup.left()))
         except subprocess.TimeoutExpired:
             file.write("\nERROR the tests ran out of time\n")
-    said = output.read_text()
-    count = {
-        name: int(found[1]) if (found := re.search(rf"(\d+) {name}", said)) else 0 for name in ("passed", "skipped")
-    }
-    failed = [
-        line.split(" - ")[0].split(None, 1)[1] for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))
-    ]
+    return outcomes(output.read_text())
+
+
+def outcomes(said: str) -> dict[str, Any]:
+    """How each test ended, from pytest's line on it, which is there for those before the time was up, too."""
+    ended = re.findall(r"^(\S+::.+?) (PASSED|SKIPPED|FAILED|ERROR)\b", said, re.MULTILINE)
+    failed = dict.fromkeys(name for name, how in ended if how in ("FAILED", "ERROR"))
+    lines = said.splitlines()
     return {
-        "passed": count["passed"],
-        "skipped_tests": count["skipped"],
-        "failed": failed,
-        "said": said.splitlines()[-40:],
+        "passed": sum(how == "PASSED" for _, how in ended),
+        "skipped_tests": sum(how == "SKIPPED" for _, how in ended),
+        "failed": [*failed, *(line.removeprefix("ERROR ") for line in lines if line.startswith("ERROR "))],
+        "said": lines[-40:],
     }
 
 
@@ -231,6 +242,7 @@ def steps(setup: Setup) -> dict[str, Any]:
                     ways[name] = variant(setup, network, settings, **how)
             except Exception as error:
                 ways[name] = {"error": f"{type(error).__name__}: {error}"[:300]}
+            setup.keep({"cases": found})
     return {"cases": found}
 
 
@@ -255,18 +267,23 @@ def compiled(setup: Setup) -> dict[str, Any]:
     """The step through torch.compile, last, since the compiler takes its time."""
     if setup.small:
         return {"skipped": "not in a rehearsal"}
-    return {
-        name: variant(setup, name, setup.settings(name), compile=True)
-        for name in ("ftr", "lom", "elor")
-        if setup.left() > 10
-    }
+    found: dict[str, Any] = {}
+    for name in ("ftr", "lom", "elor"):
+        if setup.left() > 10:
+            found[name] = variant(setup, name, setup.settings(name), compile=True)
+            setup.keep(found)
+    return found
 
 
 def kernels(setup: Setup) -> dict[str, Any]:
     """Of each network's step how many kernels it launches, what launches alone would take, and the longest kernels."""
     tiny = torch.zeros(1, device=setup.device)
-    launch = setup.timed(partial(tiny.add_, 1))
-    return {"launched": {name: _launched(setup, name, launch) for name in ("elor", "lom", "ftr") if setup.left() > 1}}
+    launch, found = setup.timed(partial(tiny.add_, 1)), {}
+    for name in ("elor", "lom", "ftr"):
+        if setup.left() > 1:
+            found[name] = _launched(setup, name, launch)
+            setup.keep({"launched": found})
+    return {"launched": found}
 
 
 def _launched(setup: Setup, network: str, launch: float) -> dict[str, Any]:
@@ -292,7 +309,7 @@ LAYERS = ((1, 40, 80, 2, 96_000), (1, 40, 700, 2, 96_000), (40, 40, 40, 10, 48_0
 
 def layers(setup: Setup) -> dict[str, Any]:
     """Each layer in every way, and which one the cost model chooses."""
-    found = []
+    found, costs = [], asdict(cost_model.costs_of(torch.device(setup.device)))
     for channels, filters, length, pool, samples in ((1, 3, 16, 4, 960), (3, 4, 30, 2, 200)) if setup.small else LAYERS:
         block = ConvBlock(channels, filters, length, pool).to(setup.device).train()
         signal = torch.randn(
@@ -312,4 +329,5 @@ def layers(setup: Setup) -> dict[str, Any]:
         name = f"{channels} -> {filters}, {length} taps, {samples}"
         fastest = min(seconds, key=seconds.__getitem__) if seconds else ""
         found.append({"layer": name, "seconds": seconds, "chosen": type(chosen).__name__.lower(), "fastest": fastest})
-    return {"layers": found, "costs": asdict(cost_model.costs_of(torch.device(setup.device)))}
+        setup.keep({"layers": found, "costs": costs})
+    return {"layers": found, "costs": costs}

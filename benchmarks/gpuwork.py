@@ -34,9 +34,8 @@ def packing(setup: Setup) -> dict[str, Any]:
     rounds = [(network, count) for network, numbers in counts.items() for count in numbers]
     most, context = max(max(numbers) for numbers in counts.values()), multiprocessing.get_context("spawn")
     barrier, queue = context.Barrier(most), context.Queue()
-    given = replace(setup, until=time.monotonic())  # another process has a clock of its own
     workers = [
-        context.Process(target=_share, args=(index, rounds, given, barrier, queue), daemon=True)
+        context.Process(target=_share, args=(index, rounds, setup, barrier, queue), daemon=True)
         for index in range(most)
     ]
     for worker in workers:
@@ -46,6 +45,7 @@ def packing(setup: Setup) -> dict[str, Any]:
         for network, count in rounds:
             done = [queue.get(timeout=max(1.0, setup.left())) for _ in range(count)]
             rates[network][str(count)] = sum(done)
+            setup.keep({"rates": rates})
     finally:
         for worker in workers:
             worker.terminate()
@@ -90,6 +90,7 @@ def drawn(setup: Setup) -> dict[str, Any]:
                 rows.append(settings.given() | variant(setup, network, settings))
             except Exception as error:
                 rows.append(settings.given() | {"error": f"{type(error).__name__}: {error}"[:200]})
+            setup.keep({"networks": found})
     return {"networks": found}
 
 

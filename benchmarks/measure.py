@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,9 @@ def _version(package: str) -> str | None:
 
 
 def _git(*arguments: str) -> str:
-    """What git says, `unknown` outside a repository."""
-    ended = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-    return ended.stdout.strip() if ended.returncode == 0 else "unknown"
+    """What git says, `unknown` outside a repository or without git."""
+    with suppress(FileNotFoundError):
+        ended = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+        if ended.returncode == 0:
+            return ended.stdout.strip()
+    return "unknown"

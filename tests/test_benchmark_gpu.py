@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from benchmarks import gpu, gpuparts, gpuwork, publish
 from benchmarks.gpu import PARTS, Part
@@ -36,13 +38,15 @@ from benchmarks import gpu
 import tests.cuda.test_cuda, elor.explain.saliency.measure, elor.training.tpe
 gpu.main(["--small", "--device", "cpu", "--out", sys.argv[1], "--only", "ceilings"])
 """
+"""It has no git either: the folder of programs is empty."""
 
 
 def test_a_machine_with_pytorch_and_little_else_can_run_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", BARE, str(tmp_path)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": ""}, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     record = json.loads((tmp_path / "gpu.json").read_text())
+    assert record["machine"]["commit"] == "unknown"
     assert record["measured"]["ceilings"]["launch"] > 0
     assert set(record["machine"]["packages"]) >= {"torch", "numpy"}
 
@@ -83,6 +87,15 @@ def dies(setup: gpuparts.Setup) -> dict:
     os._exit(3)
 
 
+def dies_late(setup: gpuparts.Setup) -> dict:
+    setup.keep({"rates": {"lom": {"1": 10.0}}})
+    os._exit(3)
+
+
+def looks(setup: gpuparts.Setup) -> dict:
+    return {"spoiled": torch._C._cuda_isInBadFork(), "left": setup.left()}
+
+
 def test_a_part_that_hangs_is_given_up_with_all_that_it_started(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(gpu, "GRACE_S", 1.0)
     (tmp_path / "folder").mkdir()
@@ -99,6 +112,41 @@ def test_a_part_that_hangs_is_given_up_with_all_that_it_started(tmp_path: Path, 
 def test_a_part_that_dies_is_told(tmp_path: Path) -> None:
     setup = gpuparts.Setup("cpu", True, tmp_path, load(ROOT / "params.yaml"), time.monotonic() + 60)
     assert gpu.apart(dies, setup) == {"error": "it died, code 3"}
+    found = {"packing": gpu.apart(dies_late, setup)}
+    text = render(gpu.tables(found), Format.markdown)
+    assert "| lom | 1 | 10.0 |" in text
+    assert "- packing: it did not come to its end" in text
+
+
+@pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="this PyTorch knows no GPU")
+def test_a_part_may_wake_a_gpu_and_has_its_whole_time(tmp_path: Path) -> None:
+    setup = gpuparts.Setup("cpu", True, tmp_path, load(ROOT / "params.yaml"), time.monotonic() + 60)
+    gpu.apart(looks, setup)  # the server has imported everything
+    setup = replace(setup, until=time.monotonic() + 60)
+    found = gpu.apart(looks, setup)
+    assert not found["spoiled"]
+    assert found["left"] > 58
+
+
+def test_tests_are_counted_one_by_one_even_if_their_time_is_up() -> None:
+    said = """
+tests/cuda/test_cuda.py::test_a[elor-classes] PASSED                      [ 25%]
+tests/cuda/test_cuda.py::test_b[the first one] FAILED                     [ 50%]
+tests/cuda/test_cuda.py::test_c SKIPPED (needs a CUDA device)             [ 75%]
+tests/cuda/test_cuda.py::test_d
+ERROR the tests ran out of time
+"""
+    found = gpuparts.outcomes(said)
+    assert (found["passed"], found["skipped_tests"]) == (1, 1)
+    assert found["failed"] == ["tests/cuda/test_cuda.py::test_b[the first one]", "the tests ran out of time"]
+    assert "test_d" in "".join(found["said"])
+
+
+def test_without_a_gpu_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(SystemExit, match="--device is cuda, but this machine shows no GPU; use auto or cpu"):
+        gpu.main(["--out", str(tmp_path / "nothing")])
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_what_goes_wrong_in_one_part_is_told_and_stops_no_other(tmp_path: Path, monkeypatch) -> None:

@@ -106,15 +106,16 @@ def space(params: Params, jobs: Mapping[str, TrainingJob], networks: int, slices
     """
     each = {name: needed(job.architecture, job.options.batch) for name, job in jobs.items()}
     largest = max(each, key=each.__getitem__)
-    kind = _engine(largest, params).devices()[0].split(":")[0]
-    at_once = min(networks, _engine(largest, params).count())
-    one = each[largest] + PROCESS[kind]
-    room = int(SPARE * free_bytes(_engine(largest, params).devices()[0]) / one)
+    devices, at_once = _engine(largest, params).devices(), min(networks, _engine(largest, params).count())
+    sizes = {name: slices * int(np.prod(shape)) * BYTES.get(name, 4) for name, shape in _shapes(params).items()}
+    one = each[largest] + PROCESS[devices[0].split(":")[0]]
+    if devices[0] != "cpu":  # its inputs lie there, too
+        one += sum(sizes[name] for name in INPUTS[largest])
+    room = int(SPARE * free_bytes(devices[0]) / one) * len(devices)
     fewer = f"{room} of them fit into the memory that is free: so many run at a time." if room < at_once else ""
     yield Finding("memory", f"{size(one)} for each of {at_once} jobs of {largest}", fewer)
-    arrays = sum(slices * int(np.prod(shape)) * BYTES.get(name, 4) for name, shape in _shapes(params).items())
     weights = sum(4 * sum(p.numel() for p in MultiHeadNetwork(job.architecture).parameters()) for job in jobs.values())
-    wanted, there = 2 * (arrays + networks * weights), shutil.disk_usage(".").free
+    wanted, there = 2 * (sum(sizes.values()) + networks * weights), shutil.disk_usage(".").free
     short = f"Only {size(there)} are free here: the run would not end." if there < wanted else ""
     yield Finding("disk", f"{size(wanted)}, a copy in DVC's cache included", short)
 

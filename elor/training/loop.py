@@ -51,8 +51,14 @@ def train(job: TrainingJob) -> Outcome:
         return Trainer(job).run()
 
 
-NO_MEMORY = re.compile(r"ALLOC_FAILED|out of memory|can't allocate memory", re.IGNORECASE)
-"""How cuDNN, cuBLAS, cuFFT, the CUDA runtime and the CPU's allocator say in a RuntimeError that memory is lacking."""
+NO_MEMORY = re.compile(
+    r"ALLOC(ATION)?_FAILED|out of memory|not enough memory|can't allocate memory|unable to find an engine",
+    re.IGNORECASE,
+)
+"""How cuDNN, cuBLAS, cuFFT, the CUDA runtime and the CPU's allocator say in a RuntimeError that memory is lacking.
+
+PyTorch finds no engine where each of cuDNN's ways of convolving has failed for want of memory.
+"""
 
 
 @contextmanager

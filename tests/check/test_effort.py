@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from elor.check import effort
 from elor.check.effort import Corpus
@@ -110,6 +111,25 @@ def test_too_little_memory_or_disk_is_said_beforehand(
     room = int(0.9 * 2e9 / (float(amount) * {"MB": 1e6, "GB": 1e9}[unit]))
     assert found["memory"].note == f"{room} of them fit into the memory that is free: so many run at a time."
     assert found["disk"].note == "Only 50.0 MB are free here: the run would not end."
+
+
+def test_a_gpu_holds_the_inputs_too(
+    params: Params, measured: list[TrainingJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(effort, "free_bytes", lambda device: 3_000_000_000)
+    said = {}
+    for device in ("cpu", "cuda"):
+        engine = params.engine.model_copy(update={"device": device, "workers": None})
+        found = effort.effort(params.model_copy(update={"engine": engine}), corpus(each=1_000))
+        memory = next(finding for finding in found if finding.what == "memory")
+        said[device] = float(memory.found.split()[0]) * {"MB": 1e6, "GB": 1e9}[memory.found.split()[1]]
+    inputs = SPEAKERS * 1_000 * (96_000 * 2 + 1_582 * 4)
+    assert said["cuda"] - said["cpu"] == pytest.approx(inputs + 350 * 2**20, rel=0.1)
+    monkeypatch.setattr(effort, "free_bytes", lambda device: int(1.5 * said["cuda"] / effort.SPARE))
+    found = effort.effort(params.model_copy(update={"engine": engine}), corpus(each=1_000))
+    note = next(finding.note for finding in found if finding.what == "memory")
+    assert note.startswith("2 of them fit")  # one per GPU
 
 
 @pytest.mark.parametrize(("speakers", "decided"), [(4, 0), (6, 1), (7, 3), (8, 6), (10, 6)])

@@ -29,6 +29,7 @@ from elor.explain.saliency.summary import summarise
 from elor.files import plain
 from elor.networks import MultiHeadNetwork
 from elor.params import load
+from elor.training import data
 from elor.training.weights_file import load_network
 from tests.worlds.networks import new_network, save
 from tests.worlds.slices import SPEAKERS, Slices, write_slices
@@ -110,8 +111,27 @@ def jobs(corpus):
 
 
 @pytest.fixture(scope="module")
-def found(jobs):
-    return [measure(job) for job in jobs]
+def uploads() -> list[list[int]]:
+    """Slices of each upload, job by job."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def found(jobs, uploads):
+    patch, real = pytest.MonkeyPatch(), data._upload
+    patch.setattr(data, "_upload", lambda values, device: uploads[-1].append(len(values)) or real(values, device))
+    done = [uploads.append([]) or measure(job) for job in jobs]
+    patch.undo()
+    return done
+
+
+def test_a_job_uploads_its_own_slices_alone(jobs, found, uploads) -> None:
+    """All of its rows at once; those that are looked at more closely again for each model, shown ones for one."""
+    models = 2 + AMOUNT.untrained  # the trained one, the one with untrained heads
+    assert [sum(sizes) for sizes in uploads] == [
+        len(job.rows) + models * len(job.sample) + len(job.shown) for job in jobs
+    ]
+    assert {sizes[0] for sizes in uploads} == {3}  # of nine in the corpus
 
 
 def test_every_slice_is_measured_by_its_fold_and_by_the_exemplary_network(jobs, corpus) -> None:

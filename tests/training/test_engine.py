@@ -17,10 +17,13 @@ import pytest
 import torch
 
 from elor import arithmetic
-from elor.engine import ANALYSIS, LARGE, SMALL, Engine, available_cores
+from elor.engine import ANALYSIS, LARGE, SMALL, Engine, _pool, available_cores
 from elor.errors import UserError
+from elor.params import NETWORKS, load
 from elor.training.loop import train
 from elor.training.train import place
+from stages.experiment import experiment
+from stages.task import engine_of
 from tests.training.errands import die_always, die_once, fail, square
 from tests.training.test_loop import same
 from tests.worlds import toy
@@ -127,6 +130,22 @@ def test_small_jobs_share_a_gpu_as_far_as_each_has_a_core(
     assert tuple(Engine("cuda", per_gpu=kind).count() for kind in (LARGE, SMALL, ANALYSIS)) == found
     assert Engine("cuda", workers=3, per_gpu=SMALL).count() == 3
     assert Engine("cpu", per_gpu=SMALL).count() == cores
+
+
+def test_each_kind_of_job_shares_a_gpu_in_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = load(ROOT / "params.yaml")
+    kinds = {name: engine_of(name, params).per_gpu for name in NETWORKS}
+    assert kinds == {"elor": LARGE, "lom": SMALL, "ftr": SMALL, "elor_ftr": LARGE, "elor_txt": LARGE}
+    monkeypatch.setattr("stages.experiment.read_table", lambda path: pd.DataFrame())
+    assert experiment(params).engine.per_gpu == ANALYSIS
+
+
+@pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="this PyTorch knows no GPU")
+@pytest.mark.parametrize("module", ["elor.training.train", "elor.explain.saliency.measure"])
+def test_a_worker_may_wake_a_gpu(module: str) -> None:
+    """Had the server that it forks from asked for GPUs, CUDA would refuse to begin in it."""
+    with _pool(1, module) as pool:
+        assert not pool.submit(torch._C._cuda_isInBadFork).result()
 
 
 def test_an_address_that_does_not_answer_is_named() -> None:

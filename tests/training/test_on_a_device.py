@@ -1,11 +1,15 @@
-"""What training does on another device than the CPU, seen on one without memory (`meta`), which refuses to be read."""
+"""What jobs do on another device than the CPU, seen on one without memory (`meta`), which refuses to be read."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from elor.explain.interventions import run as interventions
+from elor.explain.prototypes import run as prototypes
+from elor.explain.saliency import measure as saliency
 from elor.params import NETWORKS
 from elor.training import data, draws, loop, resume, together
 from elor.training.data import Inputs
@@ -13,6 +17,7 @@ from elor.training.job import TrainingJob
 from tests.training.test_loop import same
 from tests.watch import Watch
 from tests.worlds import toy
+from tests.worlds.networks import save, trained_network
 
 META = torch.device("meta")
 
@@ -102,6 +107,37 @@ def test_a_training_uploads_its_corpus_once_and_an_analysis_its_rows(files, job,
     (audio,) = inputs.batch(np.array([3, 1]))
     assert (audio.shape, audio.device) == ((2, 1, 96_000), META)
     assert uploaded == [2 * 96_000 * 2]
+
+
+class Seen(Exception):
+    """Ends a job with what was to be seen of it."""
+
+
+@pytest.mark.parametrize(("module", "do"), [(saliency, "measure"), (prototypes, "seek")])
+def test_no_job_of_the_analysis_puts_the_corpus_on_its_device(module, do: str, monkeypatch) -> None:
+    def opened(files: object, device: torch.device, resident: bool = False) -> None:
+        raise Seen(device, resident)
+
+    monkeypatch.setattr(module, "Inputs", opened)
+    monkeypatch.setattr(module, "local", torch.device)
+    with pytest.raises(Seen) as seen:
+        getattr(module, do)(SimpleNamespace(files={}, audio=None, device="meta"))
+    assert seen.value.args == (META, False)
+
+
+@pytest.mark.parametrize(("module", "do"), [(interventions, "intervene"), (prototypes, "seek")])
+def test_untrained_networks_are_fitted_on_the_device(module, do: str, files, tmp_path, monkeypatch) -> None:
+    def fit(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        raise Seen({value.device for value in (*network.parameters(), *inputs)})
+
+    monkeypatch.setattr(module, "calibrated", fit)
+    monkeypatch.setattr(module, "local", torch.device)
+    path, rows = save(tmp_path / "a.safetensors", trained_network("elor")), np.arange(2)
+    job = SimpleNamespace(audio=files["audio"], device="meta", rows=rows, supports=np.full(2, 96_000), seeds=[1],
+                          networks={"elor": path}, path=path, random=1, fitted=rows)  # fmt: skip
+    with pytest.raises(Seen) as seen:
+        getattr(module, do)(job)
+    assert seen.value.args == ({META},)
 
 
 @pytest.mark.parametrize("network", ["elor", "lom", "ftr"])

@@ -247,6 +247,16 @@ def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_pa
     assert Tuning.read(tmp_path / "both.yaml") == found
 
 
+@pytest.mark.parametrize(("scope", "searches"), [("shared", 1), ("nested", 3)])
+def test_the_guard_counts_the_rounds_that_the_search_runs(task, monkeypatch, scope: str, searches: int) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(tune.budget, "check", lambda job, beside, engine, most, what: asked.append((beside, most)))
+    monkeypatch.setattr(tune, "_search_fold", lambda *_: tpe.Result(BASE, tpe.no_trials()))
+    how = HOW.model_copy(update={"scope": scope, "round": 3})
+    tune.tune(task, scale(7), Settings(), SPACE, how, Engine("cpu"), 5.0)
+    assert asked == [([3, 3, 1] * searches, 5.0)]
+
+
 def test_an_ended_trial_is_on_disk(task) -> None:
     hopeless = toy.settings("ftr").model_copy(update={"alpha": float("inf")})  # which params.yaml does not allow
     job = place([task.job("S00", hopeless, testing=False)], Engine("cpu"))[0]
@@ -275,13 +285,16 @@ def test_a_damaged_trial_is_trained_again(task, damage: bytes | None, capsys) ->
 NO_MEMORY = (
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
     RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),  # its name since cuDNN 9
+    RuntimeError("GET was unable to find an engine to execute this computation"),
+    RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
     MemoryError(),
 )
 
 
-@pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: str(error)[:40] or "MemoryError")
 def test_lack_of_memory_is_no_failure_of_a_trial(task, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """It stops the search with a sentence, and leaves nothing that a machine with more memory would have to undo."""
     job = place([task.job("S00", toy.settings("ftr"), testing=False)], Engine("cpu"))[0]
