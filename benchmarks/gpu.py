@@ -40,6 +40,9 @@ from elor.report.text import Block, Notes, Table, number
 
 MINUTES = 9.0
 
+DIGITS = 12
+"""Decimals in gpu.json: errors of a millionth count."""
+
 NOT_DONE = ("error", "skipped", "cut")
 """Keys of a part's results that say why it has none, or not all."""
 
@@ -78,7 +81,10 @@ def measure(out: Path, device: str, minutes: float, small: bool, only: Sequence[
         The record: per part its results, or `error` with the last lines of what went wrong, or `skipped`.
     """
     started, on = time.monotonic(), machine()
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"no GPU ({device})"
+    name = f"no GPU ({device})"
+    if device.startswith("cuda"):
+        versions = f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+        name = f"{torch.cuda.get_device_name(device)} ({versions})"
     found: dict[str, Any] = {"gpu": name, "small": small}
     record = {"benchmark": "gpu", "machine": on, "seconds": 0.0, "measured": found}
     _fork(int).join()  # no part waits for the imports
@@ -89,8 +95,8 @@ def measure(out: Path, device: str, minutes: float, small: bool, only: Sequence[
             found[part] = apart(PARTS[part].do, setup)
             found["projection"] = attempt(lambda setup: gpuwork.projected(found, setup), setup)
             record["seconds"] = time.monotonic() - started
-            on["load_average_after"] = on["load_average"]
-            write_json(out / "gpu.json", record, digits=6)
+            on["load_average_after"] = [round(value, 2) for value in os.getloadavg()]
+            write_json(out / "gpu.json", record, digits=DIGITS)
             print(f"{part}: {next((found[part][how] for how in NOT_DONE if how in found[part]), 'done')}", flush=True)
     return record
 
@@ -123,7 +129,7 @@ def apart(do: Callable[[Setup], dict[str, Any]], setup: Setup) -> dict[str, Any]
 def _fork(target: Callable[..., object], *given: object) -> multiprocessing.process.BaseProcess:
     """Start a process from a server that has imported everything, once, and woken no GPU."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.gpu"])
+    context.set_forkserver_preload(["benchmarks.gpuparts", "benchmarks.gpuwork"])
     process = context.Process(target=target, args=given)
     process.start()
     return process
@@ -160,6 +166,8 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         if part and "error" not in part:
             blocks.append(write(part))
     said = [f"{name}: {text}" for name, part in measured.items() if isinstance(part, dict) and (text := _said(part))]
+    if measured.get("small"):
+        said.insert(0, "a rehearsal with toys: no figure here says anything about a card")
     return [*blocks, Notes("What else was found", tuple(said))] if said else blocks
 
 
@@ -266,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from benchmarks.publish import RESULTS, republish
 
         record = json.loads(given.tables.read_text())
-        write_json(RESULTS / "gpu.json", record, digits=6)
+        write_json(RESULTS / "gpu.json", record, digits=DIGITS)
         republish(RESULTS / "gpu.json", tables)
         return
     try:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,7 @@ def machine() -> dict[str, Any]:
         "load_average": [round(value, 2) for value in os.getloadavg()],
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else ""),
+        "commit": _commit(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
     }
 
@@ -101,10 +100,14 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _git(*arguments: str) -> str:
-    """What git says, `unknown` outside a repository or without git."""
-    with suppress(FileNotFoundError):
-        ended = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-        if ended.returncode == 0:
-            return ended.stdout.strip()
-    return "unknown"
+def _commit() -> str:
+    """The commit, with a plus where files differ from it; `unknown` outside a repository, or without git."""
+    asked = (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "-uno"])
+    try:
+        head, changed = (
+            subprocess.run(["git", *one], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+            for one in asked
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changed else "")

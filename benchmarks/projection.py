@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from elor.params import Params
 from elor.report.results import title
 from elor.report.text import Block, Table
@@ -28,10 +31,10 @@ def project(cases: Sequence[dict[str, Any]], params: Params, units: int, curves:
         cases: measured steps; those of size `paper` count.
         params: the values.
         units: cores, or GPUs.
-        curves: folder of training curves that say how many of their epochs trainings use before they stop early.
+        curves: folder of training curves, which say after how many epochs the profile's patience would have ended them.
 
     Returns:
-        Hours per network at all epochs, and the measured share of epochs (None where there are no curves).
+        Hours per network at all epochs, and the share of epochs that is used (None where there are no curves).
     """
     test = RELEASE_SLICES / FOLDS
     validation = (RELEASE_SLICES - test) * params.folds.validation
@@ -45,17 +48,28 @@ def project(cases: Sequence[dict[str, Any]], params: Params, units: int, curves:
         search = scale.evaluations * scale.epochs * epoch
         folds = FOLDS * scale.epochs * (epoch + test * seconds["predict"])
         hours = {name: value / units / 3600 for name, value in (("search", search), ("folds", folds))}
-        share = share_of_epochs(curves / f"{case['network']}.csv", params.scale.networks[case["network"]].epochs)
+        share = share_of_epochs(curves / f"{case['network']}.csv", scale.epochs, scale.patience)
         rows.append({"network": case["network"], "evaluations": scale.evaluations, "share": share, "hours": hours})
     return {"units": units, "slices": RELEASE_SLICES, "networks": rows}
 
 
-def share_of_epochs(curves: Path, epochs: int) -> float | None:
-    """The mean share of its epochs that a fold used before patience ended it; None without training curves."""
+def share_of_epochs(curves: Path, epochs: int, patience: int) -> float | None:
+    """The mean share of its epochs that a fold would use if its score rose as in another run; None without curves.
+
+    A fold whose curve ends before the patience does is counted with all epochs: the share is an upper bound.
+    """
     if not curves.exists():
         return None
-    used = read_table(curves).groupby("fold")["epoch"].count()
-    return float(used.mean() / epochs)
+    scores = read_table(curves).sort_values("epoch").groupby("fold")["score"]
+    return float(np.mean([_used(score.to_numpy(), epochs, patience) for _, score in scores]) / epochs)
+
+
+def _used(score: NDArray, epochs: int, patience: int) -> int:
+    """Epochs until the best one lies further back than the patience; all of them if that is never seen."""
+    rises = np.diff(np.maximum.accumulate(score), prepend=-np.inf) > 0
+    since = np.arange(len(score)) - np.maximum.accumulate(np.where(rises, np.arange(len(score)), 0))
+    ended = np.flatnonzero(since >= patience)
+    return min(epochs, ended[0] + 1) if len(ended) else epochs
 
 
 def tables(projected: dict[str, Any]) -> list[Block]:

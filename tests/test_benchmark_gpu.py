@@ -70,6 +70,7 @@ def test_the_parts_measure_what_they_say(record: dict) -> None:
         assert 0 < row["top"][0]["ms"] / 1e3 < row["step"] * 10
     shown = render(gpu.tables(found), Format.markdown)
     assert "| ftr |" in shown[shown.index("Kernels of a step") :]
+    assert "- a rehearsal with toys: no figure here says anything about a card" in shown
     assert found["projection"]["skipped"] == "no step was measured"
 
 

@@ -6,6 +6,7 @@ folds, none of which is stopped early. The search also draws smaller and larger 
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -89,7 +90,8 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
             taken = once * budget.turns(groups, engine)
             total += taken
             if groups:
-                note = f"The {what} is refused without -S engine.max_hours={taken * 1.1:.0f}." if taken > limit else ""
+                are, asked = "are" if what.startswith("folds") else "is", math.ceil(taken * 1.1)
+                note = f"The {what} {are} refused without -S engine.max_hours={asked}." if taken > limit else ""
                 yield Finding(what, f"up to {clock(3600 * taken)}", note)
     slices = sum(len(part) for part in (job.train, job.validation, job.test))
     features = 0.0 if params.features.table else FUNCTIONALS_S * slices / Engine("cpu").count()

@@ -88,6 +88,7 @@ def test_what_the_guard_would_refuse_is_said_beforehand(params: Params, measured
     short = params.model_copy(update={"engine": params.engine.model_copy(update={"max_hours": 1.0})})
     notes = {finding.what: finding.note for finding in effort.effort(short, corpus())}
     assert notes["search of lom"].startswith("The search of lom is refused without -S engine.max_hours=")
+    assert notes["folds of lom"].startswith("The folds of lom are refused without -S engine.max_hours=")
     assert not [finding for finding in effort.effort(params, corpus()) if "refused" in finding.note]
 
 
