@@ -2,7 +2,7 @@
 
 `elor check --profile lab` and the guard of `engine.max_hours` project hours from a step of each network, alone.
 Here two trainings of each network run beside each other through the whole loop, validation and test included, as a
-search and the folds do: what further epochs of them take over what was projected is the error of the projection.
+search and the folds do: what their epochs but the first take over what was projected is the error of the projection.
 Shapes that the search draws are measured too, beside the default's. What follows for IEMOCAP is a projection still: its
 epochs are not run, nor 16 trainings at a time.
 """
@@ -39,8 +39,8 @@ PROFILE, CORES, AIM_H = "lab", 16, 24
 BESIDE = 2
 """Trainings of a network that run at the same time."""
 
-FURTHER = 2
-"""Epochs that the longer of two trainings makes more than the shorter: what both take to begin drops out."""
+EPOCHS = 3
+"""Of a training; the first, in which libraries load, does not count."""
 
 
 def measure(seconds: float = 4.0, shapes: int = 6) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def _network(name: str, params: Params, seconds: float, shapes: int) -> dict[str
         most = math.ceil(_training_slices(params) / batch)
         steps = min(most, math.ceil(seconds / (projected * batch)))
         job = _job(name, settings, params, Path(folder), steps)
-        short, long = (_beside(job, epochs) for epochs in (1, 1 + FURTHER))
-        measured = (long - short) / (FURTHER * len(job.train))
+        trained = _beside(job)
+        measured = statistics.mean(statistics.mean(epochs[1:]) for epochs, _ in trained) / len(job.train)
         drawn = list(islice(_drawn(job, params, Path(folder)), shapes if scale.evaluations else 0))
     ratio = statistics.mean(drawn) / projected if drawn else None
     engine = Engine("cpu", CORES, None, LARGE if "audio" in INPUTS[name] else SMALL)
@@ -81,7 +81,7 @@ def _network(name: str, params: Params, seconds: float, shapes: int) -> dict[str
     return {
         "projected": projected,
         "measured": measured,
-        "besides": short - measured * len(job.train),
+        "besides": statistics.mean(besides for _, besides in trained),
         "drawn": ratio,
         "evaluations": scale.evaluations,
         "search": budget.turns(beside, engine) * hours * (ratio or 1.0),
@@ -89,14 +89,11 @@ def _network(name: str, params: Params, seconds: float, shapes: int) -> dict[str
     }
 
 
-def _beside(job: TrainingJob, epochs: int) -> float:
-    """Mean seconds of trainings beside each other."""
-    options = replace(job.options, epochs=epochs, patience=epochs)
-    jobs = [
-        replace(job, options=options, fold=str(index), scratch=job.scratch / f"{epochs}-{index}")
-        for index in range(BESIDE)
-    ]
-    return statistics.mean(Engine("cpu", BESIDE).run(training_seconds, [(one,) for one in jobs]))
+def _beside(job: TrainingJob) -> list[tuple[list[float], float]]:
+    """Seconds of trainings beside each other: of each epoch, and before and after them."""
+    options = replace(job.options, epochs=EPOCHS, patience=EPOCHS)
+    jobs = [replace(job, options=options, fold=str(index), scratch=job.scratch / str(index)) for index in range(BESIDE)]
+    return Engine("cpu", BESIDE).run(training_seconds, [(one,) for one in jobs])
 
 
 def _job(name: str, settings: Settings, params: Params, folder: Path, steps: int) -> TrainingJob:

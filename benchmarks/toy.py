@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from elor.networks import INPUTS, SHAPES, Architecture, MultiHeadNetwork
 from elor.params import Params, Settings
 from elor.training.job import Options, TrainingJob
-from elor.training.loop import Trainer, train
+from elor.training.loop import Trainer
 from elor.training.task import architecture
 
 SLICES = 64
@@ -56,11 +56,17 @@ def toy_job(case: Case, params: Params, folder: Path, device: str = "cpu", slice
     )
 
 
-def training_seconds(job: TrainingJob) -> float:
-    """Train, in a worker, and say how long it took."""
-    began = time.perf_counter()
-    train(job)
-    return time.perf_counter() - began
+def training_seconds(job: TrainingJob) -> tuple[list[float], float]:
+    """Train, in a worker: the seconds of each epoch, its validation and test included, and those before and after."""
+    began, epochs = time.perf_counter(), []
+    trainer = Trainer(job)
+    while not trainer.finished:
+        start = time.perf_counter()
+        trainer.judge(trainer.epoch() | trainer.validate())
+        trainer.keep()
+        epochs.append(time.perf_counter() - start)
+    trainer.outcome()
+    return epochs, time.perf_counter() - began - sum(epochs)
 
 
 def random_inputs(network: str, count: int, folder: Path, random: np.random.Generator) -> dict[str, Path]:
