@@ -8,7 +8,7 @@ import torch
 
 from elor import device, inference
 from elor.errors import UserError
-from elor.explain import controls, counterfactuals, hearing
+from elor.explain import controls, counterfactuals, words
 from elor.explain.interventions import run as interventions
 from elor.explain.prototypes import run as prototypes
 from elor.explain.saliency import measure
@@ -104,7 +104,7 @@ def test_exact_computing_sets_every_flag_and_puts_it_back_even_after_an_error(ca
         (measure, "measure", "local"),
         (prototypes, "seek", "local"),
         (interventions, "intervene", "_sounds"),
-        (hearing, "hear", "local"),
+        (words, "hear", "local"),
         (counterfactuals, "measure", "load_network"),
     ],
 )
