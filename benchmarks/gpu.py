@@ -36,7 +36,7 @@ from elor.device import configure, local
 from elor.errors import UserError
 from elor.files import write_json
 from elor.params import load
-from elor.report.text import Block, Notes, Table, number
+from elor.report.text import Block, Format, Notes, Table, number, render
 
 MINUTES = 9.0
 
@@ -269,7 +269,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--small", action="store_true", help="toys instead of networks of paper size")
     parser.add_argument("--only", nargs="*", default=(), choices=list(PARTS), help="some of the parts")
     parser.add_argument("--tables", type=Path, help="keep these results and write their tables; measure nothing")
+    parser.add_argument("--estimate", action="store_true", help="print what an H200 should take by its data sheet")
     given = parser.parse_args(arguments)
+    if given.estimate:
+        setup = Setup("cpu", False, Path(), load(ROOT / "params.yaml"), 0.0)
+        print(render([_projection(gpuwork.projected(gpuwork.estimated(setup), setup))], Format.markdown))
+        return
     if given.tables:
         from benchmarks.publish import RESULTS, republish
 

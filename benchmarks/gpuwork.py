@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,9 @@ from benchmarks.gpuparts import Setup, variant
 from benchmarks.measure import ROOT
 from benchmarks.toy import our_step
 from elor.device import settle
-from elor.networks import INPUTS
+from elor.fastconv import cost_model
+from elor.fastconv.layer import same_padding
+from elor.networks import INPUTS, SHAPES
 from elor.params import Settings
 from elor.registry import WORDLESS
 from elor.training.job import TrainingJob
@@ -74,24 +78,70 @@ def _share(index: int, rounds: list[tuple[str, int]], setup: Setup, barrier: Any
 
 def drawn(setup: Setup) -> dict[str, Any]:
     """The step of shapes that the paper profile's search really draws, beside the default's."""
-    from hyperopt.pyll.stochastic import sample
-
-    from elor.training.tpe import dimensions, settings_at
-
-    scale, found = setup.params.scales["paper"], {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for network in ("ftr",) if setup.small else ("elor", "lom", "ftr"):
-        base, random = setup.settings(network), np.random.default_rng(0)
-        searched = dimensions(base, Settings(), scale.space | scale.networks[network].space)
         rows, reserve = found.setdefault(network, []), 0.0 if network == "ftr" else setup.left() / 2
-        while len(rows) < (2 if setup.small else 12) and setup.left() > reserve:
-            point = {one.label: float(sample(one.expression, rng=random)) for one in searched}
-            settings = settings_at(point, base, searched)
+        for settings in islice(_draws(network, setup), 2 if setup.small else 12):
+            if setup.left() < reserve:
+                break
             try:
                 rows.append(settings.given() | variant(setup, network, settings))
             except Exception as error:
                 rows.append(settings.given() | {"error": f"{type(error).__name__}: {error}"[:200]})
             setup.keep({"networks": found})
     return {"networks": found}
+
+
+def _draws(network: str, setup: Setup) -> Iterator[Settings]:
+    """Values as the paper profile's search draws them at random, always the same ones."""
+    from hyperopt.pyll.stochastic import sample
+
+    from elor.training.tpe import dimensions, settings_at
+
+    scale, base, random = setup.params.scales["paper"], setup.settings(network), np.random.default_rng(0)
+    searched = dimensions(base, Settings(), scale.space | scale.networks[network].space)
+    while True:
+        yield settings_at({one.label: float(sample(one.expression, rng=random)) for one in searched}, base, searched)
+
+
+KERNELS = {"lom": 250, "ftr": 107}
+"""Kernels that a step of the small networks launches, counted on a stub of the driver."""
+
+LAUNCH_S, BYTES_S, PASSES, GAIN = 1e-5, 4.8e12, 5, 4.0
+"""What `estimated` supposes: seconds of a launch from Python; an H200's bandwidth, and how often a step passes over a
+layer's output beside convolving; how much more eight small trainings do than one."""
+
+
+def estimated(setup: Setup, shapes: int = 200) -> dict[str, Any]:
+    """What `projected` takes, of an H200 that nobody has measured: by the costs of `elor.fastconv.cost_model`."""
+    steps = {network: _estimate(network, setup.settings(network)) for network in WORDLESS}
+    ways = {network: {"blocks, chosen": {"step": step, "predict": step / 6}} for network, step in steps.items()}
+    drawn = {
+        network: [
+            {"batch": one.batch, "step": _estimate(network, one)} for one in islice(_draws(network, setup), shapes)
+        ]
+        for network in ("elor", "lom")
+    }
+    return {
+        "steps": {"cases": [{"network": name, "size": "paper", "ways": way} for name, way in ways.items()]},
+        "drawn": {"networks": drawn},
+        "packing": {"rates": {network: {"1": 1.0, "8": GAIN} for network in KERNELS}},
+    }
+
+
+def _estimate(network: str, settings: Settings) -> float:
+    """Seconds of a step, both heads' updates: its convolutions and the passes over their outputs, or its launches."""
+    channels, samples = SHAPES[INPUTS[network][0]] if settings.filters else (0, 0)
+    batch, seconds = settings.batch or 1, 0.0
+    for filters, length, pool in zip(settings.filters or (), settings.lengths or (), settings.pools or (), strict=True):
+        signal = torch.empty(batch, channels, samples, device="meta")
+        weight = torch.empty(filters, channels, length, device="meta")
+        frames = cost_model.frames(signal, weight, 1, same_padding(length))
+        direct = 6 * cost_model.costs_of(signal.device).direct * batch * weight.numel() * samples
+        seconds += 1e-9 * (direct if frames is None else cost_model.cost(frames, batch, weight))
+        seconds += PASSES * 4 * batch * filters * samples / BYTES_S
+        channels, samples = filters, samples // pool
+    return max(2 * seconds, LAUNCH_S * KERNELS.get(network, 0))
 
 
 def resume(setup: Setup) -> dict[str, Any]:

@@ -149,6 +149,8 @@ def test_folds_trained_together_are_the_experiment_of_the_loop(job: Make, device
 
 @pytest.mark.parametrize("network", ["lom", "elor"])
 def test_jobs_that_share_a_gpu_give_what_each_gives_alone(network: str, job: Make, device: str) -> None:
+    if not device.startswith("cuda"):
+        pytest.importorskip("psutil")  # which tells the memory of a CPU
     made = [job(network, device, fold=fold) for fold in ("S00", "S01")]
     shared = run(made, Engine(device, workers=2, per_gpu=SMALL), "shared")
     for one, fold in zip(shared, ("S00", "S01"), strict=True):
