@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from scipy.signal import butter, sosfilt
 
 from elor.audio import FULL_SCALE, SAMPLE_RATE
-from elor.explain.interventions.resynthesis import rms
+from elor.explain.interventions.stretch_and_pitch import rms
 from elor.files import replacing, write_text
 
 FLOOR = 10 ** (-66 / 20)

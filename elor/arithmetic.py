@@ -27,7 +27,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from elor.kernels import SETTINGS
+from elor.portable_environment import SETTINGS
 
 Arithmetic = Literal["portable", "fastest"]
 

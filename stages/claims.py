@@ -6,7 +6,7 @@ import pandas as pd
 
 from elor.corpora.declared_truth import Pair, Truth, read_pairs, read_truth
 from elor.corpora.demo import load_recipe
-from elor.corpora.demo.truth import plans_of, planted, population
+from elor.corpora.demo.planted_cues import plans_of, planted, population
 from elor.corpora.labels import choose_rater
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.corpora.sources import raters, under_one_name
@@ -18,9 +18,9 @@ from elor.evidence.saliency import Saliency
 from elor.evidence.scores import Scores
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
+from elor.explain.claims.known_truth import ASKED, EACH, Known, of_ratings
 from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
-from elor.explain.claims.truth import ASKED, EACH, Known, of_ratings
 from elor.explain.counterfactuals import effects, jobs, measure, spoken_again, tested_by
 from elor.params import Params, Source, load
 from elor.registry import WORDLESS

@@ -25,11 +25,11 @@ from elor.explain.any_network.alterations_and_prototypes import interventions, s
 from elor.explain.any_network.subjects import Subject, committee, steadied
 from elor.explain.any_network.window import Effort, asked, explain
 from elor.explain.doubts import Doubt, aside
-from elor.explain.interventions.resynthesis import fitted
+from elor.explain.interventions.stretch_and_pitch import fitted
 from elor.explain.model import CannotRun, prepared
 from elor.explain.model_copies import spare
 from elor.explain.prototypes.ascent import Ascent
-from elor.explain.steadiness import steady
+from elor.explain.unsteady_questions import steady
 from elor.files import replacing, write_json
 from elor.inference import load_networks, provenance
 from elor.progress import Progress, clock

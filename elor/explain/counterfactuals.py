@@ -21,8 +21,8 @@ from elor.corpora.demo.recipe_schema import CUES
 from elor.device import exact
 from elor.evaluation.intervals import speaker_interval
 from elor.explain.interventions.alterations import ALTERATIONS
-from elor.explain.interventions.resynthesis import fitted
 from elor.explain.interventions.run import answers, extremities
+from elor.explain.interventions.stretch_and_pitch import fitted
 from elor.explain.model import predict
 from elor.features.slices import SLICE_SAMPLES
 from elor.training.weights_file import load_network

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.dependence import RECORDING, other_sound, refuse_unsteady
 from elor.explain.doubts import Doubt
 from elor.explain.model import Forward, Heads, Targets, at, logits_of, targets_of
 from elor.explain.model_copies import spare
 from elor.explain.precision import as_written, doubled, rounded, widened
+from elor.explain.unsteady_answers import RECORDING, other_sound, refuse_unsteady
 
 PIECE = 800
 """Samples (50 ms) whose level is changed at once."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from elor.explain.attribution import SEGMENT, segment_sums
 from elor.explain.integrated import noise_like
 from elor.explain.model import logits_of, prepared
-from elor.explain.steadiness import steady
+from elor.explain.unsteady_questions import steady
 
 LEVELS = (0.05, 0.1, 0.2, 0.4, 0.6)
 """Shares of the segments that are deleted or inserted."""

@@ -3,8 +3,8 @@
 Through each ReLU the gradient becomes g <- max(g, 0) 1[input > 0] (Springenberg et al., "Striving for simplicity",
 2015). Every ReLU, be it a module or a function, ends in the operator `aten.threshold_backward`; a dispatch mode meets
 it there, so no hooks are set and nothing has to be restored. The same mode sees what else the signal crosses
-(`elor.explain.operators`): where that is neither linear nor a known ReLU guided backpropagation is not defined, and
-what one would get is a mixture of guided and plain layers under a wrong name.
+(`elor.explain.guided_operators`): where that is neither linear nor a known ReLU guided backpropagation is not defined,
+and what one would get is a mixture of guided and plain layers under a wrong name.
 
 Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks.
 """
@@ -19,10 +19,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from elor.errors import UserError
 from elor.explain.derivative import Unchecked, false_gradient
 from elor.explain.doubts import Refusal, Refused, aside
+from elor.explain.guided_operators import Crossing, Crossings, opaque
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Forward, Heads, Targets, prepared, signals, targets_of
-from elor.explain.operators import Crossing, Crossings, opaque
-from elor.explain.steadiness import another, steady
+from elor.explain.unsteady_questions import another, steady
 
 METHODS = ("guided", "gradient")
 

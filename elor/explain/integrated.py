@@ -19,7 +19,7 @@ from elor.errors import UserError
 from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Forward, Heads, Targets, at, logits_of, prepared, signals, targets_of
-from elor.explain.steadiness import checked
+from elor.explain.unsteady_questions import checked
 
 STEPS = 64
 TOLERANCE = 0.01

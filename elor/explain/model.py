@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.backward import QuickBackward
-from elor.explain.dependence import steady_answer
 from elor.explain.doubts import Refusal, Refused
+from elor.explain.unsteady_answers import steady_answer
 
 
 class CannotRun(UserError):
@@ -104,7 +104,7 @@ def logits_of(model: nn.Module, audio: Tensor, answered: Callable[[], None] = la
     Raises:
         CannotRun: if the model fails.
         UserError: if the audio or an output has another shape, an output is no tensor of real numbers, or the answer
-            depends on chance by more than `elor.explain.dependence.UNSTEADY`; below that there is a warning.
+            depends on chance by more than `elor.explain.unsteady_answers.UNSTEADY`; below that there is a warning.
     """
     if audio.dim() != 3 or audio.shape[1] != 1:
         raise UserError(f"Audio has the shape {tuple(audio.shape)}; attribution needs (batch, 1, samples).")

@@ -16,7 +16,7 @@ from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Heads, Targets, at, logits_of, prepared, signals, targets_of
 from elor.explain.precision import coarsest
-from elor.explain.steadiness import steady
+from elor.explain.unsteady_questions import steady
 
 WINDOW, HOP = 1_600, 800
 """100-ms windows every 50 ms at 16 kHz."""

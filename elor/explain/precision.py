@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from elor.explain.guided_operators import Crossings
 from elor.explain.model import Forward
-from elor.explain.operators import Crossings
 
 WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
 """What is computed in what instead."""

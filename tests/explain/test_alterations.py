@@ -23,7 +23,7 @@ from elor.explain.interventions.alterations import (
     with_silence,
     with_sound,
 )
-from elor.explain.interventions.resynthesis import fitted, shift_pitch, stretch
+from elor.explain.interventions.stretch_and_pitch import fitted, shift_pitch, stretch
 from elor.explain.level import rms
 from elor.explain.pause_detection import pauses
 from tests.explain.sounds import RATE, speech, tone

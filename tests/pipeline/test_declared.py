@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 EXEMPT = {
     "elor/__init__.py": "says what the package is",
-    "elor/arithmetic.py": "its settings are in elor/kernels.py, the choice in params.yaml",
+    "elor/arithmetic.py": "its settings are in elor/portable_environment.py, the choice in params.yaml",
     "elor/corpora/__init__.py": "says what the package is",
     "elor/corpora/faults.py": "the wording of mistakes",
     "elor/errors.py": "the wording of mistakes",
@@ -144,7 +144,7 @@ def test_another_package_or_arithmetic_reruns_every_stage_and_draws_no_arrow(sta
     made = {out.def_path for stage in Repo(str(ROOT)).index.stages for out in stage.outs}
     for name, (_, deps, params) in stages.items():
         if name != "sources":  # runs each time
-            assert {"requirements-numbers.lock", "elor/kernels.py"} <= deps - made, name
+            assert {"requirements-numbers.lock", "elor/portable_environment.py"} <= deps - made, name
             assert "arithmetic" in params, name
 
 

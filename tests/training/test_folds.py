@@ -9,8 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from elor.errors import UserError
 from elor.evaluation.leakage import check_folds
-from elor.training.folds import held_out, make_folds
-from elor.training.splitters import HeldOut, RandomSlices, WholeSpeakers
+from elor.training.folds import HeldOut, RandomSlices, WholeSpeakers, held_out, make_folds
 from tests.worlds import toy
 
 

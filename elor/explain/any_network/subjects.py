@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from elor.audio import SAMPLE_RATE
 from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
-from elor.explain.dependence import Unsteady
 from elor.explain.doubts import Doubt
 from elor.explain.model import CannotRun, Heads, logits_of, named, predict, prepared
 from elor.explain.occlusion import CHUNK
 from elor.explain.precision import coarsest
-from elor.explain.steadiness import Alone, steady
+from elor.explain.unsteady_answers import Unsteady
+from elor.explain.unsteady_questions import Alone, steady
 from elor.networks import MultiHeadNetwork
 from elor.provenance import Score
 

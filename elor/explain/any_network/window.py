@@ -24,16 +24,16 @@ from elor.explain.any_network.subjects import Subject, deciding, no_logits, prob
 from elor.explain.attribution import SEGMENT
 from elor.explain.controls import model_free, runner_up
 from elor.explain.correlation import READINGS, View, among_networks, pearson
-from elor.explain.dependence import refuse_infinite
 from elor.explain.derivative import Unchecked, false_gradient
 from elor.explain.doubts import Refusal
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
+from elor.explain.guided_operators import OPAQUE, opaque, ordinary
 from elor.explain.heads import OneHead
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
 from elor.explain.occlusion import WINDOW, Coarse
-from elor.explain.operators import OPAQUE, opaque, ordinary
+from elor.explain.unsteady_answers import refuse_infinite
 from elor.explain.windows import Found, Windows
 from elor.registry import METHODS
 

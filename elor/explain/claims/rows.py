@@ -9,9 +9,9 @@ from elor.evidence.names import Role, Verdict
 from elor.explain.claims.claim import Declared, Facts, Look
 from elor.explain.claims.decide import LEVEL, METHOD, Picture, Settled, Table, lean, settle
 from elor.explain.claims.evidence import Missing, Seen
+from elor.explain.claims.known_truth import Known, planted, scoreboard, truth_of
 from elor.explain.claims.needs import needed
 from elor.explain.claims.table import CLAIMS
-from elor.explain.claims.truth import Known, planted, scoreboard, truth_of
 
 DECLARED = ("id", "group", "claim", "where", "paper", "test", "confirmatory", "nulled", "undecidable", "untested")
 """What a row has from its declaration."""

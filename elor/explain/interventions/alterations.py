@@ -30,7 +30,7 @@ from scipy.ndimage import minimum_filter1d
 from scipy.signal import butter, fftconvolve, lfilter, sosfiltfilt
 from scipy.signal.windows import hann
 
-from elor.explain.interventions.resynthesis import RATE, as_loud, fitted, shift_pitch, stretch
+from elor.explain.interventions.stretch_and_pitch import RATE, as_loud, fitted, shift_pitch, stretch
 from elor.explain.level import rms
 from elor.explain.pause_detection import pauses, quiet
 

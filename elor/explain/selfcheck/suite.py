@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from elor.corpora.demo import load_recipe
-from elor.corpora.demo.truth import plans_of
+from elor.corpora.demo.planted_cues import plans_of
 from elor.engine import Engine
 from elor.errors import UserError
 from elor.evidence.names import Control

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
 from elor.explain.guided import guided_backprop
-from elor.explain.operators import BENT, FACTORS, GIVEN, LINEAR, NAMES, UNKNOWN, _name
+from elor.explain.guided_operators import BENT, FACTORS, GIVEN, LINEAR, NAMES, UNKNOWN, _name
 from tests.explain.models import audio
 from tests.explain.test_guided import Layer
 

@@ -11,16 +11,16 @@ import soundfile
 
 from elor.corpora.declared_truth import Pair, Truth, read_pairs, read_truth, truth_files
 from elor.corpora.demo import load_recipe
+from elor.corpora.demo.planted_cues import plans_of, population
+from elor.corpora.demo.planted_cues import planted as recipe_truth
 from elor.corpora.demo.recipe_schema import CUES
-from elor.corpora.demo.truth import plans_of, population
-from elor.corpora.demo.truth import planted as recipe_truth
 from elor.corpora.manifest import Manifest
 from elor.errors import UserError
 from elor.evidence.names import Planted, Verdict
 from elor.explain import counterfactuals
+from elor.explain.claims.known_truth import ASKED, BETTER, NETWORK, Known, of_ratings, planted, truth_of
 from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
-from elor.explain.claims.truth import ASKED, BETTER, NETWORK, Known, of_ratings, planted, truth_of
 from elor.explain.counterfactuals import Effect, PairJob, effects, jobs, measure, spoken_again
 from elor.report.sentences import known, sentence
 from tests.explain.claimed import facts

@@ -1,4 +1,4 @@
-"""Which kernels the libraries below torch and numpy take under portable arithmetic: see `elor.arithmetic`.
+"""The environment variables of portable arithmetic (`elor.arithmetic`): which kernels libraries take.
 
 It stands apart since every stage that computes depends on it.
 """

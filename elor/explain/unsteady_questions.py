@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.dependence import CHANCE, COMPANY, DIGITS, HISTORY, Unsteady, other_sound, refuse_unsteady
 from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refused, aside
 from elor.explain.model import CannotRun, Heads, Targets, logits_of
 from elor.explain.model_copies import left_as_found, spare
+from elor.explain.unsteady_answers import CHANCE, COMPANY, DIGITS, HISTORY, Unsteady, other_sound, refuse_unsteady
 
 BESIDE = 1e-6
 """A sound by so much softer is another one to whatever keeps answers, and the same to a network that computes them."""
@@ -53,8 +53,8 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
         The model to be asked.
 
     Raises:
-        UserError: if it does, by more than `elor.explain.dependence.UNSTEADY`, or answers with NaN or infinity; where
-            it differs by less there is a warning.
+        UserError: if it does, by more than `elor.explain.unsteady_answers.UNSTEADY`, or answers with NaN or infinity;
+            where it differs by less there is a warning.
     """
     with left_as_found(model):
         with torch.no_grad():
