@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from elor.errors import UserError
+from elor.evaluation.permutation import learned
 from elor.files import plain
-
-LEARNED = 0.05
-"""p against permuted labels below which a head is said to have learned."""
 
 DEMO, KINDS = "demo", ("demo", "iemocap", "manifest")
 """Kinds of corpora; the demonstration corpus is released in IEMOCAP's layout, and is none."""
@@ -98,4 +96,4 @@ def _score(path: Path) -> Score | None:
         p = found["utterance_permutation_p"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return None if p is None else Score(found.get("utterance_uar"), found.get("utterance_ccc"), p, p < LEARNED)
+    return None if p is None else Score(found.get("utterance_uar"), found.get("utterance_ccc"), p, learned(p))

@@ -1,6 +1,7 @@
 """When an answer depends on more than the sound: on chance, on history, on company. The rule by which it is refused.
 
-What is asked to find that out is in `elor.explain.steadiness`; chance is looked for at every call (`steady_answer`).
+What is asked to find that out is in `elor.explain.unsteady_questions`; chance is looked for at every call
+(`steady_answer`).
 """
 
 import random

@@ -11,7 +11,6 @@ from typing import Any
 from elor.audio import SAMPLE_RATE
 from elor.evidence.claims import Claim, Claims, Family, Piece
 from elor.evidence.names import Case, Role, Verdict
-from elor.explain.claims.decide import LEVEL
 from elor.report import series
 from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
@@ -102,18 +101,6 @@ def players(shown: Shown) -> Iterator[tuple[str, Any]]:
         heard = weighted(shown.signal, drops)[: shown.support]
         if heard.any():
             yield f"{shown.name}: weighted by occlusion for {head}", heard
-
-
-def unlearned(found: Findings) -> str:
-    """Which heads of the network that is looked into have learned nothing: what is seen there means nothing."""
-    heads = {head: nets.get("elor", {}).get("utterance_permutation_p") for head, nets in found.results.scores.items()}
-    poor = [f"{head} (p {p_value(p)})" for head, p in heads.items() if p is not None and p > LEVEL]
-    if not poor:
-        return ""
-    return (
-        f"{title('elor')} answers no better than if labels were permuted within speakers on {' and '.join(poor)}: what "
-        "is seen here of that head says nothing about what people express."
-    )
 
 
 def control_tables(found: Findings) -> Iterator[Table]:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from elor.corpora.faults import plural
 from elor.ensemble import folds_of
 from elor.errors import UserError
+from elor.evaluation.permutation import learned
 from elor.networks import Architecture
 from elor.report.blocks import results
 from elor.report.results import Results, title
-from elor.report.text import Format, number, p_said, render
-
-CHANCE = 0.05
-"""A p value above which a score is said not to differ from chance."""
+from elor.report.sentences import worthless
+from elor.report.text import Format, number, render
 
 INPUT_TEXTS = {
     "audio": "six seconds of mono sound at 16 kHz as amplitudes in [-1, 1], shorter ones filled up with zeros",
@@ -181,9 +180,9 @@ def _limits(found: Results) -> Iterator[str]:
     yield f"{found.any_scores['speakers']} speakers: how it does on other voices, languages and microphones is unknown."
     for name, networks in found.scores.items():
         (scores,) = networks.values()
-        p = scores.get("permutation_p")
-        if p is not None and p > CHANCE:
-            yield f"{name}: not distinguishable from chance ({p_said(p)})."
+        p = scores.get("utterance_permutation_p")
+        if not learned(p):
+            yield f"{worthless(name, p)}."
         if weak := _weak(scores):
             yield f"{name}: found more rarely than by a uniform guess: class {', '.join(weak)}."
         if scores.get("ece") is not None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from elor.explain.integrated import TOLERANCE
 from elor.provenance import DEMO
+from elor.report import sentences
 from elor.report.predictions import NEVER_HEARD, SHORTEST_S, too_short
-from elor.report.text import Block, Notes, Table, number, p_said
+from elor.report.text import Block, Notes, Table, number
 from elor.targets import scale
 
 SHOWN = 5
@@ -165,7 +166,7 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
 def _answers(window: Mapping[str, Any]) -> Iterator[str]:
     """What is answered, a sentence per head, and what its answers are worth."""
     for head, answer in window["prediction"].items():
-        worth = _worth(window.get("scores", {}).get(head))
+        worth = sentences.worth(window.get("scores", {}).get(head))
         if answer["label"] is None:
             yield f"{head}: {answer['logits'][0]:.3f}{worth}."
         else:
@@ -178,15 +179,6 @@ def _learned(window: Mapping[str, Any], head: str) -> bool:
     """False of a head that is known to have learned nothing: where it rests on anything, that is chance."""
     score = window.get("scores", {}).get(head)
     return score is None or score["learned"]
-
-
-def _worth(score: Mapping[str, Any] | None) -> str:
-    """What the workspace's score says of a head's answers."""
-    if score is None:
-        return ""
-    measure = f"UAR {score['uar']:.2f}" if score["uar"] is not None else f"CCC {number(score['ccc'], 2)}"
-    text = f"; on speakers that it has not heard {measure}, {p_said(score['p'])} against permuted labels"
-    return text if score["learned"] else f"{text}: it has not learned, so its maps say nothing of feelings"
 
 
 def completeness(error: float | None) -> str:

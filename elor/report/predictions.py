@@ -13,7 +13,8 @@ from elor.ensemble import WINDOW_S, Ensemble, Prediction, expected, folds_of, la
 from elor.provenance import DEMO
 from elor.report import html
 from elor.report.results import title
-from elor.report.text import MISSING, Block, Notes, Row, Table, number, p_value
+from elor.report.sentences import worthless
+from elor.report.text import MISSING, Block, Notes, Row, Table, number
 from elor.targets import Head, scale
 
 Found = Mapping[str, Prediction]
@@ -57,10 +58,7 @@ def _care(found: Found, short: Mapping[str, str], ensemble: Ensemble) -> tuple[s
     if known.corpus == DEMO:
         items.append(NEVER_HEARD)
     for head in (head.name for head in ensemble.heads if known.at_chance(head.name)):
-        items.append(
-            f"{head}: on speakers that were withheld no better than permuted labels "
-            f"(p {p_value(known.scores[head].p)}), so its answers mean nothing."
-        )
+        items.append(f"{worthless(head, known.scores[head].p)}, so its answers mean nothing.")
     if not known.corpus or not known.scores:
         items.append("What these networks learnt from, or how well they answer, is not known here.")
     if brief := [short[name] for name, one in found.items() if one.seconds < SHORTEST_S]:

@@ -1,11 +1,17 @@
 """Prose about evidence, made here and nowhere else, and only to be shown: on the terminal, the page, in documents."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from elor.corpora.faults import plural
+from elor.evaluation.permutation import learned
 from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Reference, Role, Verdict
-from elor.report.text import MISSING, NO_SPREAD, number, p_value
+from elor.report.results import Results, title
+from elor.report.text import MISSING, NO_SPREAD, number, p_said, p_value
+
+AT_CHANCE = "no better than if labels were permuted within speakers"
+"""What a head that has learned nothing is no better than."""
 
 ROLES = {Role.decides: "decides", Role.conditions: "condition", Role.illustrates: "beside it"}
 
@@ -100,7 +106,7 @@ def reason(claim: Claim, family: Family) -> str:
         return claim.undecidable
     if claim.case is Case.unlearned:
         worst = max(piece.learned_p or 0.0 for piece in judging)
-        return f"its heads answer no better than if labels were permuted within speakers (p {p_value(worst)})"
+        return f"its heads answer {AT_CHANCE} (p {p_value(worst)})"
     if claim.case is Case.missing:
         return "; ".join(dict.fromkeys(f"{piece.what}: {piece.missing}" for piece in judging if piece.missing))
     if claim.case is Case.agree:
@@ -115,6 +121,32 @@ def reason(claim: Claim, family: Family) -> str:
         return f"the evidence leans {way}, but {more} ({survives}, more than {family.level:g})"
     parts = {1: "for it", -1: "against it", 0: POINTS[0]}
     return "; ".join(f"{text}: {_named(judging, way)}" for way, text in parts.items() if _named(judging, way))
+
+
+def unlearned(found: Results) -> str:
+    """Which heads of the network that is looked into have learned nothing: what is seen there means nothing."""
+    heads = {head: nets.get("elor", {}).get("utterance_permutation_p") for head, nets in found.scores.items()}
+    poor = [f"{head} (p {p_value(p)})" for head, p in heads.items() if not learned(p)]
+    if not poor:
+        return ""
+    return (
+        f"{title('elor')} answers {AT_CHANCE} on {' and '.join(poor)}: what is seen here of that head says nothing "
+        "about what people express."
+    )
+
+
+def worthless(head: str, p: float) -> str:
+    """What is said of the answers of a head that has learned nothing."""
+    return f"{head}: on speakers that were withheld no better than permuted labels (p {p_value(p)})"
+
+
+def worth(score: Mapping[str, Any] | None) -> str:
+    """What a score says of a head's answers and maps: `elor.provenance.Score` as plain values."""
+    if score is None:
+        return ""
+    measure = f"UAR {score['uar']:.2f}" if score["uar"] is not None else f"CCC {number(score['ccc'], 2)}"
+    text = f"; on speakers that it has not heard {measure}, {p_said(score['p'])} against permuted labels"
+    return text if score["learned"] else f"{text}: it has not learned, so its maps say nothing of feelings"
 
 
 def corrected_of(claim: Claim, family: Family) -> float | None:

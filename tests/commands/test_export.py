@@ -52,7 +52,9 @@ def test_three_files_that_belong_together(workspace: Path, models: Path, tmp_pat
 def test_the_card_takes_its_numbers_from_the_run(workspace: Path, models: Path, tmp_path: Path, elor: Elor) -> None:
     metrics = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
     scores = json.loads((metrics / "valence/ftr.json").read_text())
-    write_json(metrics / "valence/ftr.json", scores | {"permutation_p": 0.4321, "recall_2": 0.111, "ece": 0.222})
+    write_json(
+        metrics / "valence/ftr.json", scores | {"utterance_permutation_p": 0.4321, "recall_2": 0.111, "ece": 0.222}
+    )
     where = (*options(workspace, models, tmp_path), "--metrics", metrics)
     assert elor("export", "ftr", "--no-onnx", *where).exit_code == 0
     card = (tmp_path / "ftr.md").read_text()
@@ -60,7 +62,7 @@ def test_the_card_takes_its_numbers_from_the_run(workspace: Path, models: Path, 
     for head in ("arousal", "valence"):
         found = json.loads((metrics / head / "ftr.json").read_text())
         assert interval(found["uar"], found["ci_low"], found["ci_high"]) in card
-    assert "valence: not distinguishable from chance (p = 0.432)." in card
+    assert "valence: on speakers that were withheld no better than permuted labels (p 0.432)." in card
     assert "arousal: not distinguishable" not in card
     assert re.search(r"valence: found more rarely than by a uniform guess: class .*2 \(recall 0\.111\)", card)
     assert "valence: its probabilities are off by 0.222 on average" in card

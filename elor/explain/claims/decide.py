@@ -39,11 +39,12 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from elor.evaluation.comparisons import holm
+from elor.evaluation.permutation import learned
 from elor.evidence.claims import Piece
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, UNTRAINED, Case, Role, Verdict
 
 LEVEL = 0.05
-"""Error that the table may have, and p above which a head has not learned."""
+"""Error that the table may have."""
 
 METHOD, GATE = FALSE_DISCOVERY, False
 """What verdicts rest on: a correction, beside which the other stands, and whether unlearned heads leave the family."""
@@ -95,8 +96,8 @@ class Picture:
 
 
 def unlearned(piece: Piece) -> bool:
-    """Whether a head that a piece presupposes answers no better than permuted labels: the one rule for it."""
-    return piece.learned_p is not None and piece.learned_p > LEVEL
+    """Whether a head that a piece presupposes answers no better than permuted labels."""
+    return not learned(piece.learned_p)
 
 
 @dataclass(frozen=True)

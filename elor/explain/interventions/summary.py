@@ -39,6 +39,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from elor.evaluation import permutation
 from elor.evaluation.comparisons import sign_flip
 from elor.evidence.interventions import Interventions
 from elor.evidence.names import Doubt, Finding, said
@@ -152,7 +153,7 @@ def summarise(
         found: the rows of `elor.explain.interventions.run.run`.
         slices: slices.csv.
         confidence: of all intervals.
-        learned: a head whose p exceeds 1 - confidence has not learned; nothing is said of heads that it lacks.
+        learned: by which heads have not learned; nothing is said of heads that it lacks.
         features: what `elor.explain.interventions.run.moved_mfcc` found.
         level: what `elor.explain.interventions.run.level_sd` found.
 
@@ -343,8 +344,8 @@ def _sentence(effect: Mapping, alteration: Alteration, units: Units, whose: str,
         f"{slope['units']} {units.name}s; untrained networks {low:+.3f} to {high:+.3f}{alone}): "
         f"{effect['verdict']}"
     )
-    p = effect.get("learned_p", 0.0)
-    unlearned = f", but the head answers no better than permuted labels (p {p:.3f})" if p > 1 - units.confidence else ""
+    p = effect.get("learned_p")
+    unlearned = "" if permutation.learned(p) else f", but the head answers no better than permuted labels (p {p:.3f})"
     return f"{text}{unlearned}."
 
 
