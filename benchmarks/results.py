@@ -17,7 +17,7 @@ from elor.errors import UserError
 from elor.evidence.claims import Claims
 from elor.evidence.model import read
 from elor.files import write_json
-from elor.report import claims, results, sentences, table_notes
+from elor.report import claims, results, score_tables, sentences, table_notes
 from elor.report.text import Block, Format, Table, render
 from elor.runs.run import MADE, Folder
 
@@ -33,10 +33,10 @@ def main(
     found = results.Results.read(workspace / "metrics")
     judged = read(Claims, workspace / "metrics" / "claims.json")
     notes = [note for note in (table_notes.contradictions(found), table_notes.setting(found)) if note is not None]
-    write("results", corpus, [results.headline(found), results.comparisons(found), *notes])
+    write("results", corpus, [score_tables.headline(found), score_tables.comparisons(found), *notes])
     write("claims", corpus, [claims.overview(judged), claims.evidence(judged)])
     if not corpus:
-        write("headline", corpus, [results.headline(found)])
+        write("headline", corpus, [score_tables.headline(found)])
         write("five", corpus, [five(judged)])
         record(workspace)
 

@@ -1,7 +1,8 @@
 """Everything that is printed of a run's scores, in its order: tables, and what one must know to trust them."""
 
 from elor.report import details, table_notes
-from elor.report.results import Results, comparisons, further, headline, selected, spread
+from elor.report.results import Results
+from elor.report.score_tables import comparisons, further, headline, selected, spread
 from elor.report.text import Block
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from elor.report.results import SCORE_TITLES, Column, Results, Scores, bounded, score_table, table5, title, value
+from elor.report.results import SCORE_TITLES, Results, Scores, title
+from elor.report.score_tables import Column, bounded, score_table, table5, value
 from elor.report.text import MISSING, Row, Table, interval, number
 
 CALIBRATION: tuple[Column, ...] = ("slices", value("ece")), ("utterances", value("utterance_ece"))

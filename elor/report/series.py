@@ -19,7 +19,8 @@ from elor.files import plain
 from elor.report import across, erasure, first_screen
 from elor.report.downsample import columns
 from elor.report.findings import METHODS, READING, Findings
-from elor.report.results import GUESSES, PEOPLE, Results, title
+from elor.report.results import Results, title
+from elor.report.score_tables import GUESSES, PEOPLE
 from elor.report.spectra import floor
 
 READINGS = {

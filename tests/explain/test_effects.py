@@ -10,7 +10,8 @@ from scipy.stats import t as student
 from elor.evidence import names
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.changes import changes_by_speaker
-from elor.explain.interventions.summary import Units, judge, overlapping_t, reach, summarise
+from elor.explain.interventions.overlapping_folds import Units, overlapping_t
+from elor.explain.interventions.summary import judge, reach, summarise
 
 
 def test_units_are_speakers_or_with_grouped_folds_folds() -> None:

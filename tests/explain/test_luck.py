@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from elor.explain.interventions.summary import overlapping_t, reach
+from elor.explain.interventions.overlapping_folds import overlapping_t
+from elor.explain.interventions.summary import reach
 
 FOLDS, UNTRAINED = 10, 50
 RAW = 0.10

@@ -31,86 +31,25 @@ within speakers, 144 effects on ELoR and LoM): 12 had p < 0.05 by the sign-flip 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from elor.evaluation import permutation
-from elor.evaluation.comparisons import sign_flip
 from elor.evidence.interventions import Interventions
 from elor.evidence.names import Doubt, Finding, said
 from elor.evidence.scores import Scores
 from elor.explain.experiment import Experiment
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration
 from elor.explain.interventions.changes import changes_by_slice, changes_by_speaker, spreads
+from elor.explain.interventions.overlapping_folds import Units
 from elor.explain.interventions.run import EXTREMITY, level_sd, moved_mfcc, plan, run
 from elor.tables import write_table
 
-ROUNDING = 1e-9
-"""A standard error that is no larger a part of its mean is the rounding of equal numbers."""
-
 Learned = Mapping[str, Mapping[str, float]]
 """By network and head the p of its score against permuted labels."""
-
-
-@dataclass(frozen=True)
-class Units:
-    """The slices' speakers and folds, and the units over which means are taken.
-
-    Attributes:
-        table: speaker and fold by row number of the slice.
-        confidence: of all intervals.
-    """
-
-    table: pd.DataFrame
-    confidence: float
-
-    @property
-    def name(self) -> str:
-        """What a unit is: `speaker` where every fold tests one, else `fold`."""
-        return "fold" if (self.table.groupby("fold")["speaker"].nunique() > 1).any() else "speaker"
-
-    def means(self, values: pd.Series) -> NDArray:
-        """Means over a speaker's slices, then over a fold's speakers: (units,).
-
-        Args:
-            values: by row number; NaN is left out.
-        """
-        where = self.table.loc[values.index]
-        speakers = values.groupby([where["fold"], where["speaker"]]).mean()
-        return speakers.groupby(level="fold").mean().dropna().to_numpy()
-
-    def estimate(self, values: pd.Series, name: str) -> dict:
-        """The mean over units as `name`, its interval `low` and `high`, and the two-sided p of the same t."""
-        means = self.means(values)
-        if not len(means):
-            return {name: np.nan, "low": np.nan, "high": np.nan, "p": np.nan}
-        low, high, p = overlapping_t(means, self.table["fold"].nunique(), self.confidence)
-        return {name: float(means.mean()), "low": low, "high": high, "p": p}
-
-
-def overlapping_t(means: NDArray, folds: int, confidence: float = 0.95) -> tuple[float, float, float]:
-    """t-interval and p of a mean over folds whose networks share training slices, by Nadeau and Bengio's correction.
-
-    Args:
-        means: of the units, (n,).
-        folds: how many there are in all; each trains on nearly all that the others do.
-        confidence: of the interval.
-
-    Returns:
-        Lower and upper limit, and the two-sided p; of equal means p is that of the sign-flip test. NaN below two.
-    """
-    count = len(means)
-    if count < 2:
-        return np.nan, np.nan, np.nan
-    mean, error = means.mean(), means.std(ddof=1) * np.sqrt(1 / count + 1 / max(folds - 1, 1))
-    reach = stdtrit(count - 1, (1 + confidence) / 2) * error
-    p = 2 * stdtr(count - 1, -abs(mean) / error) if error > ROUNDING * abs(mean) else sign_flip(means).p
-    return float(mean - reach), float(mean + reach), float(p)
 
 
 def analyse(
