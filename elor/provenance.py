@@ -76,7 +76,7 @@ class Provenance:
 
 def _corpus(project: Path) -> str:
     """What a run has learnt from; empty if its files do not say."""
-    from elor.params import RECIPES, listed
+    from elor.corpus_params import RECIPES, listed
     from elor.sections import read_yaml
 
     try:

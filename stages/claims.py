@@ -10,6 +10,7 @@ from elor.corpora.demo.planted_cues import plans_of, planted, population
 from elor.corpora.labels import choose_rater
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.corpora.sources import raters, under_one_name
+from elor.corpus_params import Source
 from elor.engine import ANALYSIS, Engine
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read, read_if_there, write
@@ -22,7 +23,7 @@ from elor.explain.claims.known_truth import ASKED, EACH, Known, of_ratings
 from elor.explain.claims.rows import claims as decide
 from elor.explain.claims.scores import Scored
 from elor.explain.counterfactuals import effects, jobs, measure, spoken_again, tested_by
-from elor.params import Params, Source, load
+from elor.params import Params, load
 from elor.registry import WORDLESS
 from elor.tables import read_table
 from stages import DATA, METRICS, main

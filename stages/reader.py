@@ -11,9 +11,9 @@ from elor.corpora.index import index, read_index
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Reader
 from elor.corpora.sources import Opened
+from elor.corpus_params import Corpus, Source
 from elor.errors import UserError
 from elor.files import Stamp, stamp
-from elor.params import Corpus, Source
 from stages import DATA
 from stages.inputs import changed_under
 

@@ -18,9 +18,9 @@ from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables
 from elor.corpora.sources import Opened, learned, read, sounds_of, texts_by_utterance
 from elor.corpora.texts import texts_of
+from elor.corpus_params import Source
 from elor.errors import UserError
 from elor.features.slices import plan_slices
-from elor.params import Source
 from elor.targets import Target
 from elor.training.folds import check_column, held_out
 

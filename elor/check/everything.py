@@ -15,9 +15,10 @@ from elor.check.machine import machine
 from elor.check.scratch import scratch
 from elor.check.workspace import git, workspace
 from elor.corpora.making import check_asked
+from elor.corpus_params import RECIPES
 from elor.errors import UserError
 from elor.files import scratch_root
-from elor.params import RECIPES, load
+from elor.params import load
 from elor.tables import SEPARATOR
 
 MADE = Path("data/corpus")

@@ -15,8 +15,8 @@ import pandas as pd
 from elor.audio import Sounds
 from elor.corpora.labels import MEAN, choose_rater, label, scaled, targets
 from elor.corpora.schema import FURTHER_COLUMNS, UTTERANCE_COLUMNS, Reader, Tables, counts
+from elor.corpus_params import Source
 from elor.errors import UserError
-from elor.params import Source
 from elor.tables import SEPARATOR
 from elor.targets import DIMENSIONS, Target
 

@@ -14,11 +14,11 @@ from elor.corpora.labels import targets
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables
 from elor.corpora.sources import Opened, raters, read, sounds_of, under_one_name
+from elor.corpus_params import Corpus, Source
 from elor.errors import UserError
 from elor.evaluation.agreement import agreement
 from elor.features.slices import plan_slices, write_slices
 from elor.files import plain
-from elor.params import Corpus, Source
 from elor.tables import full_names
 from elor.targets import Target
 from tests.worlds import release

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from elor.corpora.index import index
+from elor.corpus_params import Corpus
 from elor.errors import UserError
-from elor.params import Corpus
 from elor.tables import write_table
 from stages.inputs import unchanged
 from stages.reader import corpora_at_rest, opened
