@@ -124,6 +124,7 @@ def test_chances_are_those_of_simulated_t_tests() -> None:
     assert chance(CLAIM["arousal-loudness"], TEN, 1.75, level) == pytest.approx(inside.mean(), abs=0.02)
 
 
+@pytest.mark.long
 def test_the_level_is_about_what_the_correction_leaves_in_simulated_tables() -> None:
     """Of random tables of which half is true, decided by the very code of the verdicts, as many claims are found."""
     design = replace(TEN, folds=10**6, raters=1)  # in those tables nothing is shared, and there is one other rater

@@ -104,6 +104,7 @@ def test_what_must_be_known_stands_below(workspace: Path, elor: Elor) -> None:
     assert "Corpus: 48 utterances, 48 of them labelled by E-2; 3.0 min, 4 speakers" in flat
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_fits_a_terminal(target: str, workspace_of: Callable[[str], Path], elor: Elor) -> None:
     folder = workspace_of(target) / "metrics"

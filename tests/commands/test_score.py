@@ -54,6 +54,7 @@ def test_scores_are_those_of_the_pipeline(
     assert {**ours, "p_holm": None} == {**declared, "p_holm": None}
 
 
+@pytest.mark.long
 def test_printed_as_the_results_are(workspace: Path, elor: Elor) -> None:
     files = [workspace / "data/predictions" / f"{network}.csv" for network in ("elor", "lom", "ftr", "elor_ftr")]
     folds = ("--folds", workspace / "data/folds.csv")
@@ -231,6 +232,7 @@ def test_protocol_is_guarded(workspace: Path, elor: Elor) -> None:
     assert "Protocol `strict` forbids" in result.stderr
 
 
+@pytest.mark.long
 def test_names_and_torch(workspace: Path) -> None:
     code = (
         "import sys; from elor.commands import app; "

@@ -160,6 +160,7 @@ def test_a_text_counts_if_it_has_a_term(unit: str, tmp_path: Path) -> None:
                 texts.texts_of({"a": "yes", "b": content}, utterances, unit)
 
 
+@pytest.mark.long
 def test_the_demonstration_says_what_the_recipe_plants(tmp_path: Path) -> None:
     recipe = load_recipe(ROOT / "data/demo.yaml")
     generate(recipe, 60, 1, tmp_path)

@@ -78,7 +78,8 @@ def stages() -> dict[str, tuple[str, set[str], set[str]]]:
     return found
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """The project's modules that a file imports, wherever in the file it does."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -93,7 +94,7 @@ def imported(path: Path) -> set[str]:
                 for depth in range(1, len(parts) + 1):
                     base = Path(*parts[:depth])
                     found |= {str(p) for p in (base.with_suffix(".py"), base / "__init__.py") if (ROOT / p).is_file()}
-    return found
+    return frozenset(found)
 
 
 @cache

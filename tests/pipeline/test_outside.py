@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from elor.corpora.demo import generate, load_recipe
 from elor.features.slices import slice_count
-from elor.features.store import VectorStore, holding
+from elor.features.store import VectorStore
 from elor.files import file_digest
 from elor.tables import read_table
 from elor.vectors import SETS
@@ -61,7 +61,8 @@ class Outside:
 
     def computed(self) -> int:
         """How many vectors of IS10 have been computed so far."""
-        return holding(self.folder / "scratch" / "is10").bytes // VectorStore(self.folder, SETS["IS10"]).record.itemsize
+        size = sum(path.stat().st_size for path in (self.folder / "scratch" / "is10").rglob("*.vectors"))
+        return size // VectorStore(self.folder, SETS["IS10"]).record.itemsize
 
     def opened(self) -> list[str]:
         """What was opened for reading, relative to the folder."""
