@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from elor.commands.predict import Channels
 from elor.commands.printing import AsJson, How, Output, answer
 from elor.commands.results import Detail
 from elor.errors import UserError
@@ -12,7 +13,6 @@ from elor.report.text import Format
 
 Target = Literal["classes", "regression", "spread", "distribution", "emotion"]
 Protocol = Literal["paper", "strict"]
-Channels = Literal["mean", "left", "right"]
 
 
 def score(
