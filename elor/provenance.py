@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from elor.errors import UserError
-from elor.evaluation.permutation import learned
+from elor.evaluation.learned import learned
 from elor.files import plain
 
 DEMO, KINDS = "demo", ("demo", "iemocap", "manifest")

@@ -14,9 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from elor.evaluation.continuous import ccc, moments
 from elor.evaluation.recall import Array, ratio, uar
 
-LEARNED = 0.05
-"""p of the score by utterance, the safer null, up to which a head has learned."""
-
 CHUNK = 4_000_000
 """Numbers drawn at once (32 MB)."""
 
@@ -101,14 +98,6 @@ def p_value(null: Array, observed: float) -> float:
     if not np.isfinite(observed):
         return float("nan")
     return float((1 + np.count_nonzero(null >= observed - 1e-12)) / (1 + len(null)))
-
-
-def learned(p: float | None) -> bool:
-    """Whether a head has learned, by the p of its score against permuted labels: the one rule for it, everywhere.
-
-    Where there is no p nothing is said against it.
-    """
-    return p is None or p <= LEARNED
 
 
 def _deal(left: Array, hand: Array, rng: np.random.Generator) -> Array:

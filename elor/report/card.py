@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from elor.corpora.faults import plural
 from elor.ensemble import folds_of
 from elor.errors import UserError
-from elor.evaluation.permutation import learned
+from elor.evaluation.learned import learned
 from elor.networks import Architecture
 from elor.report.blocks import results
 from elor.report.results import Results, title

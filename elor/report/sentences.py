@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from elor.corpora.faults import plural
-from elor.evaluation.permutation import learned
+from elor.evaluation.learned import learned
 from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Reference, Role, Verdict
 from elor.report.results import Results, title

@@ -39,7 +39,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from elor.evaluation.comparisons import holm
-from elor.evaluation.permutation import learned
+from elor.evaluation.learned import learned
 from elor.evidence.claims import Piece
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, UNTRAINED, Case, Role, Verdict
 
