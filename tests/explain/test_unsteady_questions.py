@@ -93,7 +93,7 @@ def test_history_is_noticed_for_every_recording(tmp_path) -> None:
     for number, path in enumerate(paths):
         soundfile.write(path, np.random.default_rng(number).normal(0, 0.1, SAMPLES), 16_000)
     for name, length in (("first", None), ("counts", SAMPLES)):
-        net = foreign_network(f"tests.explain.test_steadiness:{name}", samples=length)
+        net = foreign_network(f"tests.explain.test_unsteady_questions:{name}", samples=length)
         found = explain_files(paths, net, output=tmp_path / "out", effort=QUICK)
         assert set(found["failed"]) == set(map(str, paths))
         assert all("depends on what it was asked before" in why for why in found["failed"].values())
