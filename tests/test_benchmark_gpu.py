@@ -193,7 +193,7 @@ def test_by_its_data_sheet_a_card_does_the_papers_experiment_in_half_a_day(tmp_p
     setup = gpuparts.Setup("cpu", False, tmp_path, load(ROOT / "params.yaml"), 0.0)
     assumed = gpuwork.estimated(setup, shapes=50)
     (elor,) = [case["ways"]["blocks, chosen"] for case in assumed["steps"]["cases"] if case["network"] == "elor"]
-    assert 0.016 < elor["step"] < 0.029  # read off the same data sheet by another hand
+    assert 0.016 < elor["step"] < 0.029  # read off the same data sheet by hand
     rows = {row["network"]: row for row in gpuwork.projected(assumed, setup)["networks"]}
     assert rows["ftr"]["hours"]["folds"] == pytest.approx(
         10 * 100 * 8_681 * 0.9 * 0.8 / 32 * 107e-5 / 4 / 3600, rel=0.1
