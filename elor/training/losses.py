@@ -116,8 +116,9 @@ def score(head: Head, prediction: Tensor, truth: Tensor, by: str = "accuracy") -
     if by == "loss":
         found = prediction.double().gather(1, truth[:, None]).clamp_min(torch.finfo(prediction.dtype).tiny)
         return found.log().mean().item()
-    hits = (prediction.argmax(dim=1) == truth).double()
+    right = prediction.argmax(dim=1) == truth
     if by == "accuracy":
-        return hits.mean().item()
-    counts = torch.bincount(truth, minlength=head.outputs)
-    return (torch.bincount(truth, hits, minlength=head.outputs)[counts > 0] / counts[counts > 0]).mean().item()
+        return right.double().mean().item()
+    # counts of whole numbers: CUDA refuses weighted ones where the same numbers are asked for twice
+    hits, counts = (torch.bincount(some, minlength=head.outputs).double() for some in (truth[right], truth))
+    return (hits[counts > 0] / counts[counts > 0]).mean().item()

@@ -79,6 +79,13 @@ def test_training_is_the_cpus(network: str, target: str, job: Make, device: str)
     near(loop.train(job(network, device, target)), loop.train(job(network, "cpu", target)))
 
 
+@pytest.mark.parametrize("network", ["elor", "lom", "ftr"])
+@pytest.mark.parametrize("select", ["uar", "loss"])
+def test_training_is_the_cpus_however_epochs_are_judged(select: str, network: str, job: Make, device: str) -> None:
+    how = {"select": select, "balance": True, "schedule": "cosine", "keep": "last"}
+    near(loop.train(job(network, device, **how)), loop.train(job(network, "cpu", **how)))
+
+
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_training_gives_the_same_numbers_twice(network: str, fast: bool, job: Make, device: str) -> None:

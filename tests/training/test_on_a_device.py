@@ -7,15 +7,23 @@ import numpy as np
 import pytest
 import torch
 
+from elor import inference
+from elor.explain.attribution import gradient
+from elor.explain.guided import guided_backprop
+from elor.explain.integrated import integrated_gradients
 from elor.explain.interventions import run as interventions
+from elor.explain.occlusion import band_occlusion, occlusion
 from elor.explain.prototypes import run as prototypes
+from elor.explain.prototypes.ascent import Ascent, Goal
+from elor.explain.prototypes.ascent import prototypes as ascended
 from elor.explain.saliency import measure as saliency
+from elor.fastconv import cost_model
 from elor.params import NETWORKS
 from elor.training import data, draws, loop, resume, together
 from elor.training.data import Inputs
 from elor.training.job import TrainingJob
 from tests.training.test_loop import same
-from tests.watch import Watch
+from tests.watch import Refusals, Watch
 from tests.worlds import toy
 from tests.worlds.networks import save, trained_network
 
@@ -138,6 +146,60 @@ def test_untrained_networks_are_fitted_on_the_device(module, do: str, files, tmp
     with pytest.raises(Seen) as seen:
         getattr(module, do)(job)
     assert seen.value.args == ({META},)
+
+
+@pytest.fixture
+def whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions as on a GPU, on the CPU."""
+    monkeypatch.setattr(cost_model, "whole_batch", lambda device: True)
+
+
+HOWS = {
+    "paper": {},
+    "demo": {"select": "uar", "balance": True, "schedule": "cosine", "keep": "last"},
+    "other": {"select": "loss", "augment": "all", "update": "joint", "penalty": "global"},
+    "plain": {"fast": False},
+}
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_training_does_nothing_that_deterministic_cuda_refuses(network: str, how: str, job, whole_batch) -> None:
+    with Refusals() as refusals:
+        loop.train(job(network, **HOWS[how]))
+    assert refusals.found == []
+
+
+def test_folds_together_do_nothing_that_deterministic_cuda_refuses(job) -> None:
+    with Refusals() as refusals:
+        together.train_together([job("ftr", **HOWS["demo"])])
+    assert refusals.found == []
+
+
+def test_the_analysis_does_nothing_that_deterministic_cuda_refuses(whole_batch) -> None:
+    network, audio = trained_network("elor"), torch.randn(2, 1, 96_000) / 10
+    chosen = {head.name: torch.tensor([0, 1]) for head in network.architecture.heads}
+    with Refusals() as refusals:
+        for method in (gradient, guided_backprop, occlusion, band_occlusion):
+            method(network, audio, chosen)
+        path = integrated_gradients(network, audio, chosen, steps=4, most=4)
+        assert path.time().keys() == path.frequency().keys() == path.stft().keys()
+        for parametrisation in ("time", "fourier"):
+            how = Ascent(parametrisation=parametrisation, mode="level", steps=2, restarts=1, seed=1)
+            ascended(network, [Goal("arousal", 0)], how, 96_000)
+        inference._Torch({"a": network}, torch.device("cpu"))([audio.numpy()])
+    assert refusals.found == []
+
+
+def test_the_list_of_refusals_would_notice() -> None:
+    with Refusals() as refusals:
+        torch.bincount(torch.tensor([0, 1]))
+        torch.tensor([1, 2]).cumsum(0)
+        assert refusals.found == []
+        torch.bincount(torch.tensor([0, 1]), torch.tensor([0.5, 1.0]))
+        torch.ones(3).cumsum(0)
+        torch.nn.functional.pad(torch.ones(1, 3, requires_grad=True), (1, 1), "reflect").sum().backward()
+    assert [name.split(".")[1] for name in refusals.found] == ["bincount", "cumsum", "reflection_pad1d_backward"]
 
 
 @pytest.mark.parametrize("network", ["elor", "lom", "ftr"])
