@@ -7,6 +7,7 @@ folds, none of which is stopped early. The search also draws smaller and larger 
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from elor.check import Finding, power, size
-from elor.engine import LARGE, SMALL, Engine
+from elor.engine import LARGE, SMALL, Engine, available_cores
 from elor.networks import INPUTS, SHAPES, MultiHeadNetwork
 from elor.params import Params, Settings, trained
 from elor.progress import clock
@@ -97,6 +98,9 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
     features = 0.0 if params.features.table else FUNCTIONALS_S * slices / Engine("cpu").count()
     yield Finding("features", clock(features))
     note = "Hours are of default shapes that nothing stops early; the analysis after training is not counted."
+    load, cores = os.getloadavg()[0], available_cores()
+    if load > cores:
+        note += f" They were measured beside other work (load {load:.1f} on {cores} cores): idle, they are fewer."
     yield Finding("all of it", f"up to {clock(3600 * total + features)}", note)
 
 

@@ -77,6 +77,15 @@ def test_several_seeds_are_so_many_trainings_and_no_more_searching(params: Param
     assert bytes_[1] - arrays == pytest.approx(4 * (bytes_[0] - arrays), rel=0.05)
 
 
+@pytest.mark.parametrize(("load", "said"), [(0.5, False), (1e4, True)])
+def test_hours_that_were_measured_beside_other_work_say_so(
+    load: float, said: bool, params: Params, measured: list[TrainingJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effort.os, "getloadavg", lambda: (load, 0.0, 0.0))
+    note = next(finding.note for finding in effort.effort(params, corpus()) if finding.what == "all of it")
+    assert ("They were measured beside other work (load 10000.0 on" in note) == said
+
+
 def test_steps_are_measured_on_noise(params: Params) -> None:
     found = effort.effort(params.model_copy(update={"profile": "demo"}), corpus())
     told = [one.found for one in found if one.what.startswith(("search", "folds", "all"))]
