@@ -40,7 +40,11 @@ SELECTED = {
         "tests/test_inference.py",
         "tests/evaluation/test_golden.py",
     ),
-    "explaining": ("tests/explain/test_guided.py", "tests/explain/test_operators.py", "tests/explain/test_foreign.py"),
+    "explaining": (
+        "tests/explain/test_guided.py",
+        "tests/explain/test_guided_operators.py",
+        "tests/explain/test_foreign.py",
+    ),
 }
 """Tests by what they try, without those marked `slow`; before them, every module of elor is imported."""
 
