@@ -30,7 +30,10 @@ def keys(found: Any) -> Iterator[str]:
             yield from keys(value)
 
 
-@pytest.mark.parametrize("target", ["classes", "regression", "distribution", "emotion"])
+@pytest.mark.parametrize(
+    "target",
+    ["regression", *(pytest.param(name, marks=pytest.mark.long) for name in ("classes", "distribution", "emotion"))],
+)
 def test_every_key_is_defined(target: str, tmp_path: Path) -> None:
     metrics = make_workspace(tmp_path, target) / "metrics"
     heads = {name.split(".")[0] for name in json.loads((metrics / "uar.json").read_text())}

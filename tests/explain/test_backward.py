@@ -27,6 +27,7 @@ def test_it_is_the_gradient_by_pytorch(samples: int, filters: int, length: int, 
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.long
 def test_saliency_takes_it_and_gets_the_same_map(monkeypatch: pytest.MonkeyPatch) -> None:
     network = new_network().double()
     audio = 0.1 * torch.randn(2, 1, 96_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
