@@ -6,9 +6,10 @@
 import re
 import sys
 import warnings
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -271,19 +272,19 @@ def _explain_window(
         altered = _altered(subject.model, sound, support, effort.seed, remarks) if effort.thorough else {}
     remarks[:0] = _said(noted, doubts)
     stem.parent.mkdir(parents=True, exist_ok=True)
-    heads = list(explained.summary["prediction"])
+    heads = _file_names(explained.summary["prediction"])
     players = {"": sound[:support]}
     if (drops := explained.maps.get("occlusion")) is not None:
         players |= {
-            f"-{_file_name(head)}": weighted(sound, drop)[:support]
-            for head, drop in zip(heads, drops, strict=True)
+            f"-{name}": weighted(sound, drop)[:support]
+            for name, drop in zip(heads.values(), drops, strict=True)
             if not np.isnan(drop).all()
         }
     for suffix, signal in players.items():
         with replacing(stem.with_name(f"{stem.name}{suffix}.wav")) as part:
             part.write_bytes(wav(playable(signal)))
     with replacing(stem.with_suffix(".npz")) as part, part.open("wb") as stream:
-        arrays = {"heads": np.array(heads), "sound": sound.astype(np.float32)} | explained.maps
+        arrays = {"heads": np.array(list(heads)), "sound": sound.astype(np.float32)} | explained.maps
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
     times = {"start_s": start / 16_000, "end_s": (start + support) / 16_000, "samples": len(sound), "files": stem.name}
     return times | explained.summary | {"interventions": altered}
@@ -321,22 +322,28 @@ def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Pa
     subject, _ = steadied(subject, torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0)))
     sought = seek(subject, outputs, predicted, samples, how)
     (output / "prototypes").mkdir(parents=True, exist_ok=True)
-    for name, signal in sought.signals.items():
-        with replacing(output / "prototypes" / f"{_file_name(name)}.wav") as part:
-            part.write_bytes(wav(playable(signal)))
+    for name, stem in _file_names(sought.signals).items():
+        with replacing(output / "prototypes" / f"{stem}.wav") as part:
+            part.write_bytes(wav(playable(sought.signals[name])))
     return sought.summary
 
 
 def _names(paths: list[str]) -> dict[str, str]:
     """A folder's name for each path: its stem, with a number where two are alike."""
-    names: dict[str, str] = {}
-    for path in paths:
-        stem = Path(path).stem
-        taken = list(names.values()).count(stem) + sum(name.startswith(f"{stem}-") for name in names.values())
-        names[path] = f"{stem}-{taken + 1}" if taken else stem
-    return names
+    return dict(zip(paths, _apart(Path(path).stem for path in paths), strict=True))
 
 
-def _file_name(head: str) -> str:
-    """What stands for a head in the name of a file: its own name is the user's, and may hold a slash."""
-    return re.sub(r"[^\w.-]", "_", head)
+def _file_names(heads: Iterable[str]) -> dict[str, str]:
+    """What stands for each head in the name of a file: its own name is the user's, and may hold a slash."""
+    heads = list(heads)
+    return dict(zip(heads, _apart(re.sub(r"[^\w.-]", "_", head) for head in heads), strict=True))
+
+
+def _apart(names: Iterable[str]) -> list[str]:
+    """Names of files, with a number where two would be one, be it for a disk that knows no capitals."""
+    found: list[str] = []
+    for name in names:
+        taken = {each.casefold() for each in found}
+        numbered = (f"{name}-{number}" for number in count(2))
+        found.append(next(each for each in chain([name], numbered) if each.casefold() not in taken))
+    return found

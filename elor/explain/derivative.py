@@ -22,7 +22,7 @@ from elor.explain.doubts import Doubt
 from elor.explain.model import Forward, Heads, Targets, at, logits_of, targets_of
 from elor.explain.model_copies import spare
 from elor.explain.precision import as_written, doubled, rounded, widened
-from elor.explain.unsteady_answers import RECORDING, other_sound, refuse_unsteady
+from elor.explain.unsteady_answers import RECORDING, in_bfloat16, other_sound, refuse_unsteady
 
 PIECE = 800
 """Samples (50 ms) whose level is changed at once."""
@@ -43,6 +43,9 @@ bends."""
 
 NOTHING = (2e-7, 5e-7, 1e-6)
 """Steps that change little but how a model rounds, in float32."""
+
+NOISY = 1e-10
+"""Share of the logits by which answers in float64 may differ from time to time, and is rounding."""
 
 BLURRED = 0.05
 """Share of the largest change that a step may leave open, to be asked at all."""
@@ -192,7 +195,10 @@ class _Slopes:
 
         Raises:
             UserError: if the model cannot be asked, or answers otherwise by now.
+            _OwnPrecision: if so short steps would only tell of its noise.
         """
+        if steps == EXACT and self._noisy():
+            raise _OwnPrecision
         ways = self._ways if steps == EXACT else self._ways[:-1]  # the last is too much for what is quiet
         changes = [self._changes(step, ways) for step in steps]
         if not _same(logits_of(self._model, self._audio), self.logits):
@@ -214,6 +220,12 @@ class _Slopes:
                     return why
                 _doubt(f"of head {head}", f"in its own precision some changes of levels say that it is not: {why}")
         return None
+
+    def _noisy(self) -> bool:
+        """Does it answer a little otherwise each time?"""
+        again = logits_of(self._model, self._audio)
+        apart = {head: (again[head] - value).abs().max() for head, value in self.logits.items()}
+        return any(float(apart[head]) > NOISY * float(value.abs().max()) for head, value in self.logits.items())
 
     def _rounding(self, head: str, ways: Tensor, strict: bool) -> Tensor:
         """How far rounding may move a logit, (batch,): as it does in float32, else by the model's precision."""
@@ -354,6 +366,6 @@ def _silence(audio: Tensor) -> Tensor:
 def _grain(model: nn.Module, logits: Tensor) -> float:
     """Relative rounding error of what the model computes in, as far as its weights and answers tell."""
     kinds = {value.dtype for value in model.parameters() if value.is_floating_point()} | {logits.dtype}
-    if torch.equal(logits.bfloat16().to(logits), logits):
+    if in_bfloat16(logits):
         kinds.add(torch.bfloat16)
     return max(torch.finfo(kind).eps for kind in kinds)

@@ -19,10 +19,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from elor.errors import UserError
 from elor.explain.derivative import Unchecked, false_gradient
 from elor.explain.doubts import Refusal, Refused, aside
-from elor.explain.guided_operators import Crossing, Crossings, opaque
+from elor.explain.guided_operators import Crossing, Crossings, checksum, opaque
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Forward, Heads, Targets, prepared, signals, targets_of
-from elor.explain.unsteady_questions import another, steady
+from elor.explain.precision import is_compiled
+from elor.explain.unsteady_questions import others, steady
 
 METHODS = ("guided", "gradient")
 
@@ -205,16 +206,18 @@ def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
     Raises:
         UserError: if it is not; where it differs for one and the same signal too, it is not said to depend on it.
     """
-    one, met = audio[:1].detach(), []
-    other, _ = another(model, one)
-    for signal in (one, other, one):
-        crossings = Crossings((*model.parameters(), *model.buffers()))
+    one = audio[:1].detach()
+
+    def met(signal: Tensor) -> tuple:
+        crossings = Crossings(model.parameters())
         with Guided() as guide:
             guide.forward(model, signal, crossings)
-        met.append(crossings.met)
-        if len(met) == 2 and met[0] == met[1]:
-            return
-    drawn = met[0] != met[2]
+        return crossings.met, [checksum(value) for value in model.parameters() if value.layout == torch.strided]
+
+    first = met(one)
+    if all(met(sound) == first for sound in others(model, one)):
+        return
+    drawn = met(one) != first
     what = "differs from call to call (it is drawn, or kept)" if drawn else HIDDEN
     raise _unguided(f"in this model something {what}")
 
@@ -232,7 +235,7 @@ def _unguided(why: str) -> Refused:
 def _refuse_opaque(model: nn.Module) -> None:
     """Compiled and scripted code runs kernels of its own, in which a ReLU cannot be seen."""
     for module in model.modules():
-        compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        compiled = is_compiled(module)
         if compiled or isinstance(module, torch.jit.ScriptModule):
             kind = "compiled" if compiled else "scripted"
             what = f"Guided backpropagation cannot see the ReLUs of a {kind} model"

@@ -9,6 +9,7 @@ Where the signal is, is known by the storages that it was written to. Weights, l
 what is done to them alone is free.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,11 +138,9 @@ BENT = _named(
 """Not linear, and called by their own names; an operator in none of these tables is not known to be linear."""
 
 ROUNDING = _named(
-    "round floor ceil trunc floor_divide _fused_moving_avg_obs_fq_helper",
-    "_fake_quantize_learnable_per_channel_affine _fake_quantize_learnable_per_tensor_affine",
-    "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_channel_affine",
-    "fake_quantize_per_channel_affine_cachemask fake_quantize_per_tensor_affine",
-    "fake_quantize_per_tensor_affine_cachemask",
+    "round floor ceil trunc floor_divide fake_quantize_per_tensor_affine_cachemask _fused_moving_avg_obs_fq_helper",
+    "fake_quantize_per_channel_affine_cachemask _fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
+    "_fake_quantize_learnable_per_tensor_affine _fake_quantize_learnable_per_channel_affine",
 )
 """Operators that round."""
 
@@ -191,7 +190,7 @@ class Crossings:
     """
 
     def __init__(self, weights: Iterable[Tensor] | None = None) -> None:
-        """`weights`: of the model, which need not be looked into; given if `met` is asked for."""
+        """`weights`: of the model, which are told apart by their places; given if `met` is asked for."""
         self.others: set[Crossing] = set()
         self.met: list[tuple] | None = None if weights is None else []
         self._known = {_storage(value) for value in weights or ()}
@@ -208,7 +207,7 @@ class Crossings:
     def crossed(self, value: Tensor) -> set[Crossing]:
         """What was crossed on the way to a value for which guided backpropagation is not defined."""
         if not self.comes(value):
-            return self.others | {Crossing("operators that cannot be seen (in another thread, say)")}
+            return self.others or {Crossing("operators that cannot be seen (in another thread, say)")}
         return self.others | self._crossed[_storage(value)]
 
     def done(self) -> None:
@@ -231,12 +230,11 @@ class Crossings:
         if not isinstance(value, Tensor):
             return None if isinstance(value, torch.Generator) else repr(value)
         place = _storage(value)
-        if place is None or place in self._reached or place in self._known:
+        if place in self._known:
+            return tuple(value.shape), place
+        if place is None or place in self._reached:
             return tuple(value.shape)
-        plain = torch.view_as_real(value.detach().resolve_conj()) if value.is_complex() else value.detach()
-        return tuple(value.shape), hash(
-            plain.resolve_neg().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-        )
+        return tuple(value.shape), checksum(value)
 
     def note(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Take note of an operator that was just run."""
@@ -294,7 +292,15 @@ class Crossings:
             self._reached[key] = value.untyped_storage()
             self._crossed[key] = self._crossed.get(key, frozenset()) | crossed
         else:
-            self.others.add(Crossing("a sparse tensor"))  # what becomes of it cannot be followed
+            kind = "an MKL-DNN" if value.is_mkldnn else "a sparse"
+            self.others.add(Crossing(f"{kind} tensor"))  # what becomes of it cannot be followed
+
+
+def checksum(value: Tensor) -> int:
+    """Of what a tensor holds."""
+    plain = value.detach().int_repr() if value.is_quantized else value.detach()
+    plain = torch.view_as_real(plain.resolve_conj()) if plain.is_complex() else plain
+    return zlib.crc32(plain.resolve_neg().cpu().contiguous().flatten().view(torch.uint8).numpy())
 
 
 def _name(func: Any) -> str:

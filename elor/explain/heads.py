@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.doubts import Doubt
-from elor.explain.model import CannotRun, Heads, NoSuchClass, Targets, named, predict, targets_of
+from elor.explain.model import CannotRun, Heads, NoSuchClass, Targets, heads_of, named
 from elor.explain.model_copies import left_as_found
 
 Found = TypeVar("Found")
@@ -81,7 +81,7 @@ def _each_head(
     except UserError as error:
         whole = error
     with left_as_found(model):
-        heads = list(targets_of(predict(model, audio), targets))
+        heads = heads_of(model, audio)
     found, left_out = [], []
     for head in heads if len(heads) > 1 else ():
         try:

@@ -115,8 +115,7 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
     """What a model returns for a copy of the signals, which it may change in place, by head; copied, since it may write
     the next answer into the same memory."""
     try:
-        with _filters_kept():
-            output = model(audio.clone())
+        output = _asked(model, audio)
     except SystemExit as error:
         raise UserError(f"The network ends the program (sys.exit, {error.code}); let it return logits.") from None
     except (UserError, MemoryError, torch.OutOfMemoryError):
@@ -126,7 +125,8 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
         if _within(error, "torch.autograd"):
             why += " (it differentiates by its own weights, which are held fixed here; use a copy without that)"
         raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {why}.") from error
-    heads = {head: value.clone() for head, value in named(output, len(audio)).items()}
+    kept = Tensor.clone if torch.is_grad_enabled() else _detached
+    heads = {head: kept(value) for head, value in named(output, len(audio)).items()}
     now = {head: value.shape[1] for head, value in heads.items()}
     if (first := _CLASSES.setdefault(model, now)) != now:
         once, again = (", ".join(f"{head} ({count})" for head, count in each.items()) for each in (first, now))
@@ -135,6 +135,18 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
             "the same for every sound, and however it is asked."
         )
     return heads
+
+
+def _asked(model: nn.Module, audio: Tensor) -> object:
+    """What a model returns; one that differentiates on the way is asked with gradients, wanted or not."""
+    with _filters_kept():
+        try:
+            return model(audio.clone())
+        except Exception as error:
+            if torch.is_grad_enabled() or not _within(error, "torch.autograd"):
+                raise
+        with torch.enable_grad():
+            return model(audio.clone())
 
 
 @contextmanager
@@ -148,6 +160,10 @@ def _filters_kept() -> Iterator[None]:
             warnings.filters[:] = before
             with warnings.catch_warnings():  # so that it is noticed
                 pass
+
+
+def _detached(value: Tensor) -> Tensor:
+    return value.detach().clone()
 
 
 def _within(error: Exception, package: str) -> bool:
@@ -179,6 +195,12 @@ def named(output: object, count: int) -> Heads:
     if len({str(name) for name in output}) < len(output):
         raise UserError(f"Two heads of the model have one name ({', '.join(map(repr, output))}); give them others.")
     return {str(name): value.float() if value.dtype.itemsize < 4 else value for name, value in output.items()}
+
+
+def heads_of(model: nn.Module, audio: Tensor) -> list[str]:
+    """What the heads are called, be their answers steady or not."""
+    with prepared(model), torch.no_grad():
+        return list(_answer(model, audio.detach()))
 
 
 def predict(model: nn.Module, audio: Tensor) -> Heads:

@@ -16,6 +16,7 @@ from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Heads, Targets, at, logits_of, prepared, signals, targets_of
 from elor.explain.precision import coarsest
+from elor.explain.unsteady_answers import Unsteady
 from elor.explain.unsteady_questions import steady
 
 WINDOW, HOP = 1_600, 800
@@ -26,6 +27,13 @@ BANDS = 26
 
 GRAINS = 20
 """Falls of so many times the rounding error of the logit are right to a twentieth at best."""
+
+
+NOISY = 0.01
+"""Share of the largest fall from which it is said that answers differ from time to time."""
+
+ASKED = 3
+"""So often is asked again, to know by how much."""
 
 
 class Coarse(Doubt):
@@ -155,7 +163,7 @@ def _falls(
     """As `_drops`, of a model that is known to mind nothing but the signal."""
     with torch.no_grad():
         with coarsest(model) as met:
-            logits = logits_of(model, audio, met.answered)
+            logits = logits_of(model, audio)
         chosen = targets_of(logits, targets)
         drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}
         for row, count in enumerate(counts):
@@ -171,7 +179,30 @@ def _falls(
             "logarithm of 0 in silence, say); put noise in its place."
         )
     _warn_of_grains(logits, chosen, drops, audio.flatten(1).any(1), met.dtype)
+    _warn_of_noise(model, audio, logits, chosen, drops)
     return drops
+
+
+@torch.no_grad()
+def _warn_of_noise(model: nn.Module, audio: Tensor, logits: Heads, chosen: Heads, drops: Heads) -> None:
+    """Warn where answers to one sound differ by more than a little of the falls."""
+    noise = {head: value.new_zeros(len(value)) for head, value in logits.items()}
+    for _ in range(ASKED):
+        again = logits_of(model, audio)
+        if all(torch.equal(again[head], value) for head, value in logits.items()):
+            return
+        for head, value in noise.items():
+            apart = at(again[head] - logits[head], chosen[head]).abs()
+            noise[head] = torch.maximum(value, apart)
+    for head, value in noise.items():
+        most, grain = drops[head].abs().amax(1), torch.finfo(value.dtype).eps * at(logits[head], chosen[head]).abs()
+        if (much := (value > NOISY * most) & (value > GRAINS * grain)).any():
+            row = int(much.int().argmax())
+            text = (
+                f"The falls of head {head} are right to {float(value[row]):.1g} at best, and the largest is "
+                f"{float(most[row]):.2g}: asked again about the same sound the network answers otherwise by so much."
+            )
+            warnings.warn(Unsteady(text, "falls", head), stacklevel=4)
 
 
 def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor, met: torch.dtype) -> None:

@@ -16,11 +16,13 @@ WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
 
 def as_written(model: nn.Module) -> AbstractContextManager[None]:
     """Compiled code is run as it was written: compiling it for float64 would take minutes."""
-    compiled = any(
-        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
-        for module in model.modules()
-    )
+    compiled = any(map(is_compiled, model.modules()))
     return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """As a module that wraps another one, or in place."""
+    return "_orig_mod" in module._modules or vars(module).get("_compiled_call_impl") is not None
 
 
 def doubled(model: nn.Module) -> nn.Module:
@@ -86,11 +88,7 @@ class Coarsest(TorchDispatchMode):
         dtype: the floating type with the fewest digits among all results.
     """
 
-    dtype, _seeing = torch.float64, True
-
-    def answered(self) -> None:
-        """What is computed from now on is not the model's."""
-        self._seeing = False
+    dtype = torch.float64
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -98,7 +96,7 @@ class Coarsest(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        for value in (result if isinstance(result, (tuple, list)) else (result,)) if self._seeing else ():
+        for value in result if isinstance(result, (tuple, list)) else (result,):
             if isinstance(value, Tensor) and value.is_floating_point():
                 self.dtype = max(self.dtype, value.dtype, key=lambda dtype: torch.finfo(dtype).eps)
         return result

@@ -16,7 +16,16 @@ from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refused, aside
 from elor.explain.model import CannotRun, Heads, Targets, logits_of
 from elor.explain.model_copies import left_as_found, spare
-from elor.explain.unsteady_answers import CHANCE, COMPANY, DIGITS, HISTORY, Unsteady, other_sound, refuse_unsteady
+from elor.explain.unsteady_answers import (
+    CHANCE,
+    COMPANY,
+    DIGITS,
+    HISTORY,
+    UNSTEADY,
+    Unsteady,
+    other_sound,
+    refuse_unsteady,
+)
 
 BESIDE = 1e-6
 """A sound by so much softer is another one to whatever keeps answers, and the same to a network that computes them."""
@@ -63,7 +72,7 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
             questions.does_it_remember()
             questions.does_it_keep_an_answer()
             questions.does_it_hang_on_digits()
-            why = questions.does_it_mind_company(beside)
+            why = questions.does_it_mind_company(beside, 0 if alone else UNSTEADY)
         if why and not alone:
             raise UserError(str(why))
         if why:
@@ -98,6 +107,20 @@ def another(model: nn.Module, one: Tensor) -> tuple[Tensor, Heads]:
     except CannotRun:
         quiet = one.flip(-1) / 2
         return quiet, logits_of(model, quiet)
+
+
+@torch.no_grad()
+def others(model: nn.Module, one: Tensor) -> Iterator[Tensor]:
+    """Sounds that are unlike one: `another`, which may be the same but for its level and direction; and, as loud as it
+    and if the model takes them, noise of three colours, a tone and what is high in the sound."""
+    yield another(model, one)[0]
+    white = torch.randn(one.shape, generator=torch.Generator().manual_seed(0)).to(one)
+    tone = (0.05 * torch.arange(one.shape[-1])).sin().expand(one.shape).to(one)
+    found = [white, white.diff(prepend=white[..., :1]), white.cumsum(-1), tone, one.diff(prepend=one[..., :1])]
+    for sound in found:
+        level = one.square().mean().sqrt() / sound.square().mean().sqrt().clamp(min=1e-9)
+        if _if_any(model, sound := (level * sound).clamp(-1, 1)) is not None:
+            yield sound
 
 
 class _Questions:
@@ -177,9 +200,9 @@ class _Questions:
                 return
         raise errors[0]
 
-    def does_it_mind_company(self, count: int) -> UserError | None:
+    def does_it_mind_company(self, count: int, most: float) -> UserError | None:
         """Why up to so many signals cannot be asked about together; None if each gets the answer that it gets alone, at
-        any place."""
+        any place, but for `most` as in `refuse_unsteady`."""
         if count < 2:
             return None
         loud = self._one.flip(-1) * (1 / self._one.abs().max()).clamp(max=4).nan_to_num(1, posinf=1)
@@ -190,7 +213,7 @@ class _Questions:
                 together = logits_of(self._model, torch.cat([known[index][0] for index in batch]))
                 for row, index in enumerate(batch):
                     here = {head: value[row : row + 1] for head, value in together.items()}
-                    refuse_unsteady(known[index][1], here, known[index - 1][1], COMPANY)
+                    refuse_unsteady(known[index][1], here, known[index - 1][1], COMPANY, most)
             except UserError as error:
                 self.does_it_answer_as_before()
                 return error

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
 from elor.explain.any_network.subjects import Subject, steadied
 from elor.explain.any_network.window import explain
@@ -143,6 +148,17 @@ def test_drawing_for_nothing_is_no_half_precision() -> None:
         occlusion(made(DrawsForNothing), voice())
 
 
+@pytest.mark.parametrize("constant", [0.0, 30.0])
+def test_drawing_for_nothing_hides_no_false_gradient(constant: float) -> None:
+    class Detached(DrawsForNothing):
+        def forward(self, audio: Tensor) -> Tensor:
+            found = super().forward(audio)
+            return 1.03 * found - 0.03 * found.detach() + constant
+
+    with pytest.raises(UserError, match="is not how its answer changes"):
+        gradient(made(Detached), voice())
+
+
 class DrawsByTheSound(Plain):
     """Noise from a seed that is made of the sound: another one for any other sound, be it as like as can be."""
 
@@ -205,3 +221,98 @@ def test_a_page_says_of_heads_that_come_and_go_what_they_are() -> None:
     )
     assert "answers without head other" in found.summary["methods"]["guided"]["left_out"]["other"]
     assert set(found.summary["methods"]["occlusion"]["heads"]) == {"one", "other"}
+
+
+def test_a_head_that_draws_is_left_out_and_the_other_explained() -> None:
+    class Two(Plain):
+        def forward(self, audio: Tensor) -> dict[str, Tensor]:
+            found = super().forward(audio)
+            return {"good": found, "random": found * F.dropout(torch.ones(3), 0.5, True)}
+
+    for method in (gradient, occlusion):
+        with pytest.warns(UserWarning, match="Head random is left out: The network's answer depends on chance"):
+            found = method(made(Two), voice())
+        assert set(found) == {"good"}
+        torch.testing.assert_close(found["good"], method(made(Plain), voice())["output"])
+
+
+class Slope(Plain):
+    """Hears beside the sound the slope of its own answer, which it asks for itself."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        heard = audio if audio.requires_grad else audio.clone().requires_grad_()
+        score = torch.tanh(super().forward(heard)[:, 0]).sum()
+        return super().forward(audio + torch.autograd.grad(score, heard, create_graph=True)[0])
+
+
+def test_a_network_that_differentiates_by_what_it_hears_is_explained() -> None:
+    net, audio = made(Slope), voice()
+    found, label = gradient(net, audio)["output"].double(), int(net(audio).argmax())
+    exact, way = copy.deepcopy(net).double(), torch.randn(1, 1, SAMPLES, dtype=torch.float64)
+    ahead, behind = (exact(audio.double() + step * way)[0, label].item() for step in (1e-6, -1e-6))
+    assert (found * way[0]).sum().item() == pytest.approx((ahead - behind) / 2e-6, rel=1e-3)
+    masked = audio.clone()
+    masked[..., :1_600] = 0
+    fall = (net(audio) - net(masked))[0, label].item()
+    assert occlusion(net, audio)["output"][0, 0].item() == pytest.approx(fall, rel=1e-3)
+
+
+class Dithers(Plain):
+    """A little noise from a generator of its own, as the sound is loud."""
+
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self.level, self.drawn = level, np.random.default_rng(3)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        noise = torch.as_tensor(self.drawn.standard_normal((len(audio), 3)), dtype=audio.dtype)
+        return super().forward(audio) + self.level * noise * audio.detach().abs().amax((1, 2))[:, None]
+
+
+def test_noise_is_no_jump_and_falls_are_said_to_be_as_rough_as_it_is() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        exact = gradient(made(Plain), voice())["output"]
+        torch.testing.assert_close(gradient(made(Dithers, 1e-6), voice())["output"], exact)
+    assert any("could not be checked" in str(one.message) for one in said)
+    with pytest.warns(UserWarning, match="falls of head output are right to .* at best"):
+        occlusion(made(Dithers, 1e-5), voice())
+
+
+def test_falls_do_not_depend_on_the_windows_beside_them() -> None:
+    class Scaled(Plain):
+        """Rounds to steps of its loudest value, over the whole batch."""
+
+        def forward(self, audio: Tensor) -> Tensor:
+            values = F.relu(self.two(F.relu(self.one(audio)))).mean(-1)
+            step = values.abs().max() / 127
+            return self.out((values / step).round() * step)
+
+    net, audio = made(Scaled), voice()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = occlusion(net, audio)["output"][0]
+    label, expected = int(net(audio).argmax()), []
+    for start in range(0, SAMPLES - 800, 800):
+        masked = audio.clone()
+        masked[..., start : start + 1_600] = 0
+        expected.append(float((net(audio) - net(masked))[0, label]))
+    assert found.tolist() == pytest.approx(expected, abs=1e-7)
+
+
+class Namesakes(Plain):
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        found = super().forward(audio)
+        return {"a/b": found, "a_b": 2 * found, "A_B": 3 * found}
+
+
+def namesakes() -> nn.Module:
+    return Namesakes()
+
+
+def test_every_head_has_a_player_of_its_own_whatever_its_name(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", voice()[0, 0].numpy(), 16_000)
+    network = foreign_network(f"{__name__}:namesakes", samples=SAMPLES)
+    explain_files([tmp_path / "a.wav"], network, output=tmp_path / "out", effort=QUICK)
+    names = sorted(path.name.casefold() for path in (tmp_path / "out" / "a").glob("*.wav"))
+    assert names == ["window-00-a_b-2.wav", "window-00-a_b-3.wav", "window-00-a_b.wav", "window-00.wav"]

@@ -280,7 +280,7 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
 def _coarse(model: nn.Module, audio: Tensor) -> Iterator[Doubt]:
     """Answers that come by half precision move in steps, and what is smaller than one is lost."""
     with torch.no_grad(), coarsest(model) as met:
-        logits = logits_of(model, audio, met.answered)
+        logits = logits_of(model, audio)
     if met.dtype.itemsize < 4:
         step = max(float(value.abs().max()) for value in logits.values()) * torch.finfo(met.dtype).eps
         text = f"The network computes in {met.dtype}: its logits move in steps of up to {step:.2g}."
