@@ -94,14 +94,14 @@ def exemplar_tables(found: Sequence[Exemplar]) -> Iterator[Table]:
 def trends(found: Mapping[str, Mapping[str, Mapping[str, Pattern]]], varying: bool = False) -> Table | None:
     """The trends, or only those that vary with the label; None without any."""
     lines = tuple(
-        (head, series.DESCRIPTOR_NAMES.get(name, (name,))[0], kind, entry.direction or "-", entry.verdict)
+        (head, series.DESCRIPTOR_NAMES.get(name, (name,))[0], kind.replace("_", " to "), entry.direction or "-", entry.verdict)
         for head, by_descriptor in found.items()
         for name, kinds in by_descriptor.items()
         for kind, entry in kinds.items()
         if not varying or entry.finding is Finding.varies
     )
     caption = "Trends that vary with the label" if varying else "All trends"
-    header = ("head", "descriptor", "kind of trend", "direction", "verdict")
+    header = ("head", "descriptor", "trend", "direction", "verdict")
     return Table(caption, header, (lines,), labels=5) if lines else None
 
 

@@ -52,6 +52,11 @@ async function drawOne(place) {
     wave.encoding.y.scale.domain = [-peak, peak];
     spectrum.encoding.y.scale.domain = [floor, 3];
   }
+  if (chart === "bands") { // heights are compared between heads
+    const { columns, rows } = data.tables[place.dataset.table], places = ["low", "value", "high"].map((name) => columns.indexOf(name));
+    const heights = rows.flatMap((row) => places.map((at) => row[at])).filter(Number.isFinite);
+    for (const { encoding } of spec.layer) encoding.y.scale = { domain: [Math.min(...heights), Math.max(...heights)], nice: true };
+  }
   const different = (name) => new Set(values.map((row) => row[name])).size;
   if (spec.columns) { // panels side by side, as many as there is room for
     const panel = spec.spec.width.step * different(spec.spec.encoding?.x?.field) || spec.spec.width;
