@@ -77,7 +77,7 @@ def _copy(model: nn.Module, shared: Iterable[Any]) -> nn.Module:
         for name in ("__defaults__", "__kwdefaults__", "__dict__"):
             setattr(twin, name, _own(getattr(function, name), memo))
         for cell, old in zip(twin.__closure__ or (), function.__closure__ or (), strict=True):
-            if _filled(old):
+            if is_filled(old):
                 cell.cell_contents = _own(old.cell_contents, memo)
     return fresh
 
@@ -101,7 +101,7 @@ def _held(model: nn.Module) -> Iterator[Any]:
         seen.add(id(value))
         yield value
         if isinstance(value, types.FunctionType):
-            left += [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+            left += [cell.cell_contents for cell in value.__closure__ or () if is_filled(cell)]
         elif isinstance(value, dict):
             left += value.values()
         elif isinstance(value, (list, tuple, set, deque)):
@@ -114,7 +114,7 @@ def _remembers(function: types.FunctionType) -> bool:
     return bool(function.__closure__ or function.__defaults__ or function.__kwdefaults__)
 
 
-def _filled(cell: types.CellType) -> bool:
+def is_filled(cell: types.CellType) -> bool:
     try:
         return cell.cell_contents is not cell
     except ValueError:

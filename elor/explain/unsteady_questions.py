@@ -205,6 +205,8 @@ class _Questions:
         any place, but for `most` as in `refuse_unsteady`."""
         if count < 2:
             return None
+        if not _equal(self._first, logits_of(self._model, self._one)):
+            most = UNSTEADY  # else its noise would be taken for company
         loud = self._one.flip(-1) * (1 / self._one.abs().max()).clamp(max=4).nan_to_num(1, posinf=1)
         sounds = (self._one, self._quiet, loud)  # some normalise by the loudest
         known = [(sound, found) for sound in sounds if (found := _if_any(self._model, sound)) is not None]

@@ -6,8 +6,13 @@ makes the twin; where it gives the same network whatever the seed, the modules o
 as it was is found by filling the copy with NaN first.
 """
 
+import functools
+import sys
+import types
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +25,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 from elor.device import seeded
 from elor.explain.controls import alike, untrained
 from elor.explain.model import evaluating
-from elor.explain.model_copies import copied
+from elor.explain.model_copies import copied, is_filled
 
 ANOTHER = 1_000_003
 """Added to the seed of twins: drawn anew under the seed of its own, a network would become itself."""
@@ -29,8 +34,17 @@ POWERS = 30
 """Iterations until the vectors of a spectral norm are those of the weight that was drawn."""
 
 Twin = Callable[[int], nn.Module]
-Held = dict[str, tuple[Tensor, nn.Module]]
-"""Tensors by name, and the modules that hold them."""
+Held = dict[str, tuple[Tensor, str]]
+"""Tensors by name, and where what holds them is defined."""
+
+TORCHS = ("torch.", "torchaudio.")
+"""Modules whose constants are known to be some."""
+
+LIBRARIES = {"torch", "torchaudio", "numpy", *sys.stdlib_module_names}
+"""Of whose objects only modules are looked into: graphs and loggers are large, and hold no weights."""
+
+WHOLE = (torch.int8, torch.uint8, torch.int16)
+"""What quantised weights are kept in."""
 
 
 def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[Twin | None, str]:
@@ -90,12 +104,13 @@ def _loaded(model: nn.Module, other: nn.Module, filled: bool, samples: int) -> l
 def _left(model: nn.Module, blank: nn.Module, filled: bool) -> list[str]:
     """Names of the tensors of a model that drawing a copy of it anew leaves as they are, unless they are constants: of
     torch's own modules (windows, filters), not in its state, or 0 or 1 throughout."""
-    after, same, left = _held(_blanked(blank)), _same(model, blank), []
+    fresh, after, same, left = _held(blank), _held(_blanked(blank)), _same(model, blank), []
     state = model.state_dict().keys()
-    for name, (value, owner) in same.items():
-        if not after[name][0].isnan().any():
+    for name, (value, origin) in same.items():
+        shared = after[name][0].data_ptr() == fresh[name][0].data_ptr()
+        if not shared and value.dtype not in WHOLE and not after[name][0].isnan().any():
             continue
-        foreign = not type(owner).__module__.startswith(("torch.", "torchaudio."))
+        foreign = not origin.startswith(TORCHS)
         kept = name in state or name not in dict(model.named_buffers())
         if isinstance(value, nn.Parameter) or (foreign and kept and not filled):
             left.append(name)
@@ -106,35 +121,52 @@ def _same(one: nn.Module, other: nn.Module) -> Held:
     """The tensors that two networks have in common, but those of zeros or ones."""
     known = _held(other)
     return {
-        name: (value, owner)
-        for name, (value, owner) in _held(one).items()
+        name: (value, origin)
+        for name, (value, origin) in _held(one).items()
         if name in known and torch.equal(value, known[name][0]) and not ((value == 0).all() or (value == 1).all())
     }
 
 
 def _held(model: nn.Module) -> Held:
-    """All numbers that a network holds: parameters, buffers, tensors and arrays in attributes and in lists."""
-    return {name: (value, owner) for name, value, owner in _walk(model, "", model, set())}
+    """All numbers that a network holds: parameters, buffers, tensors and arrays in attributes, lists, objects and
+    functions, hooks among them."""
+    return {name: (value, origin) for name, value, origin in _walk(model, "", "", set())}
 
 
-def _walk(value: object, name: str, owner: nn.Module, seen: set[int]) -> Iterator[tuple[str, Tensor, nn.Module]]:
+def _walk(value: Any, name: str, origin: str, seen: set[int]) -> Iterator[tuple[str, Tensor, str]]:
     if id(value) in seen:
         return
     seen.add(id(value))
     if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.flags.writeable:
         value = torch.from_numpy(value)
     if isinstance(value, Tensor):
-        if (value.is_floating_point() or value.is_complex()) and value.layout == torch.strided and value.numel():
-            yield name, value, owner
+        number = value.is_floating_point() or value.is_complex() or (value.dtype in WHOLE and value.numel() > 1)
+        if number and value.layout == torch.strided and value.numel():
+            yield name, value, origin
         return
-    inside: Mapping | None = None
-    if isinstance(value, nn.Module):
-        owner, inside = value, vars(value)
-    elif isinstance(value, (dict, list, tuple)):
-        inside = value if isinstance(value, dict) else dict(enumerate(value))
-    for key, part in (inside or {}).items():
+    inside, defined = _inside(value)
+    for key, part in inside.items():
         own = key in ("_parameters", "_buffers", "_modules")
-        yield from _walk(part, name if own else f"{name}.{key}".lstrip("."), owner, seen)
+        yield from _walk(part, name if own else f"{name}.{key}".lstrip("."), defined or origin, seen)
+
+
+def _inside(value: Any) -> tuple[Mapping[Any, Any], str]:
+    """What an object holds, by name, and where its kind is defined."""
+    if isinstance(value, dict) and not all(isinstance(key, int) for key in value):
+        return value, ""
+    if isinstance(value, (dict, list, tuple, deque)):  # hooks are numbered, anew in every network
+        return dict(enumerate(value.values() if isinstance(value, dict) else value)), ""
+    if isinstance(value, functools.partial):
+        return {"func": value.func, "args": value.args, "keywords": value.keywords}, ""
+    if isinstance(value, types.FunctionType):
+        cells = dict(zip(value.__code__.co_freevars, value.__closure__ or (), strict=False))
+        held = {name: cell.cell_contents for name, cell in cells.items() if is_filled(cell)}
+        return {"defaults": value.__defaults__, "keywords": value.__kwdefaults__, **held}, f"{value.__module__}."
+    kind = f"{type(value).__module__}."
+    library = kind.split(".")[0] in LIBRARIES and not isinstance(value, types.SimpleNamespace)
+    if isinstance(value, nn.Module) or (hasattr(value, "__dict__") and not isinstance(value, type) and not library):
+        return vars(value), kind
+    return {}, ""
 
 
 def _statistics(model: nn.Module, samples: int) -> set[str]:
@@ -166,10 +198,12 @@ def _reset_of(module: nn.Module) -> Callable[[], None] | None:
 def _blanked(model: nn.Module) -> nn.Module:
     """A copy of NaN that was drawn anew: what is NaN still was left as it was."""
     blank = copied(model)
+    own = {value.data_ptr() for value, _ in _held(model).values()}  # what cannot be copied is shared
     with torch.no_grad():
         for value, _ in _held(blank).values():
-            with suppress(RuntimeError):  # several elements in one place
-                value.fill_(float("nan"))
+            if value.dtype not in WHOLE and value.data_ptr() not in own:
+                with suppress(RuntimeError):  # several elements in one place
+                    value.fill_(float("nan"))
     with seeded(0):
         return _redrawn(blank)
 
