@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from elor.evaluation.comparisons import holm
-from elor.evaluation.continuous import CONCORDANCE, ccc
 from elor.evaluation.intervals import NOWHERE, Interval, Statistic, jackknife, printed
+from elor.evaluation.measures import headline_of, headline_statistic, range_of
 from elor.evaluation.permutation import ccc_null, p_value, uar_null
 from elor.evaluation.predictions import Judged
-from elor.evaluation.recall import RECALL, uar
 
 FACTORS = ("corpus", "language")
 """What is set beside each other."""
@@ -116,13 +115,12 @@ def differences(
     rows = []
     for head, networks in judged.items():
         for network, one in networks.items():
-            statistic, limits = _statistic(one)
             for factor, names in groups.items():
                 for a, b in combinations(sorted(set(names)), 2):
                     sides = [Side.of(part) for part in (one.where(names == a), one.where(names == b))]
                     about = {"dimension": head, "network": network, "factor": factor, "a": a, "b": b}
-                    found = apart(*sides, statistic, how, how.rng(*about.values()), limits)
-                    rows.append(about | {"score": "ccc" if one.head.valued else "uar"} | found)
+                    found = apart(*sides, headline_statistic(one), how, how.rng(*about.values()), range_of(one))
+                    rows.append(about | {"score": headline_of(one)} | found)
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = adjusted
     return rows
@@ -236,16 +234,12 @@ def _span(limits: tuple[float, float]) -> tuple[float, float]:
     return low - high, high - low
 
 
-def _statistic(judged: Judged) -> tuple[Statistic, tuple[float, float]]:
-    return (ccc, CONCORDANCE) if judged.head.valued else (uar, RECALL)
-
-
 def _reached(part: Judged, how: How, rng: np.random.Generator) -> dict[str, Any]:
     """A cell's slices, speakers, classes, value, interval, chance, and p from both sides."""
     tallies = part.tallies(part.speaker)
-    statistic, limits = _statistic(part)
+    statistic = headline_statistic(part)
     value = float(statistic(tallies.sum(0)))
-    interval = printed(jackknife(tallies, statistic, how.confidence), len(tallies), limits)
+    interval = printed(jackknife(tallies, statistic, how.confidence), len(tallies), range_of(part))
     if part.head.valued:
         null = ccc_null(part.truth, part.value, part.speaker, how.draws, rng)
         classes, chance = None, 0.0
@@ -254,7 +248,7 @@ def _reached(part: Judged, how: How, rng: np.random.Generator) -> dict[str, Any]
         classes = int((tallies.sum((0, 2)) > 0).sum())
         chance = 1 / classes
     return {
-        "score": "ccc" if part.head.valued else "uar",
+        "score": headline_of(part),
         "slices": len(part.truth),
         "speakers": len(tallies),
         "classes": classes,

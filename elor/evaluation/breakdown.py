@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from elor.audio import SAMPLE_RATE
 from elor.evaluation.agreement import as_classes
 from elor.evaluation.caution import without_spread
-from elor.evaluation.continuous import CONCORDANCE, ccc, rmse
+from elor.evaluation.continuous import ccc, rmse
 from elor.evaluation.intervals import jackknife, printed
+from elor.evaluation.measures import headline_statistic, range_of
 from elor.evaluation.predictions import Judged
-from elor.evaluation.recall import RECALL, uar, war
+from elor.evaluation.recall import uar, war
 from elor.targets import Target
 
 LENGTHS_S = (1.0, 2.0, 3.0, 4.5, 6.0)
@@ -90,8 +91,8 @@ def breakdown(judged: Judged, groups: dict[str, NDArray], confidence: float = 0.
 
 def _scores(part: Judged, confidence: float) -> dict[str, float]:
     tallies = part.tallies(part.speaker)
-    total, (headline, limits) = tallies.sum(0), (ccc, CONCORDANCE) if part.head.valued else (uar, RECALL)
-    interval = printed(jackknife(tallies, headline, confidence), len(tallies), limits)
+    total = tallies.sum(0)
+    interval = printed(jackknife(tallies, headline_statistic(part), confidence), len(tallies), range_of(part))
     row: dict[str, float] = {"slices": len(part.truth), "speakers": len(tallies)}
     if part.head.valued:
         row |= {"ccc": float(ccc(total)), "rmse": float(rmse(total))}

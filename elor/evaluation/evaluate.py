@@ -23,7 +23,7 @@ from elor.evaluation.caution import without_spread
 from elor.evaluation.comparisons import difference_interval, exchange, holm, mcnemar
 from elor.evaluation.intervals import printed
 from elor.evaluation.leakage import check_folds
-from elor.evaluation.measures import bins_of, headline_of, range_of, score, statistics_of
+from elor.evaluation.measures import bins_of, headline_of, headline_statistic, range_of, score, statistics_of
 from elor.evaluation.predictions import Judged, check_predictions, fold_per_slice, judge, tested
 from elor.evaluation.selection_gap import selection_gap
 from elor.evaluation.settings import Settings
@@ -128,7 +128,7 @@ def compare(a: Judged, b: Judged, settings: Settings) -> dict[str, Any]:
         The difference a - b of the pooled headline scores with its interval over speakers, the sign-flip p, and
         McNemar's test as a description.
     """
-    headline = statistics_of(a)[headline_of(a)]
+    headline = headline_statistic(a)
     tallies = a.tallies(a.speaker), b.tallies(b.speaker)
     test = exchange(*tallies, headline, settings.permutations, settings.seed)
     low, high = range_of(a)

@@ -74,6 +74,11 @@ def headline_of(judged: Judged) -> str:
     return next(iter(statistics_of(judged)))
 
 
+def headline_statistic(judged: Judged) -> Statistic:
+    """What the headline is computed by, from tallies."""
+    return statistics_of(judged)[headline_of(judged)]
+
+
 def range_of(judged: Judged) -> tuple[float, float]:
     """Lowest and highest value of the headline."""
     return CONCORDANCE if judged.head.valued else RECALL
@@ -131,7 +136,7 @@ def _level(judged: Judged, trained: NDArray, settings: Settings, name: str) -> d
 
 def _intervals(judged: Judged, tallies: NDArray, settings: Settings, name: str) -> dict[str, Any]:
     """Intervals over speakers of the headline, of WAR, and what must be known of them."""
-    count, statistic = len(tallies), statistics_of(judged)[headline_of(judged)]
+    count, statistic = len(tallies), headline_statistic(judged)
     primary = jackknife(tallies, statistic, settings.confidence)
     source = _stream(settings, name, "bootstrap")
     percentile, studentised = bootstrap(tallies, statistic, source, settings.confidence, settings.draws)
