@@ -94,15 +94,19 @@ def exemplar_tables(found: Sequence[Exemplar]) -> Iterator[Table]:
 def trends(found: Mapping[str, Mapping[str, Mapping[str, Pattern]]], varying: bool = False) -> Table | None:
     """The trends, or only those that vary with the label; None without any."""
     lines = tuple(
-        (head, series.DESCRIPTOR_NAMES.get(name, (name,))[0], kind.replace("_", " to "), entry.direction or "-", entry.verdict)
+        (head, _title(name), kind.replace("_", " to "), one.direction or "-", one.verdict)
         for head, by_descriptor in found.items()
         for name, kinds in by_descriptor.items()
-        for kind, entry in kinds.items()
-        if not varying or entry.finding is Finding.varies
+        for kind, one in kinds.items()
+        if not varying or one.finding is Finding.varies
     )
     caption = "Trends that vary with the label" if varying else "All trends"
     header = ("head", "descriptor", "trend", "direction", "verdict")
     return Table(caption, header, (lines,), labels=5) if lines else None
+
+
+def _title(descriptor: str) -> str:
+    return series.DESCRIPTOR_NAMES.get(descriptor, (descriptor,))[0]
 
 
 def played_ways(keys: Sequence[str]) -> list[str]:
