@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+from benchmarks import pythons
 from elor import arithmetic
 from elor.check import machine
 
@@ -14,6 +15,11 @@ def test_pythons_of_the_classifiers_are_those_that_are_checked() -> None:
     versions = [tuple(map(int, name.split("."))) for name in named]
     assert (min(versions), max(versions)) == (machine.PYTHON, machine.TESTED)
     assert PROJECT["requires-python"] == f">={min(named)}"
+
+
+def test_what_is_tried_under_every_python_is_there() -> None:
+    missing = [path for paths in pythons.SELECTED.values() for path in paths if not (pythons.ROOT / path).exists()]
+    assert not missing
 
 
 def test_every_requirement_is_pinned() -> None:
