@@ -20,6 +20,8 @@ BLOCK = 16
 class QuickBackward(TorchDispatchMode):
     """While it is entered, backward passes take `signal_gradient` where it wins; everything else is as ever."""
 
+    supports_higher_order_operators = True
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False  # else entering it imports torch._dynamo, which takes two seconds of every worker

@@ -140,7 +140,7 @@ def _exactly(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
     if double is model:
         raise _OwnPrecision
     try:
-        with as_written(double), widened() as wide:
+        with as_written(), widened() as wide:
             with torch.no_grad():
                 answers = logits_of(doubled(double), audio.double())
             if wide.rounds or not _same(own.logits, answers):

@@ -22,7 +22,8 @@ from elor.explain.doubts import Refusal, Refused, aside
 from elor.explain.guided_operators import Crossing, Crossings, checksum, opaque
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Forward, Heads, Targets, prepared, signals, targets_of
-from elor.explain.precision import is_compiled
+from elor.explain.model_copies import is_compiled
+from elor.explain.precision import as_written
 from elor.explain.unsteady_questions import others, steady
 
 METHODS = ("guided", "gradient")
@@ -37,6 +38,8 @@ class Guided(TorchDispatchMode):
         crossed: ReLUs met on the way back, so far.
         others: by head what cannot be guided on the way there, once `forward` was called.
     """
+
+    supports_higher_order_operators = True
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -167,7 +170,7 @@ def _maps(
     """As `guided_and_plain`."""
     found: dict[str, list[Heads]] = {}
     guide = Guided()
-    with prepared(model), guide if "guided" in methods else nullcontext():
+    with prepared(model), as_written(), guide if "guided" in methods else nullcontext():
         forward = guide.forward(model, audio)
         sets = choose(forward.logits)
         for method in methods:
@@ -210,7 +213,7 @@ def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
 
     def met(signal: Tensor) -> tuple:
         crossings = Crossings(model.parameters())
-        with Guided() as guide:
+        with as_written(), Guided() as guide:
             guide.forward(model, signal, crossings)
         return crossings.met, [checksum(value) for value in model.parameters() if value.layout == torch.strided]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import HigherOrderOperator
 
 
 def _named(*lines: str) -> frozenset[str]:
@@ -239,6 +240,11 @@ class Crossings:
     def note(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Take note of an operator that was just run."""
         name = _name(func)
+        if isinstance(func, HigherOrderOperator):  # whatever it is given, its code may hold the signal
+            self.others.add(Crossing(f"{name} (code that torch runs as one operator)"))
+            for value in _tensors(result):
+                self._reach(value, frozenset())
+            return
         if name.startswith(("empty", "new_empty")):
             self._blank |= {_storage(value) for value in _tensors(result)}
         given = [value for value in _tensors((args, kwargs)) if self.comes(value)]
@@ -305,6 +311,8 @@ def checksum(value: Tensor) -> int:
 
 def _name(func: Any) -> str:
     """An operator's name, the same in place."""
+    if isinstance(func, HigherOrderOperator):
+        return func.name()
     name = func._schema.name.removeprefix("aten::")
     return name if name.startswith("__") else name.removesuffix("_")
 

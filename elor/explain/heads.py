@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.doubts import Doubt
 from elor.explain.model import CannotRun, Heads, NoSuchClass, Targets, heads_of, named
-from elor.explain.model_copies import left_as_found
+from elor.explain.model_copies import left_as_found, recordable
 
 Found = TypeVar("Found")
 
@@ -28,7 +28,7 @@ class OneHead(nn.Module):
 
     def __init__(self, model: nn.Module, head: str) -> None:
         super().__init__()
-        self.model, self.head = model, head
+        self.model, self.head, self.training = model, head, getattr(model, "training", False)
 
     def forward(self, audio: Tensor) -> Heads:
         found = named(self.model(audio), len(audio))
@@ -51,7 +51,7 @@ def each_head(
         UserError: if no head allows it, as `ask` does for all of them; or the targets name what is not there.
     """
     with _once():
-        return _each_head(ask, model, audio, targets)
+        return _each_head(ask, recordable(model), audio, targets)
 
 
 @contextmanager

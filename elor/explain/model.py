@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.backward import QuickBackward
 from elor.explain.doubts import Refusal, Refused
+from elor.explain.model_copies import left_as_found
 from elor.explain.unsteady_answers import steady_answer
 
 
@@ -43,25 +44,32 @@ ONE_HEAD = "output"
 
 @contextmanager
 def prepared(model: nn.Module) -> Iterator[None]:
-    """Evaluate a model with gradients of its input only; its flags are restored, whatever happens inside.
+    """Evaluate a model with gradients of its input only; it is left as it was found, whatever happens inside.
 
-    In training mode dropout would make every map a random one and batch normalisation would move its statistics.
+    In training mode dropout would make every map a random one and batch normalisation would move its statistics. A
+    model of the user's may merge or swap weights when it changes its mode, so only one in training mode is put into
+    the other, and what that did to it is undone.
     """
     refuse_unmade(model)
     _CLASSES.pop(model, None)
     training = {module: module.training for module in model.modules() if hasattr(module, "training")}  # frozen has none
-    frozen = {value: value.requires_grad for value in model.parameters() if not value.is_inference()}
-    try:
-        evaluating(model)
-        for parameter in frozen:
-            parameter.requires_grad_(False)  # the weights' gradients would take longer than the input's
-        with torch.inference_mode(False), torch.enable_grad():
-            yield
-    finally:
-        for module, flag in training.items():
-            module.training = flag
-        for parameter, flag in frozen.items():
-            parameter.requires_grad_(flag)
+    frozen = {value: value.requires_grad for value in model.parameters()}
+    with left_as_found(*([model] if any(training.values()) else [])):
+        try:
+            if any(training.values()):
+                evaluating(model)
+            for parameter in model.parameters():
+                if not parameter.is_inference():
+                    frozen.setdefault(parameter, parameter.requires_grad)
+                    parameter.requires_grad_(False)  # the weights' gradients would take longer than the input's
+            with torch.inference_mode(False), torch.enable_grad():
+                yield
+        finally:
+            for module, flag in training.items():
+                module.training = flag
+            for parameter, flag in frozen.items():
+                if not parameter.is_inference():
+                    parameter.requires_grad_(flag)
 
 
 def refuse_unmade(model: nn.Module) -> None:
@@ -85,7 +93,7 @@ def evaluating(model: nn.Module) -> nn.Module:
     """The model in evaluation mode; a `train` of the user's own may return nothing.
 
     Raises:
-        UserError: if torch has no such mode for it.
+        UserError: if torch has no such mode for it, or its own code fails.
     """
     try:
         model.eval()
@@ -93,6 +101,8 @@ def evaluating(model: nn.Module) -> nn.Module:
         raise UserError(
             f"The network has no evaluation mode ({error}); give the module that it was exported from."
         ) from None
+    except Exception as error:  # the user's code
+        raise UserError(f"The network cannot be put into evaluation mode: its eval() fails ({_said(error)}).") from None
     return model
 
 
@@ -124,7 +134,8 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
         why = _said(error)
         if _within(error, "torch.autograd"):
             why += " (it differentiates by its own weights, which are held fixed here; use a copy without that)"
-        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}: {why}.") from error
+        recorded = " while gradients are recorded" if audio.requires_grad else ""
+        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}{recorded}: {why}.") from error
     kept = Tensor.clone if torch.is_grad_enabled() else _detached
     heads = {head: kept(value) for head, value in named(output, len(audio)).items()}
     now = {head: value.shape[1] for head, value in heads.items()}

@@ -1,19 +1,26 @@
 """Copies of a model that may be asked without a trace in it, and its own state put back."""
 
 import copy
+import random
 import types
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-CONTAINERS = (list, dict, set, deque)
-OWN = ("_parameters", "_buffers", "_modules")
-"""Where torch keeps a module's tensors and parts."""
+from elor.errors import UserError
+
+GENERATORS = {
+    torch.Generator: ("get_state", "set_state"),
+    np.random.RandomState: ("get_state", "set_state"),
+    random.Random: ("getstate", "setstate"),
+}
+"""Generators of random numbers, and how their state is read and set."""
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -38,24 +45,40 @@ def spare(model: nn.Module) -> nn.Module:
         return model
 
 
+def recordable(model: nn.Module) -> nn.Module:
+    """A model that a gradient can pass: a copy of it, if it was made under `torch.inference_mode`.
+
+    Raises:
+        UserError: if it was, and cannot be copied.
+    """
+    if not any(isinstance(value, Tensor) and value.is_inference() for value in _held(model)):
+        return model
+    try:
+        return copied(model)
+    except Exception as error:
+        raise UserError(
+            f"The network was made under torch.inference_mode and cannot be copied ({error}); make it outside of that."
+        ) from None
+
+
 @contextmanager
-def left_as_found(model: nn.Module) -> Iterator[None]:
-    """Put back what a model counts, keeps or remembers: its weights and buffers, and the attributes of its modules."""
-    found = [
-        (place, {key: (value, None if key in OWN else _content(value)) for key, value in place.items()})
-        for module in model.modules()
-        for place in (vars(module), module._buffers, module._parameters, module._modules)
-        if isinstance(place, dict)  # TorchScript keeps its own
-    ]
+def left_as_found(*models: nn.Module) -> Iterator[None]:
+    """Put back what models count, keep or remember, and how far random numbers were drawn.
+
+    That is their tensors (numbers, precision, the memory that they lie in), the attributes of their modules, and what
+    is in lists, dicts, sets, arrays and generators among these, however deep, and in modules that torch does not see.
+    Objects of other kinds, and what functions remember, are not followed.
+    """
+    chance = [torch.default_generator, np.random.get_state.__self__, random.getstate.__self__]
+    chance += torch.cuda.default_generators if torch.cuda.is_initialized() else ()
+    held = [value for model in models for value in _held(model, functions=False)]
+    found = [(value, _content(value)) for value in (*held, *chance)]
     try:
         yield
     finally:
         with torch.no_grad():
-            for place, before in found:
-                for key in place.keys() - before.keys():
-                    del place[key]
-                for key, (value, content) in before.items():
-                    place[key] = value
+            for value, content in found:
+                if content is not None:
                     _refill(value, content)
 
 
@@ -72,6 +95,9 @@ def _copy(model: nn.Module, shared: Iterable[Any]) -> nn.Module:
             function.__code__, function.__globals__, function.__name__, None, cells or None
         )
     fresh = copy.deepcopy(model, memo)
+    places = {_place(value) for value in held} - {None}
+    if common := [value for value in _held(fresh, functions=False) if _place(value) in places]:
+        raise TypeError(f"its copies share a {type(common[0]).__name__} with it, by a __deepcopy__ of its own")
     for function in functions:
         twin = memo[id(function)]
         for name in ("__defaults__", "__kwdefaults__", "__dict__"):
@@ -89,25 +115,54 @@ def _own(value: Any, memo: dict[int, Any]) -> Any:
         return value
 
 
-def _held(model: nn.Module) -> Iterator[Any]:
-    """What a model's modules hold in attributes, hooks and containers, and what the functions among it hold in turn."""
-    seen = set()
-    own = [module for module in model.modules() if not hasattr(module, "_orig_mod")]  # compiled code copies itself
-    left = [value for module in own for key, value in vars(module).items() if key != "_compiled_call_impl"]
+def _held(model: nn.Module, functions: bool = True) -> Iterator[Any]:
+    """A model's modules and what they hold in attributes, hooks and containers, and what that holds in turn, each once.
+
+    Args:
+        functions: enter these too.
+    """
+    seen = {}  # by address, and kept, so that none is given out again
+    left = [*model.buffers(), *model.parameters(), *reversed(list(model.modules()))]
     while left:
         value = left.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        yield value
-        if isinstance(value, types.FunctionType):
-            left += [cell.cell_contents for cell in value.__closure__ or () if is_filled(cell)]
-        elif isinstance(value, dict):
-            left += value.values()
-        elif isinstance(value, (list, tuple, set, deque)):
-            left += value
-        elif callable(getattr(value, "func", None)):  # functools.partial
-            left.append(value.func)
+        if id(value) not in seen:
+            seen[id(value)] = value
+            yield value
+            left += _parts(value, functions)
+
+
+def _parts(value: Any, functions: bool) -> Iterable[Any]:
+    """What something holds by itself."""
+    if isinstance(value, nn.Module):
+        own = {} if "_orig_mod" in value._modules else vars(value)  # compiled code copies itself
+        return [part for key, part in own.items() if key != "_compiled_call_impl"]
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, (list, tuple, set, deque)):
+        return value
+    if isinstance(value, partial):
+        return value.func, value.args, value.keywords
+    if isinstance(value, types.MethodType):
+        return (value.__self__,)
+    if isinstance(value, types.FunctionType) and functions:
+        return [cell.cell_contents for cell in value.__closure__ or () if is_filled(cell)]
+    return (value.bit_generator,) if isinstance(value, np.random.Generator) else ()
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """As a module that wraps another one, or in place."""
+    return "_orig_mod" in module._modules or vars(module).get("_compiled_call_impl") is not None
+
+
+def _place(value: Any) -> int | None:
+    """Where a module, or the numbers of a tensor, are; None of anything else."""
+    if isinstance(value, nn.Module):
+        return id(value)
+    try:
+        storage = value.untyped_storage() if isinstance(value, Tensor) else None
+        return storage._cdata if storage else None
+    except (NotImplementedError, RuntimeError):  # sparse, say
+        return None
 
 
 def _remembers(function: types.FunctionType) -> bool:
@@ -134,22 +189,53 @@ def _uncopyable(model: nn.Module) -> Iterator[Any]:
 
 
 def _content(value: Any) -> Any:
-    """What a container, a tensor or an array holds now; None of anything else."""
+    """What a module, a tensor, a container or a generator holds now; None of anything else."""
+    if isinstance(value, nn.Module):
+        return dict(vars(value))
     if isinstance(value, Tensor):
-        return value.detach().clone() if value.is_leaf else None
-    return copy.copy(value) if isinstance(value, (*CONTAINERS, np.ndarray)) else None
+        return value.detach(), value.detach().clone()
+    if isinstance(value, dict):
+        return dict(value)
+    if isinstance(value, (list, set, deque)):
+        return list(value)
+    if isinstance(value, np.ndarray):
+        return value.copy() if value.flags.writeable else None
+    if isinstance(value, np.random.BitGenerator):
+        return value.state
+    how = GENERATORS.get(type(value))
+    return how and getattr(value, how[0])()
 
 
 def _refill(value: Any, content: Any) -> None:
     """Give it back what it held."""
-    if isinstance(content, Tensor) and value.shape != content.shape:
-        value.set_(content)
-    elif isinstance(content, Tensor):
-        now, then = (one if one.layout == torch.strided else one.to_dense() for one in (value, content))
-        if not torch.equal(now, then):
-            value.detach().copy_(content)
-    elif isinstance(content, np.ndarray):
+    if isinstance(value, nn.Module):
+        _refill(vars(value), content)
+    elif isinstance(value, Tensor):
+        with torch.inference_mode(value.is_inference()):
+            _rewrite(value, *content)
+    elif isinstance(value, np.ndarray):
         value[...] = content
-    elif content is not None:
+    elif isinstance(value, np.random.BitGenerator):
+        value.state = content
+    elif type(value) in GENERATORS:
+        getattr(value, GENERATORS[type(value)][1])(content)
+    elif isinstance(value, dict):
+        if _other([*value, *value.values()], [*content, *content.values()]):
+            value.clear()
+            value.update(content)
+    elif _other(list(value), content):
         value.clear()
-        value.extend(content) if isinstance(content, (list, deque)) else value.update(content)
+        value.update(content) if isinstance(value, set) else value.extend(content)
+
+
+def _other(now: list, then: list) -> bool:
+    """Whether these are other objects, or in another order."""
+    return len(now) != len(then) or any(one is not other for one, other in zip(now, then, strict=True))
+
+
+def _rewrite(value: Tensor, place: Tensor, content: Tensor) -> None:
+    """Give a tensor back its place in memory, and this what it held."""
+    value.data = place
+    now, then = (one if one.layout == torch.strided else one.to_dense() for one in (place, content))
+    if not torch.equal(now, then):
+        place.copy_(content)

@@ -162,7 +162,7 @@ def _falls(
 ) -> Heads:
     """As `_drops`, of a model that is known to mind nothing but the signal."""
     with torch.no_grad():
-        with coarsest(model) as met:
+        with coarsest() as met:
             logits = logits_of(model, audio)
         chosen = targets_of(logits, targets)
         drops = {name: value.new_zeros(len(audio), width) for name, value in logits.items()}

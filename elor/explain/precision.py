@@ -1,7 +1,8 @@
 """A model asked in another precision than its own, and what rounds in it."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +15,22 @@ WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
 """What is computed in what instead."""
 
 
-def as_written(model: nn.Module) -> AbstractContextManager[None]:
-    """Compiled code is run as it was written: compiling it for float64 would take minutes."""
-    compiled = any(map(is_compiled, model.modules()))
-    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+@contextmanager
+def as_written() -> Iterator[None]:
+    """Compiled code (`torch.compile`, and what uses that, as `torch.cond`) is run as it was written.
 
-
-def is_compiled(module: nn.Module) -> bool:
-    """As a module that wraps another one, or in place."""
-    return "_orig_mod" in module._modules or vars(module).get("_compiled_call_impl") is not None
+    Compiling it for a mode, or for float64, would take minutes or fail, and torch would keep the failure for all calls
+    to come.
+    """
+    if "torch._dynamo" in sys.modules:
+        with torch.compiler.set_stance("force_eager"):
+            yield
+        return
+    try:
+        yield
+    finally:
+        if "torch._dynamo" in sys.modules:  # the first that was compiled
+            torch._dynamo.reset()
 
 
 def doubled(model: nn.Module) -> nn.Module:
@@ -47,7 +55,7 @@ def rounded(model: nn.Module, audio: Tensor) -> dict[str, str]:
         mode.crossings = None
 
     try:
-        with as_written(model), mode:
+        with as_written(), mode:
             logits = Forward(model, audio, watch, answered).logits
             met = {
                 head: sorted(each.name for each in crossings.crossed(value) if each.rounds)
@@ -62,6 +70,7 @@ class _Followed(TorchDispatchMode):
     """Follows the signal while it has `crossings`."""
 
     crossings: Crossings | None = None
+    supports_higher_order_operators = True
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -75,9 +84,9 @@ class _Followed(TorchDispatchMode):
 
 
 @contextmanager
-def coarsest(model: nn.Module) -> Iterator["Coarsest"]:
+def coarsest() -> Iterator["Coarsest"]:
     """Notice in what precision a model computes, on the way to answers that may be of a finer one."""
-    with as_written(model), Coarsest() as mode:
+    with as_written(), Coarsest() as mode:
         yield mode
 
 
@@ -89,6 +98,7 @@ class Coarsest(TorchDispatchMode):
     """
 
     dtype = torch.float64
+    supports_higher_order_operators = True
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -121,6 +131,8 @@ class Widened(TorchDispatchMode):
         rounds: whether something in float64 became something less precise nevertheless.
     """
 
+    supports_higher_order_operators = True
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False
@@ -132,7 +144,7 @@ class Widened(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
         double = any(isinstance(v, Tensor) and v.dtype in WIDER.values() for v in args)
-        if double and "fake_quantize" in func._schema.name:
+        if double and "fake_quantize" in str(func):
             result = func(*(_cast(v, torch.float64, torch.float32) for v in args), **kwargs)
             several = isinstance(result, tuple)
             wide = [_cast(v, torch.float32, torch.float64) for v in (result if several else (result,))]

@@ -40,7 +40,7 @@ class Alone(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.training = model, getattr(model, "training", False)
 
     def forward(self, audio: Tensor) -> Heads:
         found = [logits_of(self.model, one) for one in audio.split(1)]
@@ -78,7 +78,7 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
         if why:
             what = why.refusal.why if isinstance(why, Refused) else str(why).rstrip(".")
             _warn(f"It is asked about one signal at a time: {what}.", "alone")
-        yield Alone(model).eval() if why else model
+        yield Alone(model) if why else model
         with torch.no_grad():
             questions.does_it_answer_as_before()
 

@@ -133,14 +133,6 @@ def test_weights_that_are_made_late_are_not_called_chance(method: Callable) -> N
     assert method(net, voice())["output"].any()
 
 
-def test_weights_of_inference_mode_are_refused_or_asked_by_occlusion() -> None:
-    with torch.inference_mode():
-        net = made(Plain)
-    torch.testing.assert_close(occlusion(net, voice()), occlusion(made(Plain), voice()))
-    with pytest.raises(UserError, match="Inference tensors cannot be saved for backward"):
-        gradient(net, voice())
-
-
 def test_drawing_for_nothing_is_no_half_precision() -> None:
     assert not steadied(Subject("net", made(DrawsForNothing), None), voice())[1]
     with warnings.catch_warnings():

@@ -26,6 +26,7 @@ from elor.errors import UserError
 from elor.explain.any_network.subjects import Cast, Resampled, Subject, Values
 from elor.explain.any_network.twins import said, twin_of
 from elor.explain.model import evaluating, refuse_unmade
+from elor.explain.model_copies import recordable
 
 Factory = Callable[[], nn.Module]
 
@@ -145,7 +146,7 @@ def _made(factory: Factory, spec: str, seed: int, samples: int) -> nn.Module:
                     f"{said(error)}; give the length that it takes by --samples."
                 ) from None
     refuse_unmade(model)
-    return model
+    return recordable(model)
 
 
 def _fill(model: nn.Module, path: Path) -> None:

@@ -273,13 +273,13 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
         noted = [*_coarse(subject.model, audio), *{each.kind: each for each in reversed(own)}.values()]
     if asked is not subject.model:
         twin = subject.twin
-        subject = replace(subject, model=asked, twin=None if twin is None else lambda seed: Alone(twin(seed)).eval())
+        subject = replace(subject, model=asked, twin=None if twin is None else lambda seed: Alone(twin(seed)))
     return subject, noted
 
 
 def _coarse(model: nn.Module, audio: Tensor) -> Iterator[Doubt]:
     """Answers that come by half precision move in steps, and what is smaller than one is lost."""
-    with torch.no_grad(), coarsest(model) as met:
+    with torch.no_grad(), coarsest() as met:
         logits = logits_of(model, audio)
     if met.dtype.itemsize < 4:
         step = max(float(value.abs().max()) for value in logits.values()) * torch.finfo(met.dtype).eps
