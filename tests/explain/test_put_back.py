@@ -240,6 +240,7 @@ class Attends(Flexible):
         return F.scaled_dot_product_attention(*parts)
 
 
+@pytest.mark.long  # torch compiles them
 @pytest.mark.filterwarnings("ignore:.*flex_attention called without")
 @pytest.mark.parametrize(
     ("kind", "plain", "name"),
