@@ -318,7 +318,22 @@ def shared() -> nn.Module:
     return made(Whole)
 
 
-def test_a_network_of_inference_mode_is_explained_and_not_frozen(tmp_path) -> None:
+def half_loaded() -> nn.Module:
+    net = Whole()
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        net.one.reset_parameters()
+    return net.eval()
+
+
+def test_a_shared_layer_that_was_loaded_makes_no_twin_and_stays() -> None:
+    subject = foreign_network(f"{__name__}:half_loaded", samples=8_000).subject
+    assert subject.twin is None
+    assert "cannot be copied: TypeError: its copies share a Large with it" in subject.reason
+    assert torch.equal(subject.model.one.weight, half_loaded().one.weight)
+
+
+def test_a_network_of_inference_mode_is_explained_and_not_frozen() -> None:
     net = under_inference()
     for method in METHODS:
         same(ask(method, net), ask(method, made(Plain)))

@@ -96,8 +96,9 @@ def _loaded(model: nn.Module, other: nn.Module, filled: bool, samples: int) -> l
     if filled:  # then what the factory makes is what training began with
         learned &= set(alike(model, other))
     elif learned:
-        reset = _held(_blanked(model))
-        learned = {name for name in learned if not torch.equal(same[name][0], reset[name][0])}
+        with suppress(Exception):  # it cannot be copied or drawn anew: none is known to be a constant
+            reset = _held(_blanked(model))
+            learned = {name for name in learned if not torch.equal(same[name][0], reset[name][0])}
     return sorted(learned | (_statistics(model, samples) & same.keys()))
 
 
