@@ -114,9 +114,11 @@ def others(model: nn.Module, one: Tensor) -> Iterator[Tensor]:
     """Sounds that are unlike one: `another`, which may be the same but for its level and direction; and, as loud as it
     and if the model takes them, noise of three colours, a tone and what is high in the sound."""
     yield another(model, one)[0]
-    white = torch.randn(one.shape, generator=torch.Generator().manual_seed(0)).to(one)
+    drawn = torch.randn(one.shape, generator=torch.Generator().manual_seed(0))
+    summed = torch.from_numpy(drawn.numpy().cumsum(-1, dtype=float))  # deterministic CUDA refuses torch's
+    white = drawn.to(one)
     tone = (0.05 * torch.arange(one.shape[-1])).sin().expand(one.shape).to(one)
-    found = [white, white.diff(prepend=white[..., :1]), white.cumsum(-1), tone, one.diff(prepend=one[..., :1])]
+    found = [white, white.diff(prepend=white[..., :1]), summed.to(one), tone, one.diff(prepend=one[..., :1])]
     for sound in found:
         level = one.square().mean().sqrt() / sound.square().mean().sqrt().clamp(min=1e-9)
         if _if_any(model, sound := (level * sound).clamp(-1, 1)) is not None:
