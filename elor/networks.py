@@ -167,6 +167,24 @@ class Told(nn.Module):
         return self.heard(features[:, :heard]) + self.words(features[:, heard:])
 
 
+class Spread(nn.Module):
+    """A head that says mean and deviation, by an MLP each.
+
+    That of the deviation reads what the learning of means has made of the input, and moves nothing of it: the means are
+    what they would be alone ("faithful", Stirn et al. 2023).
+
+    Shape:
+        (batch, features) -> (batch, 2)
+    """
+
+    def __init__(self, mean: nn.Module, deviation: nn.Module) -> None:
+        super().__init__()
+        self.mean, self.deviation = mean, deviation
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.cat([self.mean(features), self.deviation(features.detach())], dim=1)
+
+
 class MultiHeadNetwork(nn.Module):
     """A CNN (if any) and one MLP per head.
 
@@ -199,11 +217,18 @@ class MultiHeadNetwork(nn.Module):
         self.standardize = nn.ModuleDict(fitted)
         self.cnn, width = _cnn(architecture, fast) if len(shapes[architecture.inputs[0]]) == 2 else (None, 0)
         width += sum(shape[0] for name, shape in shapes.items() if len(shape) == 1 and name != TEXT)
-        self.heads = nn.ModuleDict({head.name: _mlp(width, head.outputs, architecture) for head in architecture.heads})
-        if TEXT in shapes:
-            for head in architecture.heads:
-                words = _normalised(nn.Linear(*shapes[TEXT], head.outputs))
-                self.heads[head.name] = Told(self.heads[head.name], words)
+        self.heads = self._answers(width, {head.name: head.answers for head in architecture.heads})
+        doubted = {head.name: 1 for head in architecture.heads if head.spread}
+        for name, deviation in self._answers(width, doubted).items():
+            self.heads[name] = Spread(self.heads[name], deviation)
+
+    def _answers(self, width: int, outputs: dict[str, int]) -> nn.ModuleDict:
+        """MLPs of so many output units, by head; and beside them a linear layer, if the network is told words."""
+        made = nn.ModuleDict({name: _mlp(width, count, self.architecture) for name, count in outputs.items()})
+        if words := self.architecture.shapes.get(TEXT):
+            for name, count in outputs.items():
+                made[name] = Told(made[name], _normalised(nn.Linear(*words, count)))
+        return made
 
     def features(self, *inputs: Tensor) -> Tensor:
         """What the heads read: the flattened CNN output, the functionals or words, or two of them side by side.
@@ -219,9 +244,9 @@ class MultiHeadNetwork(nn.Module):
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
-        spread = {head.name for head in self.architecture.heads if head.spread}
-        found = self.outputs(*inputs)
-        return {name: value[:, :1] if name in spread else value for name, value in found.items()}
+        features = self.features(*inputs)
+        answers = {name: head.mean if isinstance(head, Spread) else head for name, head in self.heads.items()}
+        return {name: answer(features) for name, answer in answers.items()}
 
     def outputs(self, *inputs: Tensor) -> dict[str, Tensor]:
         """All output units of every head, (batch, outputs): with a spread what `elor.training.losses.predict` takes."""
@@ -240,8 +265,9 @@ class MultiHeadNetwork(nn.Module):
         """
         for index, head in enumerate(self.heads.values()):
             layers = [module for module in head.modules() if isinstance(module, Dropout)]
-            for layer, part in zip(layers, kept[:, index].split(self.architecture.hidden, dim=1), strict=True):
-                layer.kept = part
+            parts = kept[:, index].split(self.architecture.hidden, dim=1)
+            for place, layer in enumerate(layers):  # of a mean and a deviation the same
+                layer.kept = parts[place % len(parts)]
 
     def compile_parts(self) -> None:
         """Hand the CNN and the heads to torch.compile, in place; parameter names stay as they are."""

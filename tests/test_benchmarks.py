@@ -374,7 +374,7 @@ def test_a_planted_spread_of_ratings_is_learned_and_shuffled_ones_are_not(
     planted = {"disagreement": 2.0, "seed": seed}
     monkeypatch.setattr(spread, "CASES", {"planted": planted, "shuffled": planted | {"shuffle": True}})
     found = spread.measure(("planted", "shuffled"), ("ftr",), utterances=600, folds=3, epochs=30)["cases"]
-    scores = {name: one["losses"]["divergence"]["ftr"] for name, one in found.items()}
+    scores = {name: one["scores"]["ftr"] for name, one in found.items()}
     assert scores["planted"]["valence"]["spread_r_low"] > 0
     assert scores["planted"]["valence"]["spread_p"] < 0.05 / 6
     for head in ("arousal", "valence"):

@@ -4,9 +4,9 @@ The paper's loss is the categorical cross-entropy plus a penalty on the weights 
 network"). `distribution` and `regression` follow its section "Future work": cross-entropy against the shares of the
 raters, and 1 - CCC (Lin 1989; as a loss: Trigeorgis et al. 2016) of the mean rating. `spread` is what it asks for, "a
 loss function that is dependent on the standard deviation of the different annotations": to the loss of the mean comes
-`divergence`, in which the mean is held: else that would give way wherever it is uncertain (Stirn et al. 2023). Each
-slice's is weighed by its own predicted variance, held too: else its gradient grows as error^2 / deviation^3 and, where
-the mean is still far off, tears the layers apart that both share (Seitzer et al. 2022).
+`divergence`, which moves nothing but the MLP of the deviation: neither the mean (Stirn et al. 2023), which is held, nor
+what both read (`elor.networks.Spread`). Each slice's is weighed by its own predicted variance, held too: else its
+gradient grows as error^2 / deviation^3 wherever the mean is still far off (Seitzer et al. 2022).
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,11 @@ def loss(head: Head, output: Tensor, target: Tensor, weight: Tensor | None = Non
         said = predict(head, output)
         around = torch.cat([said[:, :1].detach(), said[:, 1:]], dim=1)
         weight = said[:, 1].detach().square()
-        return 1 - concordance(said[:, 0], target[:, 0]) + (weight * divergence(around, target)).mean()
+        return (
+            1
+            - concordance(output[:, 0].contiguous(), target[:, 0].contiguous())
+            + (weight * divergence(around, target)).mean()
+        )
     if head.valued:
         return 1 - concordance(output[:, 0], target)
     if weight is None:

@@ -38,12 +38,13 @@ KEEP_SHARE = 0.05
 
 
 def stackable(job: TrainingJob) -> bool:
-    """Whether a job can be trained in a stack: no convolutions, one kind of answer, plain float32."""
+    """Whether a job can be trained in a stack: no convolutions, one kind of answer by one MLP each, plain float32."""
     architecture = job.architecture
-    kinds = {(head.classes, head.soft, head.spread) for head in architecture.heads}
+    kinds = {(head.classes, head.soft) for head in architecture.heads}
+    single = not any(head.spread for head in architecture.heads)
     flat = all(len(SHAPES[name]) == 1 for name in INPUTS[architecture.network])
     coupled = job.options.penalty == "global" and job.options.update == "joint"  # one norm over all heads
-    return flat and len(kinds) == 1 and job.options.precision == "float32" and not coupled
+    return flat and single and len(kinds) == 1 and job.options.precision == "float32" and not coupled
 
 
 def alike(job: TrainingJob) -> Hashable:

@@ -1,5 +1,6 @@
 """One fold: the update rule against a reference written out by hand, resuming, and that it learns."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -334,3 +335,22 @@ def test_other_targets_train_too(files, slices: pd.DataFrame) -> None:
         outcome = loop.train(place([task.job("S00", toy.settings("ftr", dropout=0.0))], Engine("cpu"))[0])
         assert outcome.history[-1]["loss_valence"] < outcome.history[0]["loss_valence"]
         assert outcome.predictions["valence"].shape == (10, head.outputs)
+
+
+@pytest.mark.parametrize("network", ["elor", "ftr"])
+def test_a_spread_leaves_the_mean_what_it_is_without(
+    network: str, files: dict[str, Path], slices: pd.DataFrame
+) -> None:
+    rated = slices.assign(**{name: slices[name] + 0.25 for name in ("arousal", "valence")})
+    rated = rated.assign(arousal_deviation=0.5, valence_deviation=np.linspace(0, 2, len(slices)))
+    found = {}
+    for spread in (False, True):
+        heads = tuple(Head(name, None, spread=spread) for name in ("arousal", "valence"))
+        task = replace(toy.task(network, files, rated, epochs=3), heads=heads)
+        found[spread] = loop.train(place([task.job("S00", toy.settings(network, dropout=0.5))], Engine("cpu"))[0])
+    for name, plain in found[False].predictions.items():
+        np.testing.assert_allclose(found[True].predictions[name][:, :1], plain, atol=1e-5)  # memory lies otherwise
+    for name, tensor in found[False].tensors.items():
+        same_name = re.sub(r"(heads\.\w+)\.", r"\1.mean.", name)
+        torch.testing.assert_close(found[True].tensors[same_name], tensor, atol=1e-5, rtol=1e-4)
+    assert np.ptp(found[True].predictions["valence"][:, 1]) > 0
