@@ -116,9 +116,11 @@ def test_so_it_is_with_other_targets(jobs, slices: pd.DataFrame) -> None:
     names = ("valence", "arousal")
     shares = slices.assign(**{f"{n}_p{k}": np.where(slices[n] == k, 0.8, 0.1) for n in names for k in range(3)})
     shares = shares.assign(**{f"{n}_deviation": 0.2 + 0.3 * (slices[n] == 1) for n in names})
-    for kind in ((None, False), (3, True), (None, False, True)):
+    for kind in ((None, False), (3, True)):
         made = jobs(heads=tuple(Head(name, *kind) for name in names), slices=shares, epochs=4)
         close(afresh(together.train_together, made), afresh(alone, made))
+    of_two_mlps = jobs(heads=tuple(Head(name, None, spread=True) for name in names), slices=shares)
+    assert not any(map(together.stackable, of_two_mlps))
 
 
 def test_large_layers_take_the_same_steps_as_small_ones(jobs, monkeypatch: pytest.MonkeyPatch) -> None:
