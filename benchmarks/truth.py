@@ -54,7 +54,7 @@ SMALL: dict[str, Any] = {
     "scale.demo.networks.lom.epochs": 8,
     "scale.demo.networks.ftr.epochs": 30,
 }
-"""What differs from params.yaml: less of everything but of altered slices, on which most verdicts rest, and no search; least
+"""What differs from params.yaml: less of everything but altered slices, on which most verdicts rest; no search; least
 of what no decidable claim rests on."""
 
 
