@@ -10,7 +10,7 @@ Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
@@ -170,7 +170,10 @@ def _maps(
     """As `guided_and_plain`."""
     found: dict[str, list[Heads]] = {}
     guide = Guided()
-    with prepared(model), as_written(), guide if "guided" in methods else nullcontext():
+    with prepared(model), ExitStack() as watching:
+        if "guided" in methods:
+            watching.enter_context(as_written())
+            watching.enter_context(guide)
         forward = guide.forward(model, audio)
         sets = choose(forward.logits)
         for method in methods:

@@ -314,6 +314,10 @@ def under_inference() -> nn.Module:
         return made(Plain)
 
 
+def conditional() -> nn.Module:
+    return made(Conditional)
+
+
 def shared() -> nn.Module:
     return made(Whole)
 
@@ -340,15 +344,22 @@ def test_a_network_of_inference_mode_is_explained_and_not_frozen() -> None:
     assert all(value.is_inference() and value.requires_grad for value in net.parameters())
 
 
-@pytest.mark.parametrize("factory", ["under_inference", "shared"])
-def test_the_command_takes_them(tmp_path, factory: str) -> None:
+@pytest.mark.parametrize(
+    ("factory", "kind", "refused"),
+    [
+        ("under_inference", Plain, set()),
+        ("shared", Plain, set()),
+        pytest.param("conditional", Twice, {"guided"}, marks=pytest.mark.long),
+    ],
+)
+def test_the_command_takes_them(tmp_path, factory: str, kind: type[Plain], refused: set[str]) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, voice()[0, 0].numpy(), 16_000)
     network = foreign_network(f"{__name__}:{factory}", files=[path])
     result = explain_files([path], network, output=tmp_path / "out", effort=QUICK)
     assert not result["failed"]
     (window,) = result["recordings"]["a"]["windows"]
-    assert {name for name, entry in window["methods"].items() if entry["refused"]} == set()
-    expected = gradient(made(Plain), torch.from_numpy(np.load(tmp_path / "out/a/window-00.npz")["sound"])[None, None])
-    found = np.load(tmp_path / "out/a/window-00.npz")["gradient"]
-    np.testing.assert_allclose(found[0], expected["output"][0].numpy(), rtol=1e-3, atol=1e-6)
+    assert {name for name, entry in window["methods"].items() if entry["refused"]} == refused
+    maps = np.load(tmp_path / "out/a/window-00.npz")
+    expected = gradient(made(kind), torch.from_numpy(maps["sound"])[None, None])
+    np.testing.assert_allclose(maps["gradient"][0], expected["output"][0].numpy(), rtol=1e-3, atol=1e-6)
