@@ -1,4 +1,4 @@
-"""FTR against support vector machines on the same 1,582 features in the same folds.
+"""FTR against support vector machines on the same functionals in the same folds.
 
 The machines are those of `elor.training.svm_baseline`, as the stage `baseline` has them and once more with the choice
 made narrower: with plain classes, and with balanced ones. It reads the data that `dvc repro` has left in a workspace.
@@ -22,6 +22,7 @@ from elor.params import Params, load
 from elor.report.text import Block, Table, interval, p_value
 from elor.tables import read_table
 from elor.training import svm_baseline
+from elor.vectors import IS10, Vectors
 
 CHOICES = {
     "svm": svm_baseline.CHOICES,
@@ -35,7 +36,6 @@ MODELS = {
     "svm": "SVM",
     "plain": "SVM, plain classes",
     "balanced": "SVM, balanced classes",
-    "linear": "linear SVM",  # LinearSVC: in older results only
 }
 
 
@@ -63,7 +63,14 @@ def measure(workspace: Path = Path()) -> dict[str, Any]:
         chosen = fitted["svm"][1]
         rows = chosen[chosen["head"] == name].drop(columns="head").set_index("fold")
         found[name] = scores | {"difference": difference, "chosen": rows.to_dict("index")}
-    return {"corpus": _name(params), "slices": len(slices), "speakers": slices["speaker"].nunique(), "heads": found}
+    features = Vectors.read(data / "is10.json").name
+    return {
+        "corpus": _name(params),
+        "features": features,
+        "slices": len(slices),
+        "speakers": slices["speaker"].nunique(),
+        "heads": found,
+    }
 
 
 def scores_of(judged: Judged, confidence: float) -> dict[str, float]:
@@ -90,8 +97,8 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         if model in found
     )
     caption = (
-        f"FTR and an SVM on IS10, the same folds: {measured['corpus']}, {measured['slices']} slices of "
-        f"{measured['speakers']} speakers"
+        f"FTR and an SVM on {measured.get('features', IS10.name)}, the same folds: {measured['corpus']}, "
+        f"{measured['slices']} slices of {measured['speakers']} speakers"
     )
     return [Table(caption, ("", "model", "WAR", "UAR", "UAR, FTR - SVM", "sign-flip p"), (rows,), labels=2)]
 
