@@ -90,8 +90,19 @@ class Clone:
 
     def stages(self) -> list[str]:
         """The names of all stages, in the order of dvc.yaml."""
-        command = [sys.executable, "-m", "dvc", "stage", "list", "--name-only"]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True).stdout.split()
+        return self.names("stage", "list")
+
+    def names(self, *arguments: str) -> list[str]:
+        """What `dvc ... --name-only` lists.
+
+        Raises:
+            UserError: if it fails.
+        """
+        command = [sys.executable, "-m", "dvc", *arguments, "--name-only"]
+        ended = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        if ended.returncode:
+            raise UserError(f"dvc {' '.join(arguments)} failed in {self.folder}: {' '.join(ended.stderr.split())}")
+        return ended.stdout.split()
 
     def epochs(self) -> int:
         """How many epochs of unfinished trainings lie in the scratch folder."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,7 +21,6 @@ from benchmarks.clone import Clone
 from benchmarks.measure import ROOT
 from benchmarks.publish import command, publish
 from elor.commands.runs import summary
-from elor.errors import UserError
 from elor.report.results import title
 from elor.report.text import Block, Table, number
 from elor.runs.seeds import TRAINING, Summary, summarise
@@ -77,26 +75,13 @@ def run(clone: Clone, seeds: int, corpora: int) -> list[str]:
     Each runs in a folder of its own and not in DVC's queue, which waits for ever for a worker that was killed.
     """
     params = read_yaml(clone.folder / "params.yaml")
-    done, names = experiments(clone), []
+    done, names = clone.names("exp", "list"), []
     for key, first, count in (("seed", params["seed"], seeds), ("corpus.seed", params["corpus"]["seed"], corpora)):
         for seed in range(first + 1, first + count):
             names.append(f"{key.split('.')[0]}-{seed}")
             if names[-1] not in done:
                 clone.dvc("exp", "run", "--temp", "--set-param", f"{key}={seed}", "--name", names[-1])
     return names
-
-
-def experiments(clone: Clone) -> set[str]:
-    """The names of the experiments that were run to their end.
-
-    Raises:
-        UserError: if DVC does not tell.
-    """
-    command = [sys.executable, "-m", "dvc", "exp", "list", "--name-only"]
-    found = subprocess.run(command, cwd=clone.folder, capture_output=True, text=True)
-    if found.returncode:
-        raise UserError(f"dvc exp list failed in {clone.folder}: {' '.join(found.stderr.split())}")
-    return set(found.stdout.split())
 
 
 def git(clone: Clone, *arguments: str) -> None:
