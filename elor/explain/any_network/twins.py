@@ -60,17 +60,18 @@ def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[T
         return None, "the network has no parameters in torch that could be drawn anew"
     if any(not isinstance(value, Tensor) or value.is_quantized for value in model.state_dict().values()):
         return None, "the network has quantised weights, which cannot be drawn anew"
-    if not alike(made(0), one := made(1)):
-        if not (same := _loaded(model, one, filled, samples)):
+    fresh, one = made(0), made(1)
+    same = alike(fresh, one)
+    if not same or (filled and _begins_alike(fresh, same)):
+        if not (kept := _loaded(model, one, filled, samples)):
             return lambda seed: evaluating(made(ANOTHER + seed)), ""
-        return None, (
-            f"the factory gives {some(same)} alike whatever the seed, which training may have changed; let it load "
-            "nothing, and give the weights by --weights"
-        )
+        return None, f"the factory gives {some(kept)} alike whatever the seed, which {_may_be_trained(filled)}"
     if stuck := sorted({type(module).__name__ for module in _drawn(model) if not _reset_of(module)}):
+        what = "the same weights" if same == alike(fresh, fresh) else f"{some(same)} alike"
+        remedy = "" if filled else "; if it loads weights, let it not, and give them by --weights"
         return None, (
-            f"the factory gives the same weights whatever the seed, and {', '.join(stuck)} has parameters but no "
-            "reset_parameters to draw them anew"
+            f"the factory gives {what} whatever the seed, and {', '.join(stuck)} has parameters but no "
+            f"reset_parameters to draw them anew{remedy}"
         )
     try:
         blank = copied(made(0))
@@ -86,6 +87,23 @@ def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[T
             "if the factory loads them, let it not, and give them by --weights"
         )
     return (lambda seed: untrained(lambda: _redrawn(blank), ANOTHER + seed)), ""
+
+
+def _begins_alike(fresh: nn.Module, same: list[str]) -> bool:
+    """Whether weights that are alike whatever the seed are those of modules that begin alike (mel filters, say), as far
+    as can be told: some weights follow the seed, and of these no module would draw others, so they were not loaded."""
+    if same == alike(fresh, fresh):
+        return False
+    try:
+        return set(same) <= set(alike(fresh, _redrawn(fresh)))
+    except Exception:  # it cannot be copied or drawn anew: it may have loaded them
+        return False
+
+
+def _may_be_trained(filled: bool) -> str:
+    if filled:
+        return "the weights given have too, so that a twin would be partly this network"
+    return "training may have changed; let it load nothing, and give the weights by --weights"
 
 
 def _loaded(model: nn.Module, other: nn.Module, filled: bool, samples: int) -> list[str]:
