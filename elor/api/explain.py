@@ -24,10 +24,11 @@ from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.alterations_and_prototypes import interventions, seek
 from elor.explain.any_network.subjects import Subject, committee, steadied
-from elor.explain.any_network.window import Effort, asked, explain
+from elor.explain.any_network.window import Effort, explain
 from elor.explain.doubts import Doubt, aside
+from elor.explain.heads import LeftOut
 from elor.explain.interventions.stretch_and_pitch import fitted
-from elor.explain.model import CannotRun, prepared
+from elor.explain.model import CannotRun, heads_of, prepared
 from elor.explain.model_copies import spare
 from elor.explain.prototypes.ascent import Ascent
 from elor.explain.unsteady_questions import steady
@@ -220,14 +221,14 @@ def _explain_one(
     """All windows of a recording; the whole of it is one where the network has no length of its own."""
     if fixed is None:
         try:
-            asked(spare(subject.model), torch.from_numpy(sound).float()[None, None])
+            heads_of(spare(subject.model), torch.from_numpy(sound).float()[None, None])
         except CannotRun as error:
             if len(sound) == SIX_SECONDS:
                 raise UserError(_hinted(error)) from None
             print(f"elor explain: {error} Trying windows of six seconds.", file=sys.stderr)
             fixed = SIX_SECONDS
             try:
-                asked(spare(subject.model), torch.from_numpy(fitted(sound, fixed)).float()[None, None])
+                heads_of(spare(subject.model), torch.from_numpy(fitted(sound, fixed)).float()[None, None])
             except CannotRun as again:
                 raise UserError(_hinted(again)) from None
     return [
@@ -264,7 +265,7 @@ def _explain_window(
 ) -> dict[str, Any]:
     """One window's numbers; its maps and players are written beside `stem`."""
     waveform, audio = None if other is None else fitted(other, len(sound)), torch.from_numpy(sound).float()[None, None]
-    asked(spare(subject.model), audio)
+    heads_of(spare(subject.model), audio)
     subject, noted = steadied(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
     with aside(Doubt) as doubts, prepared(subject.model), steady(subject.model, audio, beside=1):
         explained = explain(subject, sound, support, effort, waveform)
@@ -319,7 +320,9 @@ def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Pa
     outputs = {head: len(window["prediction"][head]["logits"]) for head in gradient["heads"]}
     predicted = {head: answer["label"] or 0 for head, answer in window["prediction"].items()}
     samples = window["samples"]
-    subject, _ = steadied(subject, torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0)))
+    subject, noted = steadied(subject, torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0)))
+    for head in (doubt.head for doubt in noted if isinstance(doubt, LeftOut)):
+        outputs.pop(head, None)
     sought = seek(subject, outputs, predicted, samples, how)
     (output / "prototypes").mkdir(parents=True, exist_ok=True)
     for name, stem in _file_names(sought.signals).items():

@@ -210,8 +210,8 @@ class _Slopes:
             times, last = (1, len(steps)) if tolerance == STRICT else (CERTAIN, -1)  # there none is beyond the longest
             judged = [_judged(said, one, times * off, tolerance) for one, off in zip(found[:last], blur, strict=False)]
             clear = [each for each in judged if each is not None]
-            if _jumps(said, found[0], found[-1], grain / steps[0]):
-                return _told(head, said, said.new_ones(said.shape), found[0])
+            if (steep := _jumps(said, found[0], found[-1], grain / steps[0])).any():
+                return _told(head, said, steep, found[0])
             if not clear and said.any():
                 _doubt(f"of head {head}", "its answers are too coarse")
             if clear and (best := min(clear, key=lambda each: (each.share, -each.wrong.sum()))).share > 0:
@@ -316,13 +316,14 @@ def _judged(said: Tensor, change: Tensor, blur: Tensor, tolerance: float) -> _Ju
     return _Judgement(wrong, change, float(share.max())) if telling.any() else None
 
 
-def _jumps(said: Tensor, fine: Tensor, coarse: Tensor, blur: Tensor) -> bool:
-    """The shorter the step, the steeper, and that is not by rounding."""
-    return bool(fine.abs().max() > 10 * max(each.abs().max() for each in (said, coarse, blur)))
+def _jumps(said: Tensor, fine: Tensor, coarse: Tensor, blur: Tensor) -> Tensor:
+    """Where a step is the steeper the shorter it is, and that is not by rounding, (ways, batch)."""
+    return fine.abs() > 10 * max(each.abs().max() for each in (said, coarse, blur))
 
 
 def _told(head: str, said: Tensor, wrong: Tensor, change: Tensor) -> str:
-    way, row = divmod(int(wrong.int().argmax()), wrong.shape[1])
+    """The sentence about the way, of those that are wrong, along which a gradient is off the farthest."""
+    way, row = divmod(int((said - change).abs().where(wrong, -1).argmax()), wrong.shape[1])
     where = "along the sound" if way == 0 else "along a change of its levels"
     return (
         f"The gradient of head {head} is not how its answer changes: {where} it says {said[way, row]:.2g}, and the "

@@ -16,25 +16,33 @@ Found = TypeVar("Found")
 
 
 class LeftOut(Doubt):
-    """A head that a method does not allow, of a model of which it allows others."""
+    """A head that a method does not allow, of a model of which it allows others.
 
-
-class OneHead(nn.Module):
-    """A model of which one head alone is asked about.
-
-    Shape:
-        as the model -> (batch, classes) of that head
+    Attributes:
+        head: its name.
     """
 
-    def __init__(self, model: nn.Module, head: str) -> None:
+    def __init__(self, head: str, why: object) -> None:
+        super().__init__(f"Head {head} is left out: {why}", head)
+        self.head = head
+
+
+class SomeHeads(nn.Module):
+    """A model of which some heads alone are asked about.
+
+    Shape:
+        as the model -> (batch, classes) of each of these heads
+    """
+
+    def __init__(self, model: nn.Module, *heads: str) -> None:
         super().__init__()
-        self.model, self.head, self.training = model, head, getattr(model, "training", False)
+        self.model, self.heads, self.training = model, heads, getattr(model, "training", False)
 
     def forward(self, audio: Tensor) -> Heads:
         found = named(self.model(audio), len(audio))
-        if self.head not in found:
-            raise UserError(f"The network answers without head {self.head} from time to time; let it always return it.")
-        return {self.head: found[self.head]}
+        if absent := [head for head in self.heads if head not in found]:
+            raise UserError(f"The network answers without head {absent[0]} from time to time; let it always return it.")
+        return {head: found[head] for head in self.heads}
 
 
 def each_head(
@@ -85,9 +93,9 @@ def _each_head(
     found, left_out = [], []
     for head in heads if len(heads) > 1 else ():
         try:
-            found.append(ask(OneHead(model, head), {head: targets[head]} if head in (targets or {}) else None))
+            found.append(ask(SomeHeads(model, head), {head: targets[head]} if head in (targets or {}) else None))
         except UserError as error:
-            left_out.append(LeftOut(f"Head {head} is left out: {error}", head))
+            left_out.append(LeftOut(head, error))
     if not found:
         raise whole
     for doubt in left_out:

@@ -14,7 +14,7 @@ from elor.explain.attribution import segment_sums
 from elor.explain.controls import runner_up
 from elor.explain.doubts import Refusal, Refused
 from elor.explain.guided import METHODS, guided_and_plain
-from elor.explain.heads import OneHead
+from elor.explain.heads import SomeHeads
 from elor.explain.integrated import TOLERANCE, Path, integrated_gradients, noise_like
 from elor.explain.model import Heads, predict, targets_of
 from elor.explain.occlusion import band_occlusion, occlusion
@@ -136,7 +136,7 @@ def _attempt_apart(
         try:
             if len(targets) == 1:
                 raise why
-            _attempt(OneHead(model, head), windows, {head: target}, group, steps, True, maps)
+            _attempt(SomeHeads(model, head), windows, {head: target}, group, steps, True, maps)
         except Exception as error:
             text = " ".join(str(error).split()) or type(error).__name__
             maps.refuse(group, head, error.refusal if isinstance(error, Refused) else Refusal(text))

@@ -19,7 +19,7 @@ from elor.explain.any_network.subjects import Values, no_logits
 from elor.explain.any_network.window import GRADIENTS
 from elor.explain.attribution import gradient, segment_saliency
 from elor.explain.guided import guided_backprop
-from elor.explain.heads import LeftOut, OneHead
+from elor.explain.heads import LeftOut, SomeHeads
 from elor.explain.integrated import integrated_gradients
 from elor.explain.model import logits_of
 from elor.explain.occlusion import occlusion
@@ -110,7 +110,7 @@ def test_a_reversed_gradient_is_refused_and_the_other_head_explained(method) -> 
     assert set(found) == {"emotion"}
     torch.testing.assert_close(found["emotion"], in_time(method(made(Emotion), sound()))["output"])
     with pytest.raises(UserError, match=r"speaker is not how|own .Reversal"):
-        method(OneHead(net, "speaker"), sound())
+        method(SomeHeads(net, "speaker"), sound())
 
 
 def test_what_is_crossed_by_one_head_is_not_the_others() -> None:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import elor
+from elor.api.explain import explain_files, foreign_network
+from elor.errors import UserError
 from elor.explain.any_network import factory
+from elor.explain.any_network.subjects import Subject
+from elor.explain.any_network.window import LEFT_OUT, NO_CONTROL, Effort, explain
+from elor.explain.derivative import _aside
+from elor.report.explanation import blocks
+from elor.report.text import Format, render
 from tests.explain.strange import Plain
-from tests.explain.test_strange import SAMPLES
+from tests.explain.test_strange import SAMPLES, made
+
+QUICK = Effort(twins=2, steps=4, most=4, thorough=False)
 
 
 class Cosines(nn.Module):
@@ -76,3 +89,80 @@ def test_what_begins_alike_and_may_be_trained_is_named(tmp_path: Path, make, lef
     names = reason.split(" alike")[0].removeprefix("gives ").split(", ")
     assert all(name in subject.reason for name in names)
     assert reason[reason.index(" alike") :] in subject.reason
+
+
+class ThreeHeads(Plain):
+    """One head answers, one with what is no number, one by chance."""
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        found = super().forward(audio)
+        return {"broken": found[:, :2] * torch.nan, "good": found, "drawn": found + torch.randn_like(found)}
+
+
+def _page(spec: str, folder: Path, effort: Effort = QUICK) -> tuple[dict, str]:
+    """The one window of a recording of noise explained, and the page in words."""
+    soundfile.write(folder / "a.wav", np.random.default_rng(0).normal(0, 0.1, SAMPLES), 16_000)
+    net = foreign_network(f"{__name__}:{spec}", samples=SAMPLES)
+    found = explain_files([folder / "a.wav"], net, output=folder / "out", effort=effort)
+    assert not found["failed"]
+    return found["recordings"]["a"]["windows"][0], render(blocks(found), Format.markdown)
+
+
+def test_a_recordings_page_leaves_out_heads_that_answer_with_no_number_or_by_chance(tmp_path: Path) -> None:
+    window, text = _page("ThreeHeads", tmp_path, Effort(twins=2, steps=4, most=4))
+    assert "Head broken is left out: Head broken answers with NaN or infinity (class 0, 1 of 2)" in text
+    assert "Head drawn is left out: The network's answer depends on chance" in text
+    assert set(window["prediction"]) == set(window["methods"]["occlusion"]["heads"]) == {"good"}
+    assert len(window["methods"]["gradient"]["heads"]["good"]["initial"]) == 2
+    sound = np.load(tmp_path / "out" / "a" / "window-00.npz")
+    same = Plain()
+    same.load_state_dict(factory.load(f"{__name__}:ThreeHeads", samples=SAMPLES).model.state_dict())
+    (plain,) = elor.gradient(same, torch.from_numpy(sound["sound"])[None, None])["output"]
+    np.testing.assert_allclose(sound["gradient"][0], plain, rtol=1e-4, atol=1e-6)
+
+
+class Jumps(Plain):
+    """Jumps up where one sample passes a level, and down where another does: not along the whole sound."""
+
+    def __init__(self, places: list[int], levels: Tensor) -> None:
+        super().__init__()
+        self.places, self.levels = places, levels.double()
+
+    def forward(self, audio: Tensor) -> Tensor:
+        up, down = (audio[:, 0, self.places].double() > self.levels).to(audio).unbind(1)
+        return super().forward(audio) + (up - down)[:, None]
+
+
+def test_a_jump_is_told_with_the_numbers_of_the_way_and_the_sound_that_jump() -> None:
+    audio = 0.1 * torch.randn(2, 1, SAMPLES, generator=torch.Generator().manual_seed(0)).abs() + 0.01
+    places = [100, 901]
+    net = made(Jumps, places, _aside(audio)[1, 0, places])
+    with pytest.raises(UserError, match="is not how its answer changes: along a change of its levels") as refused:
+        elor.gradient(net, audio)
+    (changes,) = re.search(r"and the logit changes by (\S+) ", str(refused.value)).groups()
+    assert abs(float(changes)) == pytest.approx(1e8, rel=0.1)  # by 2, from a step of 1e-8 behind to one ahead
+
+
+class Deaf(Plain):
+    """Its gradient stops at a detached input, so that occlusion is all that it allows."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio.detach())
+
+
+def test_without_thorough_it_is_said_that_the_twins_were_not_asked(tmp_path: Path) -> None:
+    window, _ = _page("Deaf", tmp_path)
+    for method in ("occlusion", "bands"):
+        assert window["methods"][method]["heads"]["output"]["verdict"] == LEFT_OUT
+    window, text = _page("Deaf", tmp_path, Effort(twins=2, steps=4, most=4))
+    assert len(window["methods"]["occlusion"]["heads"]["output"]["initial"]) == 2
+    assert "undecided" not in text
+
+
+def test_a_method_that_no_twin_allows_has_no_control_and_that_reason(tmp_path: Path) -> None:
+    net = factory.load(f"{__name__}:Plain", samples=SAMPLES)
+    broken = Subject("net", net.model, lambda seed: Deaf().eval())
+    sound = np.random.default_rng(0).normal(0, 0.1, SAMPLES)
+    entry = explain(broken, sound, SAMPLES, QUICK).summary["methods"]["gradient"]["heads"]["output"]
+    assert entry["verdict"] == NO_CONTROL
+    assert entry["reason"] == "no untrained twin allows the method"

@@ -12,7 +12,9 @@ from elor.audio import SAMPLE_RATE
 from elor.errors import UserError
 from elor.explain.controls import partly_untrained, untrained
 from elor.explain.doubts import Doubt
-from elor.explain.model import CannotRun, Heads, logits_of, named, predict, prepared
+from elor.explain.heads import LeftOut, SomeHeads
+from elor.explain.model import CannotRun, Heads, heads_of, logits_of, named, predict, prepared
+from elor.explain.model_copies import spare
 from elor.explain.occlusion import CHUNK
 from elor.explain.precision import coarsest
 from elor.explain.unsteady_answers import Unsteady
@@ -59,6 +61,20 @@ class Subject:
     reason: str = ""
     headless: Callable[[int], nn.Module] | None = None
     scores: Mapping[str, Score] = field(default_factory=dict)
+
+    def asked(self, way: Callable[[nn.Module], nn.Module], model: nn.Module | None = None) -> "Subject":
+        """The same, of which network and controls are asked in some way; `model`, if the network is so already."""
+
+        def so(make: Callable[[int], nn.Module] | None) -> Callable[[int], nn.Module] | None:
+            return None if make is None else lambda seed: way(make(seed))
+
+        asked = way(self.model) if model is None else model
+        return replace(self, model=asked, twin=so(self.twin), headless=so(self.headless))
+
+    def of(self, *heads: str) -> "Subject":
+        """Some of its heads."""
+        scores = {head: score for head, score in self.scores.items() if head in heads}
+        return replace(self.asked(lambda model: SomeHeads(model, *heads).eval()), scores=scores)
 
 
 class Resampled(nn.Module):
@@ -254,27 +270,44 @@ def committee(name: str, networks: Sequence[MultiHeadNetwork], scores: Mapping[s
 
 
 def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
-    """A subject whose answer does not depend on the signals beside the one in question, and what had to be done for it.
+    """A subject whose answer depends on the sound alone, and what had to be done for it.
+
+    It is asked about one signal at a time where its answer depends on the signals beside it; and of several heads those
+    are left out whose answer is no number, or depends on chance or on what was asked before.
 
     Args:
         audio: (1, 1, samples), a sound to ask about.
 
     Raises:
-        UserError: if the answer depends on chance, or on what was asked before.
+        UserError: if that leaves no head.
     """
+    try:
+        return _steadied(subject, audio)
+    except CannotRun as error:
+        raise UserError(f"The network cannot be run on every sound, a quieter one say: {error}") from None
+    except UserError as error:
+        whole, heads = error, heads_of(spare(subject.model), audio)
+    left_out = dict[str, str]()
+    for head in heads if len(heads) > 1 and not isinstance(subject.model, Committee) else ():
+        try:
+            _steadied(subject.of(head), audio)
+        except UserError as why:
+            left_out[head] = str(why)
+    if not (kept := [head for head in heads if head not in left_out]) or not left_out:
+        raise whole
+    subject, noted = _steadied(subject.of(*kept), audio)
+    return subject, [*(LeftOut(head, why) for head, why in left_out.items()), *noted]
+
+
+def _steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
+    """As `steadied`, of all heads."""
     with prepared(subject.model), warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always")
-        try:
-            with steady(subject.model, audio, beside=CHUNK, alone=True) as asked:
-                pass
-        except CannotRun as error:
-            raise UserError(f"The network cannot be run on every sound, a quieter one say: {error}") from None
+        with steady(subject.model, audio, beside=CHUNK, alone=True) as asked:
+            pass
         own = [each.message for each in noticed if isinstance(each.message, Unsteady)]
         noted = [*_coarse(subject.model, audio), *{each.kind: each for each in reversed(own)}.values()]
-    if asked is not subject.model:
-        twin = subject.twin
-        subject = replace(subject, model=asked, twin=None if twin is None else lambda seed: Alone(twin(seed)))
-    return subject, noted
+    return (subject.asked(Alone, asked) if asked is not subject.model else subject), noted
 
 
 def _coarse(model: nn.Module, audio: Tensor) -> Iterator[Doubt]:

@@ -29,7 +29,7 @@ from elor.explain.doubts import Refusal
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
 from elor.explain.guided_operators import OPAQUE, opaque, ordinary
-from elor.explain.heads import OneHead
+from elor.explain.heads import SomeHeads
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
 from elor.explain.occlusion import WINDOW, Coarse
@@ -145,7 +145,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         remarks.append(f"Deletion and insertion fail in this network: {error}"[:300])
     if subject.headless is None:  # else the heads are known, and so is what they say
         remarks += [*no_logits(recorded or logits), *_ordinary(own, recorded)]
-    rows = _Rows(found.correlations, own, swapped, subject)
+    rows = _Rows(found.correlations, own, swapped, subject, checked)
     summary: dict[str, Any] = {
         "prediction": {head: _answer(value, answers[head], targets[head]) for head, value in logits.items()},
         "scores": {head: asdict(score) for head, score in subject.scores.items()},
@@ -181,7 +181,7 @@ def _doubted(model: nn.Module, audio: Tensor, targets: Heads) -> tuple[dict[str,
         whole = false_gradient(model, audio, targets)
         if whole and len(targets) > 1:
             apart = {
-                head: false_gradient(OneHead(model, head), audio, {head: value}) for head, value in targets.items()
+                head: false_gradient(SomeHeads(model, head), audio, {head: value}) for head, value in targets.items()
             }
             found = {head: why for head, why in apart.items() if why} or dict.fromkeys(targets, whole)
         else:
@@ -223,8 +223,16 @@ def _stacked(maps: Heads, heads: Sequence[str]) -> NDArray:
 class _Rows:
     """The rows of one window, to be looked up."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], own: Maps, swapped: Maps, subject: Subject) -> None:
-        self.own, self.swapped, self.subject = own, swapped, subject
+    def __init__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        own: Maps,
+        swapped: Maps,
+        subject: Subject,
+        checked: Sequence[str],
+    ) -> None:
+        """`checked`: the methods that the controls take."""
+        self.own, self.swapped, self.subject, self.checked = own, swapped, subject, checked
         self._rows = {(r["method"], r["pair"], r["model"], r["control"]): r for r in rows}
         self._models = list(dict.fromkeys(r["model"] for r in rows))
 
@@ -302,10 +310,10 @@ def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[
     reason, apart = "", False
     if ignorant:
         verdict, reason = NOT_LEARNED, ", ".join(ignorant)
-    elif compared is None and subject.twin and rows.of(Control.initial, "gradient", pair):
+    elif compared is None and subject.twin and method not in rows.checked:
         verdict = LEFT_OUT
     elif compared is None:
-        verdict, reason = NO_CONTROL, subject.reason
+        verdict, reason = NO_CONTROL, "no untrained twin allows the method" if subject.twin else subject.reason
     elif np.isnan(r):
         verdict = "undecided: r is undefined"
     else:
