@@ -25,7 +25,7 @@ from elor.explain.any_network import factory
 from elor.explain.any_network.alterations_and_prototypes import interventions, seek
 from elor.explain.any_network.subjects import Subject, committee, steadied
 from elor.explain.any_network.window import Effort, explain
-from elor.explain.doubts import Doubt, aside
+from elor.explain.doubts import Doubt, aside, shortened
 from elor.explain.heads import LeftOut
 from elor.explain.interventions.stretch_and_pitch import fitted
 from elor.explain.model import CannotRun, heads_of, prepared
@@ -293,9 +293,9 @@ def _explain_window(
 
 def _said(noted: Sequence[Doubt], further: Sequence[Doubt]) -> list[str]:
     """What was noted at first, in one remark, and further doubts, each kind once: twins say the same with other
-    numbers."""
+    numbers, and are heard last."""
     found: dict[Hashable, str] = {}
-    for doubt in further:
+    for doubt in sorted(further, key=lambda doubt: bool(doubt.whom)):
         found.setdefault(doubt.kind, str(doubt))
     known = {doubt.kind for doubt in noted}
     first = [" ".join(map(str, noted))] if noted else []
@@ -307,7 +307,7 @@ def _altered(model: nn.Module, sound: NDArray, support: int, seed: int, remarks:
     try:
         return interventions(model, sound, support, seed)
     except Exception as error:  # the user's code: some sounds may be too quiet for it, say
-        remarks.append(f"It fails on altered sounds: {type(error).__name__}: {error}"[:300])
+        remarks.append(f"It fails on altered sounds: {type(error).__name__}: {shortened(error, 300)}")
         return {}
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.doubts import Doubt
+from elor.explain.doubts import Doubt, shortened
 from elor.explain.model import Forward, Heads, Targets, at, logits_of, targets_of
 from elor.explain.model_copies import spare
 from elor.explain.precision import as_written, doubled, rounded, widened
@@ -106,8 +106,8 @@ def _aside(audio: Tensor) -> Tensor:
 
 
 def _doubt(where: str, why: str) -> None:
-    text = " ".join(why.split())[:300].rstrip(".")
-    said = f"Whether the gradient {where}{' ' if where else ''}is how the answer changes could not be checked ({text})."
+    said = f"Whether the gradient {where}{' ' if where else ''}is how the answer changes could not be checked"
+    said += f" ({shortened(why, 300).rstrip('.')})."
     warnings.warn(Unchecked(said, where), stacklevel=4)
 
 
@@ -201,7 +201,8 @@ class _Slopes:
             raise _OwnPrecision
         ways = self._ways if steps == EXACT else self._ways[:-1]  # the last is too much for what is quiet
         changes = [self._changes(step, ways) for step in steps]
-        if not _same(logits_of(self._model, self._audio), self.logits):
+        again = logits_of(self._model, self._audio)
+        if not _same(again, self.logits):
             raise UserError("it answers otherwise by now")
         for head in self.logits:
             said, grain = self.said[head][: len(ways)], self._rounding(head, ways, tolerance == STRICT)
@@ -213,7 +214,9 @@ class _Slopes:
             if (steep := _jumps(said, found[0], found[-1], grain / steps[0])).any():
                 return _told(head, said, steep, found[0])
             if not clear and said.any():
-                _doubt(f"of head {head}", "its answers are too coarse")
+                apart = float((again[head] - self.logits[head]).abs().max())
+                noisy = f": asked again about the same sound, they differ by up to {apart:.1g}" if apart else ""
+                _doubt(f"of head {head}", f"its answers are too {'noisy' if noisy else 'coarse'}{noisy}")
             if clear and (best := min(clear, key=lambda each: (each.share, -each.wrong.sum()))).share > 0:
                 why = _told(head, said, best.wrong, best.change)
                 if tolerance == STRICT or (best.share > 0.5 and best.wrong.sum() > 1):

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from elor.errors import UserError
 
@@ -16,11 +17,35 @@ class Doubt(UserWarning):
 
     Attributes:
         kind: two of one kind say the same, be it with other numbers.
+        whom: what it is about, if not the model's answer: a control, another class.
     """
+
+    whom = ""
 
     def __init__(self, text: str, *about: Hashable) -> None:
         super().__init__(text)
         self.kind = (type(self), *about)
+
+    def of(self, whom: str) -> Self:
+        """The same, said of something else."""
+        other = type(self).__new__(type(self), f"Of {whom}: {self}")
+        vars(other).update(vars(self), whom=whom)
+        return other
+
+
+def shortened(text: object, most: int = 200) -> str:
+    """A text in one line, cut behind a word where it is longer than `most`."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= most else line[: most - 6].rsplit(" ", 1)[0] + " [...]"
+
+
+@contextmanager
+def about(whom: str) -> Iterator[None]:
+    """Doubts within the block are said of something else than the model's answer."""
+    with aside(Doubt) as found:
+        yield
+    for doubt in found:
+        warnings.warn(doubt.of(whom), stacklevel=3)
 
 
 @contextmanager

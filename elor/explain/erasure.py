@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from elor.explain.attribution import SEGMENT, segment_sums
 from elor.explain.integrated import noise_like
-from elor.explain.model import logits_of, prepared
+from elor.explain.model import blaming, logits_of, prepared
 from elor.explain.unsteady_questions import steady
 
 LEVELS = (0.05, 0.1, 0.2, 0.4, 0.6)
@@ -87,7 +87,8 @@ def erasure(
     with prepared(model), asking as model, torch.no_grad():
         for mask in (torch.zeros_like(signal), noise):
             batches = torch.stack([signal, mask]), torch.where(first, mask, signal), torch.where(first, signal, mask)
-            (full, empty), *rest = (logits_of(model, batch[:, None])[head][:, target] for batch in batches)
+            with blaming("parts of the sound alone, or on what stands for the others", "it seems to need sound"):
+                (full, empty), *rest = (logits_of(model, batch[:, None])[head][:, target] for batch in batches)
             deleted, inserted = (value.reshape(-1, len(LEVELS)) for value in rest)
             measured += [full - deleted.mean(1), inserted.mean(1) - empty]
             curves += [full - deleted, inserted - empty]

@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Forward, Heads, Targets, at, logits_of, prepared, signals, targets_of
+from elor.explain.model import Forward, Heads, Targets, at, blaming, logits_of, prepared, signals, targets_of
 from elor.explain.unsteady_questions import checked
 
 STEPS = 64
 TOLERANCE = 0.01
+REMEDY = "give another one: baseline=noise_like(audio), or use occlusion"
 LARGE = 0.1
 """Completeness error from which there is a warning."""
 NOISE_FLOOR = 10 ** (-60 / 20)
@@ -176,12 +177,13 @@ def _warn_of(path: Path) -> None:
 
 def _beginning(model: nn.Module, start: Tensor) -> Heads:
     """What a model says of the baseline, which must be a number."""
-    found = logits_of(model, start)
+    with blaming("the baseline, which is silence unless another one is given", REMEDY):
+        found = logits_of(model, start)
     for head, value in found.items():
         if not value.isfinite().all():
             raise UserError(
                 f"Head {head} answers with NaN or infinity to the baseline, so that nothing can be integrated from "
-                "there (a logarithm of 0 in silence, say); give another one: baseline=noise_like(audio)."
+                f"there (a logarithm of 0 in silence, say); {REMEDY}."
             )
     return found
 
@@ -207,7 +209,8 @@ def _average(model: nn.Module, end: Tensor, start: Tensor, targets: Heads, steps
     total: Heads = {}
     for step in range(steps):
         point = start + (step + 0.5) / steps * (end - start)
-        forward = Forward(model, point)
+        with blaming("a sound between the baseline and the one that is asked about", REMEDY):
+            forward = Forward(model, point)
         for index, (name, target) in enumerate(targets.items(), start=1):
             value, _ = forward.gradient(name, target, last=index == len(targets))
             total[name] = total[name].add_(value) if name in total else value.clone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +13,7 @@ from elor import registry
 from elor.errors import UserError
 from elor.explain.attribution import segment_sums
 from elor.explain.controls import runner_up
-from elor.explain.doubts import Refusal, Refused
+from elor.explain.doubts import Refusal, Refused, about
 from elor.explain.guided import METHODS, guided_and_plain
 from elor.explain.heads import SomeHeads
 from elor.explain.integrated import TOLERANCE, Path, integrated_gradients, noise_like
@@ -110,13 +111,14 @@ def maps_of(
     for index, targets in enumerate(choose(logits)):
         maps, wanted = Maps(), methods if index == 0 else swapped
         often = steps if index == 0 else Steps(steps.first, steps.first)
-        for group in _groups(wanted, apart=lenient) if targets else ():
-            try:
-                _attempt(model, windows, targets, group, often, lenient, maps)
-            except Exception as error:  # in a foreign network anything: an operator without a derivative, say
-                if not lenient:
-                    raise
-                _attempt_apart(model, windows, targets, group, often, maps, error)
+        with about("the second class") if index else nullcontext():
+            for group in _groups(wanted, apart=lenient) if targets else ():
+                try:
+                    _attempt(model, windows, targets, group, often, lenient, maps)
+                except Exception as error:  # in a foreign network anything: an operator without a derivative, say
+                    if not lenient:
+                        raise
+                    _attempt_apart(model, windows, targets, group, often, maps, error)
         found.append(maps)
     return logits, found
 

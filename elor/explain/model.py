@@ -16,13 +16,34 @@ from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.backward import QuickBackward
-from elor.explain.doubts import Refusal, Refused
+from elor.explain.doubts import Refusal, Refused, shortened
 from elor.explain.model_copies import left_as_found
 from elor.explain.unsteady_answers import steady_answer
 
 
 class CannotRun(UserError):
-    """A network fails on signals of this shape, or on this signal."""
+    """A network fails on signals of this shape, or on this signal.
+
+    Attributes:
+        why: how it fails.
+    """
+
+    def __init__(self, what: object, why: str) -> None:
+        super().__init__(f"The network cannot be run on {what}: {why}.")
+        self.why = why
+
+
+@contextmanager
+def blaming(what: str, remedy: str) -> Iterator[None]:
+    """Where a network fails within the block, say on what, since it is not the sound that was asked about.
+
+    Raises:
+        CannotRun: then.
+    """
+    try:
+        yield
+    except CannotRun as error:
+        raise CannotRun(what, f"{error.why}; {remedy}") from error
 
 
 class NoSuchClass(UserError):
@@ -78,6 +99,11 @@ def refuse_unmade(model: nn.Module) -> None:
     Raises:
         UserError: if its weights are lazy or on the meta device, or it is no module yet.
     """
+    if isinstance(model, type):
+        raise UserError(f"The network is the class {model.__name__}; give a network that it makes: {model.__name__}().")
+    if not isinstance(model, nn.Module):
+        kind = "a function" if callable(model) else f"of the kind {type(model).__name__}"
+        raise UserError(f"The network is {kind}; give a torch module (torch.nn.Module) whose forward calls it.")
     if not hasattr(model, "_parameters"):
         raise UserError("The network is no torch module yet; let its __init__ call super().__init__() first.")
     tensors = [*model.parameters(), *model.buffers()]
@@ -135,7 +161,7 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
         if _within(error, "torch.autograd"):
             why += " (it differentiates by its own weights, which are held fixed here; use a copy without that)"
         recorded = " while gradients are recorded" if audio.requires_grad else ""
-        raise CannotRun(f"The network cannot be run on {tuple(audio.shape)}{recorded}: {why}.") from error
+        raise CannotRun(f"{tuple(audio.shape)}{recorded}", why) from error
     kept = Tensor.clone if torch.is_grad_enabled() else _detached
     heads = {head: kept(value) for head, value in named(output, len(audio)).items()}
     now = {head: value.shape[1] for head, value in heads.items()}
@@ -184,7 +210,7 @@ def _within(error: Exception, package: str) -> bool:
 
 
 def _said(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
+    return shortened(error).rstrip(".") or type(error).__name__
 
 
 def named(output: object, count: int) -> Heads:
@@ -199,13 +225,24 @@ def named(output: object, count: int) -> Heads:
     for name, value in output.items():
         if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != count or not value.shape[1]:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            remedy = f"logits must be ({count}, classes): let it return these alone"
-            raise Refused(Refusal(f"Head {name} of the model gives {shape}", remedy))
+            raise Refused(Refusal(f"Head {name} of the model gives {shape}", _reshaped(value, count)))
         if not value.is_floating_point():
             raise UserError(f"Head {name} of the model gives {value.dtype}; logits must be real numbers.")
     if len({str(name) for name in output}) < len(output):
         raise UserError(f"Two heads of the model have one name ({', '.join(map(repr, output))}); give them others.")
     return {str(name): value.float() if value.dtype.itemsize < 4 else value for name, value in output.items()}
+
+
+def _reshaped(value: object, count: int) -> str:
+    """What to do with an output that is not (count, classes)."""
+    must = f"logits must be ({count}, classes)"
+    if not isinstance(value, Tensor) or not value.numel():
+        return f"{must}: let it return these alone"
+    if value.shape == (count,):
+        return f"{must}: if it is one value per signal, let it return value.unsqueeze(-1)"
+    if value.dim() < 2 and count == 1:
+        return f"{must}: let it keep the dimension of the batch, without a squeeze()"
+    return f"{must}: let it return one row per signal, the mean over time say"
 
 
 def heads_of(model: nn.Module, audio: Tensor) -> list[str]:

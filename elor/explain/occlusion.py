@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Heads, Targets, at, logits_of, prepared, signals, targets_of
+from elor.explain.model import Heads, Targets, at, blaming, logits_of, prepared, signals, targets_of
 from elor.explain.precision import coarsest
 from elor.explain.unsteady_answers import Unsteady
 from elor.explain.unsteady_questions import steady
@@ -34,6 +34,18 @@ NOISY = 0.01
 
 ASKED = 3
 """So often is asked again, to know by how much."""
+
+
+class Noisy(Unsteady):
+    """Falls of a head that are hardly more than what answers to one sound differ by.
+
+    Attributes:
+        head: its name. noise: how much that is.
+    """
+
+    def __init__(self, text: str, head: str, noise: float) -> None:
+        super().__init__(text, "falls", head)
+        self.head, self.noise = head, noise
 
 
 class Coarse(Doubt):
@@ -169,7 +181,8 @@ def _falls(
         for row, count in enumerate(counts):
             for first in range(0, count, CHUNK):
                 indices = range(first, min(first + CHUNK, count))
-                masked = logits_of(model, torch.stack([without(row, index) for index in indices]))
+                with blaming("the sound without one of its parts", "put noise in its place"):
+                    masked = logits_of(model, torch.stack([without(row, index) for index in indices]))
                 for name, value in masked.items():
                     target = chosen[name][row]
                     drops[name][row, indices.start : indices.stop] = logits[name][row, target] - value[:, target]
@@ -195,14 +208,14 @@ def _warn_of_noise(model: nn.Module, audio: Tensor, logits: Heads, chosen: Heads
             apart = at(again[head] - logits[head], chosen[head]).abs()
             noise[head] = torch.maximum(value, apart)
     for head, value in noise.items():
-        most, grain = drops[head].abs().amax(1), torch.finfo(value.dtype).eps * at(logits[head], chosen[head]).abs()
-        if (much := (value > NOISY * most) & (value > GRAINS * grain)).any():
+        most = drops[head].abs().amax(1)
+        if (much := value > NOISY * most).any():
             row = int(much.int().argmax())
             text = (
                 f"The falls of head {head} are right to {float(value[row]):.1g} at best, and the largest is "
                 f"{float(most[row]):.2g}: asked again about the same sound the network answers otherwise by so much."
             )
-            warnings.warn(Unsteady(text, "falls", head), stacklevel=4)
+            warnings.warn(Noisy(text, head, float(value[row])), stacklevel=4)
 
 
 def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor, met: torch.dtype) -> None:

@@ -21,6 +21,9 @@ UNSTEADY = 0.01
 ROUNDING = 1e-5
 """Share of the largest logit up to which a difference is rounding, in float32."""
 
+LAST_DIGITS = 4
+"""The same in rounding errors of the logit where something was drawn: what is more is hardly rounding then."""
+
 
 class Unsteady(Doubt):
     """A model's answer to one signal differs from time to time."""
@@ -67,7 +70,10 @@ def refuse_unsteady(
     for head, value in one.items():
         now, then, beyond = value.detach(), again[head].detach(), other[head].detach()
         apart, reach = float((now - then).abs().max()), float((now - beyond).abs().max())
-        coarse = torch.finfo(torch.bfloat16).eps if in_bfloat16(now) else ROUNDING
+        drawn = why is DRAWN and not value.requires_grad  # recorded, a layer may go another way
+        coarse = LAST_DIGITS * torch.finfo(now.dtype).eps if drawn else ROUNDING
+        if in_bfloat16(now):
+            coarse = torch.finfo(torch.bfloat16).eps
         if apart <= coarse * float(now.abs().max()):
             continue
         small = " or on rounding" if apart <= 100 * ROUNDING * float(now.abs().max()) else ""

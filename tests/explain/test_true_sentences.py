@@ -19,9 +19,11 @@ from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Subject
 from elor.explain.any_network.window import LEFT_OUT, NO_CONTROL, Effort, explain
 from elor.explain.derivative import _aside
+from elor.explain.doubts import Doubt, aside
+from elor.explain.erasure import erasure
 from elor.report.explanation import blocks
 from elor.report.text import Format, render
-from tests.explain.strange import Plain
+from tests.explain.strange import Answers, Plain
 from tests.explain.test_strange import SAMPLES, made
 
 QUICK = Effort(twins=2, steps=4, most=4, thorough=False)
@@ -99,10 +101,10 @@ class ThreeHeads(Plain):
         return {"broken": found[:, :2] * torch.nan, "good": found, "drawn": found + torch.randn_like(found)}
 
 
-def _page(spec: str, folder: Path, effort: Effort = QUICK) -> tuple[dict, str]:
+def _page(spec: str, folder: Path, effort: Effort = QUICK, samples: int = SAMPLES) -> tuple[dict, str]:
     """The one window of a recording of noise explained, and the page in words."""
-    soundfile.write(folder / "a.wav", np.random.default_rng(0).normal(0, 0.1, SAMPLES), 16_000)
-    net = foreign_network(f"{__name__}:{spec}", samples=SAMPLES)
+    soundfile.write(folder / "a.wav", np.random.default_rng(0).normal(0, 0.1, samples), 16_000)
+    net = foreign_network(f"{__name__}:{spec}", samples=samples)
     found = explain_files([folder / "a.wav"], net, output=folder / "out", effort=effort)
     assert not found["failed"]
     return found["recordings"]["a"]["windows"][0], render(blocks(found), Format.markdown)
@@ -166,3 +168,153 @@ def test_a_method_that_no_twin_allows_has_no_control_and_that_reason(tmp_path: P
     entry = explain(broken, sound, SAMPLES, QUICK).summary["methods"]["gradient"]["heads"]["output"]
     assert entry["verdict"] == NO_CONTROL
     assert entry["reason"] == "no untrained twin allows the method"
+
+
+class Dithered(Plain):
+    """Adds faint noise to what it hears."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio + 1e-4 * torch.randn_like(audio))
+
+
+@pytest.mark.parametrize("method", [elor.gradient, elor.integrated_gradients, elor.occlusion])
+def test_chance_is_named_with_its_size_however_small_it_is(method) -> None:
+    torch.manual_seed(0)
+    audio = 0.1 * torch.randn(1, 1, SAMPLES)
+    net = made(Dithered)
+    with pytest.warns(UserWarning, match="depends on chance") as said:
+        method(net, audio)
+    (text,) = (str(one.message) for one in said if "depends on chance" in str(one.message))
+    size = float(re.search(r"differ by up to ([^ ,]+),", text)[1])
+    answers = torch.stack([net(audio) for _ in range(20)])
+    assert 0.05 * answers.std(0).max() < size < 10 * answers.std(0).max()
+
+
+class NoisyLevel(nn.Module):
+    """Answers with the level of the sound and a noise about as large as what 0.1 of 2 s add to it."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        level = 5 + audio.square().mean(-1).log() + 0.04 * (2 * torch.rand(len(audio), 1) - 1)
+        return level * torch.tensor([1, -0.5, 0.3])
+
+
+def test_a_window_is_not_named_for_what_is_chance(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    window, text = _page("NoisyLevel", tmp_path, samples=32_000)
+    assert "depends on chance: to one and the same sound its logits (output) differ by" in text
+    assert "falls of head output are right to" in text
+    assert window["strongest"] == {}
+    assert "rests most" not in text
+
+
+class OneConstant(Plain):
+    """Of its two classes one answers always the same."""
+
+    def __init__(self, level: float = -10) -> None:
+        super().__init__()
+        self.level = level
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return torch.cat([super().forward(audio)[:, :1], torch.full((len(audio), 1), self.level)], 1)
+
+
+@pytest.mark.parametrize(("second", "whom"), [(True, "the second class"), (False, "an untrained control")])
+def test_a_doubt_about_another_class_or_a_control_says_so(second: bool, whom: str) -> None:
+    net, twin = made(OneConstant if second else Plain), made(OneConstant, 10.0)
+    sound = np.random.default_rng(0).normal(0, 0.1, SAMPLES)
+    with aside(Doubt) as doubts:
+        subject = Subject("net", net, lambda seed: twin)
+        explain(subject, sound, SAMPLES, Effort(twins=2, steps=4, most=4))
+    texts = [str(one) for one in doubts if "All falls of head output are 0" in str(one)]
+    assert texts
+    assert any(text.startswith(f"Of {whom}: All falls") for text in texts)
+    assert not any(text.startswith("All falls") for text in texts)
+
+
+class Reversed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, values: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx, given: Tensor) -> Tensor:
+        return -given
+
+
+class Copied(Reversed):
+    @staticmethod
+    def backward(ctx, given: Tensor) -> Tensor:
+        return given
+
+
+class OwnWayBack(Plain):
+    """Two of three heads cross a function with a way back of its own, which for one is false."""
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        plain = super().forward(audio)
+        return {"emotion": plain, "age": Copied.apply(2 * plain), "speaker": Reversed.apply(3 * plain)}
+
+
+def test_a_way_back_of_its_own_is_said_of_the_heads_that_take_it_and_have_a_gradient(tmp_path: Path) -> None:
+    window, text = _page("OwnWayBack", tmp_path)
+    assert set(window["methods"]["gradient"]["left_out"]) == {"speaker"}
+    assert "The gradients of head age rest on a function with a backward pass of its own (Copied)" in text
+    assert "All gradients rest" not in text
+    reversed_ = "What is refused as the gradient of head speaker rests on a function with a backward pass of its own"
+    assert f"{reversed_} (Reversed)." in text
+
+
+class Voiced(Plain):
+    """Takes the loud samples alone, and fails where there are too few."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio[..., (audio.abs().amax((0, 1)) > 2e-2)])
+
+
+def test_it_is_the_silence_that_a_network_fails_on_and_not_the_sound() -> None:
+    torch.manual_seed(0)
+    audio = 0.1 * torch.randn(1, 1, SAMPLES)
+    with pytest.raises(UserError, match=r"cannot be run on the baseline, .*: .*; give another one: .*noise_like"):
+        elor.integrated_gradients(made(Voiced), audio)
+    with pytest.raises(UserError, match="cannot be run on a sound between the baseline and the one"):
+        elor.integrated_gradients(made(Voiced), audio, baseline=-audio, steps=1)
+    with pytest.raises(UserError, match="cannot be run on parts of the sound alone, or on what stands"):
+        erasure(made(Voiced), audio[0, 0], "output", 0, {"map": torch.arange(SAMPLES // 800).float()}, SAMPLES)
+    with pytest.raises(UserError, match=r"cannot be run on the sound without one of its parts.*put noise"):
+        elor.occlusion(made(Voiced), audio, window=SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (lambda audio: audio[:, 0, :2], "The network is a function; give a torch module"),
+        (made(Plain).forward, "The network is a function; give a torch module"),
+        (Plain, r"The network is the class Plain; give a network that it makes: Plain\(\)"),
+        (3, "The network is of the kind int"),
+    ],
+)
+def test_what_is_no_module_is_called_what_it_is(model, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        elor.gradient(model, torch.ones(1, 1, SAMPLES))
+
+
+@pytest.mark.parametrize(
+    ("ends", "count", "says"),
+    [
+        (lambda z: z[:, 0], 2, r"gives \(2,\); logits must be \(2, classes\): .*unsqueeze\(-1\)"),
+        (lambda z: z.squeeze(), 1, r"gives \(3,\); .*keep the dimension of the batch"),
+        (lambda z: z[:, None].expand(-1, 5, -1), 2, r"gives \(2, 5, 3\); .*one row per signal"),
+    ],
+)
+def test_an_output_of_another_shape_is_told_what_it_lacks(ends, count: int, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        elor.occlusion(made(Answers, ends), torch.ones(count, 1, SAMPLES))
+
+
+def test_what_torch_says_is_cut_behind_a_word() -> None:
+    class Fails(Plain):
+        def forward(self, audio: Tensor) -> Tensor:
+            raise RuntimeError("expected " + 60 * "version ")
+
+    with pytest.raises(UserError, match=r"version \[\.\.\.\]\.$"):
+        elor.occlusion(made(Fails), torch.ones(1, 1, SAMPLES))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elor.explain.any_network.subjects import Subject, deciding, probabilities
+from elor.explain.doubts import shortened
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.versions import versions
 from elor.explain.model import Heads, predict
@@ -94,7 +95,7 @@ def seek(subject: Subject, outputs: dict[str, int], predicted: dict[str, int], s
         for kind in ("time", "fourier"):
             summary["targets"][kind] = _kind(subject, targets, samples, how, kind, signals)
     except Exception as error:  # the user's code: no derivative, say
-        summary |= {"refused": " ".join(str(error).split())[:300], "targets": {}}
+        summary |= {"refused": shortened(error, 300), "targets": {}}
     return Sought(summary, signals)
 
 

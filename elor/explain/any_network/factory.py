@@ -25,6 +25,7 @@ from elor.device import seeded
 from elor.errors import UserError
 from elor.explain.any_network.subjects import Cast, Resampled, Subject, Values
 from elor.explain.any_network.twins import said, twin_of
+from elor.explain.doubts import shortened
 from elor.explain.model import evaluating, refuse_unmade
 from elor.explain.model_copies import recordable
 
@@ -160,7 +161,8 @@ def _fill(model: nn.Module, path: Path) -> None:
         model.load_state_dict(state)
     except Exception as error:  # RuntimeError for other names and shapes; tensors without storage, sparse ones: others
         lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
-        raise UserError(f"The weights in {path} do not fit the network: {(lines or [str(error)])[0][:300]}") from None
+        why = shortened((lines or [error])[0], 300)
+        raise UserError(f"The weights in {path} do not fit the network: {why}") from None
     if odd := [name for name, value in model.state_dict().items() if not value.isfinite().all()]:
         raise UserError(f"The weights in {path} are no numbers (NaN or infinite) in {some(odd, 3)}; save others.")
 

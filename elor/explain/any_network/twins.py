@@ -24,6 +24,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from elor.device import seeded
 from elor.explain.controls import alike, untrained
+from elor.explain.doubts import shortened
 from elor.explain.model import evaluating
 from elor.explain.model_copies import copied, is_filled
 
@@ -276,5 +277,5 @@ def some(names: list[str]) -> str:
 
 def said(error: BaseException) -> str:
     """An exception in one line."""
-    text = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    text = shortened(error).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

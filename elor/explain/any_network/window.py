@@ -25,14 +25,14 @@ from elor.explain.attribution import SEGMENT
 from elor.explain.controls import model_free, runner_up
 from elor.explain.correlation import READINGS, View, among_networks, pearson
 from elor.explain.derivative import Unchecked, false_gradient
-from elor.explain.doubts import Refusal
+from elor.explain.doubts import Refusal, about, shortened
 from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of
 from elor.explain.guided_operators import OPAQUE, opaque, ordinary
 from elor.explain.heads import SomeHeads
 from elor.explain.maps import SAMPLES, Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
-from elor.explain.occlusion import WINDOW, Coarse
+from elor.explain.occlusion import WINDOW, Coarse, Noisy
 from elor.explain.unsteady_answers import refuse_infinite
 from elor.explain.windows import Found, Windows
 from elor.registry import METHODS
@@ -48,7 +48,7 @@ GRADIENTS = (*BACKWARD, "integrated", "frequency", "stft")
 """Methods that rest on the gradient."""
 
 CLEAR = 4
-"""A fall of so many rounding errors of the logit is more than rounding."""
+"""A fall of so many rounding errors of the logit, or differences of answers to one sound, is more than these."""
 
 LEFT_OUT = "undecided: beside untrained twins by --thorough alone"
 NO_CONTROL = "undecided: there is no untrained control"
@@ -112,13 +112,14 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     checked = COMPARED if effort.thorough else BACKWARD
     scope = Scope(tuple(METHODS), COMPARED, checked, AGAINST, steps, lenient=True)
     with warnings.catch_warnings(record=True) as noticed:
-        warnings.simplefilter("always", Coarse)
+        for kind in (Coarse, Noisy):
+            warnings.simplefilter("always", kind)
         _, (own, swapped) = examine(
             subject.model, windows, scope, {"model": "trained"}, found, lambda _: [targets, second]
         )
     for each in noticed:
         warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-    coarse = [each.message for each in noticed if isinstance(each.message, Coarse)]
+    least = _least([each.message for each in noticed])
     false, doubts = _doubted(subject.model, audio, targets)
     for head, why in false.items():
         own.refuse(GRADIENTS, head, Refusal(why))
@@ -136,13 +137,14 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     for kind, make in ((Control.initial, subject.twin), (Control.heads, subject.headless)):
         for number in range(effort.twins if make else 0):
             model = make(effort.seed * 1_000 + number)
-            examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
+            with about("an untrained control"):
+                examine(model, windows, controls, {"model": f"{kind} {number}"}, found, predicted)
     recorded = _recorded(subject.model, audio)
-    remarks[:0] = _own_backward(recorded)
+    remarks[:0] = _own_backward(recorded, own)
     try:
         erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
     except Exception as error:  # the user's code may refuse silence
-        remarks.append(f"Deletion and insertion fail in this network: {error}"[:300])
+        remarks.append(f"Deletion and insertion fail in this network: {shortened(error, 300)}")
     if subject.headless is None:  # else the heads are known, and so is what they say
         remarks += [*no_logits(recorded or logits), *_ordinary(own, recorded)]
     rows = _Rows(found.correlations, own, swapped, subject, checked)
@@ -156,7 +158,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         },
         "erasure": _erasure(found),
         "remarks": remarks,
-        "strongest": _strongest(own, support, {one.head: CLEAR * one.grain for one in coarse}),
+        "strongest": _strongest(own, support, least),
         "support_s": support / 16_000,
     }
     maps = {method: _stacked(heads, list(logits)) for method, heads in own.values.items()}
@@ -199,10 +201,19 @@ def _recorded(model: nn.Module, audio: Tensor) -> Heads:
         return {}
 
 
-def _own_backward(recorded: Heads) -> Iterator[str]:
+def _own_backward(recorded: Heads, own: Maps) -> Iterator[str]:
     """Gradients through an `autograd.Function` are what its author says, which nobody can check in general."""
-    for what in sorted({str(what) for value in recorded.values() if (what := opaque(value)) not in (None, OPAQUE)}):
-        yield f"All gradients rest on {what}: whether it is the derivative is not known here."
+    shown, crossed = own.values.get("gradient", {}), dict[tuple[bool, str], list[str]]()
+    for head, value in recorded.items():
+        if (what := opaque(value)) not in (None, OPAQUE):
+            crossed.setdefault((head not in shown, str(what)), []).append(head)
+    for (refused, what), heads in sorted(crossed.items()):
+        named = f"head{'s' if len(heads) > 1 else ''} {', '.join(heads)}"
+        if refused:
+            yield f"What is refused as the gradient of {named} rests on {what}."
+        else:
+            whose = "All gradients rest" if len(heads) == len(recorded) else f"The gradients of {named} rest"
+            yield f"{whose} on {what}: whether it is the derivative is not known here."
 
 
 def _ordinary(own: Maps, recorded: Heads) -> Iterator[str]:
@@ -260,7 +271,7 @@ def _method(method: str, rows: _Rows, heads: Sequence[str]) -> dict[str, Any]:
     """One method's entry in the summary."""
     refused = rows.own.refused.get(method, {})
     entry: dict[str, Any] = {"title": METHODS[method].title, "refused": None, "heads": {}, "between": {}}
-    reasons = {head: str(why)[:400] for head, why in refused.items()}
+    reasons = {head: shortened(why, 400) for head, why in refused.items()}
     entry["left_out"] = reasons if method in rows.own.values else {}
     if reasons and method not in rows.own.values:
         entry["refused"] = "; ".join(dict.fromkeys(reasons.values()))
@@ -361,9 +372,19 @@ def _erasure(found: Found) -> dict[str, dict[str, dict[str, float]]]:
     return entries
 
 
+def _least(doubts: Sequence[Warning | str]) -> dict[str, float]:
+    """By head the fall that is more than rounding and chance, where they are known to matter."""
+    found: dict[str, float] = {}
+    for one in doubts:
+        if isinstance(one, (Coarse, Noisy)) and not one.whom:
+            error = one.grain if isinstance(one, Coarse) else one.noise
+            found[one.head] = max(found.get(one.head, 0.0), CLEAR * error)
+    return found
+
+
 def _strongest(own: Maps, support: int, least: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """By head the occlusion window of the sound itself without which the answer loses most; none if none loses more
-    than rounding may (`least`)."""
+    than rounding or chance may (`least`)."""
     found = {}
     for head, values in own.values.get("occlusion", {}).items():
         drops = values[0].cpu().numpy()[: -(-support // SEGMENT)]  # behind the sound there is only padding
