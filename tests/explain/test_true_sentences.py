@@ -17,10 +17,11 @@ from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Subject
-from elor.explain.any_network.window import LEFT_OUT, NO_CONTROL, Effort, explain
+from elor.explain.any_network.window import LEFT_OUT, NO_TWIN, Effort, _strongest, explain
 from elor.explain.derivative import _aside
 from elor.explain.doubts import Doubt, aside
 from elor.explain.erasure import erasure
+from elor.explain.maps import Maps
 from elor.report.explanation import blocks
 from elor.report.text import Format, render
 from tests.explain.strange import Answers, Plain
@@ -161,13 +162,12 @@ def test_without_thorough_it_is_said_that_the_twins_were_not_asked(tmp_path: Pat
     assert "undecided" not in text
 
 
-def test_a_method_that_no_twin_allows_has_no_control_and_that_reason(tmp_path: Path) -> None:
+def test_a_method_that_no_twin_allows_is_undecided_for_that_reason() -> None:
     net = factory.load(f"{__name__}:Plain", samples=SAMPLES)
     broken = Subject("net", net.model, lambda seed: Deaf().eval())
     sound = np.random.default_rng(0).normal(0, 0.1, SAMPLES)
     entry = explain(broken, sound, SAMPLES, QUICK).summary["methods"]["gradient"]["heads"]["output"]
-    assert entry["verdict"] == NO_CONTROL
-    assert entry["reason"] == "no untrained twin allows the method"
+    assert entry["verdict"] == NO_TWIN
 
 
 class Dithered(Plain):
@@ -205,6 +205,15 @@ def test_a_window_is_not_named_for_what_is_chance(tmp_path: Path) -> None:
     assert "falls of head output are right to" in text
     assert window["strongest"] == {}
     assert "rests most" not in text
+
+
+def test_of_two_windows_that_differ_by_chance_none_is_named() -> None:
+    falls = torch.zeros(1, 10)
+    falls[0, [2, 7]] = torch.tensor([1.0, 0.95])
+    maps = Maps(values={"occlusion": {"output": falls}})
+    assert _strongest(maps, 10 * 800, {"output": 0.1}) == {}
+    for least in ({}, {"output": 0.04}):
+        assert _strongest(maps, 10 * 800, least)["output"]["start_s"] == 0.1
 
 
 class OneConstant(Plain):

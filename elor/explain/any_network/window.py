@@ -52,6 +52,7 @@ CLEAR = 4
 
 LEFT_OUT = "undecided: beside untrained twins by --thorough alone"
 NO_CONTROL = "undecided: there is no untrained control"
+NO_TWIN = "undecided: no untrained twin allows this method"
 NOT_LEARNED = "not learned"
 
 
@@ -323,8 +324,10 @@ def _against(method: str, pair: str, heads: Sequence[str], rows: _Rows) -> dict[
         verdict, reason = NOT_LEARNED, ", ".join(ignorant)
     elif compared is None and subject.twin and method not in rows.checked:
         verdict = LEFT_OUT
+    elif compared is None and subject.twin:
+        verdict = NO_TWIN
     elif compared is None:
-        verdict, reason = NO_CONTROL, "no untrained twin allows the method" if subject.twin else subject.reason
+        verdict, reason = NO_CONTROL, subject.reason
     elif np.isnan(r):
         verdict = "undecided: r is undefined"
     else:
@@ -384,12 +387,16 @@ def _least(doubts: Sequence[Warning | str]) -> dict[str, float]:
 
 def _strongest(own: Maps, support: int, least: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """By head the occlusion window of the sound itself without which the answer loses most; none if none loses more
-    than rounding or chance may (`least`)."""
+    than rounding or chance may (`least`), or no more than
+    another one by that much."""
     found = {}
     for head, values in own.values.get("occlusion", {}).items():
         drops = values[0].cpu().numpy()[: -(-support // SEGMENT)]  # behind the sound there is only padding
-        if drops.max() > least.get(head, 0):
-            start = int(np.argmax(drops)) * SEGMENT
+        place, unsure = int(np.argmax(drops)), least.get(head, 0)
+        apart = abs(np.arange(len(drops)) - place) * SEGMENT >= WINDOW
+        second = drops[apart].max(initial=0) if unsure else 0  # of two by chance the first, neither is
+        if drops.max() > second + unsure:
+            start = place * SEGMENT
             stop = min(start + WINDOW, support)
             found[head] = {"start_s": start / 16_000, "end_s": stop / 16_000, "drop": float(drops.max())}
     return found
