@@ -208,7 +208,7 @@ def _warn_of_noise(model: nn.Module, audio: Tensor, logits: Heads, chosen: Heads
             apart = at(again[head] - logits[head], chosen[head]).abs()
             noise[head] = torch.maximum(value, apart)
     for head, value in noise.items():
-        most = drops[head].abs().amax(1)
+        most = _largest(drops[head])
         if (much := value > NOISY * most).any():
             row = int(much.int().argmax())
             text = (
@@ -216,6 +216,12 @@ def _warn_of_noise(model: nn.Module, audio: Tensor, logits: Heads, chosen: Heads
                 f"{float(most[row]):.2g}: asked again about the same sound the network answers otherwise by so much."
             )
             warnings.warn(Noisy(text, head, float(value[row])), stacklevel=4)
+
+
+def _largest(drops: Tensor) -> Tensor:
+    """The largest falls, (batch,), which say on what an answer rests; where nothing falls, the largest rises."""
+    falls = drops.amax(1)
+    return falls.where(falls > 0, drops.abs().amax(1))
 
 
 def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor, met: torch.dtype) -> None:
@@ -227,7 +233,7 @@ def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor
     for head, value in drops.items():
         eps = max(torch.finfo(value.dtype).eps, torch.finfo(met).eps)
         grain = eps * at(logits[head], chosen[head]).abs()
-        most = value.abs().amax(1)
+        most = _largest(value)
         if (few := sounding & (grain > 0) & (most <= GRAINS * grain)).any():
             row = int(few.int().argmax())
             rounding = (

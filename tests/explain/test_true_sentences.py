@@ -22,6 +22,7 @@ from elor.explain.derivative import _aside
 from elor.explain.doubts import Doubt, aside
 from elor.explain.erasure import erasure
 from elor.explain.maps import Maps
+from elor.explain.occlusion import Noisy
 from elor.report.explanation import blocks
 from elor.report.text import Format, render
 from tests.explain.strange import Answers, Plain
@@ -327,3 +328,19 @@ def test_what_torch_says_is_cut_behind_a_word() -> None:
 
     with pytest.raises(UserError, match=r"version \[\.\.\.\]\.$"):
         elor.occlusion(made(Fails), torch.ones(1, 1, SAMPLES))
+
+
+class Mostly(Plain):
+    """Its one loud part speaks against the answer, by far more than the rest speaks for it, which is chance."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        level = audio.square().unflatten(2, (10, -1)).mean((1, 3))
+        answer = 100 * (level[:, 1:].sum(1) * 1e-4 - level[:, 0]) + 1e-5 * torch.rand(len(audio))
+        return torch.stack([answer, answer - 10], 1)
+
+
+def test_falls_are_as_rough_as_chance_makes_those_that_speak_for_the_answer() -> None:
+    torch.manual_seed(0)
+    with pytest.warns(Noisy, match="falls of head output are right to .* at best, and the largest is"):
+        found = elor.occlusion(Mostly().eval(), 0.03 * torch.randn(1, 1, 32_000))["output"]
+    assert -found.min() > 1e3 * found.max() > 0
