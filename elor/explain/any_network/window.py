@@ -386,9 +386,8 @@ def _least(doubts: Sequence[Warning | str]) -> dict[str, float]:
 
 
 def _strongest(own: Maps, support: int, least: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """By head the occlusion window of the sound itself without which the answer loses most; none if none loses more
-    than rounding or chance may (`least`), or no more than
-    another one by that much."""
+    """By head the occlusion window of the sound itself without which the answer loses most; none where it loses by
+    no more than rounding or chance may (`least`) more than nothing, or than another window."""
     found = {}
     for head, values in own.values.get("occlusion", {}).items():
         drops = values[0].cpu().numpy()[: -(-support // SEGMENT)]  # behind the sound there is only padding
