@@ -250,7 +250,7 @@ def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(qu
 def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_none_twice(quick: Path) -> None:
     found = choices.measure(quick, ("ftr",))
     by_choice = {one["choice"]: one["counts"] for one in found["runs"]}
-    assert set(by_choice) == {*choices.CHOICES, choices.AVERAGED}
+    assert set(by_choice) == {*choices.ASKED["ftr"], choices.AVERAGED}
     slices = len(pd.read_csv(quick / "data" / "slices.csv"))
     for name, counts in by_choice.items():
         for table in counts.values():
@@ -259,7 +259,7 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
     assert (averaged % len(choices.SEEDS) == 0).all()  # one answer, counted once a seed
     assert (averaged != by_choice[choices.BASE]["arousal"]).any()
     rows = choices.tables(found)[0].groups[0]
-    assert [row[1] for row in rows] == [*choices.CHOICES, choices.AVERAGED]
+    assert [row[1] for row in rows] == [*choices.ASKED["ftr"], choices.AVERAGED]
     shutil.rmtree(quick / "scratch", ignore_errors=True)
     (quick / "data" / "is10.npy").unlink()
     assert choices.measure(quick, ("ftr",)) == found
