@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.publish import command, publish
 from benchmarks.tones import CORPORA, plan, sound
-from elor.explain.any_network.window import COMPARED
+from elor.explain.any_network.verdicts import COMPARED
 from elor.explain.correlation import among_networks
 from elor.explain.examination import Scope, examine
 from elor.explain.maps import SAMPLES, Steps, predicted

@@ -258,16 +258,17 @@ class MultiHeadNetwork(nn.Module):
         return self.heads[name](self.features(*inputs))
 
     def keep_units(self, kept: Tensor) -> None:
-        """Say which hidden units dropout keeps in the next training passes.
+        """Say which hidden units dropout keeps in the next training passes; of a mean and a deviation the same.
 
         Args:
             kept: (batch, heads, units of all hidden layers) of bool.
         """
         for index, head in enumerate(self.heads.values()):
-            layers = [module for module in head.modules() if isinstance(module, Dropout)]
             parts = kept[:, index].split(self.architecture.hidden, dim=1)
-            for place, layer in enumerate(layers):  # of a mean and a deviation the same
-                layer.kept = parts[place % len(parts)]
+            for answer in (head.mean, head.deviation) if isinstance(head, Spread) else (head,):
+                layers = [module for module in answer.modules() if isinstance(module, Dropout)]
+                for layer, part in zip(layers, parts, strict=True):
+                    layer.kept = part
 
     def compile_parts(self) -> None:
         """Hand the CNN and the heads to torch.compile, in place; parameter names stay as they are."""

@@ -78,6 +78,26 @@ def test_words_add_a_linear_layers_logits_to_those_of_what_is_heard() -> None:
         assert any(weight is head.words.weight for weight in network.penalised_by(name))
 
 
+@pytest.mark.parametrize("network", ["elor", "elor_txt"])
+def test_a_mean_and_its_deviation_drop_the_same_units(network: str) -> None:
+    heads = tuple(Head(name, None, spread=True) for name in ("valence", "arousal"))
+    torch.manual_seed(0)
+    made = MultiHeadNetwork(architecture(network, heads, toy.settings(network, hidden=[6, 4], dropout=0.25), True))
+    inputs, kept = batch(network, 3), torch.rand(3, 2, 10) < 0.75
+    made.train().cnn.eval()  # batch normalisation by known statistics
+    made.keep_units(kept)
+    found, features = made.outputs(*inputs), made.features(*inputs)
+    heard = features[:, : features.shape[1] - (SHAPES["text"][0] if network == "elor_txt" else 0)]
+    for index, (name, head) in enumerate(made.heads.items()):
+        for column, answer in enumerate((head.mean, head.deviation)):
+            first, _, _, second, _, _, last = answer.heard if network == "elor_txt" else answer
+            one = torch.sigmoid(first(heard)) * kept[:, index, :6] / 0.75
+            expected = last(torch.sigmoid(second(one)) * kept[:, index, 6:] / 0.75)
+            if network == "elor_txt":
+                expected = expected + answer.words(features[:, heard.shape[1] :])
+            torch.testing.assert_close(found[name][:, column], expected[:, 0])
+
+
 def test_words_are_weighed_as_scikit_learn_does_it_on_the_training_part_alone() -> None:
     spoken = ["you are glad", "you are lost", "so glad so glad", "you", "never heard", "glad never you", ""]
     train = [0, 1, 2, 3]

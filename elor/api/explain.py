@@ -23,7 +23,7 @@ from elor.ensemble import folds_of
 from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.alterations_and_prototypes import interventions, seek
-from elor.explain.any_network.subjects import Subject, committee, steadied
+from elor.explain.any_network.subjects import Subject, committee, made_repeatable
 from elor.explain.any_network.window import Effort, explain
 from elor.explain.doubts import Doubt, aside, shortened
 from elor.explain.heads import LeftOut
@@ -31,7 +31,7 @@ from elor.explain.interventions.stretch_and_pitch import fitted
 from elor.explain.model import CannotRun, heads_of, prepared
 from elor.explain.model_copies import spare
 from elor.explain.prototypes.ascent import Ascent
-from elor.explain.unsteady_questions import steady
+from elor.explain.repeatability_checks import repeatable
 from elor.files import replacing, write_json
 from elor.inference import load_networks, provenance
 from elor.progress import Progress, clock
@@ -266,8 +266,8 @@ def _explain_window(
     """One window's numbers; its maps and players are written beside `stem`."""
     waveform, audio = None if other is None else fitted(other, len(sound)), torch.from_numpy(sound).float()[None, None]
     heads_of(spare(subject.model), audio)
-    subject, noted = steadied(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
-    with aside(Doubt) as doubts, prepared(subject.model), steady(subject.model, audio, beside=1):
+    subject, noted = made_repeatable(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
+    with aside(Doubt) as doubts, prepared(subject.model), repeatable(subject.model, audio, beside=1):
         explained = explain(subject, sound, support, effort, waveform)
         remarks = explained.summary["remarks"]
         altered = _altered(subject.model, sound, support, effort.seed, remarks) if effort.thorough else {}
@@ -320,7 +320,7 @@ def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Pa
     outputs = {head: len(window["prediction"][head]["logits"]) for head in gradient["heads"]}
     predicted = {head: answer["label"] or 0 for head, answer in window["prediction"].items()}
     samples = window["samples"]
-    subject, noted = steadied(subject, torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0)))
+    subject, noted = made_repeatable(subject, torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0)))
     for head in (doubt.head for doubt in noted if isinstance(doubt, LeftOut)):
         outputs.pop(head, None)
     sought = seek(subject, outputs, predicted, samples, how)

@@ -4,8 +4,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Heads, Targets, input_gradients, prepared, signals
-from elor.explain.unsteady_questions import checked
+from elor.explain.input_gradients import input_gradients
+from elor.explain.model import Heads, Targets, prepared, signals
+from elor.explain.repeatability_checks import checked
 
 SEGMENT = 800
 """50 ms at 16 kHz, about the span of one or two periods of a voice and short against a syllable."""

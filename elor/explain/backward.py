@@ -11,26 +11,21 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from elor.explain.operator_mode import OperatorMode
 
 BLOCK = 16
 """Samples of a block, at least: as many as fill a vector register."""
 
 
-class QuickBackward(TorchDispatchMode):
+class QuickBackward(OperatorMode):
     """While it is entered, backward passes take `signal_gradient` where it wins; everything else is as ever."""
 
-    supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else entering it imports torch._dynamo, which takes two seconds of every worker
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def run(self, func, args, kwargs):
         if func is torch.ops.aten.convolution_backward.default and not kwargs and _wins(*args):
             gradient, signal, weight, _, (stride,), (padding,), *_ = args
             return signal_gradient(gradient, weight, stride, padding, signal.shape[-1]), None, None
-        return func(*args, **(kwargs or {}))
+        return super().run(func, args, kwargs)
 
 
 def signal_gradient(gradient: Tensor, weight: Tensor, stride: int, padding: int, samples: int) -> Tensor:

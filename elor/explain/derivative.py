@@ -10,53 +10,21 @@ contradict beyond rounding errors.
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.doubts import Doubt, shortened
-from elor.explain.model import Forward, Heads, Targets, at, logits_of, targets_of
+from elor.explain.finite_differences import COARSE, EXACT, ROUGH, STRICT, OwnPrecision, Slopes, doubt, same
+from elor.explain.model import Heads, Targets, logits_of, targets_of
 from elor.explain.model_copies import spare
 from elor.explain.precision import as_written, doubled, rounded, widened
-from elor.explain.unsteady_answers import RECORDING, in_bfloat16, other_sound, refuse_unsteady
-
-PIECE = 800
-"""Samples (50 ms) whose level is changed at once."""
-
-QUIET = (0.1, 0.01)
-"""Samples below these shares of the peak are changed by themselves: a gate may be all that they meet."""
-
-EXACT, STRICT = (1e-8, 1e-6), 0.01
-"""In float64: the steps, as shares of the sound, so short that next to no rectifier turns; and the share of a change up
-to which a gradient may be wrong about it."""
-
-COARSE, ROUGH = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), 0.05
-"""The same in the model's own precision."""
-
-CERTAIN = 3
-"""There a step may be off by so many times what its neighbours tell: by chance two may be alike that are both beyond
-bends."""
-
-NOTHING = (2e-7, 5e-7, 1e-6)
-"""Steps that change little but how a model rounds, in float32."""
-
-NOISY = 1e-10
-"""Share of the logits by which answers in float64 may differ from time to time, and is rounding."""
-
-BLURRED = 0.05
-"""Share of the largest change that a step may leave open, to be asked at all."""
+from elor.explain.repeatability import RECORDING, other_sound, refuse_unrepeatable
 
 ASIDE = 1e-4
 """So far beside the sound, as a share of it, the gradient is checked: samples of 16 bits lie on bends by nature, say
 where two of them are the greatest together."""
-
-
-class Unchecked(Doubt):
-    """Whether the gradient is how the answer changes could not be told, or not as strictly as elsewhere."""
 
 
 def false_gradient(model: nn.Module, audio: Tensor, targets: Targets | None = None) -> str | None:
@@ -70,7 +38,7 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Targets | None = No
     """
     sounding = audio.flatten(1).any(1)
     if not sounding.all():
-        _doubt("of silence", "nothing in it can be changed by a share of itself")
+        doubt("of silence", "nothing in it can be changed by a share of itself")
     if not sounding.any():
         return None
     some = _aside(audio[sounding].detach())
@@ -79,22 +47,22 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Targets | None = No
             asked = targets_of(logits_of(model, audio), targets)
         targets = {head: asked[head][sounding] for head in targets}
     try:
-        own = _Slopes(model, some, targets)
+        own = Slopes(model, some, targets)
     except UserError as error:
         with suppress(UserError):  # no gradient, or not such a sound: the methods say so themselves
-            _Slopes(model, audio[sounding].detach(), targets)
-            _doubt("", str(error))
+            Slopes(model, audio[sounding].detach(), targets)
+            doubt("", str(error))
         return None
     try:
         return _recorded_otherwise(model, some, own.logits) or _exactly(model, some, own) or own.nothing()
-    except _OwnPrecision:
+    except OwnPrecision:
         pass
     try:
         if found := _rounds(model, some, own) or own.disagreement(COARSE, ROUGH) or own.nothing():
             return found
         own.ask_in_silence(COARSE[-1])
     except Exception as error:
-        _doubt("", str(error))
+        doubt("", str(error))
     return None
 
 
@@ -103,16 +71,6 @@ def _aside(audio: Tensor) -> Tensor:
     drawn = 2 * torch.rand(audio.shape, generator=torch.Generator().manual_seed(1)).to(audio) - 1
     level = audio.square().mean(-1, keepdim=True).sqrt()
     return audio * (1 - ASIDE) + ASIDE * level * drawn * (audio != 0)
-
-
-def _doubt(where: str, why: str) -> None:
-    said = f"Whether the gradient {where}{' ' if where else ''}is how the answer changes could not be checked"
-    said += f" ({shortened(why, 300).rstrip('.')})."
-    warnings.warn(Unchecked(said, where), stacklevel=4)
-
-
-class _OwnPrecision(Exception):
-    """A model cannot be asked in float64."""
 
 
 def _recorded_otherwise(model: nn.Module, audio: Tensor, recorded: Heads) -> str | None:
@@ -124,40 +82,40 @@ def _recorded_otherwise(model: nn.Module, audio: Tensor, recorded: Heads) -> str
         except UserError:  # it may refuse what can hardly be heard
             other = {head: value.flip(1) for head, value in plain.items()}
         try:
-            refuse_unsteady(plain, recorded, other, RECORDING)
+            refuse_unrepeatable(plain, recorded, other, RECORDING)
         except UserError as error:
             return str(error)
     return None
 
 
-def _exactly(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
+def _exactly(model: nn.Module, audio: Tensor, own: Slopes) -> str | None:
     """What a copy in float64 says of the gradient.
 
     Raises:
-        _OwnPrecision: if there is none, or it is not the model's.
+        OwnPrecision: if there is none, or it is not the model's.
     """
     double = spare(model)
     if double is model:
-        raise _OwnPrecision
+        raise OwnPrecision
     try:
         with as_written(), widened() as wide:
             with torch.no_grad():
                 answers = logits_of(doubled(double), audio.double())
-            if wide.rounds or not _same(own.logits, answers):
-                raise _OwnPrecision
-            exact = _Slopes(double, audio.double(), own.targets)
-            if not _same(exact.said, own.said):  # the way back is another one there
-                raise _OwnPrecision
+            if wide.rounds or not same(own.logits, answers):
+                raise OwnPrecision
+            exact = Slopes(double, audio.double(), own.targets)
+            if not same(exact.said, own.said):  # the way back is another one there
+                raise OwnPrecision
             if (found := exact.disagreement(EXACT, STRICT)) is None:
                 exact.ask_in_silence(EXACT[-1])
             return found
-    except _OwnPrecision:
+    except OwnPrecision:
         raise
     except Exception as error:  # it is not made for float64
-        raise _OwnPrecision from error
+        raise OwnPrecision from error
 
 
-def _rounds(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
+def _rounds(model: nn.Module, audio: Tensor, own: Slopes) -> str | None:
     """Why a gradient may go straight through a rounding, where steps in float32 cannot tell."""
     for head, what in rounded(model, audio).items():
         if own.said[head].any():
@@ -166,210 +124,3 @@ def _rounds(model: nn.Module, audio: Tensor, own: _Slopes) -> str | None:
                 "so whether it is how the answer changes cannot be told; use occlusion."
             )
     return None
-
-
-class _Slopes:
-    """How a model's logits change along some ways of changing the levels of signals.
-
-    Attributes:
-        logits: by head, (batch, classes).
-        targets: by head, (batch,).
-        said: by head what the gradient says, (ways, batch).
-    """
-
-    def __init__(self, model: nn.Module, audio: Tensor, targets: Targets | None) -> None:
-        forward = Forward(model, audio)
-        self._model, self._audio, self._ways = model, audio, _ways(audio)
-        self.logits = {head: value.detach() for head, value in forward.logits.items()}
-        self.targets = targets_of(self.logits, targets)
-        gradients = {head: forward.gradient(head, target)[0] for head, target in self.targets.items()}
-        self.said = {head: (self._ways[:, :, 0] * value).sum(2) for head, value in gradients.items()}
-        self._silence = _silence(audio)
-        self._said_there = {head: (self._silence[:, 0] * value).sum(1) for head, value in gradients.items()}
-        self._zero = [head for head, value in gradients.items() if not value.any()]
-
-    @torch.no_grad()
-    def disagreement(self, steps: tuple[float, ...], tolerance: float) -> str | None:
-        """Tell of a head whose logit changes otherwise than its gradient says, by every step that rounding leaves
-        clear.
-
-        Raises:
-            UserError: if the model cannot be asked, or answers otherwise by now.
-            _OwnPrecision: if so short steps would only tell of its noise.
-        """
-        if steps == EXACT and self._noisy():
-            raise _OwnPrecision
-        ways = self._ways if steps == EXACT else self._ways[:-1]  # the last is too much for what is quiet
-        changes = [self._changes(step, ways) for step in steps]
-        again = logits_of(self._model, self._audio)
-        if not _same(again, self.logits):
-            raise UserError("it answers otherwise by now")
-        for head in self.logits:
-            said, grain = self.said[head][: len(ways)], self._rounding(head, ways, tolerance == STRICT)
-            found = [change[head] for change in changes]
-            blur = [_blur(index, steps, found, grain) for index in range(len(steps))]
-            times, last = (1, len(steps)) if tolerance == STRICT else (CERTAIN, -1)  # there none is beyond the longest
-            judged = [_judged(said, one, times * off, tolerance) for one, off in zip(found[:last], blur, strict=False)]
-            clear = [each for each in judged if each is not None]
-            if (steep := _jumps(said, found[0], found[-1], grain / steps[0])).any():
-                return _told(head, said, steep, found[0])
-            if not clear and said.any():
-                apart = float((again[head] - self.logits[head]).abs().max())
-                noisy = f": asked again about the same sound, they differ by up to {apart:.1g}" if apart else ""
-                _doubt(f"of head {head}", f"its answers are too {'noisy' if noisy else 'coarse'}{noisy}")
-            if clear and (best := min(clear, key=lambda each: (each.share, -each.wrong.sum()))).share > 0:
-                why = _told(head, said, best.wrong, best.change)
-                if tolerance == STRICT or (best.share > 0.5 and best.wrong.sum() > 1):
-                    return why
-                _doubt(f"of head {head}", f"in its own precision some changes of levels say that it is not: {why}")
-        return None
-
-    def _noisy(self) -> bool:
-        """Does it answer a little otherwise each time?"""
-        again = logits_of(self._model, self._audio)
-        apart = {head: (again[head] - value).abs().max() for head, value in self.logits.items()}
-        return any(float(apart[head]) > NOISY * float(value.abs().max()) for head, value in self.logits.items())
-
-    def _rounding(self, head: str, ways: Tensor, strict: bool) -> Tensor:
-        """How far rounding may move a logit, (batch,): as it does in float32, else by the model's precision."""
-        logits = self.logits[head]
-        grain = _grain(self._model, logits)
-        size = grain * logits.abs().amax(1)
-        if strict or grain > torch.finfo(torch.float32).eps:
-            return 32 * size
-        apart = [step * (self._changes(step, ways)[head] - self.said[head][: len(ways)]).abs() for step in NOTHING]
-        return 4 * torch.stack(apart).amax((0, 1)).clamp(min=size / 2)
-
-    def _changes(self, step: float, ways: Tensor) -> Heads:
-        """By head how the logit changes by a step, (ways, batch), from both sides: curvature is no falsehood."""
-        found = {head: list[Tensor]() for head in self.targets}
-        for way in ways:
-            ahead, behind = (logits_of(self._model, self._audio + sign * step * way) for sign in (1, -1))
-            for head, target in self.targets.items():
-                found[head].append(at(ahead[head] - behind[head], target) / (2 * step))
-        return {head: torch.stack(each) for head, each in found.items()}
-
-    @torch.no_grad()
-    def ask_in_silence(self, step: float) -> None:
-        """Doubt the gradient where the sound is 0: a gate by silence may be all that these samples meet.
-
-        No more than that, since most of what there is to be seen lies elsewhere, and many networks bend at 0.
-        """
-        if not self._silence.any():
-            return
-        for head, (change,) in self._changes(step, self._silence[None]).items():
-            said, logits = self._said_there[head], self.logits[head]
-            blur = 32 * _grain(self._model, logits) * logits.abs().amax(1) / step
-            wrong = (said - change).abs() > ROUGH * torch.maximum(said.abs(), change.abs()) + blur
-            if wrong.any():
-                row = int(wrong.int().argmax())
-                text = (
-                    f"The gradient of head {head} in digital silence is not how its answer changes: there it says "
-                    f"{said[row]:.2g}, and the logit changes by {change[row]:.2g} (a gate by silence, or a bend at 0); "
-                    "rely on it elsewhere only."
-                )
-                warnings.warn(Unchecked(text, "silence", head), stacklevel=4)
-
-    @torch.no_grad()
-    def nothing(self) -> str | None:
-        """A gradient of zeros is true of what answers in steps, and says nothing of it."""
-        for head in self._zero:
-            here, target = self.logits[head], self.targets[head]
-            moved = [logits_of(self._model, self._audio + COARSE[-1] * way)[head] - here for way in self._ways]
-            if max(float(at(value, target).abs().max()) for value in moved) > 1e-6 * float(here.abs().max()):
-                return (
-                    f"The gradient of head {head} is 0 at every sample, although its answer changes with the sound (in "
-                    "steps: it rounds, or compares with a threshold); use occlusion."
-                )
-        return None
-
-
-@dataclass(frozen=True)
-class _Judgement:
-    """What a step says of a gradient: where it is wrong, (ways, batch), the change of the logit there, and the share of
-    the ways, that can tell, in which it is wrong about a signal."""
-
-    wrong: Tensor
-    change: Tensor
-    share: float
-
-
-def _blur(index: int, steps: tuple[float, ...], found: list[Tensor], grain: Tensor) -> Tensor:
-    """How far the change by a step may be off: by rounding, or since the next longer step or a shorter one says
-    otherwise (bends between them, or steps inside the model)."""
-    apart = [
-        ((found[index] - found[other]).abs() - (grain / steps[other] if other < index else 0)).clamp(min=0)
-        for other in range(min(index + 2, len(steps)))
-    ]
-    return grain / steps[index] + torch.stack(apart).amax(0)
-
-
-def _judged(said: Tensor, change: Tensor, blur: Tensor, tolerance: float) -> _Judgement | None:
-    """Hold a gradient against a step; None if the step cannot tell along any way.
-
-    Args:
-        blur: how far the change may be off.
-    """
-    most = torch.maximum(said.abs(), change.abs())
-    largest = most.amax(0)
-    clear = (blur <= BLURRED * largest) & (largest > 0)
-    wrong = clear & ((said - change).abs() > tolerance * most + tolerance**2 * largest + blur)
-    telling = clear & (wrong | (blur <= BLURRED * most))
-    share = wrong.sum(0) / telling.sum(0).clamp(min=1)
-    return _Judgement(wrong, change, float(share.max())) if telling.any() else None
-
-
-def _jumps(said: Tensor, fine: Tensor, coarse: Tensor, blur: Tensor) -> Tensor:
-    """Where a step is the steeper the shorter it is, and that is not by rounding, (ways, batch)."""
-    return fine.abs() > 10 * max(each.abs().max() for each in (said, coarse, blur))
-
-
-def _told(head: str, said: Tensor, wrong: Tensor, change: Tensor) -> str:
-    """The sentence about the way, of those that are wrong, along which a gradient is off the farthest."""
-    way, row = divmod(int((said - change).abs().where(wrong, -1).argmax()), wrong.shape[1])
-    where = "along the sound" if way == 0 else "along a change of its levels"
-    return (
-        f"The gradient of head {head} is not how its answer changes: {where} it says {said[way, row]:.2g}, and the "
-        f"logit changes by {change[way, row]:.2g} (a jump, a detached path, or a backward pass that is no derivative); "
-        "use occlusion."
-    )
-
-
-def _same(one: Heads, other: Heads) -> bool:
-    """Do a network and its copy in float64, or a network at two times, answer alike?"""
-    return all(
-        torch.allclose(value.double(), other[head].double(), rtol=0.01, atol=0.01 * float(value.abs().max()))
-        for head, value in one.items()
-    )
-
-
-def _ways(audio: Tensor) -> Tensor:
-    """Ways in which the levels of signals are changed, (ways, batch, 1, samples): all alike, by segments, by samples,
-    by those of quiet samples; and, the last, all samples by as much, but digital silence.
-
-    None leaves the range of a sound: a network may insist on it.
-    """
-    generator, samples = torch.Generator().manual_seed(0), audio.shape[-1]
-    pieces = torch.randint(2, (2, -(-samples // PIECE)), generator=generator).repeat_interleave(PIECE, 1)[:, :samples]
-    single = torch.randint(2, (2, samples), generator=generator)
-    signs = (2 * torch.cat([torch.ones(1, samples), pieces, single]) - 1)[:, None, None].to(audio)
-    size = audio.abs()
-    peak = size.amax(-1, keepdim=True)
-    quiet = [signs[-1] * audio * (size < share * peak) for share in QUIET]
-    even = signs[-2] * audio.square().mean(-1, keepdim=True).sqrt() * (audio != 0)
-    ways = torch.stack([*(sign * audio for sign in signs), *quiet, even])
-    return ways * (size + COARSE[-1] * ways.abs() <= peak.clamp(min=1))
-
-
-def _silence(audio: Tensor) -> Tensor:
-    """How digital silence within signals is changed, as `_ways`, (batch, 1, samples)."""
-    drawn = 2 * torch.rand(audio.shape, generator=torch.Generator().manual_seed(2)).to(audio) - 1
-    return drawn * audio.square().mean(-1, keepdim=True).sqrt() * (audio == 0)
-
-
-def _grain(model: nn.Module, logits: Tensor) -> float:
-    """Relative rounding error of what the model computes in, as far as its weights and answers tell."""
-    kinds = {value.dtype for value in model.parameters() if value.is_floating_point()} | {logits.dtype}
-    if in_bfloat16(logits):
-        kinds.add(torch.bfloat16)
-    return max(torch.finfo(kind).eps for kind in kinds)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from elor.explain.attribution import SEGMENT, segment_sums
 from elor.explain.integrated import noise_like
 from elor.explain.model import blaming, logits_of, prepared
-from elor.explain.unsteady_questions import steady
+from elor.explain.repeatability_checks import repeatable
 
 LEVELS = (0.05, 0.1, 0.2, 0.4, 0.6)
 """Shares of the segments that are deleted or inserted."""
@@ -83,7 +83,7 @@ def erasure(
     first = torch.stack(masks)
     (noise,) = noise_like(signal[None], seed=seed, supports=[support])
     measured, curves = list[Tensor](), list[Tensor]()
-    asking = nullcontext(model) if trusted else steady(model, signal[None, None], len(masks), alone=True)
+    asking = nullcontext(model) if trusted else repeatable(model, signal[None, None], len(masks), alone=True)
     with prepared(model), asking as model, torch.no_grad():
         for mask in (torch.zeros_like(signal), noise):
             batches = torch.stack([signal, mask]), torch.where(first, mask, signal), torch.where(first, signal, mask)

@@ -3,7 +3,7 @@
 Through each ReLU the gradient becomes g <- max(g, 0) 1[input > 0] (Springenberg et al., "Striving for simplicity",
 2015). Every ReLU, be it a module or a function, ends in the operator `aten.threshold_backward`; a dispatch mode meets
 it there, so no hooks are set and nothing has to be restored. The same mode sees what else the signal crosses
-(`elor.explain.guided_operators`): where that is neither linear nor a known ReLU guided backpropagation is not defined,
+(`elor.explain.crossings`): where that is neither linear nor a known ReLU guided backpropagation is not defined,
 and what one would get is a mixture of guided and plain layers under a wrong name.
 
 Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks.
@@ -14,36 +14,32 @@ from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
-from elor.explain.derivative import Unchecked, false_gradient
+from elor.explain.crossings import Crossing, Crossings, checksum, opaque
+from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refusal, Refused, aside
-from elor.explain.guided_operators import Crossing, Crossings, checksum, opaque
+from elor.explain.finite_differences import Unchecked
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Forward, Heads, Targets, prepared, signals, targets_of
+from elor.explain.input_gradients import Forward
+from elor.explain.model import Heads, Targets, prepared, signals, targets_of
 from elor.explain.model_copies import is_compiled
+from elor.explain.operator_mode import OperatorMode
 from elor.explain.precision import as_written
-from elor.explain.unsteady_questions import others, steady
+from elor.explain.repeatability_checks import others, repeatable
 
 METHODS = ("guided", "gradient")
 
 HIDDEN = "that depends on the signal comes to it from outside torch's operators (from numpy, a list, another thread)"
 
 
-class Guided(TorchDispatchMode):
+class Guided(OperatorMode):
     """Replaces the backward pass of ReLU while `guiding` and counts it; notes what the signal crosses on the way there.
 
     Attributes:
         crossed: ReLUs met on the way back, so far.
         others: by head what cannot be guided on the way there, once `forward` was called.
     """
-
-    supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # as in `QuickBackward`: compiled models are refused, and the import takes two seconds
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,16 +67,16 @@ class Guided(TorchDispatchMode):
             found.done()
             self.crossings = None
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def run(self, func, args, kwargs):
         if func is torch.ops.aten.threshold_backward.default and self.crossings is None:  # on the way back
             self.crossed += 1
             grad, *rest = args
-            return func(grad.clamp(min=0) if self.guiding else grad, *rest, **(kwargs or {}))
+            return super().run(func, (grad.clamp(min=0) if self.guiding else grad, *rest), kwargs)
         if self.crossings is not None:
-            self.crossings.enter(func, args, kwargs or {})
-        result = func(*args, **(kwargs or {}))
+            self.crossings.enter(func, args, kwargs)
+        result = super().run(func, args, kwargs)
         if self.crossings is not None:
-            self.crossings.note(func, args, kwargs or {}, result)
+            self.crossings.note(func, args, kwargs, result)
         return result
 
 
@@ -113,7 +109,7 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
 
         if strict:
             _refuse_opaque(model)
-        with prepared(model), steady(model, audio, len(audio)):
+        with prepared(model), repeatable(model, audio, len(audio)):
             try:
                 found = _maps(model, audio, choose, ("guided",), strict)[1]["guided"][0]
                 if strict:

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
-from elor.explain.model import Forward, Heads, Targets, at, blaming, logits_of, prepared, signals, targets_of
-from elor.explain.unsteady_questions import checked
+from elor.explain.input_gradients import Forward
+from elor.explain.model import Heads, Targets, at, blaming, logits_of, prepared, signals, targets_of
+from elor.explain.repeatability_checks import checked
 
 STEPS = 64
 TOLERANCE = 0.01

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.backward import QuickBackward
 from elor.explain.doubts import Refusal, Refused, shortened
 from elor.explain.model_copies import left_as_found
-from elor.explain.unsteady_answers import steady_answer
+from elor.explain.repeatability import repeatable_answer
 
 
 class CannotRun(UserError):
@@ -128,7 +127,9 @@ def evaluating(model: nn.Module) -> nn.Module:
             f"The network has no evaluation mode ({error}); give the module that it was exported from."
         ) from None
     except Exception as error:  # the user's code
-        raise UserError(f"The network cannot be put into evaluation mode: its eval() fails ({_said(error)}).") from None
+        raise UserError(
+            f"The network cannot be put into evaluation mode: its eval() fails ({message_of(error)})."
+        ) from None
     return model
 
 
@@ -140,11 +141,11 @@ def logits_of(model: nn.Module, audio: Tensor, answered: Callable[[], None] = la
     Raises:
         CannotRun: if the model fails.
         UserError: if the audio or an output has another shape, an output is no tensor of real numbers, or the answer
-            depends on chance by more than `elor.explain.unsteady_answers.UNSTEADY`; below that there is a warning.
+            depends on chance by more than `elor.explain.repeatability.UNREPEATABLE`; below that there is a warning.
     """
     if audio.dim() != 3 or audio.shape[1] != 1:
         raise UserError(f"Audio has the shape {tuple(audio.shape)}; attribution needs (batch, 1, samples).")
-    return steady_answer(lambda signals: _answer(model, signals), audio, answered)
+    return repeatable_answer(lambda signals: _answer(model, signals), audio, answered)
 
 
 def _answer(model: nn.Module, audio: Tensor) -> Heads:
@@ -157,7 +158,7 @@ def _answer(model: nn.Module, audio: Tensor) -> Heads:
     except (UserError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # the user's code: anything may come out of it
-        why = _said(error)
+        why = message_of(error)
         if _within(error, "torch.autograd"):
             why += " (it differentiates by its own weights, which are held fixed here; use a copy without that)"
         recorded = " while gradients are recorded" if audio.requires_grad else ""
@@ -209,7 +210,8 @@ def _within(error: Exception, package: str) -> bool:
     return f"{frame.f_globals.get('__name__')}.".startswith(f"{package}.")
 
 
-def _said(error: Exception) -> str:
+def message_of(error: Exception) -> str:
+    """What an error of the user's code says, in one line."""
     return shortened(error).rstrip(".") or type(error).__name__
 
 
@@ -246,7 +248,7 @@ def _reshaped(value: object, count: int) -> str:
 
 
 def heads_of(model: nn.Module, audio: Tensor) -> list[str]:
-    """What the heads are called, be their answers steady or not."""
+    """What the heads are called, be their answers repeatable or not."""
     with prepared(model), torch.no_grad():
         return list(_answer(model, audio.detach()))
 
@@ -311,79 +313,3 @@ def _classes(head: str, logits: Tensor, given: Tensor | int | None) -> Tensor:
 def at(logits: Tensor, target: Tensor) -> Tensor:
     """The logit of each row's class, (batch,)."""
     return logits.gather(1, target[:, None])[:, 0]
-
-
-class Forward:
-    """One forward pass, to be differentiated by the signal as often as one likes; use it inside `prepared`.
-
-    Attributes:
-        logits: by head, (batch, classes).
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        audio: Tensor,
-        watch: Callable[[Tensor], None] = lambda signal: None,
-        answered: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`watch` is called with the signal before the model is, `answered` after it."""
-        self._signal = audio.detach().clone().requires_grad_()
-        watch(self._signal)
-        self.logits = logits_of(model, self._signal, answered)
-
-    def gradient(self, head: str, target: Tensor, last: bool = False) -> tuple[Tensor, Tensor]:
-        """The gradient (batch, samples) of a head's logits of given classes, and those logits (batch,).
-
-        Args:
-            head: its name.
-            target: class of each signal, (batch,).
-            last: no other gradient is asked for, so that the graph may be freed on the way.
-
-        Raises:
-            UserError: if there is no gradient, because a model leaves torch or a head does not look at the signal; or
-                if it is not finite somewhere.
-        """
-        picked = at(self.logits[head], target)
-        if not picked.requires_grad:  # zeros would look like an answer
-            raise UserError(
-                f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."
-            )
-        try:
-            with QuickBackward():
-                (gradient,) = torch.autograd.grad(picked.sum(), self._signal, retain_graph=not last, allow_unused=True)
-        except (MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:  # the user's code again: a backward pass of its own, values changed in place
-            raise UserError(
-                f"Head {head} cannot be differentiated by the signal ({_said(error)}); use occlusion."
-            ) from error
-        if gradient is None:  # weights that want a gradient of their own, and no way to the signal
-            raise UserError(
-                f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."
-            )
-        if wrong := int((~gradient.isfinite()).sum()):
-            raise UserError(
-                f"The gradient of head {head} is not a number at {wrong} of {gradient.numel()} samples (a root or a "
-                "logarithm of 0 in silence, say); use occlusion, or add a small constant below the root."
-            )
-        return gradient[:, 0].detach(), picked.detach()
-
-
-def input_gradients(
-    model: nn.Module, audio: Tensor, targets: Targets | None = None
-) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Differentiate each head's chosen logit by the signal: one forward pass, one backward pass per head.
-
-    A generator, so that the caller may look at what each backward pass crossed; use it inside `prepared`.
-
-    Yields:
-        The head's name, its gradient (batch, samples) and its chosen logits (batch,).
-
-    Raises:
-        UserError: as `Forward.gradient`.
-    """
-    forward = Forward(model, audio)
-    chosen = targets_of(forward.logits, targets)
-    for index, name in enumerate(forward.logits, start=1):
-        yield name, *forward.gradient(name, chosen[name], last=index == len(forward.logits))

@@ -16,8 +16,8 @@ from elor.explain.doubts import Doubt
 from elor.explain.heads import each_head, merged
 from elor.explain.model import Heads, Targets, at, blaming, logits_of, prepared, signals, targets_of
 from elor.explain.precision import coarsest
-from elor.explain.unsteady_answers import Unsteady
-from elor.explain.unsteady_questions import steady
+from elor.explain.repeatability import Unrepeatable
+from elor.explain.repeatability_checks import repeatable
 
 WINDOW, HOP = 1_600, 800
 """100-ms windows every 50 ms at 16 kHz."""
@@ -36,7 +36,7 @@ ASKED = 3
 """So often is asked again, to know by how much."""
 
 
-class Noisy(Unsteady):
+class Noisy(Unrepeatable):
     """Falls of a head that are hardly more than what answers to one sound differ by.
 
     Attributes:
@@ -155,7 +155,7 @@ def _drops(
     """z(x) - z(without(row, index)) for the first `counts[row]` indices, (batch, width); 0 for the rest."""
 
     def ask(model: nn.Module, targets: Targets | None) -> Heads:
-        with prepared(model), steady(model, audio, max(len(audio), min(CHUNK, max(counts))), alone=True) as model:
+        with prepared(model), repeatable(model, audio, max(len(audio), min(CHUNK, max(counts))), alone=True) as model:
             return _falls(model, audio, targets, without, counts, width)
 
     if not trusted:

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from elor.explain.guided_operators import Crossings
-from elor.explain.model import Forward
+from elor.explain.crossings import Crossings
+from elor.explain.input_gradients import Forward
+from elor.explain.operator_mode import OperatorMode
 
 WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
 """What is computed in what instead."""
@@ -66,20 +66,15 @@ def rounded(model: nn.Module, audio: Tensor) -> dict[str, str]:
     return {head: names[0] for head, names in met.items() if names}
 
 
-class _Followed(TorchDispatchMode):
+class _Followed(OperatorMode):
     """Follows the signal while it has `crossings`."""
 
     crossings: Crossings | None = None
-    supports_higher_order_operators = True
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
+    def run(self, func, args, kwargs):
+        result = super().run(func, args, kwargs)
         if self.crossings is not None:
-            self.crossings.note(func, args, kwargs or {}, result)
+            self.crossings.note(func, args, kwargs, result)
         return result
 
 
@@ -90,7 +85,7 @@ def coarsest() -> Iterator["Coarsest"]:
         yield mode
 
 
-class Coarsest(TorchDispatchMode):
+class Coarsest(OperatorMode):
     """Sees what is computed.
 
     Attributes:
@@ -98,14 +93,9 @@ class Coarsest(TorchDispatchMode):
     """
 
     dtype = torch.float64
-    supports_higher_order_operators = True
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
+    def run(self, func, args, kwargs):
+        result = super().run(func, args, kwargs)
         for value in result if isinstance(result, (tuple, list)) else (result,):
             if isinstance(value, Tensor) and value.is_floating_point():
                 self.dtype = max(self.dtype, value.dtype, key=lambda dtype: torch.finfo(dtype).eps)
@@ -124,25 +114,18 @@ def widened() -> Iterator["Widened"]:
         torch.set_default_dtype(before)
 
 
-class Widened(TorchDispatchMode):
+class Widened(OperatorMode):
     """Computes in float64 what a model wants in float32; quantisers that take nothing else are given that.
 
     Attributes:
         rounds: whether something in float64 became something less precise nevertheless.
     """
 
-    supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
     def __init__(self) -> None:
         super().__init__()
         self.rounds = False
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
+    def run(self, func, args, kwargs):
         double = any(isinstance(v, Tensor) and v.dtype in WIDER.values() for v in args)
         if double and "fake_quantize" in str(func):
             result = func(*(_cast(v, torch.float64, torch.float32) for v in args), **kwargs)
@@ -150,8 +133,8 @@ class Widened(TorchDispatchMode):
             wide = [_cast(v, torch.float32, torch.float64) for v in (result if several else (result,))]
             return tuple(wide) if several else wide[0]
         if double and func is torch.ops.aten._to_copy.default:
-            kwargs["dtype"] = WIDER.get(kwargs.get("dtype"), kwargs.get("dtype"))
-        result = func(*args, **kwargs)
+            kwargs = kwargs | {"dtype": WIDER.get(kwargs.get("dtype"), kwargs.get("dtype"))}
+        result = super().run(func, args, kwargs)
         if double and isinstance(result, Tensor) and (result.is_floating_point() or result.is_complex()):
             self.rounds |= result.dtype not in WIDER.values()
         return result

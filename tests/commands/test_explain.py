@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from elor.api.explain import _windows
-from elor.explain.any_network.window import LEFT_OUT
+from elor.explain.any_network.verdicts import LEFT_OUT
 from elor.explain.selfcheck.scoring import FINDS, MISSES, SOUND
 from elor.explain.selfcheck.suite import EXPECTED, failures
 
@@ -165,4 +165,4 @@ def test_the_command_takes_values_and_says_doubts_once_in_plain_words(
     assert not raw
     text = " ".join(result.stdout.split())
     assert text.count("The network's answer depends on chance") == 1
-    assert "Unsteady" not in text + result.stderr
+    assert "Unrepeatable" not in text + result.stderr

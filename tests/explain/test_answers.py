@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
-from elor.explain.any_network.subjects import Subject, steadied
+from elor.explain.any_network.subjects import Subject, made_repeatable
 from elor.explain.any_network.window import explain
 from elor.explain.attribution import gradient
 from elor.explain.guided import guided_backprop
@@ -134,7 +134,7 @@ def test_weights_that_are_made_late_are_not_called_chance(method: Callable) -> N
 
 
 def test_drawing_for_nothing_is_no_half_precision() -> None:
-    assert not steadied(Subject("net", made(DrawsForNothing), None), voice())[1]
+    assert not made_repeatable(Subject("net", made(DrawsForNothing), None), voice())[1]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         occlusion(made(DrawsForNothing), voice())

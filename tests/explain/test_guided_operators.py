@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from elor.errors import UserError
+from elor.explain.crossings import UNKNOWN, _name
 from elor.explain.guided import guided_backprop
-from elor.explain.guided_operators import BENT, FACTORS, GIVEN, LINEAR, NAMES, UNKNOWN, _name
+from elor.explain.guided_operators import BENT, FACTORS, GIVEN, LINEAR, NAMES
 from tests.explain.models import audio
 from tests.explain.test_guided import Layer
 

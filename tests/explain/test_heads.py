@@ -16,7 +16,7 @@ from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
 from elor.explain import guided
 from elor.explain.any_network.subjects import Values, no_logits
-from elor.explain.any_network.window import GRADIENTS
+from elor.explain.any_network.verdicts import GRADIENTS
 from elor.explain.attribution import gradient, segment_saliency
 from elor.explain.guided import guided_backprop
 from elor.explain.heads import LeftOut, SomeHeads

@@ -15,7 +15,7 @@ from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.window import Effort, explain
 from elor.explain.attribution import gradient
-from elor.explain.derivative import Unchecked
+from elor.explain.finite_differences import Unchecked
 from elor.explain.integrated import Incomplete, integrated_gradients
 from elor.explain.model import predict
 from elor.explain.occlusion import Coarse, occlusion

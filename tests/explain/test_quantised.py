@@ -12,7 +12,7 @@ from torch import Tensor
 
 from elor.errors import UserError
 from elor.explain.attribution import gradient
-from elor.explain.derivative import Unchecked
+from elor.explain.finite_differences import Unchecked
 from elor.explain.integrated import integrated_gradients
 from tests.explain.strange import Plain
 from tests.explain.test_questions import voice

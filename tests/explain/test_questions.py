@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.any_network.subjects import Alone, Subject, steadied
+from elor.explain.any_network.subjects import Alone, Subject, made_repeatable
 from elor.explain.attribution import gradient
 from elor.explain.controls import untrained
 from elor.explain.erasure import baselines, erasure
@@ -91,7 +91,7 @@ def test_the_place_in_a_batch_is_noticed_at_every_row(kind) -> None:
         masked[..., start : start + 1_600] = 0
         expected.append(float((net(audio) - net(masked))[0, label].detach()))
     assert drops.tolist() == pytest.approx(expected, abs=1e-6)
-    assert isinstance(steadied(Subject("net", net, None), audio)[0].model, Alone)
+    assert isinstance(made_repeatable(Subject("net", net, None), audio)[0].model, Alone)
     with pytest.raises(UserError, match="depends on the signals beside it"):
         gradient(net, voice(count=3))
 

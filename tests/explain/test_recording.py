@@ -14,7 +14,8 @@ from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.alterations_and_prototypes import interventions, seek
 from elor.explain.any_network.subjects import Resampled, Subject, committee, probabilities
-from elor.explain.any_network.window import NO_CONTROL, Effort, Explained, asked, explain
+from elor.explain.any_network.verdicts import NO_CONTROL
+from elor.explain.any_network.window import Effort, Explained, asked, explain
 from elor.explain.controls import shifted_range
 from elor.explain.correlation import pearson
 from elor.explain.erasure import MEASURES

@@ -13,7 +13,15 @@ from torch import nn
 from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
 from elor.explain.any_network import factory
-from elor.explain.any_network.subjects import Alone, Score, Subject, committee, no_logits, probabilities, steadied
+from elor.explain.any_network.subjects import (
+    Alone,
+    Score,
+    Subject,
+    committee,
+    made_repeatable,
+    no_logits,
+    probabilities,
+)
 from elor.explain.any_network.window import Effort, explain
 from elor.explain.attribution import gradient
 from elor.explain.guided import guided_backprop
@@ -122,7 +130,7 @@ def test_a_heads_name_may_be_no_files(tmp_path) -> None:
 @pytest.mark.parametrize("kind", [strange.Crowd, strange.One])
 def test_what_minds_company_is_asked_alone(kind: type[strange.Plain]) -> None:
     audio, net = sound(), made(kind)
-    subject, (doubt,) = steadied(Subject("net", net, None), audio)
+    subject, (doubt,) = made_repeatable(Subject("net", net, None), audio)
     assert "one signal at a time" in str(doubt)
     drops = occlusion(subject.model, audio)["output"][0]
     label = int(net(audio).argmax())
@@ -201,7 +209,7 @@ def test_gradients_that_are_not_the_answers_own_are_refused_or_said() -> None:
 
 
 def test_a_network_that_fails_in_silence_is_explained_as_far_as_it_goes() -> None:
-    subject, _ = steadied(Subject("trims", Alone(made(Trims)), None), sound())
+    subject, _ = made_repeatable(Subject("trims", Alone(made(Trims)), None), sound())
     found = explain(subject, sound()[0, 0].numpy(), SAMPLES, QUICK)
     assert "gradient" in found.maps
     assert "Deletion and insertion fail in this network: The network cannot be run on" in found.summary["remarks"][0]
@@ -212,7 +220,7 @@ def test_a_network_that_normalises_by_the_loudest_is_asked_alone() -> None:
         def forward(self, audio: torch.Tensor) -> torch.Tensor:
             return super().forward(audio / audio.detach().abs().max())
 
-    assert "one signal at a time" in str(steadied(Subject("loudest", made(Loudest), None), sound())[1][0])
+    assert "one signal at a time" in str(made_repeatable(Subject("loudest", made(Loudest), None), sound())[1][0])
 
 
 def test_complex_weights_are_told_apart() -> None:
@@ -227,7 +235,7 @@ def test_half_and_double_precision_are_explained() -> None:
         found = explain(subject, sound()[0, 0].numpy(), SAMPLES, QUICK)
         assert not found.summary["methods"]["gradient"]["refused"]
         assert np.isfinite(found.maps["gradient"]).all()
-    assert "torch.bfloat16: its logits move in steps of up to" in str(steadied(load("half"), sound())[1][0])
+    assert "torch.bfloat16: its logits move in steps of up to" in str(made_repeatable(load("half"), sound())[1][0])
 
 
 @pytest.mark.parametrize(

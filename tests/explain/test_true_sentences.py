@@ -17,7 +17,8 @@ from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Subject
-from elor.explain.any_network.window import LEFT_OUT, NO_TWIN, Effort, _strongest, explain
+from elor.explain.any_network.verdicts import LEFT_OUT, NO_TWIN
+from elor.explain.any_network.window import Effort, _strongest, explain
 from elor.explain.derivative import _aside
 from elor.explain.doubts import Doubt, aside
 from elor.explain.erasure import erasure

@@ -17,8 +17,8 @@ from elor.explain.model import CannotRun, Heads, heads_of, logits_of, named, pre
 from elor.explain.model_copies import spare
 from elor.explain.occlusion import CHUNK
 from elor.explain.precision import coarsest
-from elor.explain.unsteady_answers import Unsteady
-from elor.explain.unsteady_questions import Alone, steady
+from elor.explain.repeatability import Unrepeatable
+from elor.explain.repeatability_checks import Alone, repeatable
 from elor.networks import MultiHeadNetwork
 from elor.provenance import Score
 
@@ -269,7 +269,7 @@ def committee(name: str, networks: Sequence[MultiHeadNetwork], scores: Mapping[s
     return Subject(name, Committee(networks).eval(), twin, headless=headless, scores=scores or {})
 
 
-def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
+def made_repeatable(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
     """A subject whose answer depends on the sound alone, and what had to be done for it.
 
     It is asked about one signal at a time where its answer depends on the signals beside it; and of several heads those
@@ -282,7 +282,7 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
         UserError: if that leaves no head.
     """
     try:
-        return _steadied(subject, audio)
+        return _made_repeatable(subject, audio)
     except CannotRun as error:
         raise UserError(f"The network cannot be run on every sound, a quieter one say: {error}") from None
     except UserError as error:
@@ -290,22 +290,22 @@ def steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
     left_out = dict[str, str]()
     for head in heads if len(heads) > 1 and not isinstance(subject.model, Committee) else ():
         try:
-            _steadied(subject.of(head), audio)
+            _made_repeatable(subject.of(head), audio)
         except UserError as why:
             left_out[head] = str(why)
     if not (kept := [head for head in heads if head not in left_out]) or not left_out:
         raise whole
-    subject, noted = _steadied(subject.of(*kept), audio)
+    subject, noted = _made_repeatable(subject.of(*kept), audio)
     return subject, [*(LeftOut(head, why) for head, why in left_out.items()), *noted]
 
 
-def _steadied(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
-    """As `steadied`, of all heads."""
+def _made_repeatable(subject: Subject, audio: Tensor) -> tuple[Subject, list[Doubt]]:
+    """As `made_repeatable`, of all heads."""
     with prepared(subject.model), warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always")
-        with steady(subject.model, audio, beside=CHUNK, alone=True) as asked:
+        with repeatable(subject.model, audio, beside=CHUNK, alone=True) as asked:
             pass
-        own = [each.message for each in noticed if isinstance(each.message, Unsteady)]
+        own = [each.message for each in noticed if isinstance(each.message, Unrepeatable)]
         noted = [*_coarse(subject.model, audio), *{each.kind: each for each in reversed(own)}.values()]
     return (subject.asked(Alone, asked) if asked is not subject.model else subject), noted
 

@@ -12,7 +12,7 @@ import torch
 from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
 from elor.explain.any_network import factory
-from elor.explain.any_network.subjects import Alone, Subject, steadied
+from elor.explain.any_network.subjects import Alone, Subject, made_repeatable
 from elor.explain.any_network.window import explain
 from elor.explain.attribution import gradient, segment_saliency
 from elor.explain.guided import guided_backprop
@@ -83,7 +83,7 @@ def test_company_is_noticed_however_many_it_takes() -> None:
         with pytest.warns(UserWarning, match="depends on the signals beside it"):
             found = occlusion(made(deceptive.Crowded, count), long)["output"]
         torch.testing.assert_close(found, occlusion(made(deceptive.Crowded, 10**6), long)["output"])
-        subject, _ = steadied(Subject("net", made(deceptive.Crowded, count), None), sound())
+        subject, _ = made_repeatable(Subject("net", made(deceptive.Crowded, count), None), sound())
         assert isinstance(subject.model, Alone)
     assert occlusion(made(deceptive.Crowded, 40), sound())["output"].abs().max() > 0
 
@@ -93,7 +93,7 @@ def test_history_is_noticed_for_every_recording(tmp_path) -> None:
     for number, path in enumerate(paths):
         soundfile.write(path, np.random.default_rng(number).normal(0, 0.1, SAMPLES), 16_000)
     for name, length in (("first", None), ("counts", SAMPLES)):
-        net = foreign_network(f"tests.explain.test_unsteady_questions:{name}", samples=length)
+        net = foreign_network(f"tests.explain.test_repeatability:{name}", samples=length)
         found = explain_files(paths, net, output=tmp_path / "out", effort=QUICK)
         assert set(found["failed"]) == set(map(str, paths))
         assert all("depends on what it was asked before" in why for why in found["failed"].values())

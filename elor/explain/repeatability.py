@@ -1,7 +1,8 @@
-"""When an answer depends on more than the sound: on chance, on history, on company. The rule by which it is refused.
+"""Repeatability: a network must answer the same to the same sound. The rule by which it is refused where it does not:
+where chance matters, what it was asked before, or the signals beside it.
 
-What is asked to find that out is in `elor.explain.unsteady_questions`; chance is looked for at every call
-(`steady_answer`).
+What is asked to find that out is in `elor.explain.repeatability_checks`; chance is looked for at every call
+(`repeatable_answer`).
 """
 
 import random
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from elor.explain.doubts import Doubt, Refusal, Refused
 
-UNSTEADY = 0.01
+UNREPEATABLE = 0.01
 """How far answers to one signal may differ before the model is refused: a share of what they differ for two signals."""
 
 ROUNDING = 1e-5
@@ -25,7 +26,7 @@ LAST_DIGITS = 4
 """The same in rounding errors of the logit where something was drawn: what is more is hardly rounding then."""
 
 
-class Unsteady(Doubt):
+class Unrepeatable(Doubt):
     """A model's answer to one signal differs from time to time."""
 
 
@@ -47,12 +48,12 @@ COMPANY = Dependence("company", "the signals beside it", "ask about one signal a
 RECORDING = Dependence("recording", "whether gradients are recorded", "use occlusion, which needs none")
 
 
-def refuse_unsteady(
+def refuse_unrepeatable(
     one: Mapping[str, Tensor],
     again: Mapping[str, Tensor],
     other: Mapping[str, Tensor],
     why: Dependence,
-    most: float = UNSTEADY,
+    most: float = UNREPEATABLE,
 ) -> None:
     """Refuse a model whose answers to one signal differ too much for falls and gradients to mean anything.
 
@@ -83,7 +84,7 @@ def refuse_unsteady(
         )
         if not apart < most * reach:
             raise Refused(Refusal(text, why.remedy))
-        warnings.warn(Unsteady(f"{text}; what is smaller says nothing.", why.name), stacklevel=4)
+        warnings.warn(Unrepeatable(f"{text}; what is smaller says nothing.", why.name), stacklevel=4)
 
 
 def in_bfloat16(values: Tensor) -> bool:
@@ -107,7 +108,7 @@ def refuse_infinite(logits: Mapping[str, Tensor]) -> None:
             raise Refused(Refusal(text, remedy))
 
 
-def steady_answer(
+def repeatable_answer(
     answer: Callable[[Tensor], dict[str, Tensor]], audio: Tensor, answered: Callable[[], None]
 ) -> dict[str, Tensor]:
     """An answer to signals, of which it is noticed if it was drawn.
@@ -117,14 +118,14 @@ def steady_answer(
         answered: called as soon as it has answered.
 
     Raises:
-        Refused: as `refuse_unsteady`.
+        Refused: as `refuse_unrepeatable`.
     """
     before = _random_state(audio)
     heads = answer(audio)
     answered()
     if _random_state(audio) != before:  # drawing alone does no harm: a layer may draw and not use it
         with torch.no_grad():
-            refuse_unsteady(heads, answer(audio), answer(other_sound(audio)), DRAWN)
+            refuse_unrepeatable(heads, answer(audio), answer(other_sound(audio)), DRAWN)
     return heads
 
 

@@ -16,15 +16,15 @@ from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refused, aside
 from elor.explain.model import CannotRun, Heads, Targets, logits_of
 from elor.explain.model_copies import left_as_found, spare
-from elor.explain.unsteady_answers import (
+from elor.explain.repeatability import (
     CHANCE,
     COMPANY,
     DIGITS,
     HISTORY,
-    UNSTEADY,
-    Unsteady,
+    UNREPEATABLE,
+    Unrepeatable,
     other_sound,
-    refuse_unsteady,
+    refuse_unrepeatable,
 )
 
 BESIDE = 1e-6
@@ -48,7 +48,7 @@ class Alone(nn.Module):
 
 
 @contextmanager
-def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) -> Iterator[nn.Module]:
+def repeatable(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) -> Iterator[nn.Module]:
     """Notice a model whose answer to a signal depends on more than that signal.
 
     It is asked before the block, and once more after it; what it counts or keeps is put back. Use it inside `prepared`.
@@ -62,7 +62,7 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
         The model to be asked.
 
     Raises:
-        UserError: if it does, by more than `elor.explain.unsteady_answers.UNSTEADY`, or answers with NaN or infinity;
+        UserError: if it does, by more than `elor.explain.repeatability.UNREPEATABLE`, or answers with NaN or infinity;
             where it differs by less there is a warning.
     """
     with left_as_found(model):
@@ -72,7 +72,7 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
             questions.does_it_remember()
             questions.does_it_keep_an_answer()
             questions.does_it_hang_on_digits()
-            why = questions.does_it_mind_company(beside, 0 if alone else UNSTEADY)
+            why = questions.does_it_mind_company(beside, 0 if alone else UNREPEATABLE)
         if why and not alone:
             raise UserError(str(why))
         if why:
@@ -85,12 +85,12 @@ def steady(model: nn.Module, audio: Tensor, beside: int, alone: bool = False) ->
 
 @contextmanager
 def checked(model: nn.Module, audio: Tensor, targets: Targets | None, beside: int) -> Iterator[None]:
-    """As `steady`; and refuse a model whose gradient is not how its answer changes.
+    """As `repeatable`; and refuse a model whose gradient is not how its answer changes.
 
     Raises:
         UserError: then.
     """
-    with steady(model, audio, beside):
+    with repeatable(model, audio, beside):
         why = false_gradient(model, audio, targets)
         if why is None:
             yield
@@ -146,11 +146,11 @@ class _Questions:
     def is_it_chance(self) -> None:
         """A copy that has heard as little answers the same."""
         if self._copied:
-            refuse_unsteady(self._first, logits_of(self._untouched, self._one), self._other, CHANCE)
+            refuse_unrepeatable(self._first, logits_of(self._untouched, self._one), self._other, CHANCE)
 
     def does_it_answer_as_before(self) -> None:
         """It answers the same once more."""
-        refuse_unsteady(self._first, logits_of(self._model, self._one), self._other, HISTORY)
+        refuse_unrepeatable(self._first, logits_of(self._model, self._one), self._other, HISTORY)
 
     def does_it_remember(self) -> None:
         """A copy that hears the same sounds in reverse answers the same.
@@ -164,11 +164,11 @@ class _Questions:
         again = [_if_any(self._unheard, sound) for sound in reversed(sounds)] if self._copied else []
         for now, then in zip(reversed(answers), again, strict=False):
             if now is not None and then is not None:
-                refuse_unsteady(now, then, self._first if now is answers[-1] else self._other, HISTORY)
+                refuse_unrepeatable(now, then, self._first if now is answers[-1] else self._other, HISTORY)
         for index, (sound, now) in enumerate(zip(sounds, answers, strict=True)):  # it may be kept where a copy finds it
             if now is not None and any(_equal(now, answers[earlier]) for earlier in range(index)):
                 beyond = self._first if _equal(now, self._other) else self._other
-                refuse_unsteady(now, _if_any(self._model, sound * (1 - BESIDE)) or now, beyond, HISTORY)
+                refuse_unrepeatable(now, _if_any(self._model, sound * (1 - BESIDE)) or now, beyond, HISTORY)
 
     def does_it_keep_an_answer(self) -> None:
         """If it answers the same to everything, it is not because it keeps its first answer to signals of one shape:
@@ -184,7 +184,7 @@ class _Questions:
             return
         if _equal(three, swapped):
             now, beyond = ({head: value[row : row + 1] for head, value in three.items()} for row in (0, 1))
-            refuse_unsteady(self._other, now, beyond, HISTORY)
+            refuse_unrepeatable(self._other, now, beyond, HISTORY)
 
     def does_it_hang_on_digits(self) -> None:
         """To a sound that is softer by a millionth it answers nearly the same; or, if it is steep, half way to what it
@@ -194,8 +194,8 @@ class _Questions:
             near.append(_if_any(self._model, self._one * (1 - count * BESIDE)) or self._first)
             here = {head: count * near[0][head] - (count - 1) * value for head, value in near[-1].items()}
             try:
-                with aside(Unsteady):
-                    refuse_unsteady(self._first, here, self._other, DIGITS)
+                with aside(Unrepeatable):
+                    refuse_unrepeatable(self._first, here, self._other, DIGITS)
             except Refused as error:
                 errors.append(error)
             else:
@@ -204,11 +204,11 @@ class _Questions:
 
     def does_it_mind_company(self, count: int, most: float) -> UserError | None:
         """Why up to so many signals cannot be asked about together; None if each gets the answer that it gets alone, at
-        any place, but for `most` as in `refuse_unsteady`."""
+        any place, but for `most` as in `refuse_unrepeatable`."""
         if count < 2:
             return None
         if not _equal(self._first, logits_of(self._model, self._one)):
-            most = UNSTEADY  # else its noise would be taken for company
+            most = UNREPEATABLE  # else its noise would be taken for company
         loud = self._one.flip(-1) * (1 / self._one.abs().max()).clamp(max=4).nan_to_num(1, posinf=1)
         sounds = (self._one, self._quiet, loud)  # some normalise by the loudest
         known = [(sound, found) for sound in sounds if (found := _if_any(self._model, sound)) is not None]
@@ -217,7 +217,7 @@ class _Questions:
                 together = logits_of(self._model, torch.cat([known[index][0] for index in batch]))
                 for row, index in enumerate(batch):
                     here = {head: value[row : row + 1] for head, value in together.items()}
-                    refuse_unsteady(known[index][1], here, known[index - 1][1], COMPANY, most)
+                    refuse_unrepeatable(known[index][1], here, known[index - 1][1], COMPANY, most)
             except UserError as error:
                 self.does_it_answer_as_before()
                 return error
@@ -248,7 +248,7 @@ def _if_any(model: nn.Module, sound: Tensor) -> Heads | None:
 
 
 def _warn(text: str, kind: str) -> None:
-    warnings.warn(Unsteady(text, kind), stacklevel=6)
+    warnings.warn(Unrepeatable(text, kind), stacklevel=6)
 
 
 def _batches(kinds: int, count: int) -> Iterator[Sequence[int]]:
