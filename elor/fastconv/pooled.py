@@ -7,7 +7,7 @@ from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from elor.fastconv import cost_model, spectral, windows
-from elor.fastconv.batched import BatchedLayer
+from elor.fastconv.batched import BatchedLayer, Direct
 
 MAX_OFFSET = 1e3
 """Squared mean over variance above which the variance must not be taken as a difference of the two moments."""
@@ -54,11 +54,10 @@ class InnerLayer(torch.autograd.Function):
         ctx: FunctionCtx, signal: Tensor, weight: Tensor, stride: int, padding: tuple[int, int], pool: int
     ) -> Moments:
         """See `pooled_convolution`."""
-        ctx.frames = cost_model.frames(signal, weight, stride, padding)
-        ctx.stride, ctx.samples, ctx.padding = stride, signal.shape[-1], padding
+        ctx.frames, ctx.samples = cost_model.frames(signal, weight, stride, padding), signal.shape[-1]
+        ctx.direct = Direct(stride, padding)
         if ctx.frames is None:
-            kept = [F.pad(signal, padding)]
-            output = F.conv1d(kept[0], weight, stride=stride)
+            output, kept = ctx.direct.forward(signal, weight)
         else:
             output, kept = spectral.forward(signal, weight, ctx.frames)
         mean, variance = _moments(output)
@@ -80,10 +79,11 @@ class InnerLayer(torch.autograd.Function):
             torch.addcmul(offset, out, slope[:, None]).scatter_add_(-1, place, part)
             for out, place, part in zip(output.split(size), places.split(size), pooled.split(size), strict=True)
         )
-        samples = ctx.samples if ctx.needs_input_grad[0] else None
+        wanted = ctx.needs_input_grad[0]
         if ctx.frames is None:
-            signal, weight = _direct_backward(next(gradients), kept[0], weight, ctx.stride, ctx.padding, samples)
+            signal, weight = ctx.direct.backward(next(gradients), kept, weight, wanted)
         else:
+            samples = ctx.samples if wanted else None
             signal, weight = spectral.backward(gradients, kept, weight, ctx.frames, samples)
         return signal, weight, None, None, None
 
@@ -166,14 +166,3 @@ def _pool(output: Tensor, pool: int) -> tuple[Tensor, Tensor]:
         values.copy_(found.view_as(values))
         torch.add(where.view_as(place), starts, out=place)
     return maxima, places
-
-
-def _direct_backward(
-    gradient: Tensor, padded: Tensor, weight: Tensor, stride: int, padding: tuple[int, int], samples: int | None
-) -> tuple[Tensor | None, Tensor]:
-    """Takes the output's gradient to those of the signal, where needed, and of the weight, by PyTorch's own kernels."""
-    mask = [samples is not None, True, False]
-    signal, weight, _ = torch.ops.aten.convolution_backward(
-        gradient, padded, weight, None, [stride], [0], [1], False, [0], 1, mask
-    )
-    return (F.pad(signal, (-padding[0], -padding[1])) if samples is not None else None), weight
