@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._ops import HigherOrderOperator
 
 from elor.explain.guided_operators import (
@@ -35,6 +35,8 @@ from elor.explain.guided_operators import (
     RELU,
     ROUNDING,
 )
+from elor.explain.input_gradients import Forward
+from elor.explain.operator_mode import OperatorMode
 
 UNKNOWN = "(not known to be linear)"
 
@@ -188,6 +190,46 @@ class Crossings:
         else:
             kind = "an MKL-DNN" if value.is_mkldnn else "a sparse"
             self.others.add(Crossing(f"{kind} tensor"))  # what becomes of it cannot be followed
+
+
+class Following(OperatorMode):
+    """Notes what the signal crosses on its way through a model.
+
+    Attributes:
+        others: by head what guided backpropagation is not defined for, once `forward` was called.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: dict[str, set[Crossing]] = {}
+        self.crossings: Crossings | None = None
+
+    def forward(self, model: nn.Module, audio: Tensor, found: Crossings | None = None) -> Forward:
+        """One forward pass, watched; use it while the mode is entered."""
+        found = found or Crossings()
+
+        def watch(signal: Tensor) -> None:
+            found.follow(signal)
+            self.crossings = found
+
+        def answered() -> None:
+            self.crossings = None  # what is asked further, about chance, is none of it
+
+        try:
+            forward = Forward(model, audio, watch, answered)
+            self.others = {head: found.crossed(value) for head, value in forward.logits.items()}
+            return forward
+        finally:
+            found.done()
+            self.crossings = None
+
+    def run(self, func, args, kwargs):
+        if self.crossings is not None:
+            self.crossings.enter(func, args, kwargs)
+        result = super().run(func, args, kwargs)
+        if self.crossings is not None:
+            self.crossings.note(func, args, kwargs, result)
+        return result
 
 
 def checksum(value: Tensor) -> int:

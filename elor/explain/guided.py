@@ -16,15 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.crossings import Crossing, Crossings, checksum, opaque
+from elor.explain.crossings import Crossing, Crossings, Following, checksum, opaque
 from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refusal, Refused, aside
 from elor.explain.finite_differences import Unchecked
 from elor.explain.heads import each_head, merged
-from elor.explain.input_gradients import Forward
 from elor.explain.model import Heads, Targets, prepared, signals, targets_of
 from elor.explain.model_copies import is_compiled
-from elor.explain.operator_mode import OperatorMode
 from elor.explain.precision import as_written
 from elor.explain.repeatability_checks import others, repeatable
 
@@ -33,8 +31,8 @@ METHODS = ("guided", "gradient")
 HIDDEN = "that depends on the signal comes to it from outside torch's operators (from numpy, a list, another thread)"
 
 
-class Guided(OperatorMode):
-    """Replaces the backward pass of ReLU while `guiding` and counts it; notes what the signal crosses on the way there.
+class Guided(Following):
+    """Replaces the backward pass of ReLU while `guiding` and counts it.
 
     Attributes:
         crossed: ReLUs met on the way back, so far.
@@ -45,39 +43,13 @@ class Guided(OperatorMode):
         super().__init__()
         self.guiding = True
         self.crossed = 0
-        self.others: dict[str, set[Crossing]] = {}
-        self.crossings: Crossings | None = None
-
-    def forward(self, model: nn.Module, audio: Tensor, found: Crossings | None = None) -> Forward:
-        """One forward pass, watched; use it while the mode is entered."""
-        found = found or Crossings()
-
-        def watch(signal: Tensor) -> None:
-            found.follow(signal)
-            self.crossings = found
-
-        def answered() -> None:
-            self.crossings = None  # what is asked further, about chance, is none of it
-
-        try:
-            forward = Forward(model, audio, watch, answered)
-            self.others = {head: found.crossed(value) for head, value in forward.logits.items()}
-            return forward
-        finally:
-            found.done()
-            self.crossings = None
 
     def run(self, func, args, kwargs):
         if func is torch.ops.aten.threshold_backward.default and self.crossings is None:  # on the way back
             self.crossed += 1
             grad, *rest = args
-            return super().run(func, (grad.clamp(min=0) if self.guiding else grad, *rest), kwargs)
-        if self.crossings is not None:
-            self.crossings.enter(func, args, kwargs)
-        result = super().run(func, args, kwargs)
-        if self.crossings is not None:
-            self.crossings.note(func, args, kwargs, result)
-        return result
+            args = (grad.clamp(min=0) if self.guiding else grad, *rest)
+        return super().run(func, args, kwargs)
 
 
 def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = None, strict: bool = True) -> Heads:

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from elor.explain.crossings import Crossings
-from elor.explain.input_gradients import Forward
+from elor.explain.crossings import Following
 from elor.explain.operator_mode import OperatorMode
 
 WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
@@ -45,37 +44,10 @@ def doubled(model: nn.Module) -> nn.Module:
 
 def rounded(model: nn.Module, audio: Tensor) -> dict[str, str]:
     """By head what rounds numbers that come from the signal on their way there; heads without any are left out."""
-    crossings, mode = Crossings(), _Followed()
-
-    def watch(signal: Tensor) -> None:
-        crossings.follow(signal)
-        mode.crossings = crossings
-
-    def answered() -> None:
-        mode.crossings = None
-
-    try:
-        with as_written(), mode:
-            logits = Forward(model, audio, watch, answered).logits
-            met = {
-                head: sorted(each.name for each in crossings.crossed(value) if each.rounds)
-                for head, value in logits.items()
-            }
-    finally:
-        crossings.done()
+    with as_written(), Following() as following:
+        following.forward(model, audio)
+    met = {head: sorted(each.name for each in found if each.rounds) for head, found in following.others.items()}
     return {head: names[0] for head, names in met.items() if names}
-
-
-class _Followed(OperatorMode):
-    """Follows the signal while it has `crossings`."""
-
-    crossings: Crossings | None = None
-
-    def run(self, func, args, kwargs):
-        result = super().run(func, args, kwargs)
-        if self.crossings is not None:
-            self.crossings.note(func, args, kwargs, result)
-        return result
 
 
 @contextmanager
@@ -121,9 +93,7 @@ class Widened(OperatorMode):
         rounds: whether something in float64 became something less precise nevertheless.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rounds = False
+    rounds = False
 
     def run(self, func, args, kwargs):
         double = any(isinstance(v, Tensor) and v.dtype in WIDER.values() for v in args)
