@@ -76,7 +76,7 @@ def speaker_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return NOWHERE
-    return _around(values.mean(), values.std(ddof=1) / np.sqrt(len(values)), len(values), confidence)
+    return around(values.mean(), values.std(ddof=1) / np.sqrt(len(values)), len(values), confidence)
 
 
 def jackknife(tallies: ArrayLike, statistic: Statistic, confidence: float = 0.95) -> Interval:
@@ -98,7 +98,7 @@ def jackknife(tallies: ArrayLike, statistic: Statistic, confidence: float = 0.95
     total = tallies.sum(0)
     without = statistic(total - tallies)
     error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
-    return _around(float(statistic(total)), error, n, confidence)
+    return around(float(statistic(total)), error, n, confidence)
 
 
 def bootstrap(
@@ -208,7 +208,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
-def _around(centre: float, error: float, n: int, confidence: float) -> Interval:
+def around(centre: float, error: float, n: int, confidence: float) -> Interval:
+    """The t-interval of a mean of n units by its standard error."""
     reach = float(stdtrit(n - 1, (1 + confidence) / 2) * error)
     return Interval(float(centre - reach), float(centre + reach))
 

@@ -1,6 +1,5 @@
 """All numbers of one network and head: `score`."""
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -138,7 +137,7 @@ def _intervals(judged: Judged, tallies: NDArray, settings: Settings, name: str) 
     """Intervals over speakers of the headline, of WAR, and what must be known of them."""
     count, statistic = len(tallies), headline_statistic(judged)
     primary = jackknife(tallies, statistic, settings.confidence)
-    source = _stream(settings, name, "bootstrap")
+    source = settings.stream(name, "bootstrap")
     percentile, studentised = bootstrap(tallies, statistic, source, settings.confidence, settings.draws)
     scores: dict[str, Any] = {}
     for key, interval in (("ci", primary), ("bootstrap_t", studentised), ("bootstrap", percentile)):
@@ -199,7 +198,7 @@ def _value_guesses(judged: Judged, trained: NDArray) -> dict[str, float]:
 
 
 def _null(judged: Judged, settings: Settings, name: str) -> NDArray:
-    rng = _stream(settings, name, "permutation")
+    rng = settings.stream(name, "permutation")
     if not judged.head.valued:
         return uar_null(judged.counts(judged.speaker), settings.permutations, rng)
     groups = np.unique(judged.speaker, return_inverse=True)[1]
@@ -208,8 +207,3 @@ def _null(judged: Judged, settings: Settings, name: str) -> NDArray:
 
 def _ends(key: str, interval: Interval) -> dict[str, float]:
     return {f"{key}_low": interval.low, f"{key}_high": interval.high}
-
-
-def _stream(settings: Settings, *names: str) -> np.random.Generator:
-    """Random numbers that depend on the seed and the name, not on what was scored before."""
-    return np.random.default_rng([settings.seed, zlib.crc32("/".join(names).encode())])

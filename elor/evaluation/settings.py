@@ -1,7 +1,10 @@
 """How the evaluation is asked."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from elor.targets import Head, Target
 
@@ -43,6 +46,10 @@ class Settings:
     dimensions: tuple[str, ...] = Target.dimensions
     hold_out: str = "speaker"
     shuffled: bool = False
+
+    def stream(self, *names: str) -> np.random.Generator:
+        """Random numbers that depend on the seed and the names, not on what was scored before."""
+        return np.random.default_rng([self.seed, zlib.crc32("/".join(names).encode())])
 
     @property
     def asked(self) -> Target:

@@ -6,7 +6,6 @@ network of means can say. It is the best for the slices that the other folds tes
 itself.
 """
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -111,8 +110,7 @@ def _follows(key: str, s: Array, said: Array, judged: Judged, how: Settings) -> 
     tallies = moments(s, said, speaker, speaker.max() + 1)
     interval = printed(jackknife(tallies, pearson, how.confidence), len(tallies), CORRELATION)
     r = float(pearson(tallies.sum(0)))
-    rng = np.random.default_rng([how.seed, zlib.crc32(f"{key}/{judged.head.name}".encode())])
-    null = pearson(permuted(s, said, speaker, how.permutations, rng))
+    null = pearson(permuted(s, said, speaker, how.permutations, how.stream(key, judged.head.name)))
     found = {f"{key}_r": r, f"{key}_r_low": interval.low, f"{key}_r_high": interval.high}
     return found | {f"{key}_p": p_value(null, r)}
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 from scipy.stats import rankdata
 
 from elor.evaluation.comparisons import sign_flip
-from elor.evaluation.intervals import speaker_interval
+from elor.evaluation.intervals import around, speaker_interval
 from elor.evidence.names import Control
 
 READINGS = ("padded", "padded magnitude", "signed", "magnitude", "envelope", "level")
@@ -181,9 +181,8 @@ def among_networks(
     low = high = p = np.nan
     if (count := len(means)) > 1:
         spread = means.std(ddof=1) * np.sqrt(1 + 1 / count)
-        reach = stdtrit(count - 1, (1 + confidence) / 2) * spread
         p = float(2 * stdtr(count - 1, -abs(centre) / spread)) if spread > 0 else np.nan
-        low, high = float(centre - reach), float(centre + reach)
+        low, high = around(centre, spread, count, confidence)
     return _contrast(centre, low, high, p, count, against)
 
 

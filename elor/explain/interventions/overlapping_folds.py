@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from elor.evaluation.comparisons import sign_flip
+from elor.evaluation.intervals import around
 
 ROUNDING = 1e-9
 """A standard error that is no larger a part of its mean is the rounding of equal numbers."""
@@ -64,6 +65,5 @@ def overlapping_t(means: NDArray, folds: int, confidence: float = 0.95) -> tuple
     if count < 2:
         return np.nan, np.nan, np.nan
     mean, error = means.mean(), means.std(ddof=1) * np.sqrt(1 / count + 1 / max(folds - 1, 1))
-    reach = stdtrit(count - 1, (1 + confidence) / 2) * error
     p = 2 * stdtr(count - 1, -abs(mean) / error) if error > ROUNDING * abs(mean) else sign_flip(means).p
-    return float(mean - reach), float(mean + reach), float(p)
+    return *around(mean, error, count, confidence), float(p)
