@@ -272,7 +272,6 @@ def _explain_window(
         remarks = explained.summary["remarks"]
         altered = _altered(subject.model, sound, support, effort.seed, remarks) if effort.thorough else {}
     remarks[:0] = _said(noted, doubts)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     heads = _file_names(explained.summary["prediction"])
     players = {"": sound[:support]}
     if (drops := explained.maps.get("occlusion")) is not None:
@@ -324,7 +323,6 @@ def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Pa
     for head in (doubt.head for doubt in noted if isinstance(doubt, LeftOut)):
         outputs.pop(head, None)
     sought = seek(subject, outputs, predicted, samples, how)
-    (output / "prototypes").mkdir(parents=True, exist_ok=True)
     for name, stem in _file_names(sought.signals).items():
         with replacing(output / "prototypes" / f"{stem}.wav") as part:
             part.write_bytes(wav(playable(sought.signals[name])))

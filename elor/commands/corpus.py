@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,19 +21,8 @@ corpus = typer.Typer(
 )
 
 
-class Kind(StrEnum):
-    """Formats of label files."""
-
-    msp_improv = "msp-improv"
-    msp_podcast = "msp-podcast"
-    csv = "csv"
-
-
-class UnknownSpeakers(StrEnum):
-    """What becomes of segments whose speaker is not known."""
-
-    leave_out = "leave-out"
-    together = "together"
+Kind = Literal["msp-improv", "msp-podcast", "csv"]
+Unknown = Literal["leave-out", "together"]
 
 
 @corpus.command()
@@ -85,8 +73,8 @@ def import_(
     reverse: Annotated[list[str] | None, typer.Option(help="csv: a dimension whose low end means much.")] = None,
     partition: Annotated[list[str] | None, typer.Option(help="Keep this partition only; may be repeated.")] = None,
     unknown_speakers: Annotated[
-        UnknownSpeakers, typer.Option(help="Leave their segments out, or treat them as one person.")
-    ] = UnknownSpeakers.leave_out,
+        Unknown, typer.Option(help="Leave their segments out, or treat them as one person.")
+    ] = "leave-out",
     partial: Annotated[bool, typer.Option("--partial", help="Go on without sound files that are missing.")] = False,
 ) -> None:
     """Write a manifest, the one CSV that describes any corpus, from another corpus' label file.
@@ -117,7 +105,7 @@ def import_(
 
     found, written = import_labels(
         labels,
-        kind.value,
+        kind,
         output,
         audio,
         speakers,
@@ -126,7 +114,7 @@ def import_(
         (low, high),
         reverse or (),
         partition or (),
-        unknown_speakers.value,
+        unknown_speakers,
         partial,
     )
     typer.echo(

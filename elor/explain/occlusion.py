@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from elor.errors import UserError
@@ -115,8 +116,17 @@ def band_edges(samples: int, bands: int = BANDS, rate: int = 16_000) -> np.ndarr
 
 def band_hertz(bands: int = BANDS, rate: int = 16_000) -> np.ndarray:
     """Edges of mel-spaced bands in Hz, from 0 to half the rate, (bands + 1,)."""
-    top = 2595 * np.log10(1 + rate / 2 / 700)
-    return 700 * (10 ** (np.linspace(0, top, bands + 1) / 2595) - 1)
+    return hertz(np.linspace(0, mel(rate / 2), bands + 1))
+
+
+def mel(frequencies: ArrayLike) -> np.ndarray:
+    """Hz on the mel scale."""
+    return 2595 * np.log10(1 + np.asarray(frequencies, dtype=float) / 700)
+
+
+def hertz(mels: ArrayLike) -> np.ndarray:
+    """The inverse of `mel`."""
+    return 700 * (10 ** (np.asarray(mels, dtype=float) / 2595) - 1)
 
 
 def band_occlusion(

@@ -5,6 +5,7 @@ Loudness is the RMS of the frames that are not silent, so that a signal with lon
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -71,9 +72,7 @@ def flac(signal: ArrayLike) -> bytes:
     At its lowest level libFLAC predicts by fixed polynomials alone, in integers; higher ones fit predictors in floating
     point, in ways that depend on the processor, and so would the bytes.
     """
-    stream = io.BytesIO()
-    soundfile.write(stream, levels(signal), SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=0.0)
-    return stream.getvalue()
+    return _file(signal, format="FLAC", compression_level=0.0)
 
 
 def levels(signal: ArrayLike) -> NDArray:
@@ -84,8 +83,12 @@ def levels(signal: ArrayLike) -> NDArray:
 
 def wav(signal: ArrayLike) -> bytes:
     """A WAV file, 16 bit, 16 kHz, mono, of samples within -1..1."""
+    return _file(signal, format="WAV")
+
+
+def _file(signal: ArrayLike, **how: Any) -> bytes:
     stream = io.BytesIO()
-    soundfile.write(stream, levels(signal), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    soundfile.write(stream, levels(signal), SAMPLE_RATE, subtype="PCM_16", **how)
     return stream.getvalue()
 
 

@@ -240,7 +240,7 @@ def _shown(data: Path, heads: Sequence[str], saliency: Saliency, classes: bool) 
     table = read_table(data / "saliency" / "correlations.csv")
     found = []
     for path in paths:
-        row, arrays = rows[path.stem], _arrays(path)
+        row, arrays = rows[path.stem], arrays_of(path)
         signal, support = np.asarray(audio[row], dtype=np.float32) / FULL_SCALE, int(slices["samples"][row])
         own = table[(table["slice"] == path.stem) & (table["role"] == "own")]
         measured = {}
@@ -305,9 +305,10 @@ def _counts(path: Path, scores: Mapping[str, Any]) -> NDArray:
     return counts
 
 
-def _arrays(path: Path) -> dict[str, NDArray]:
+def arrays_of(path: Path) -> dict[str, NDArray]:
+    """The arrays of an .npz file by name."""
     with np.load(path) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+        return dict(arrays)
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 from elor.errors import UserError
 from elor.report import analysis, html
 from elor.report.explanation import blocks, completeness, opening
-from elor.report.findings import METHODS, Correlation, Shown
+from elor.report.findings import METHODS, Correlation, Shown, arrays_of
 from elor.report.page import maps_data
 from elor.report.text import Block, Notes, Table
 
@@ -102,8 +102,7 @@ def page(shown: list[Shown], title: str, tables: list[Block], answers: Sequence[
 
 def _shown(name: str, window: Mapping[str, Any], folder: Path) -> Shown:
     """One window as the explorer takes it."""
-    with np.load(folder / f"{window['files']}.npz") as file:
-        arrays = {key: file[key] for key in file.files}
+    arrays = arrays_of(folder / f"{window['files']}.npz")
     heads, sound = arrays["heads"].tolist(), arrays["sound"]
     answers = [window["prediction"][head]["label"] for head in heads]
     kept = {key: arrays[key] for key in (*METHODS, "stft") if key in arrays}

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 
 from elor.audio import SAMPLE_RATE
 from elor.evidence.prototypes import Label, Prototypes
 from elor.evidence.saliency import Saliency
+from elor.explain.occlusion import hertz, mel
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.files import plain
 from elor.report import across, erasure, first_screen
@@ -187,16 +187,6 @@ def bands(saliency: Saliency) -> Rows:
             shares = _numbers(entry.trained[band], entry.low[band], entry.high[band])
             yield known | {"networks": "trained"} | shares
             yield known | {"networks": "initial"} | _numbers(entry.initial[band])
-
-
-def mel(frequencies: ArrayLike) -> NDArray:
-    """Hz on the mel scale."""
-    return 2595 * np.log10(1 + np.asarray(frequencies, dtype=float) / 700)
-
-
-def hertz(mels: ArrayLike) -> NDArray:
-    """The inverse of `mel`."""
-    return 700 * (10 ** (np.asarray(mels, dtype=float) / 2595) - 1)
 
 
 def sampled(saliency: Saliency) -> int:

@@ -15,11 +15,12 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain import correlation
+from elor.explain.occlusion import hertz, mel
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.report.album import album, write_figures
 from elor.report.figures import spectrogram_map, waveform_map
 from elor.report.findings import METHODS, Findings
-from elor.report.series import DESCRIPTOR_NAMES, READINGS, bands, descriptors, hertz, mel
+from elor.report.series import DESCRIPTOR_NAMES, READINGS, bands, descriptors
 from elor.report.spectra import FLOOR_DB, spectrogram
 from elor.report.style import save
 from tests.report.conftest import invented
