@@ -41,7 +41,6 @@ def _drawn(*shape: int) -> Tensor:
 SQUARE, WIDE = _drawn(6, 6) + 4 * torch.eye(6, dtype=torch.float64), _drawn(1, 4, 4, 6).expand(2, -1, -1, -1)
 LAST, MASK = torch.tensor([5, 0, 3, 2]), torch.tensor([True, False, True, True, False, True])
 GRID = _drawn(1, 3, 5, 2).expand(2, -1, -1, -1) / 3
-SOLID = _drawn(1, 2, 3, 2, 3).expand(2, -1, -1, -1, -1) / 3
 PLACES = F.max_pool2d(_drawn(1, 4, 8, 12).expand(2, -1, -1, -1), 2, return_indices=True)[1]
 VOLUMES = F.max_pool3d(_drawn(1, 4, 4, 8, 12).expand(2, -1, -1, -1, -1), 2, return_indices=True)[1]
 

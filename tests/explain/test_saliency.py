@@ -14,12 +14,12 @@ from scipy.stats import pearsonr
 
 from elor.engine import Engine
 from elor.evaluation.intervals import percentile_coverage
-from elor.explain.attribution import gradient
 from elor.explain.correlation import View, contrast
 from elor.explain.erasure import MEASURES
 from elor.explain.exemplary_speaker import exemplary_speaker
 from elor.explain.experiment import stratified
-from elor.explain.guided import guided_backprop
+from elor.explain.guided import guided_and_plain, guided_backprop
+from elor.explain.maps import predicted
 from elor.explain.occlusion import band_occlusion
 from elor.explain.saliency import run as running
 from elor.explain.saliency.measure import measure
@@ -55,9 +55,14 @@ def as_audio(signals: list[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(signals).astype(np.float32) / 32_768)[:, None]
 
 
-def r_of(method, network, audio) -> tuple[np.ndarray, np.ndarray]:
+def maps_of(network, audio) -> dict[str, dict[str, torch.Tensor]]:
+    """The guided map and the gradient of every head, from one forward pass."""
+    return {method: found for method, (found,) in guided_and_plain(network, audio, predicted)[1].items()}
+
+
+def r_of(found: dict[str, torch.Tensor], audio) -> tuple[np.ndarray, np.ndarray]:
     """r(arousal map, input) and r(arousal map, valence map) of every signal."""
-    maps = {head: [View(one, len(one)) for one in value.numpy()] for head, value in method(network, audio).items()}
+    maps = {head: [View(one, len(one)) for one in value.numpy()] for head, value in found.items()}
     signals = [View(one, len(one)) for one in audio[:, 0].numpy()]
     with_input = [m.r(x)["signed"] for m, x in zip(maps["arousal"], signals, strict=True)]
     return np.array(with_input), np.array([a.r(v)["signed"] for a, v in zip(*maps.values(), strict=True)])
@@ -72,10 +77,11 @@ def paper_shape(seed: int) -> MultiHeadNetwork:
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers(seed: int) -> None:
     network, audio = paper_shape(seed), as_audio([voice(0), voice(1)])
-    with_input, between = r_of(guided_backprop, network, audio)
+    maps = maps_of(network, audio)
+    with_input, between = r_of(maps["guided"], audio)
     assert (with_input > 0.3).all()  # the paper: 0.50
     assert (between > 0.5).all()  # the paper: 0.96
-    with_input, between = r_of(gradient, network, audio)
+    with_input, between = r_of(maps["gradient"], audio)
     assert np.abs(with_input).max() < 0.1
     assert np.abs(between).max() < 0.1
 
@@ -89,7 +95,12 @@ def test_untrained_against_untrained_is_not_distinguishable(shape) -> None:
     """Speakers with networks of their own: one that stands for the trained one, and two controls."""
     speakers = np.arange(5)
     audio = as_audio([voice(seed) for seed in speakers])
-    found = np.array([[r_of(guided_backprop, shape(10 * s + k), audio[s : s + 1]) for s in speakers] for k in range(3)])
+
+    def r(control: int, speaker: int) -> tuple[np.ndarray, np.ndarray]:
+        one = audio[speaker : speaker + 1]
+        return r_of(maps_of(shape(10 * speaker + control), one)["guided"], one)
+
+    found = np.array([[r(control, speaker) for speaker in speakers] for control in range(3)])
     for pair in np.moveaxis(found[..., 0], -1, 0):  # r with the input, r between the heads: (networks, speakers) each
         assert contrast(pair[0], pair[1:], speakers)["verdict"] == "not distinguishable from initial"
     assert contrast(np.tanh(np.arctanh(pair[0]) + 0.5), pair[1:], speakers)["verdict"] == "higher than initial"

@@ -147,7 +147,7 @@ def scale(evaluations: int) -> NetworkScale:
 
 
 def test_a_search_on_folds_resumes_and_does_not_depend_on_the_workers(task, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, trials = tune.tune(task, scale(4), Settings(), SPACE, HOW, Engine("cpu", 2))
+    found, trials = tune.tune(task, scale(3), Settings(), SPACE, HOW, Engine("cpu", 2))
     assert found.scope == "shared"
     assert found.fold == "S00"
     assert "have seen test speakers" in found.seen
@@ -178,8 +178,8 @@ def test_provenance_says_default_where_the_default_won(task, winner: int, monkey
     assert (found.values["S01"].learning_rate == BASE.learning_rate) == (not winner)
 
 
-class Noting(Engine):
-    """Notes in which order the jobs are asked for."""
+class InOrder(Engine):
+    """Does all work in this process, in the order in which it is asked for."""
 
     def run(self, function, jobs, watch=lambda: None, finished=lambda index, result: None) -> list:
         return [function(*job) for job in jobs]
@@ -194,7 +194,7 @@ def test_the_longest_begin_first_and_results_come_in_the_jobs_order(files, slice
         asked.extend(jobs.index(job) for job in some)
         return [jobs.index(job) for job in some]
 
-    assert spread(told, jobs, Noting("cpu", 2)) == [0, 1, 2, 3]
+    assert spread(told, jobs, InOrder("cpu", 2)) == [0, 1, 2, 3]
     assert asked == [1, 3, 2, 0]  # the most updates; of as many, the largest shape
 
 
@@ -212,15 +212,15 @@ def test_of_trials_trained_together_only_the_one_that_diverges_fails(task) -> No
 
 def test_workers_do_not_change_the_trials(task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables = []
-    for workers in (1, 3):
-        monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / str(workers)))
-        tables.append(tune.tune(task, scale(5), Settings(), SPACE, HOW, Engine("cpu", workers))[1])
+    for engine in (InOrder("cpu", 1), Engine("cpu", 3)):  # one after the other in this process, or in three
+        monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / str(engine.workers)))
+        tables.append(tune.tune(task, scale(5), Settings(), SPACE, HOW, engine)[1])
     pd.testing.assert_frame_equal(*tables)
 
 
 def test_a_nested_search_never_shows_a_fold_its_test_speaker(task, tmp_path: Path) -> None:
     how = HOW.model_copy(update={"scope": "nested"})
-    found, trials = tune.tune(task, scale(3), Settings(), SPACE, how, Engine("cpu", 2))
+    found, trials = tune.tune(task, scale(3), Settings(), SPACE, how, InOrder("cpu", 2))
     assert sorted(trials["fold"].unique()) == task.fold_names()
     assert "no value has seen its fold's test speaker" in found.seen
     found.write(tmp_path / "ftr.yaml")
