@@ -83,16 +83,17 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
     for network, job in jobs.items():
         engine, scale = _engine(network, params), params.scale.networks[network]
         once = budget.hours(job, [1], engine)
-        beside = {
-            f"search of {network}": searches
-            * budget.rounds(scale.evaluations, params.search.round or params.scale.round)
-        }
-        for what, groups in (beside | {f"folds of {network}": [folds * params.train.seeds]}).items():
+        rounds = budget.rounds(scale.evaluations, params.search.round or params.scale.round)
+        works = (
+            (f"search of {network}", "is", searches * rounds),
+            (f"folds of {network}", "are", [folds * params.train.seeds]),
+        )
+        for what, verb, groups in works:
             taken = once * budget.turns(groups, engine)
             total += taken
             if groups:
-                are, asked = "are" if what.startswith("folds") else "is", math.ceil(taken * 1.1)
-                note = f"The {what} {are} refused without -S engine.max_hours={asked}." if taken > limit else ""
+                asked = math.ceil(taken * 1.1)
+                note = f"The {what} {verb} refused without -S engine.max_hours={asked}." if taken > limit else ""
                 yield Finding(what, f"up to {clock(3600 * taken)}", note)
     slices = sum(len(part) for part in (job.train, job.validation, job.test))
     features = 0.0 if params.features.table else FUNCTIONALS_S * slices / Engine("cpu").count()

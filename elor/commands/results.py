@@ -12,7 +12,7 @@ from elor.evidence.model import read_if_there
 from elor.report import across, cost
 from elor.report.blocks import results as blocks
 from elor.report.results import Results, made_of
-from elor.report.text import Format
+from elor.report.text import Format, Notes
 
 Detail = Annotated[bool, typer.Option("--detail", help="Also other intervals, WAR, calibration, each rater.")]
 
@@ -44,8 +44,16 @@ def results(
     with made_of(metrics):
         found = Results.read(metrics)
         printed = blocks(found, detail)
-        printed += across.blocks(read_if_there(Across, metrics / "across.json"), detail)
+        absent: list[Path] = []
+        printed += across.blocks(read_if_there(Across, metrics / "across.json", absent), detail)
         if costs := cost.read(metrics):
             printed += [cost.table(costs)] if detail else []
             printed.append(cost.note(costs))
+        if absent:
+            printed.append(Notes("Not in this folder", tuple(map(_not_here, absent))))
         answer(asdict(found), printed, how, as_json, output, metrics)
+
+
+def _not_here(path: Path) -> str:
+    """What a fresh clone lacks, in a sentence."""
+    return f"{path} is absent, so nothing in it is shown: dvc pull brings it, if it was pushed; dvc repro makes it."

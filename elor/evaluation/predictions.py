@@ -183,14 +183,14 @@ def check_predictions(
 
 def _check_rows(names: pd.Series, known: pd.Series, key: str) -> None:
     """Each known name exactly once, and no other."""
-    faults = (
-        ("given more than once; keep one row each", names[names.duplicated()].unique()),
-        ("unknown to the corpus; remove them", names[~names.isin(known)].unique()),
-        ("missing; predict them too", known[~known.isin(names)].unique()),
+    faults = (  # in words, where, and whether a look at the spelling may help
+        ("given more than once; keep one row each", names[names.duplicated()].unique(), False),
+        ("unknown to the corpus; remove them", names[~names.isin(known)].unique(), True),
+        ("missing; predict them too", known[~known.isin(names)].unique(), False),
     )
-    for fault, found in faults:
+    for fault, found, misspelt in faults:
         if len(found):
-            why = _spelling(found, known) if fault.startswith("unknown") else ""
+            why = _spelling(found, known) if misspelt else ""
             raise UserError(f"Predictions: {len(found)} {key}s are {fault}: {some(found)}{why}.")
 
 

@@ -67,8 +67,11 @@ def write(path: Path, found: File, digits: int | None = 4, beside: Path | None =
     write_json(path, {SCHEMA: found.SCHEMA} | tree, digits)
 
 
-def read(kind: type[Kind], path: Path) -> Kind:
+def read(kind: type[Kind], path: Path, absent: list[Path] | None = None) -> Kind:
     """Read a file of metrics, with its tables.
+
+    Args:
+        absent: as of `elor.evidence.tables.read`.
 
     Raises:
         UserError: if it is absent, no JSON, of another kind or version, or damaged; names the file and the key. If a
@@ -87,13 +90,13 @@ def read(kind: type[Kind], path: Path) -> Kind:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON ({error}); run dvc repro again.") from None
     if isinstance(tree, dict) and issubclass(kind, File) and tree.get(SCHEMA) == kind.SCHEMA:  # else it is refused
-        tree = tables.read(tree, kind.TABLES, path)
+        tree = tables.read(tree, kind.TABLES, path, absent)
     return check(kind, tree, str(path))
 
 
-def read_if_there(kind: type[Kind], path: Path) -> Kind | None:
+def read_if_there(kind: type[Kind], path: Path, absent: list[Path] | None = None) -> Kind | None:
     """The same; None where the file is absent, as a stage that found nothing leaves none."""
-    return read(kind, path) if path.is_file() else None
+    return read(kind, path, absent) if path.is_file() else None
 
 
 def check(kind: type[Kind], tree: Any, name: str) -> Kind:

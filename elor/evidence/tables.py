@@ -100,11 +100,20 @@ def write(found: Mapping[str, Any], tables: Sequence[Table], folder: Path, besid
     return {TABLES: links} | left
 
 
-def read(found: Mapping[str, Any], tables: Sequence[Table], beside: Path) -> dict[str, Any]:
+def read(
+    found: Mapping[str, Any], tables: Sequence[Table], beside: Path, absent: list[Path] | None = None
+) -> dict[str, Any]:
     """What a file holds with the rows of its tables in their places; one without tables as it is.
 
+    Args:
+        found: what the file holds.
+        tables: that it may have.
+        beside: the file.
+        absent: where it is given, tables that are not there are added to it, and their rows left out, as in a fresh
+            clone, which has the files but not DVC's data.
+
     Raises:
-        UserError: if a table is absent, unknown, or of another run.
+        UserError: if a table is unknown, of another run, or absent and `absent` is not given.
     """
     tree, known = dict(found), {table.name: table for table in tables}
     links = tree.pop(TABLES, {})
@@ -112,6 +121,9 @@ def read(found: Mapping[str, Any], tables: Sequence[Table], beside: Path) -> dic
         raise UserError(f"{beside}, key {TABLES}: names no tables of this file; run dvc repro to make it anew.")
     for link, digest in links.items():
         path = Path(os.path.normpath(beside.parent / link))
+        if not path.is_file() and absent is not None:
+            absent.append(path)
+            continue
         if not path.is_file():
             raise UserError(f"{beside} has its numbers in {path}, which is absent: run dvc repro or dvc checkout.")
         if file_digest(path)[:16] != digest:

@@ -17,7 +17,9 @@ from sklearn import metrics
 from typer.testing import Result
 
 from elor.commands import app
+from elor.evidence.model import write
 from elor.files import write_json
+from tests.report.test_across import across
 
 Elor = Callable[..., Result]
 TARGETS = ("classes", "regression", "distribution", "emotion")
@@ -250,6 +252,20 @@ def test_missing_metrics_are_one_sentence(workspace: Path, tmp_path: Path, elor:
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"elor results: {folder / lost} does not exist: run dvc repro")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_fresh_clone_shows_what_its_metrics_hold(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    folder = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
+    write(folder / "across.json", across(arousal={"demo": 5, "acted": 2}), beside=tmp_path / "data/evidence/across")
+    whole = elor("results", "--metrics", folder, "--detail").stdout
+    shutil.rmtree(tmp_path / "data")
+    found = elor("results", "--metrics", folder, "--detail")
+    assert found.exit_code == 0
+    shown, said = found.stdout.split("Not in this folder\n")
+    assert "From demo to acted, arousal is not shown to transfer" in " ".join(shown.split())
+    assert whole.startswith(shown.rstrip())
+    table = tmp_path / "data/evidence/across/alterations.csv"
+    assert " ".join(said.split()).startswith(f"{table} is absent, so nothing in it is shown: dvc pull brings it")
 
 
 def test_broken_metrics_are_one_sentence(workspace: Path, tmp_path: Path, elor: Elor) -> None:
