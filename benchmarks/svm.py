@@ -51,11 +51,12 @@ def measure(workspace: Path = Path()) -> dict[str, Any]:
     if any(head.classes is None or head.soft for head in asked):
         raise UserError(f"The target {params.labels.target} has no single classes for an SVM; choose classes.")
     slices, folds = read_table(data / "slices.csv"), read_table(data / "folds.csv")
+    tables = {"ftr": read_table(data / "predictions" / "ftr.csv")}  # before anything long
     fitted = {
         name: svm_baseline.cross_validated(data / "is10.npy", slices, folds, asked, Engine("cpu"), choices)
         for name, choices in CHOICES.items()
     }
-    tables = {"ftr": read_table(data / "predictions" / "ftr.csv")} | {name: found[0] for name, found in fitted.items()}
+    tables |= {name: found[0] for name, found in fitted.items()}
     found: dict[str, Any] = {}
     for name, judged in judge_all(tables, slices, asked, folds).items():
         difference = compare(judged["ftr"], judged["svm"], Settings(seed=params.seed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from benchmarks import (
 from benchmarks.invented import invent
 from benchmarks.measure import ROOT, alternated, ratio
 from benchmarks.plainstep import PlainStep
+from elor.engine import Engine
 from elor.errors import UserError
 from elor.evaluation.predictions import check_predictions
 from elor.evidence.model import write
@@ -53,6 +55,7 @@ from elor.training.loop import Trainer
 from elor.training.task import architecture
 from elor.vectors import IS10
 from tests.worlds.networks import new_network
+from tests.worlds.stages import run_here, run_stages
 
 pytestmark = pytest.mark.long
 
@@ -203,6 +206,7 @@ def test_settings_are_tried_on_corpora_of_other_seeds_and_known_runs_are_kept(
     settings = {"lom": learning.Setting("lom", epochs=2, values=small), "ftr": learning.Setting("ftr", epochs=1)}
     monkeypatch.setattr(learning, "SETTINGS", settings)
     monkeypatch.setattr(learning, "RESULTS", tmp_path)
+    monkeypatch.setattr(learning, "run_stage", stage_here)
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     found = learning.measure(("lom",), seeds=(7,), folds=1, utterances=60)
     (one,) = found["runs"]
@@ -309,6 +313,13 @@ def test_kills_leave_time_for_all_of_them() -> None:
     trained = np.maximum(moments - begun, 0).sum(axis=1)
     assert trained.mean() < 0.8 * (seconds - begun)
     assert (trained > 0).all()
+
+
+def stage_here(folder: Path, stage: str) -> None:
+    """A stage as `benchmarks.measure.run_stage` runs it, without a process of its own."""
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "run", run_here)
+        run_stages((stage,))
 
 
 def small_job(folder: Path, network: str) -> toy.TrainingJob:
