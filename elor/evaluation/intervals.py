@@ -23,7 +23,7 @@ Which interval for which number:
   wider, less steady limits.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -181,31 +181,6 @@ def percentile_coverage(speakers: int, confidence: float = 0.95) -> float:
     """
     z = ndtri((1 + confidence) / 2)
     return float(2 * stdtr(speakers - 1, z * np.sqrt((speakers - 1) / speakers)) - 1)
-
-
-def over_seeds(runs: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Summarise the same metrics of several training runs that differ in their seed only.
-
-    The spread over seeds is no confidence interval: all runs test the same speakers.
-
-    Args:
-        runs: one flat dict of metrics per seed; keys that not all runs have, and what is no number, are left out.
-
-    Returns:
-        Per metric: mean, sd (n - 1; NaN for one run), low and high (the range), runs.
-    """
-    numeric = [key for key in (runs[0] if runs else ()) if all(_is_number(run.get(key)) for run in runs)]
-    summary = {}
-    for key in numeric:
-        values = np.array([run[key] for run in runs], dtype=np.float64)
-        spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-        low, high = float(values.min()), float(values.max())
-        summary[key] = {"mean": float(values.mean()), "sd": spread, "low": low, "high": high, "runs": len(runs)}
-    return summary
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def around(centre: float, error: float, n: int, confidence: float) -> Interval:

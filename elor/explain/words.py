@@ -134,19 +134,19 @@ def exchanged(count: int, statistic: Callable[[NDArray[np.bool_]], float]) -> di
     return {"difference": observed, "p": reached / len(ways), "patterns": len(ways)}
 
 
-def likeness(maps: Sequence[NDArray]) -> NDArray:
-    """Mean over slices of Pearson's r between the maps of each two networks, (networks, networks).
+def likeness(maps: Sequence[NDArray]) -> tuple[NDArray, int]:
+    """Mean over slices of Pearson's r between the maps of each two networks, (networks, networks); of how many slices.
 
     Args:
         maps: of each slice (networks, windows); one on which some map is constant is left out.
     """
     found = [np.corrcoef(one) for one in maps if one.shape[1] > 1 and (one.std(axis=1) > 0).all()]
-    return np.mean(found, axis=0) if found else np.full([len(maps[0])] * 2, np.nan)
+    return np.mean(found, axis=0) if found else np.full([len(maps[0])] * 2, np.nan), len(found)
 
 
 def of_maps(maps: Sequence[NDArray]) -> dict[str, Any]:
     """How alike maps are within and between the kinds: `plain`, `told`, `between`, and the test of their difference."""
-    r = likeness(maps)
+    r, slices = likeness(maps)
     count, pairs = len(r), ~np.eye(len(r), dtype=bool)
 
     def apart(told: NDArray[np.bool_]) -> float:
@@ -157,8 +157,7 @@ def of_maps(maps: Sequence[NDArray]) -> dict[str, Any]:
     within = {"plain": ~told[:, None] & ~told, "told": told[:, None] & told}
     means = {name: float(r[rows & pairs].mean()) for name, rows in within.items()}
     means["between"] = float(r[told[:, None] != told].mean())
-    used = sum(one.shape[1] > 1 and bool((one.std(axis=1) > 0).all()) for one in maps)
-    return means | {"slices": used} | exchanged(count, apart)
+    return means | {"slices": slices} | exchanged(count, apart)
 
 
 def reaches(changes: pd.DataFrame) -> pd.DataFrame:

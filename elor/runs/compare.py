@@ -86,7 +86,7 @@ def compare(one: str | Path, other: str | Path) -> Comparison:
     differences, numbers = [], 0
     for name in sorted(files[0] | files[1], key=lambda name: (name not in HEADLINE, name)):
         leaves = [_leaves(run, name) if name in names else {} for run, names in zip(runs, files, strict=True)]
-        numbers += sum(_is_number(leaf) for leaf in leaves[0].values())
+        numbers += sum(is_number(leaf) for leaf in leaves[0].values())
         if (found := _difference(name, *leaves)) is not None:
             differences.append(found)
     locked = runs if all(run.stages for run in runs) else (runs[0], runs[0])  # without dvc.lock: files alone
@@ -141,7 +141,7 @@ def _difference(name: str, one: dict[str, Leaf], other: dict[str, Leaf]) -> Diff
         pair = one.get(key), other.get(key)
         if key in one and key in other and pair[0] == pair[1]:
             continue
-        if key in one and key in other and all(map(_is_number, pair)):
+        if key in one and key in other and all(map(is_number, pair)):
             numbers += 1
             apart = abs(pair[0] - pair[1])
             if apart > largest or not where:
@@ -185,5 +185,6 @@ def _cell(text: str) -> Leaf:
     return value if math.isfinite(value) else text
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a value of a JSON file or a table is a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

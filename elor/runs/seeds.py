@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elor.evaluation.intervals import over_seeds
+import numpy as np
+
+from elor.runs.compare import is_number
 from elor.runs.run import Run, open_run
 
 TRAINING, CORPORA, ALL = "training seeds", "fresh corpora", "runs"
@@ -83,6 +85,27 @@ def summarise(where: Sequence[str | Path], metrics: str | None = None) -> Summar
         },
         warnings=warnings(runs),
     )
+
+
+def over_seeds(runs: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Summarise the same metrics of several training runs that differ in their seed only.
+
+    The spread over seeds is no confidence interval: all runs test the same speakers.
+
+    Args:
+        runs: one flat dict of metrics per seed; keys that not all runs have, and what is no number, are left out.
+
+    Returns:
+        Per metric: mean, sd (n - 1; NaN for one run), low and high (the range), runs.
+    """
+    numeric = [key for key in (runs[0] if runs else ()) if all(is_number(run.get(key)) for run in runs)]
+    summary = {}
+    for key in numeric:
+        values = np.array([run[key] for run in runs], dtype=np.float64)
+        spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+        low, high = float(values.min()), float(values.max())
+        summary[key] = {"mean": float(values.mean()), "sd": spread, "low": low, "high": high, "runs": len(runs)}
+    return summary
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:

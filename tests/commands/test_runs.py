@@ -7,6 +7,7 @@ import statistics
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner, Result
@@ -17,6 +18,7 @@ from elor.errors import UserError
 from elor.files import write_json, write_text
 from elor.runs.compare import sentence
 from elor.runs.run import MADE, Folder
+from elor.runs.seeds import over_seeds
 
 SCORES = (0.30, 0.36, 0.33)
 
@@ -226,3 +228,14 @@ def test_a_missing_revision_raises_in_python_too(repository: Path) -> None:
     with pytest.raises(UserError, match="neither a folder"):
         elor.summarise_runs(["seed-0", "nowhere"])
     assert git("status", "--porcelain") == ""  # nothing was written
+
+
+def test_over_seeds() -> None:
+    runs = [{"uar": 0.4, "war": 0.5, "note": "x", "exact": True}, {"uar": 0.44, "note": "y", "exact": True}]
+    found = over_seeds(runs)
+    assert list(found) == ["uar"]
+    assert found["uar"] == pytest.approx(
+        {"mean": 0.42, "sd": np.std([0.4, 0.44], ddof=1), "low": 0.4, "high": 0.44, "runs": 2}
+    )
+    assert np.isnan(over_seeds(runs[:1])["uar"]["sd"])
+    assert over_seeds([]) == {}

@@ -12,7 +12,6 @@ from elor.evaluation.intervals import (
     bootstrap,
     jackknife,
     linear_error,
-    over_seeds,
     percentile_coverage,
     printed,
     speaker_interval,
@@ -183,14 +182,3 @@ def test_percentile_coverage_in_the_limit():
     assert percentile_coverage(10) == pytest.approx(0.90, abs=0.01)
     assert percentile_coverage(10_000) == pytest.approx(0.95, abs=0.001)
     assert percentile_coverage(3) < percentile_coverage(5) < percentile_coverage(10)
-
-
-def test_over_seeds():
-    runs = [{"uar": 0.4, "war": 0.5, "note": "x", "exact": True}, {"uar": 0.44, "note": "y", "exact": True}]
-    found = over_seeds(runs)
-    assert list(found) == ["uar"]
-    assert found["uar"] == pytest.approx(
-        {"mean": 0.42, "sd": np.std([0.4, 0.44], ddof=1), "low": 0.4, "high": 0.44, "runs": 2}
-    )
-    assert np.isnan(over_seeds(runs[:1])["uar"]["sd"])
-    assert over_seeds([]) == {}

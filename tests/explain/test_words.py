@@ -37,9 +37,9 @@ def test_the_names_are_exchanged_in_all_ways() -> None:
 def test_likeness_is_the_mean_correlation() -> None:
     some = maps(False, slices=3)
     expected = np.mean([pd.DataFrame(one.T).corr().to_numpy() for one in some], axis=0)
-    np.testing.assert_allclose(likeness(some), expected)
+    np.testing.assert_allclose(likeness(some)[0], expected)
     some[1][2] = 1.0  # a network that answers alike whatever is taken away
-    np.testing.assert_allclose(likeness(some), np.mean([np.corrcoef(some[0]), np.corrcoef(some[2])], axis=0))
+    np.testing.assert_allclose(likeness(some)[0], np.mean([np.corrcoef(some[0]), np.corrcoef(some[2])], axis=0))
 
 
 def test_a_planted_difference_of_maps_is_found_and_chance_is_not() -> None:
