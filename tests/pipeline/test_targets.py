@@ -17,7 +17,7 @@ from elor.features.slices import slice_count
 from elor.tables import read_table
 from elor.targets import FLOOR
 from tests.worlds.project import MODELS, NETWORKS, ROOT
-from tests.worlds.stages import CORPUS, EXPLAINING_LESS, LABELLING, LEARNING, LESS, Workspace
+from tests.worlds.stages import CORPUS, EXPLAINING_LESS, LABELLING, LEARNING, LESS, Workspace, alter_less
 
 pytestmark = pytest.mark.long
 
@@ -51,6 +51,7 @@ def workspace(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A workspace that has read the release with the defaults."""
     with pytest.MonkeyPatch.context() as patch:
         made = Workspace(tmp_path_factory.mktemp("targets") / "project", patch)
+        alter_less(patch)
         made.set_params(corpus__path=str(release))
         made.run_all(*CORPUS)
         yield made

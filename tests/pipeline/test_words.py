@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.worlds.project import MODELS, NETWORKS
-from tests.worlds.stages import CORPUS, EXPLAINING_LESS, LABELLING, LEARNING, LESS, UNSEEN, Workspace
+from tests.worlds.stages import CORPUS, EXPLAINING_LESS, LABELLING, LEARNING, LESS, UNSEEN, Workspace, alter_less
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.long]
 
@@ -28,6 +28,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A run that reads words, up to its page."""
     with pytest.MonkeyPatch.context() as patch:
         made = Workspace(tmp_path_factory.mktemp("words") / "project", patch)
+        alter_less(patch)
         made.set_params(corpus__words="words", **ASKED)
         learning = [one for one in LEARNING if one != ("evaluate",)]
         explaining = [one for one in EXPLAINING_LESS if one not in UNSEEN]

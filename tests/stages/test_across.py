@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,11 @@ from sklearn.metrics import recall_score
 from elor.evaluation.across import judge_cells
 from elor.evidence.across import Across
 from elor.evidence.model import read
-from elor.explain.interventions.alterations import ALTERATIONS
-from elor.explain.interventions.versions import versions
 from elor.tables import read_table
 from elor.targets import Target
 from tests.worlds import voices
 from tests.worlds.project import NETWORKS
-from tests.worlds.stages import EXPLAINING, LEARNING, READING, UNSEEN, Workspace
+from tests.worlds.stages import EXPLAINING, LEARNING, READING, UNSEEN, Workspace, alter_less
 
 pytestmark = pytest.mark.long
 
@@ -35,8 +32,7 @@ def two(tmp_path_factory: pytest.TempPathFactory):
         made = Workspace(tmp_path_factory.mktemp("two") / "workspace", patch)
         once = {f"scale__demo__networks__{net}__evaluations": 1 for net in NETWORKS[:3]}
         made.set_params(corpus__path=[SOURCES[0], SOURCES[1] | {"rater": "mean"}], folds__hold_out="corpus", **once)
-        few = {name: ALTERATIONS[name] for name in ("gain", "high_shelf")}  # twenty speakers: the cheap ones will do
-        patch.setattr("elor.explain.interventions.run.versions", partial(versions, alterations=few))
+        alter_less(patch)
         explaining = [stage for stage in EXPLAINING if stage not in UNSEEN]
         made.run_all(*READING, ("mfcc",), ("is10",), *LEARNING, *explaining)
         yield made

@@ -17,7 +17,7 @@ from elor.files import file_digest
 ROOT = Path(__file__).parents[2]
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 MODELS = (*NETWORKS, "svm")
-TINY = {"elor": ([2, 3, 4], [96, 12, 8], [120, 8, 8], 8), "lom": ([4, 4, 4], [4, 4, 4], [6, 6, 6], 1)}
+TINY = {"elor": ([2, 3, 4], [96, 12, 8], [30, 8, 8], 32), "lom": ([4, 4, 4], [4, 4, 4], [6, 6, 6], 1)}
 
 
 def shrink(path: Path, **changes: object) -> None:
