@@ -149,15 +149,16 @@ def _cases() -> str:
     lines = [
         "## The table of cases",
         "",
-        "How the pieces of a claim become its verdict: the first row that fits. What illustrates does not count.",
+        "How the pieces of a claim become its verdict: the first row that fits, by where pieces point; no row asks for",
+        "their p. What illustrates does not count.",
         "A condition that can only stop a claim (a map no less like the input than untrained networks', or two heads'",
         "maps no less alike than one head's of two classes: random heads draw such maps) illustrates otherwise.",
         "",
-        "| case | where it fits | verdict |",
-        "| :-- | :-- | :-- |",
-        *(f"| {row.case} | {row.said} | {row.verdict} |" for row in CASES),
+        "| case | where it fits | verdict | if this survives the correction |",
+        "| :-- | :-- | :-- | :-- |",
+        *(f"| {row.case} | {row.said} | {row.verdict} | {row.p} |" for row in CASES),
         f"| {names.Case.chance} | the p of {names.Case.against} or {names.Case.agree} does not survive | "
-        f"{names.Verdict.undecided} |",
+        f"{names.Verdict.undecided} | |",
         "",
     ]
     return "\n".join(lines)

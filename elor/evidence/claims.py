@@ -22,7 +22,8 @@ class Piece(Part):
     """of all its numbers"""
     control: str = ""
     """which control: one of the family `initial`, `calibrated`, `heads`, `class swap`, `other waveform`, `shifted`,
-    `shuffled`, `sham`; or `no change`, `what counts as none`, `chance`, `no correlation`, or the name of a rival"""
+    `shuffled`, `sham`; or `no change`, `what counts as none`, `chance`, `random order`, `no correlation`, or the name
+    of a rival"""
     control_value: Number = None
     """the control as a number"""
     control_low: Number = None
@@ -64,10 +65,12 @@ class Needed(Part):
     prototypes have none, the weakest test"""
     effect: Number = None
     """the smallest effect that this run could have shown, in the piece's unit (its difference, else `ours`); of an
-    absence the largest one of which it could have been shown, 0 if of none"""
+    absence the largest one of which it could have been shown: below 0, only one the other way; 0 if of none"""
     speakers: int | None = None
-    """how many speakers would have shown the effect that was found; null above 10,000, and where it lies within its
-    control or, of a map, below it"""
+    """how many speakers would have shown the effect that was found, at k times its p where a claim falls by any of k
+    tests; null above 10,000, and where it lies within its control or, of a map, below it"""
+    decided: int | None = None
+    """how many speakers would have decided the claim, all of its pieces as they were found; null if none would"""
 
 
 class Claim(Part):
@@ -142,6 +145,21 @@ class Family(Part):
     """of the error that it bounds: of Benjamini-Hochberg the expected share of wrong assertions among all"""
 
 
+class Counterfactual(Part):
+    """What more of a cue does to an answer of ELoR, measured on utterances that were made again: a network's truth."""
+
+    cue: str
+    """that is moved, by one of its standard deviations"""
+    answer: str
+    """of a head, or its extremity"""
+    change: Number
+    """in standard deviations of the answers, mean over speakers"""
+    low: Number
+    """its t-interval"""
+    high: Number
+    """its upper limit"""
+
+
 class Scoreboard(Part):
     """Verdicts beside the truth, where a corpus was made and its truth is known."""
 
@@ -168,6 +186,8 @@ class Claims(File):
     """what is corrected"""
     scoreboard: Scoreboard | None = None
     """verdicts beside the truth; null where the corpus declares none"""
+    counterfactuals: tuple[Counterfactual, ...] = ()
+    """what the truth of claims about networks rests on (docs/known-truth.md); empty where the corpus declares none"""
     shuffled: bool = False
     """whether the labels were shuffled within speakers: the control of the claims that this voids"""
 

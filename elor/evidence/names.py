@@ -46,6 +46,8 @@ class Reference(StrEnum):
     """such a margin itself"""
     chance = "chance"
     """what would be found at random"""
+    order = "random order"
+    """parts taken away in a random order"""
     correlation = "no correlation"
     """a correlation of zero"""
     rival = "rival"

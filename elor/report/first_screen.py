@@ -25,7 +25,7 @@ CONTROLS = {Control.initial: "untrained networks", Control.heads: "random heads"
 """Controls in the figure, in its words."""
 
 OPEN = {
-    Case.disagree: "because their pieces of evidence point different ways",
+    Case.disagree: "because their pieces of evidence disagree",
     Case.chance: "because what was found is no more than chance may do",
     Case.missing: "because a piece of evidence could not be had",
     Case.undecidable: "because nothing here could decide them",
@@ -177,7 +177,7 @@ def _open(claims: Claims, speakers: int) -> Sentence | None:
         f"{count} {OPEN[case]}" for case, count in Counter(row.case for row in undecided).items() if case in OPEN
     ]
     reasons += [f"{unlearned} because a head has not learned"] if unlearned else []
-    chance = [row.needed.speakers for row in undecided if row.case is Case.chance and row.needed]
+    chance = [row.needed.decided for row in undecided if row.case is Case.chance and row.needed]
     beyond = sorted(count for count in chance if count is not None and count > speakers)
     would = f" ({speakers} speakers spoke; {_span(beyond)} would have decided {len(beyond)} of these)" if beyond else ""
     verb = "stay" if len(undecided) + unlearned > 1 else "stays"

@@ -81,7 +81,7 @@ def interval_of(piece: Piece) -> str:
 
 def p_of(piece: Piece) -> str:
     """Its p, or that there is no test."""
-    return "no test" if piece.role is Role.conditions or piece.p is None else p_value(piece.p)
+    return "no test" if piece.p is None else p_value(piece.p)
 
 
 def piece_line(piece: Piece, level: float) -> str:
@@ -112,7 +112,8 @@ def reason(claim: Claim, family: Family) -> str:
     if claim.case is Case.agree:
         return f"{'all pieces point' if len(judging) > 1 else 'the evidence points'} with it ({survives})"
     if claim.case is Case.against:
-        return f"against it: {_named(judging, -1)} ({survives})"
+        shown = [piece for piece in judging if leaning(piece, family.level) == POINTS[-1]]
+        return f"against it: {_named(shown, -1)} ({survives})"
     if claim.case is Case.nowhere:
         return f"no further than untrained networks: {_named(judging, 0)}"
     if claim.case is Case.chance:
@@ -206,21 +207,26 @@ def sentence(claim: Claim, family: Family) -> str:
 def needed_line(needed: Needed, claim: Claim) -> str:
     """What an undecided claim would have needed; of which piece is said where it is not the one in its line."""
     piece = claim.evidence[needed.piece]
-    others = "" if needed.piece == claim.deciding else " But the piece that stands in the way is another."
-    of = f" of {piece.what}" if others else ""
-    if others and needed.speakers is not None and needed.speakers <= (piece.units or 0):
+    others = "" if needed.piece == claim.deciding else f" of {piece.what}"
+    if needed.decided is None and needed.speakers is not None and needed.speakers <= (piece.units or 0):
         return f"More speakers are not what it lacks: {piece.what} is seen, and another piece stands in the way."
     unit = "of z" if piece.difference is not None and piece.unit == "r" else piece.unit
-    amount = f"{quantity(needed.effect)} {unit}".rstrip()
+    amount = f"{quantity(abs(needed.effect or 0.0))} {unit}".rstrip()
     if not piece.absence:
-        effect = f"The least that this run could have shown{of} is {amount}"
-    elif needed.effect:
-        effect = f"This run could have shown an absence{of} had no more than {amount} been found"
+        effect = f"The least that this run could have shown{others} is {amount}"
+    elif not needed.effect:
+        effect = f"This run could not have shown an absence{others}, whatever was found"
+    elif needed.effect > 0:
+        effect = f"This run could have shown an absence{others} had no more than {amount} been found"
     else:
-        effect = f"This run could not have shown an absence{of}, whatever was found"
-    if needed.speakers is None:
-        return f"{effect}; what was found goes no further than its control, and no number of speakers shows it.{others}"
-    return f"{effect}; what was found would have needed {plural(needed.speakers, 'speaker')}.{others}"
+        effect = f"This run could have shown an absence{others} only had {amount} been found the other way"
+    if needed.decided is not None:
+        return f"{effect}; what was found would have needed {plural(needed.decided, 'speaker')}."
+    if needed.speakers is not None:
+        shown = plural(needed.speakers, "speaker")
+        return f"{effect}; {shown} would show what was found, but another piece stands in the way."
+    way = " Another piece stands in the way, too." if others else ""
+    return f"{effect}; what was found goes no further than its control, and no number of speakers shows it.{way}"
 
 
 def _named(pieces: list[Piece], way: int) -> str:

@@ -14,6 +14,7 @@ from elor.audio import SAMPLE_RATE
 from elor.evidence.prototypes import Label, Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain.occlusion import hertz, mel
+from elor.explain.claims.answers import SEARCHED
 from elor.explain.prototypes.descriptors import DESCRIPTORS
 from elor.files import plain
 from elor.report import across, erasure, first_screen
@@ -261,8 +262,7 @@ def way(key: str) -> str:
     """`mode.parametrisation` in words: `the paper's objective, searched over samples`."""
     mode, parametrisation = key.split(".")
     modes = {"paper": "the paper's objective", "level": "at the level of speech"}
-    searched = {"time": "searched over samples", "fourier": "searched over a 1/f spectrum"}
-    return f"{modes.get(mode, mode)}, {searched.get(parametrisation, parametrisation)}"
+    return f"{modes.get(mode, mode)}, {SEARCHED.get(parametrisation, parametrisation)}"
 
 
 def _what(pair: str) -> str:

@@ -129,7 +129,8 @@ def saliency(side: int, p: float) -> dict[str, Any]:
 def trend(side: int, expected: str, p: float) -> dict[str, Any]:
     way = expected if side > 0 else {"up": "down", "down": "up"}[expected]
     finding = "varies with the label" if side else "not distinguishable from untrained"
-    per = {name: {"statistic": 50.0, "p": p, "calibrated": [-10.0, 10.0]} for name in ("paper.time", "paper.fourier")}
+    one = {"statistic": 50.0 if side else 5.0, "direction": way, "outside": bool(side)}
+    per = {name: one | {"p": p, "calibrated": [-10.0, 10.0]} for name in ("paper.time", "paper.fourier")}
     return {"per": per, "direction": way, "finding": finding, "verdict": finding}
 
 

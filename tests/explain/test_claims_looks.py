@@ -24,9 +24,12 @@ def with_trend(way: str, head: str, descriptor: str, kind: str) -> Any:
     """All findings for the paper, but for one trend."""
     some = given(1)
     one = some.prototypes["trends"][head][descriptor][kind]
-    one["direction"] = way
+    for part in (one, *one["per"].values()):
+        part["direction"] = way
     if way == "":
         one["finding"] = "not distinguishable from untrained"
+        for part in one["per"].values():
+            part["outside"] = False
     return some
 
 
@@ -48,6 +51,21 @@ def test_a_trend_must_point_the_same_way_and_adds_no_p(way: str, verdict: Verdic
         else:  # the pieces are named
             assert "for it: a higher level above 2 kHz" in reason(row, found.family)
             assert "spectral centroid of arousal prototypes" in reason(row, found.family)
+
+
+def test_a_trend_in_one_parametrisation_alone_points_there_alone() -> None:
+    for way in ("up", "down"):
+        some = with_trend(way, "valence", "longest_periodic_s", "extreme")
+        one = some.prototypes["trends"]["valence"]["longest_periodic_s"]["extreme"]
+        one["finding"] = "not distinguishable from untrained"  # as in one parametrisation it is
+        one["per"]["paper.time"] |= {"statistic": 5.0, "outside": False}
+        found = claims(some.facts)
+        row = by_id(found)["valence-extremes-periodic"]
+        assert [piece.points for piece in row.evidence] == [0, 1 if way == "up" else -1]
+        assert row.verdict is DISAGREE
+        why = reason(row, found.family)
+        assert "middle, searched over a 1/f spectrum (beside untrained networks" in why
+        assert "middle, searched over samples (beside untrained networks" in why
 
 
 @pytest.mark.parametrize(("way", "verdict"), [("up", HOLDS), ("down", CONTRADICTED), ("", INDISTINCT)])

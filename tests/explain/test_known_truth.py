@@ -104,9 +104,14 @@ def test_the_scoreboard_counts_what_stands_in_the_rows() -> None:
     assert board is not None
     assert (board.right, board.wrong, board.undecided) == (right, wrong, undecided)
     assert right + wrong + undecided + board.undecidable == len(found.claims)
+    assert {(one.cue, one.answer): (one.low, one.high) for one in found.counterfactuals} == {
+        ("rate", "arousal"): (UP.low, UP.high),
+        ("tilt_db", "arousal"): (NONE.low, NONE.high),
+    }
     assert board.right >= 3
     assert board.wrong >= 2
     assert claims(facts(1)).scoreboard is None
+    assert not claims(facts(1)).counterfactuals
 
 
 def test_the_recipe_declares_its_own_constants() -> None:

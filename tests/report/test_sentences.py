@@ -36,7 +36,8 @@ def test_a_piece_whose_own_test_shows_nothing_only_leans() -> None:
     assert piece_line(piece(p=0.381, points=-1), FAMILY.level).endswith("p 0.381: leans against")
     assert piece_line(piece(p=0.03, points=-1), FAMILY.level).endswith("p 0.030: against")
     assert piece_line(piece(p=0.381, points=0), FAMILY.level).endswith("no further than its control")
-    assert piece_line(piece(role=Role.conditions, p=0.5), FAMILY.level).endswith("no test: for")
+    assert piece_line(piece(role=Role.conditions, p=0.5), FAMILY.level).endswith("p 0.500: for")
+    assert piece_line(piece(role=Role.conditions, p=None), FAMILY.level).endswith("no test: for")
 
 
 def test_a_difference_of_correlations_is_called_one_of_z() -> None:
@@ -49,11 +50,14 @@ def test_a_difference_of_correlations_is_called_one_of_z() -> None:
 def test_what_counts_as_no_change_is_called_so() -> None:
     absent = piece(control="no change", control_high=0.0077, ours=-0.0001, points=-1)
     assert "what counts as no change below 0.0077" in piece_line(absent, FAMILY.level)
-    assert said(Case.chance, absent, needed=Needed(piece=0, effect=0.0, speakers=12)).endswith(
+    assert said(Case.chance, absent, needed=Needed(piece=0, effect=0.0, speakers=12, decided=12)).endswith(
         "This run could not have shown an absence, whatever was found; what was found would have needed 12 speakers."
     )
     assert "could have shown an absence had no more than 0.12 been found" in said(
-        Case.chance, absent, needed=Needed(piece=0, effect=0.12, speakers=12)
+        Case.chance, absent, needed=Needed(piece=0, effect=0.12, speakers=12, decided=12)
+    )
+    assert "could have shown an absence only had 0.12 been found the other way" in said(
+        Case.chance, absent, needed=Needed(piece=0, effect=-0.12, speakers=12, decided=12)
     )
 
 
@@ -63,9 +67,11 @@ def test_more_speakers_are_not_asked_for_where_another_piece_stands_in_the_way()
     assert enough.endswith("More speakers are not what it lacks: peaks is seen, and another piece stands in the way.")
     few = said(Case.disagree, condition, piece("peaks"), needed=Needed(piece=1, effect=0.02, speakers=30))
     assert few.endswith(
-        "The least that this run could have shown of peaks is 0.02; what was found would have needed 30 speakers. But "
-        "the piece that stands in the way is another."
+        "The least that this run could have shown of peaks is 0.02; 30 speakers would show what was found, but another "
+        "piece stands in the way."
     )
+    decides = said(Case.chance, piece(), piece("peaks"), needed=Needed(piece=0, effect=0.02, speakers=30, decided=40))
+    assert decides.endswith("is 0.02; what was found would have needed 40 speakers.")
     assert said(Case.disagree, piece(points=0), needed=Needed(piece=0, effect=0.02)).endswith(
         "what was found goes no further than its control, and no number of speakers shows it."
     )

@@ -36,6 +36,9 @@ LEVEL = "gain"
 KINDS = {"monotone": "per label", "extreme": "per label from the middle", "low_high": "from low to high labels"}
 """What a trend's number is counted by."""
 
+SEARCHED = {"time": "searched over samples", "fourier": "searched over a 1/f spectrum"}
+"""In which of the two parametrisations prototypes were sought."""
+
 HEADS, EXTREMITY = "heads", "extremity"
 """Which answer of a head: the expected label, or its expected distance from the middle."""
 
@@ -43,9 +46,9 @@ HEADS, EXTREMITY = "heads", "extremity"
 def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: str) -> list[Seen]:
     """A descriptor of the prototypes varies with the label as the paper says, seen in each parametrisation: conditions.
 
-    Page's p is too small, as networks of the folds share most of their training slices. What is asked instead is what
-    the trend's own finding asks: an effect beyond the range of 20 single untrained networks, in two parametrisations
-    with the same sign (`elor.explain.prototypes.trends`).
+    Page's p is too small, as networks of the folds share most of their training slices. What is asked of each instead
+    is an effect beyond the range of 20 single untrained networks; as all pieces of a claim must point one way, that is
+    what the trend's own finding asks, too (`elor.explain.prototypes.trends`).
 
     Args:
         measured: says how the descriptor varies.
@@ -60,18 +63,18 @@ def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: 
     name, unit = DESCRIPTORS[descriptor].title, DESCRIPTORS[descriptor].difference
     if found.finding is Finding.undecided:
         raise Missing(f"the {name} of the prototypes is undecided ({found.reason})")
-    points = 0 if found.finding is Finding.within else 1 if found.direction == direction else -1
     return [
         Seen(
             defined(one.statistic, f"the {name} of the prototypes"),
-            points,
+            (1 if one.direction == direction else -1) if one.outside else 0,
             Control.calibrated,
             control_low=one.calibrated[0],
             control_high=one.calibrated[1],
             units=one.folds,
             unit=f"{unit} {KINDS[kind]}".strip(),
+            of=SEARCHED[search.partition(".")[2]],
         )
-        for one in found.per.values()
+        for search, one in found.per.items()
     ]
 
 

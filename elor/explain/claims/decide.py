@@ -82,11 +82,15 @@ class Picture:
 
     @property
     def against(self) -> bool:
-        """A test points against it, no condition points with it, and no test would save it, or could have."""
+        """A test points against it, no condition points with it, and no test would save it, or could have.
+
+        Without tests all conditions must: a trend of prototypes counts only where every parametrisation has it.
+        """
         conditions = {piece.points for piece in self.judging if piece.role is Role.conditions}
         tests = {piece.points for piece in self.tests}
         saved = 1 in tests or any(piece.missing for piece in self.tests)
-        return -1 in (tests or conditions) and 1 not in conditions and (self.every or not saved)
+        speaks = -1 in tests if tests else conditions == {-1}
+        return speaks and 1 not in conditions and (self.every or not saved)
 
     @property
     def nowhere(self) -> bool:
@@ -108,22 +112,18 @@ class Row:
         case: its name.
         said: where it fits, in words.
         fits: the same as a function.
-        verdict: what follows; where it asserts, if p survives the correction.
+        verdict: what follows; where it asserts, if `p` survives the correction, else `Case.chance`.
+        p: which p that is, in words.
     """
 
     case: Case
     said: str
     fits: Callable[[Picture], bool]
     verdict: Verdict
+    p: str = ""
 
 
 CASES = (
-    Row(
-        Case.undecidable,
-        "nothing could decide it: the paper says both",
-        lambda claim: claim.undecidable,
-        Verdict.undecided,
-    ),
     Row(
         Case.unlearned,
         "a head that it is about answers no better than if labels were permuted within speakers (p above 0.05)",
@@ -131,12 +131,18 @@ CASES = (
         Verdict.unlearned,
     ),
     Row(
+        Case.undecidable,
+        "nothing could decide it: the paper says both",
+        lambda claim: claim.undecidable,
+        Verdict.undecided,
+    ),
+    Row(
         Case.against,
-        "a test points against it, no condition points with it, no test points with it or is missing (of a list of "
-        "parts: whatever others do), and k times the smallest p of k tests survives the correction; without tests, a "
-        "condition",
+        "a test points against it, no condition points with it, and no test points with it or is missing (of a list "
+        "of parts: whatever others do); without tests, every condition points against it",
         lambda claim: claim.against,
         Verdict.contradicted,
+        "k times the smallest p of k tests",
     ),
     Row(
         Case.missing,
@@ -146,9 +152,10 @@ CASES = (
     ),
     Row(
         Case.agree,
-        "every piece points with it, and the largest p survives the correction",
+        "every piece points with it",
         lambda claim: claim.points == {1},
         Verdict.holds,
+        "the largest p of all pieces",
     ),
     Row(
         Case.nowhere,
@@ -163,7 +170,8 @@ CASES = (
         Verdict.disagree,
     ),
 )
-"""Read from the top; `Case.chance` is what becomes of an assertion whose p does not survive: undecided."""
+"""Read from the top: the first row that fits. It sees where pieces point, and no p of theirs; `Case.chance` is what
+becomes of an assertion whose p does not survive: undecided."""
 
 
 @dataclass(frozen=True)

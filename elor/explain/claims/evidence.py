@@ -40,7 +40,11 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look found: the numbers of a piece of evidence (`elor.evidence.claims.Piece` says what each is)."""
+    """What a look found: the numbers of a piece of evidence (`elor.evidence.claims.Piece` says what each is).
+
+    Attributes:
+        of: which of several pieces of a look it is, in words.
+    """
 
     ours: float
     points: int
@@ -55,6 +59,7 @@ class Seen:
     p: float | None = None
     unit: str = ""
     learned_p: float | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def overlapping(measured: Measured) -> Seen:
     share, control = (defined(model.overlap, "the overlap") for model in (trained, untrained))
     over = tested(trained.over_chance, "the overlap beyond chance", measured.confidence)
     if over["high"] < 0:
-        return Seen(share, -1, "chance", trained.chance, **over)
+        return Seen(share, -1, Reference.chance, trained.chance, **over)
     seen = tested(trained.over_initial, "the overlap beyond untrained networks", measured.confidence)
     return Seen(share, max(side(seen["low"], seen["high"]), 0), Control.initial, control, **seen)
 
@@ -65,7 +65,7 @@ def loudest_first(measured: Measured, head: str, mask: str) -> Seen:
     found = of(measured.saliency.erasure, head, "loudest", DELETIONS[mask])
     random = tested(found.over_random, f"erasure of {head}", measured.confidence)
     if random["difference"] <= 0:
-        return Seen(defined(found.mean, "the fall"), -1, "random order", found.mean - random["difference"], **random)
+        return Seen(defined(found.mean, "the fall"), -1, Reference.order, found.mean - random["difference"], **random)
     beyond = tested(found.over_initial, f"erasure of {head} in untrained networks", measured.confidence)
     wins, control = (defined(share, "the share of slices") for share in (found.wins, found.initial_wins))
     points = int(side(beyond["low"], beyond["high"]) > 0)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from elor.evidence.claims import Claim, Claims, Family, Piece
+from elor.evidence.claims import Claim, Claims, Counterfactual, Family, Piece
 from elor.evidence.names import Role, Verdict
 from elor.explain.claims.claim import Declared, Facts, Look
 from elor.explain.claims.decide import LEVEL, METHOD, Picture, Settled, Table, lean, settle
@@ -45,8 +45,8 @@ def claims(
     ]
     table = settle([lean(picture) for picture in pictures], [claim.confirmatory for claim in declared], level)
     rows = [
-        row(claim, pieces, final, table, facts.measured.confidence, known)
-        for claim, pieces, final in zip(declared, gathered, table.settled, strict=True)
+        row(claim, picture, final, table, facts.measured.confidence, known)
+        for claim, picture, final in zip(declared, pictures, table.settled, strict=True)
     ]
     tally = Counter(one.verdict for one in rows)
     asked = sum(claim.confirmatory for claim in declared)
@@ -55,7 +55,14 @@ def claims(
         counts={verdict: tally[verdict] for verdict in Verdict},
         family=Family(claims=asked, method=METHOD, level=level),
         scoreboard=None if known is None else scoreboard(rows),
+        counterfactuals=() if known is None else _counterfactuals(known),
         shuffled=shuffled,
+    )
+
+
+def _counterfactuals(known: Known) -> tuple[Counterfactual, ...]:
+    return tuple(
+        Counterfactual.of(effect._asdict(), cue=cue, answer=answer) for (cue, answer), effect in known.effects.items()
     )
 
 
@@ -70,7 +77,13 @@ def _pieces(look: Look, facts: Facts) -> list[Piece]:
     except Missing as reason:
         return [Piece(what=look.what, role=look.role, missing=str(reason), learned_p=reason.learned_p)]
     some = found if isinstance(found, Sequence) else [found]
-    return [Piece.of(asdict(seen), what=look.what, role=_role(look, seen)) for seen in some]
+    return [_piece(look, seen) for seen in some]
+
+
+def _piece(look: Look, seen: Seen) -> Piece:
+    numbers = asdict(seen)
+    what = ", ".join(filter(None, (look.what, numbers.pop("of"))))
+    return Piece.of(numbers, what=what, role=_role(look, seen))
 
 
 def _role(look: Look, seen: Seen) -> Role:
@@ -79,11 +92,11 @@ def _role(look: Look, seen: Seen) -> Role:
 
 
 def row(
-    claim: Declared, pieces: Sequence[Piece], final: Settled, table: Table, confidence: float, known: Known | None
+    claim: Declared, picture: Picture, final: Settled, table: Table, confidence: float, known: Known | None
 ) -> Claim:
     """One row of metrics/claims.json; its numbers are those of the piece that the verdict hangs on."""
     place = final.lean.deciding
-    own = None if place is None else pieces[place]
+    own = None if place is None else picture.pieces[place]
     wanting = final.lean.verdict in (Verdict.undecided, Verdict.disagree, Verdict.indistinct) and claim.confirmatory
     return Claim(
         **{name: getattr(claim, name) for name in DECLARED},
@@ -97,6 +110,6 @@ def row(
         q=final.q,
         truth=None if known is None else truth_of(claim.id, known),
         planted=None if known is None else planted(claim.id, known),
-        needed=needed(pieces, place, table.next_p, confidence) if wanting and place is not None else None,
-        evidence=tuple(pieces),
+        needed=needed(picture, place, table.next_p, confidence) if wanting and place is not None else None,
+        evidence=tuple(picture.pieces),
     )
