@@ -9,7 +9,7 @@ from elor.evidence.interventions import Effect
 from elor.evidence.names import Control, Doubt, Finding, Reference
 from elor.explain.claims.evidence import Measured, Missing, Seen, below, defined, of, t_test
 from elor.explain.interventions.alterations import ALTERATIONS
-from elor.explain.prototypes.descriptors import DESCRIPTORS
+from elor.explain.prototypes.descriptors import DESCRIPTORS, SEARCHED
 from elor.registry import TITLES
 
 ABSENT = 0.2
@@ -35,9 +35,6 @@ LEVEL = "gain"
 
 KINDS = {"monotone": "per label", "extreme": "per label from the middle", "low_high": "from low to high labels"}
 """What a trend's number is counted by."""
-
-SEARCHED = {"time": "searched over samples", "fourier": "searched over a 1/f spectrum"}
-"""In which of the two parametrisations prototypes were sought."""
 
 HEADS, EXTREMITY = "heads", "extremity"
 """Which answer of a head: the expected label, or its expected distance from the middle."""

@@ -65,6 +65,9 @@ DESCRIPTORS = {
 LEVELS = ("rms_dbfs", "lufs")
 """Descriptors of overall loudness; at a given RMS they say nothing, or only how the ear weighs the spectrum."""
 
+SEARCHED = {"time": "searched over samples", "fourier": "searched over a 1/f spectrum"}
+"""In which of the two parametrisations prototypes were sought."""
+
 SPECTRUM_S, PERIODIC_S, HOP_S = 0.064, 0.060, 0.010
 """Frames of the spectrum (15.6 Hz wide), and of the autocorrelation: 4.5 periods of 75 Hz, every 10 ms."""
 
