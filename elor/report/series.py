@@ -14,8 +14,7 @@ from elor.audio import SAMPLE_RATE
 from elor.evidence.prototypes import Label, Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain.occlusion import hertz, mel
-from elor.explain.claims.answers import SEARCHED
-from elor.explain.prototypes.descriptors import DESCRIPTORS
+from elor.explain.prototypes.descriptors import DESCRIPTORS, SEARCHED
 from elor.files import plain
 from elor.report import across, erasure, first_screen
 from elor.report.downsample import columns
