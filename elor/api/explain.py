@@ -43,8 +43,13 @@ SIX_SECONDS = 96_000
 
 HINT = "If it takes one length only, give that by --samples."
 
-OTHER_SHAPE = re.compile(r"to have \d+ channels|Expected \dD")
-"""What torch says of a network that wants no single channel: no length helps."""
+NO_LENGTH = {
+    re.compile(r"to have \d+ channels|Expected \dD"): "It must take (batch, 1, samples): one channel. If it takes "
+    "(batch, samples), let a module around it give it audio[:, 0].",
+    re.compile(r"missing \d+ required .*argument"): "It must take the sound alone: let a module around it give the "
+    "rest (lengths of 1, say).",
+}
+"""What is said of networks that no length helps, and what does."""
 
 LONGEST_S = 60.0
 """Longest recording that is taken without being asked for, s."""
@@ -223,7 +228,7 @@ def _explain_one(
         try:
             heads_of(spare(subject.model), torch.from_numpy(sound).float()[None, None])
         except CannotRun as error:
-            if len(sound) == SIX_SECONDS:
+            if len(sound) == SIX_SECONDS or _beside_length(error):
                 raise UserError(_hinted(error)) from None
             print(f"elor explain: {error} Trying windows of six seconds.", file=sys.stderr)
             fixed = SIX_SECONDS
@@ -239,8 +244,12 @@ def _explain_one(
 
 def _hinted(error: CannotRun) -> str:
     """What helps a network that fails on a sound."""
-    other = OTHER_SHAPE.search(str(error))
-    return f"{error} {'It must take (batch, 1, samples): one channel.' if other else HINT}"
+    return f"{error} {_beside_length(error) or HINT}"
+
+
+def _beside_length(error: CannotRun) -> str:
+    """What helps where another length does not."""
+    return next((remedy for said, remedy in NO_LENGTH.items() if said.search(str(error))), "")
 
 
 def _windows(sound: NDArray, length: int | None) -> list[tuple[int, int, NDArray]]:

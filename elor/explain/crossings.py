@@ -175,7 +175,11 @@ class Crossings:
         if name == "floor_divide" or kwargs.get("rounding_mode"):
             return Crossing("floor or trunc of a quotient", rounds=True)
         if name in NORMS:
-            return Crossing("batch normalisation by the batch's own statistics") if args[NORMS[name]] else None
+            return (
+                Crossing("instance normalisation, or batch normalisation by the batch's own statistics")
+                if args[NORMS[name]]
+                else None
+            )
         known = name in NAMES or name in BENT or name in GIVEN
         return Crossing(NAMES.get(name, name), known, name in ROUNDING)
 

@@ -157,8 +157,8 @@ class Slopes:
                 row = int(wrong.int().argmax())
                 text = (
                     f"The gradient of head {head} in digital silence is not how its answer changes: there it says "
-                    f"{said[row]:.2g}, and the logit changes by {change[row]:.2g} (a gate by silence, or a bend at 0); "
-                    "rely on it elsewhere only."
+                    f"{said[row]:.2g}, and the answer changes by {change[row]:.2g} (a gate by silence, or a bend at 0)"
+                    "; rely on it elsewhere only."
                 )
                 warnings.warn(Unchecked(text, "silence", head), stacklevel=4)
 
@@ -222,8 +222,8 @@ def _told(head: str, said: Tensor, wrong: Tensor, change: Tensor) -> str:
     where = "along the sound" if way == 0 else "along a change of its levels"
     return (
         f"The gradient of head {head} is not how its answer changes: {where} it says {said[way, row]:.2g}, and the "
-        f"logit changes by {change[way, row]:.2g} (a jump, a detached path, or a backward pass that is no derivative); "
-        "use occlusion."
+        f"answer changes by {change[way, row]:.2g} (a jump, a detached path, or a backward pass that is no derivative)"
+        "; use occlusion."
     )
 
 

@@ -83,6 +83,8 @@ NAMES = {
     "_scaled_dot_product_flash_attention": "attention",
     "_scaled_dot_product_efficient_attention": "attention",
     "_scaled_dot_product_attention_math": "attention",
+    "_cdist_forward": "a distance",
+    "_euclidean_dist": "a distance",
     "_softmax": "softmax (attention, say)",
     "abs": "an absolute value",
     "amax": "a maximum",

@@ -188,14 +188,25 @@ def complete_path(model: nn.Module, windows: Windows, targets: Heads, steps: Ste
                 model, windows.audio, targets, start, steps.first, most=steps.most, trusted=True
             )
         except UserError as error:  # a gradient that is no number
-            reasons.append(f"from {name}: {error}")
+            reasons.append((name, str(error)))
             continue
         worst = max(float(error.max()) for error in path.error().values())
         if worst < TOLERANCE:
             return path, name
-        paths.append((worst if np.isfinite(worst) else np.inf, path, name))
-    finite = [each for each in paths if each[0] < np.inf]
-    if not finite:
-        raise UserError("; ".join(reasons) or "The completeness error of integrated gradients is no number.")
-    _, path, name = min(finite, key=lambda each: each[0])
+        if np.isfinite(worst):
+            paths.append((worst, path, name))
+        else:
+            reasons.append((name, _unmeasured(path)))
+    if not paths:
+        told = [f"from {name}: {why.rstrip('.')}" for name, why in reasons]
+        raise UserError(f"{'; '.join(told)}." if len({why for _, why in reasons}) > 1 else reasons[0][1])
+    _, path, name = min(paths, key=lambda each: each[0])
     return path, name
+
+
+def _unmeasured(path: Path) -> str:
+    """Why the completeness error of a path is no finite number."""
+    head = next(name for name, error in path.error().items() if not error.isfinite().all())
+    if path.change[head].all():
+        return f"Integrated gradients of head {head} are no numbers on the way to the sound."
+    return f"Head {head} answers the sound and the baseline alike, so that there is no change to be explained."

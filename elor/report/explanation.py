@@ -9,7 +9,7 @@ from elor.explain.integrated import TOLERANCE
 from elor.provenance import DEMO
 from elor.report import sentences
 from elor.report.predictions import NEVER_HEARD, SHORTEST_S, too_short
-from elor.report.text import Block, Notes, Table, number
+from elor.report.text import Block, Notes, Table, fine, number
 from elor.targets import scale
 
 SHOWN = 5
@@ -80,20 +80,22 @@ def _sentences(window: Mapping[str, Any]) -> Iterator[str]:
     """Where the answer rests; whether what is taken away first by the map matters; which maps differ from twins."""
     heads = [head for head in window["prediction"] if _learned(window, head)]
     rests = [
-        f"{head} on {where['start_s']:.2f}-{where['end_s']:.2f} s (without it the logit falls by {where['drop']:.3g})"
+        f"{head} on {where['start_s']:.2f}-{where['end_s']:.2f} s (without it the {_what(window, head)} falls by "
+        f"{where['drop']:.3g})"
         for head, where in window["strongest"].items()
         if head in heads
     ]
     yield f"The answer rests most: {'; '.join(rests)}." if rests else "No part is known on which the answer rests."
     falls = {head: window["erasure"].get(head, {}) for head in heads}
     beaten = [
-        f"{head} {orders['occlusion']['deletion']:.2f}, at random {orders['random']['deletion']:.2f}, loudest first "
-        f"{orders['loudest']['deletion']:.2f}"
+        f"{head} {fine(orders['occlusion']['deletion'], 2)}, at random {fine(orders['random']['deletion'], 2)}, "
+        f"loudest first {fine(orders['loudest']['deletion'], 2)}"
         for head, orders in falls.items()
         if "occlusion" in orders
     ]
     if beaten:
-        yield f"The logit falls, without what occlusion ranks first: {'; '.join(beaten)}."
+        what = " or ".join(sorted({_what(window, head) for head in falls}))
+        yield f"The {what} falls, without what occlusion ranks first: {'; '.join(beaten)}."
     entries = [
         (f"{method['title']} of {head}", entry)
         for method in window["methods"].values()
@@ -140,14 +142,15 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
         if not _learned(window, head):
             continue
         yield (
-            f"{head} rests most on {where['start_s']:.2f}-{where['end_s']:.2f} s: without it the logit falls by "
-            f"{where['drop']:.3g}."
+            f"{head} rests most on {where['start_s']:.2f}-{where['end_s']:.2f} s: without it the {_what(window, head)} "
+            f"falls by {where['drop']:.3g}."
         )
     for head, orders in window["erasure"].items():
         if "occlusion" in orders:
             for measure, where in (("deletion", "silence"), ("noise deletion", "noise")):
                 falls = {order: orders[order][measure] for order in ("occlusion", "loudest", "random")}
-                yield f"{head}, mean fall of the logit by deletion, with {where} instead: " + _listed(falls)
+                what = f"mean fall of the {_what(window, head)} by deletion"
+                yield f"{head}, {what}, with {where} instead: {_listed(falls)}"
     for head in window["prediction"]:
         moved = _farthest(window.get("interventions", {}), head)
         if moved and _learned(window, head):
@@ -168,11 +171,16 @@ def _answers(window: Mapping[str, Any]) -> Iterator[str]:
     for head, answer in window["prediction"].items():
         worth = sentences.worth(window.get("scores", {}).get(head))
         if answer["label"] is None:
-            yield f"{head}: {answer['logits'][0]:.3f}{worth}."
+            yield f"{head}: {fine(answer['logits'][0])}{worth}."
         else:
             label, ends = answer["label"], scale(head, len(answer["probabilities"]))
             p, logit = answer["probabilities"][label], answer["logits"][label]
-            yield f"{head}: class {label}{f', from {ends}' if ends else ''} (p = {p:.2f}, logit {logit:.3f}){worth}."
+            yield f"{head}: class {label}{f', from {ends}' if ends else ''} (p = {p:.2f}, logit {fine(logit)}){worth}."
+
+
+def _what(window: Mapping[str, Any], head: str) -> str:
+    """What falls: the logit of a class, or a value."""
+    return "value" if window["prediction"][head]["label"] is None else "logit"
 
 
 def _learned(window: Mapping[str, Any], head: str) -> bool:
@@ -235,4 +243,4 @@ def _range(values: list[float | None]) -> str:
 
 
 def _listed(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in values.items()) + "."
+    return ", ".join(f"{name} {fine(value)}" for name, value in values.items()) + "."

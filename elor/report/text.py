@@ -89,6 +89,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None or value != value else f"{value:.{digits}f}"
 
 
+def fine(value: float, digits: int = 3) -> str:
+    """A number with so many digits behind the point, or two that say something where it is small."""
+    return f"{value:.{digits}f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
+
+
 def interval(value: float | None, low: float | None, high: float | None) -> str:
     """A score with its interval: `0.301 [0.262, 0.340]`, or `0.500 [no spread]`: then it does not measure certainty.
 

@@ -16,14 +16,15 @@ import elor
 from elor.api.explain import explain_files, foreign_network
 from elor.errors import UserError
 from elor.explain.any_network import factory
-from elor.explain.any_network.subjects import Subject
+from elor.explain.any_network.subjects import Subject, no_logits
 from elor.explain.any_network.verdicts import LEFT_OUT, NO_TWIN
 from elor.explain.any_network.window import Effort, _strongest, explain
 from elor.explain.derivative import _aside
 from elor.explain.doubts import Doubt, aside
 from elor.explain.erasure import erasure
-from elor.explain.maps import Maps
+from elor.explain.maps import Maps, Steps, complete_path
 from elor.explain.occlusion import Noisy
+from elor.explain.windows import Windows
 from elor.report.explanation import blocks
 from elor.report.text import Format, render
 from tests.explain.strange import Answers, Plain
@@ -144,7 +145,7 @@ def test_a_jump_is_told_with_the_numbers_of_the_way_and_the_sound_that_jump() ->
     net = made(Jumps, places, _aside(audio)[1, 0, places])
     with pytest.raises(UserError, match="is not how its answer changes: along a change of its levels") as refused:
         elor.gradient(net, audio)
-    (changes,) = re.search(r"and the logit changes by (\S+) ", str(refused.value)).groups()
+    (changes,) = re.search(r"and the answer changes by (\S+) ", str(refused.value)).groups()
     assert abs(float(changes)) == pytest.approx(1e8, rel=0.1)  # by 2, from a step of 1e-8 behind to one ahead
 
 
@@ -345,3 +346,89 @@ def test_falls_are_as_rough_as_chance_makes_those_that_speak_for_the_answer() ->
     with pytest.warns(Noisy, match="falls of head output are right to .* at best, and the largest is"):
         found = elor.occlusion(Mostly().eval(), 0.03 * torch.randn(1, 1, 32_000))["output"]
     assert -found.min() > 1e3 * found.max() > 0
+
+
+class Quiet(Plain):
+    """A head of classes and one of a value, which hardly change with the sound."""
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        found = super().forward(audio)
+        return {"emotion": 1e-3 * found, "valence": 1e-3 * found[:, :1]}
+
+
+def test_small_falls_are_told_and_a_value_is_no_logit(tmp_path: Path) -> None:
+    window, text = _page("Quiet", tmp_path)
+    for head, what in (("emotion", "logit"), ("valence", "value")):
+        said = re.search(rf"- {head}, mean fall of the {what} by deletion, with silence instead: (.*)\.\n", text)[1]
+        told = {name: float(value) for name, value in (each.split() for each in said.split(", "))}
+        measured = {order: window["erasure"][head][order]["deletion"] for order in ("occlusion", "loudest", "random")}
+        assert 0 < max(map(abs, measured.values())) < 5e-4  # 0.000 with three digits
+        assert told == pytest.approx(measured, rel=0.06)
+        assert f"without it the {what} falls by {window['strongest'][head]['drop']:.3g}." in text
+    assert f"valence: {window['prediction']['valence']['logits'][0]:.2g}." in text
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        (lambda z: -(torch.cdist(z, z.new_ones(4, 3)) ** 2), "The 4 outputs of head emo/tion are taken for the logits"),
+        (lambda z: -F.softplus(z), "The 3 outputs of head emo/tion are taken for the logits"),
+        (
+            lambda z: torch.cdist(z, z.new_ones(4, 3)),
+            "Head emo/tion ends in a distance: its 4 outputs are hardly logits",
+        ),
+        (lambda z: z.pow(2), "Head emo/tion ends in a power: its 3 outputs are hardly logits"),
+        (
+            lambda z: z.unflatten(1, (3, 1)).norm(dim=-1),
+            "Head emo/tion ends in a norm: its 3 outputs are hardly logits",
+        ),
+        (lambda z: -F.relu(-z.abs()), "Head emo/tion ends in a ReLU: its 3 outputs are hardly logits"),
+    ],
+)
+def test_distances_are_logits_where_the_nearest_has_the_largest(ends, says: str) -> None:
+    (said,) = no_logits(made(Answers, ends)(0.1 * torch.randn(2, 1, SAMPLES, requires_grad=True)))
+    assert said.startswith(says)
+
+
+class Lengths(Plain):
+    """Wants to know how long each signal is."""
+
+    def forward(self, audio: Tensor, lengths: Tensor) -> Tensor:
+        return super().forward(audio) * lengths[:, None]
+
+
+class Flat(Plain):
+    """Takes (batch, samples)."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio[:, None])
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"), [("Lengths", "let a module around it give the rest"), ("Flat", "audio[:, 0]")]
+)
+def test_where_no_length_helps_none_is_tried_or_asked_for(spec: str, says: str, tmp_path: Path, capsys) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, SAMPLES), 16_000)
+    found = explain_files([tmp_path / "a.wav"], foreign_network(f"{__name__}:{spec}"), output=tmp_path / "out")
+    (why,) = found["failed"].values()
+    assert says in why
+    assert "--samples" not in why
+    assert "six seconds" not in capsys.readouterr().err
+
+
+def test_why_a_path_says_nothing_is_said_once_and_truly(tmp_path: Path) -> None:
+    window, _ = _page("Deaf", tmp_path)
+    once = "Head output cannot be differentiated by the signal; use occlusion, which needs no gradient."
+    assert window["methods"]["integrated"]["refused"] == once
+    audio = 0.1 * torch.randn(1, 1, SAMPLES)
+    windows, targets = Windows([0], audio, [SAMPLES], {}), {"output": torch.tensor([0])}
+    with pytest.raises(UserError, match=r"^Head output answers the sound and the baseline alike, so that there is no"):
+        complete_path(made(Stepped), windows, targets, Steps(2, 2))
+
+
+class Stepped(Plain):
+    """Answers to any sound the same, by a gradient that says otherwise."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        found = super().forward(audio)
+        return 1 + found - found.detach()

@@ -38,8 +38,12 @@ SCALING = {"Add", "Sub", "Rsub", "Neg", "Mul", "Div", "ToCopy"}
 RANGED = {
     **{"Sigmoid": "a sigmoid", "Tanh": "a tanh", "Softplus": "softplus", "Exp": "an exponential", "Relu": "a ReLU"},
     **{"Clamp": "a clamp", "ClampMin": "a clamp", "Hardtanh": "a clamp", "Elu": "ELU", "Pow": "a power"},
+    **{"LinalgVectorNorm": "a norm", "Norm": "a norm", "Cdist": "a distance", "EuclideanDist": "a distance"},
 }
-"""Endings of values in a range of their own: probabilities, ratings, deviations, evidence."""
+"""Endings of values in a range of their own: probabilities, ratings, deviations, evidence, distances."""
+
+FROM_ZERO = {"Softplus", "Exp", "Relu", "ClampMin", "Pow", "LinalgVectorNorm", "Norm", "Cdist", "EuclideanDist"}
+"""Those that are never below 0. Turned round they are logits: energies, distances to prototypes (Snell et al. 2017)."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +199,7 @@ def no_logits(logits: Heads) -> Iterator[str]:
             yield f"Head {head} answers with probabilities: they stand as they are, also where a logit is spoken of."
         elif (value.logsumexp(1).abs() < SAME).all() and (value <= 0).all():
             yield f"Head {head} answers with logarithms of probabilities: they stand where a logit is spoken of."
-        elif endings := sorted({RANGED[name] for name in _endings(value) & RANGED.keys()}):
+        elif endings := sorted({RANGED[name] for name in _endings(value) & RANGED.keys() - _turned(value)}):
             yield (
                 f"Head {head} ends in {' and '.join(endings)}: its {count} outputs are hardly logits, and p, their "
                 "softmax, is hardly theirs. If each is a value of its own (arousal, evidence, a deviation), give "
@@ -212,6 +216,11 @@ def no_logits(logits: Heads) -> Iterator[str]:
                 "and the largest is explained. If each is a value of its own (arousal, valence, dominance, say), give "
                 f"--values {head}."
             )
+
+
+def _turned(value: Tensor) -> set[str]:
+    """Of `FROM_ZERO` what has its sign turned round in these outputs, if it is among what made them."""
+    return FROM_ZERO if bool((value <= 0).all() and value.any()) else set()
 
 
 def _endings(value: Tensor) -> set[str]:
