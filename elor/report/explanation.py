@@ -88,8 +88,8 @@ def _sentences(window: Mapping[str, Any]) -> Iterator[str]:
     yield f"The answer rests most: {'; '.join(rests)}." if rests else "No part is known on which the answer rests."
     falls = {head: window["erasure"].get(head, {}) for head in heads}
     beaten = [
-        f"{head} {orders['occlusion']['deletion']:.2f}, at random {orders['random']['deletion']:.2f}, loudest first "
-        f"{orders['loudest']['deletion']:.2f}"
+        f"{head} {fine(orders['occlusion']['deletion'], 2)}, at random {fine(orders['random']['deletion'], 2)}, "
+        f"loudest first {fine(orders['loudest']['deletion'], 2)}"
         for head, orders in falls.items()
         if "occlusion" in orders
     ]
