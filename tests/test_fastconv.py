@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -30,9 +31,8 @@ BLOCKS = [
     (2, 3, 100, 4, 9, 3, 2),
     (2, 12, 3000, 16, 130, 7, 1),  # spectral
     (3, 16, 4001, 9, 201, 10, 1),
-    (33, 24, 400, 24, 399, 4, 1),  # spectral, several chunks' worth of short signals
+    (20, 8, 1000, 6, 199, 25, 1),  # spectral, in several chunks where `split`
 ]
-MOSTLY_SHORT = [*BLOCKS[:-1], pytest.param(BLOCKS[-1], marks=pytest.mark.long)]
 CONVOLUTIONS = [  # batch, channels, samples, filters, length, frame size
     (2, 3, 100, 4, 5, 16),
     (3, 2, 97, 5, 8, 16),
@@ -92,10 +92,17 @@ def compare(block: ConvBlock, signal: Tensor, tolerance: float, needs_signal: bo
         assert_close(value, expected[name], tolerance, name)
 
 
+@pytest.fixture
+def split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are split as early as may be: those of tests are small."""
+    monkeypatch.setitem(cost_model.COSTS, "cpu", replace(cost_model.COSTS["cpu"], chunk=500))
+
+
+@pytest.mark.usefixtures("split")
 @pytest.mark.parametrize("needs_signal", [False, True], ids=["first", "inner"])
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, DOUBLE), (torch.float32, SINGLE)])
-@pytest.mark.parametrize("shape", MOSTLY_SHORT, ids=str)
+@pytest.mark.parametrize("shape", BLOCKS, ids=str)
 def test_block_equals_plain_modules(shape, dtype, tolerance, training, needs_signal):
     torch.manual_seed(0)
     batch, channels, samples, *rest = shape
@@ -103,12 +110,14 @@ def test_block_equals_plain_modules(shape, dtype, tolerance, training, needs_sig
     compare(block, torch.randn(batch, channels, samples, dtype=dtype), tolerance, needs_signal)
 
 
+@pytest.mark.usefixtures("split")
 def test_the_grid_reaches_every_way_of_convolving():
     chosen = set()
     for batch, channels, samples, filters, length, _, stride in BLOCKS:
         signal, weight = torch.empty(batch, channels, samples), torch.empty(filters, channels, length)
-        chosen.add(cost_model.frames(signal, weight, stride, same_padding(length)) is not None)
-    assert chosen == {True, False}
+        frames = cost_model.frames(signal, weight, stride, same_padding(length))
+        chosen.add("direct" if frames is None else "split" if frames.chunk(channels) < batch else "spectral")
+    assert chosen == {"direct", "spectral", "split"}
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -298,9 +307,10 @@ def whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("split")
 @pytest.mark.parametrize("way", ["spectral", "rows", "direct"])
 @pytest.mark.parametrize("needs_signal", [False, True], ids=["first", "inner"])
-@pytest.mark.parametrize("shape", MOSTLY_SHORT, ids=str)
+@pytest.mark.parametrize("shape", BLOCKS, ids=str)
 def test_the_whole_batch_at_once_equals_plain_modules(
     shape, needs_signal, way, whole_batch, monkeypatch: pytest.MonkeyPatch
 ):
