@@ -206,11 +206,12 @@ def _farthest(interventions: Mapping[str, Any], head: str) -> list[str]:
         beyond = {dose: abs(effect["change"] - effect.get("length_control", 0.0)) for dose, effect in doses.items()}
         dose = max(beyond, key=lambda key: beyond[key])
         sham, length = entry["heads"][head].get("sham"), doses[dose].get("length_control")
-        beside = f", {sham['change']:+.2f} by the processing alone" if sham else ""
-        beside += f", {length:+.2f} by the length alone" if length is not None else ""
+        beside = f", {fine(sham['change'], 2, '+')} by the processing alone" if sham else ""
+        beside += f", {fine(length, 2, '+')} by the length alone" if length is not None else ""
         now = doses[dose]["label"]
         label = f", class {now}" if now is not None else ""
-        text = f"{name.replace('_', ' ')} {dose} {entry['unit']} ({doses[dose]['change']:+.2f}{label}{beside})"
+        change = fine(doses[dose]["change"], 2, "+")
+        text = f"{name.replace('_', ' ')} {dose} {entry['unit']} ({change}{label}{beside})"
         best.append((beyond[dose], text))
     return [text for _, text in sorted(best, reverse=True)[:SHOWN]]
 

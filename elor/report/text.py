@@ -89,9 +89,10 @@ def number(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None or value != value else f"{value:.{digits}f}"
 
 
-def fine(value: float, digits: int = 3) -> str:
-    """A number with so many digits behind the point, or two that say something where it is small."""
-    return f"{value:.{digits}f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
+def fine(value: float, digits: int = 3, sign: str = "-") -> str:
+    """A number with so many digits behind the point, or two that say something where it is small; `sign` as in
+    Python's formats."""
+    return f"{value:{sign}.{digits}f}" if abs(value) >= 0.1 or value == 0 else f"{value:{sign}.2g}"
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

@@ -357,7 +357,7 @@ class Quiet(Plain):
 
 
 def test_small_falls_are_told_and_a_value_is_no_logit(tmp_path: Path) -> None:
-    window, text = _page("Quiet", tmp_path)
+    window, text = _page("Quiet", tmp_path, Effort(twins=2, steps=4, most=4))
     for head, what in (("emotion", "logit"), ("valence", "value")):
         said = re.search(rf"- {head}, mean fall of the {what} by deletion, with silence instead: (.*)\.\n", text)[1]
         told = {name: float(value) for name, value in (each.split() for each in said.split(", "))}
@@ -365,6 +365,9 @@ def test_small_falls_are_told_and_a_value_is_no_logit(tmp_path: Path) -> None:
         assert 0 < max(map(abs, measured.values())) < 5e-4  # 0.000 with three digits
         assert told == pytest.approx(measured, rel=0.06)
         assert f"without it the {what} falls by {window['strongest'][head]['drop']:.3g}." in text
+    moved = [float(each) for each in re.findall(r"\(([+-]\S+?)[,)]", re.search("valence is moved.*", text)[0])]
+    doses = [dose for entry in window["interventions"].values() for dose in entry["heads"]["valence"].values()]
+    assert 0 < max(map(abs, moved)) == pytest.approx(max(abs(dose["change"]) for dose in doses), rel=0.06)
     assert f"valence: {window['prediction']['valence']['logits'][0]:.2g}." in text
 
 
