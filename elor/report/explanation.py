@@ -53,9 +53,9 @@ UNKNOWN = (
 READING = (
     "r: of the map and the signal (for segments, windows and bands: and their level). Beside it the same in untrained "
     "twins of the network: where theirs include it, it says nothing about what was learned.",
-    "Seven methods are compared with the twins, each at 5 %. In networks that had learned nothing one of them at least "
-    "differed in 20 % of cases with five twins, in 29 % with two (docs/explain-my-network.md): a single difference is "
-    "little.",
+    "Up to seven methods are compared with the twins, each at 5 %. In networks that had learned nothing one at least "
+    "of all seven differed in 20 % of cases with five twins, in 29 % with two (docs/explain-my-network.md): a single "
+    "difference is little.",
     "Untrained heads: the trained convolutions, with heads at random. Not learned: the head answers no better than "
     "permuted labels, and no difference to anything makes its maps speak of what was asked.",
     "Two classes: r of the maps of the predicted and of the second class of the same head. Where it is high, the map "
