@@ -35,6 +35,8 @@ PARTS = (
     "fresh",
     "search",
     "choices",
+    "power",
+    "hierarchy",
     "pythons",
 )
 WHOLE = ("pipeline", "across", "kills", "interruptions", "seeds", "truth", "nulls")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.power import TESTS, World, tables
+from benchmarks.power import TESTS, World, invented
 from elor.check import power
 from elor.check.power import EFFECT, LEVEL, Design, barred, chance, least_score, left, smallest
 from elor.evaluation.permutation import uar_null
@@ -130,7 +130,7 @@ def test_the_level_is_about_what_the_correction_leaves_in_simulated_tables() -> 
     design = replace(TEN, folds=10**6, raters=1)  # in those tables nothing is shared, and there is one other rater
     level, confirmatory = left(design), [claim.confirmatory for claim in CLAIMS]
     found: dict[str, list[bool]] = {claim.id: [] for claim in CLAIMS}
-    for rows in tables(World("half is true", 0.5, (True, True)), "normal", 250, seed=3):
+    for rows in invented(World("half is true", 0.5, (True, True)), "normal", 250, seed=3):
         table = settle([row.leans[TESTS.index("t")] for row in rows], confirmatory).settled
         for claim, row, one in zip(CLAIMS, rows, table, strict=True):
             if row.true:
