@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from benchmarks import publish
-from benchmarks.nulls import rates
+from benchmarks.nulls import ASKED, own, rates, tables
 from benchmarks.tones import BASES, CORPORA, make, plan, sound
 from benchmarks.truth import tally
 from elor.corpora.declared_truth import read_pairs, read_truth
@@ -88,11 +88,12 @@ def test_a_long_measurement_goes_on_where_it_was_ended(tmp_path: Path, monkeypat
     assert len(list(tmp_path.glob("a.*[0-9]"))) == 2
 
 
-def runs(p: float, points: int, learned_p: float) -> list[dict]:
-    """Runs whose every piece has these values."""
-    piece = {"control": "initial", "p": p, "points": points, "learned_p": learned_p}
+def runs(p: float, points: int, learned_p: float, truth: bool | None = None, control: str = "initial") -> list[dict]:
+    """Runs whose every piece, and claim, has these values."""
+    piece = {"control": control, "p": p, "points": points, "learned_p": learned_p, "missing": ""}
+    about = {"truth": truth, "verdict": "undecided"}
     rows = [
-        {"id": claim.id, "evidence": [piece | {"what": look.what, "role": look.role} for look in claim.looks]}
+        about | {"id": claim.id, "evidence": [piece | {"what": look.what, "role": look.role} for look in claim.looks]}
         for claim in CLAIMS
     ]
     return [{"claims": rows}]
@@ -103,6 +104,35 @@ def test_what_has_not_learned_is_never_wrong_and_what_seems_to_have_is_always() 
         assert rates(runs(1e-6, 1, 0.5), "nothing was learned", 20)[method].wrong == 0
         assert rates(runs(1e-6, 1, 0.5), "everything passes for learned", 20)[method].wrong == 20
         assert rates(runs(0.5, 1, 1e-4), "nothing was learned", 20)[method].wrong == 0
+
+
+def test_each_training_has_one_table_of_its_own() -> None:
+    found = own([*runs(1e-6, 1, 0.5), *runs(0.5, 1, 0.5), *runs(0.5, 1, 0.5)], "everything passes for learned")
+    assert all((one.tables, one.wrong, one.asserted) == (3, 1, sum(ASKED)) for one in found.values())
+
+
+@pytest.mark.parametrize(("truth", "wrong", "unknown"), [(None, 0, sum(ASKED)), (False, 0, 0), (True, 1, 0)])
+def test_an_absence_of_unknown_truth_counts_as_right_and_is_told(truth: bool | None, wrong: int, unknown: int) -> None:
+    found = own(runs(1e-6, -1, 0.5, truth, control="no change"), "everything passes for learned")[HOLM]
+    assert (found.asserted, found.wrong, found.unknown) == (sum(ASKED), wrong, unknown)
+
+
+def test_what_is_missing_in_every_training_is_told() -> None:
+    some = [{**one, "effects": []} for one in (*runs(0.5, 0, 0.5), *runs(0.5, 1, 0.5))]
+    for one in some:
+        row = next(row for row in one["claims"] if row["id"] == "arousal-rate")
+        row["evidence"][0]["missing"] = "not there"
+    row["evidence"][0]["missing"] = ""  # in the second it is there
+    for one in some:
+        next(row for row in one["claims"] if row["id"] == "arousal-easier")["evidence"][0]["missing"] = "nowhere"
+    _, _, pieces, gaps, _ = tables({"runs": some}, 10)
+    never, left = gaps.items
+    assert never == "Missing in all 2 trainings: arousal against valence, mean over networks (`arousal-easier`)."
+    assert "`rater-balanced`" in left
+    assert "`arousal-rate`" not in left
+    (scores,) = (row for row in pieces.groups[0] if row[0] == "scores")
+    count = sum(look.needs.source == "scores" for claim in CLAIMS for look in claim.looks)
+    assert scores == ("scores", str(2 * count), "2", str(count - 1), "0", str(count - 1))
 
 
 def test_the_tally_counts_by_hand() -> None:
