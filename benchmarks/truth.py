@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from scipy.stats import beta
 
 from benchmarks.publish import command, publish, resumed
-from benchmarks.stagewise import claims_of, prepare, run
+from benchmarks.stagewise import LEARN, READ, claims_of, prepare, run
 from benchmarks.tones import CORPORA, make
 from elor.evidence.model import read
 from elor.evidence.names import Planted, Verdict
@@ -63,20 +63,30 @@ def measure(
     seed: int = SEED,
     name: str = "truth",
     workers: int = 1,
+    kept: Path | None = None,
 ) -> dict[str, Any]:
-    """Make every corpus, run the pipeline on it, and keep what became of its claims; nothing is told before the end."""
-    found = resumed(name, SMALL | {"seed": seed}, names, partial(explained, seed=seed), workers)
+    """Make every corpus, run the pipeline on it, and keep what became of its claims; nothing is told before the end.
+
+    Args:
+        names: of the corpora.
+        seed: of corpora and networks.
+        name: of the results.
+        workers: corpora at once.
+        kept: a folder of workspaces; where one has been explained there, only its claims are decided again.
+    """
+    found = resumed(name, SMALL | {"seed": seed}, names, partial(explained, seed=seed, kept=kept), workers)
     return {"corpora": {one["name"]: one for one in found}, "seed": seed}
 
 
-def explained(name: str, seed: int) -> dict[str, Any]:
+def explained(name: str, seed: int, kept: Path | None = None) -> dict[str, Any]:
     """Scores and claims of one corpus."""
     with tempfile.TemporaryDirectory(prefix="elor-") as home:
-        folder = Path(home)
+        folder = (kept or Path(home)) / name
+        done = (folder / "metrics" / "interventions.json").is_file()  # what claims wait for last
         prepare(folder, SMALL | {"seed": seed, "corpus.seed": seed} | corpus_of(name, folder, seed))
         if name == "reversed":
             turn_round(folder / "data" / "demo.yaml")
-        run(folder)
+        run(folder, ("claims",) if done else (*READ, *LEARN))
         uar = read(Headline, folder / "metrics" / "uar.json").root
         return {"claims": claims_of(folder), "uar": uar}
 
@@ -155,10 +165,13 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Of corpora and networks.")] = SEED,
     name: Annotated[str, typer.Option(help="Of the results.")] = "truth",
     workers: Annotated[int, typer.Option(min=1, help="Corpora at once.")] = 1,
+    kept: Annotated[
+        Path | None, typer.Option(help="Keep the workspaces here; of those that are there decide the claims again.")
+    ] = None,
 ) -> None:
     """Make invented corpora, run the pipeline on them, and write the scoreboard into docs/known-truth.md."""
     some = corpora or (*RECIPES, *(spec.name for spec in CORPORA))
-    publish(name, "truth", lambda: measure(some, seed, name, workers), tables)
+    publish(name, "truth", lambda: measure(some, seed, name, workers, kept), tables)
 
 
 if __name__ == "__main__":

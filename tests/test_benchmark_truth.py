@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from benchmarks import publish
+from benchmarks import publish, truth
 from benchmarks.nulls import ASKED, own, rates, tables
 from benchmarks.tones import BASES, CORPORA, make, plan, sound
 from benchmarks.truth import tally
@@ -52,6 +53,27 @@ def test_a_pair_differs_in_its_own_cue(table: Path) -> None:
     assert abs(level(by_cue["pause_s"].more) - level(by_cue["pause_s"].less)) < 1
     longer = [len(soundfile.read(path)[0]) for path in (by_cue["pause_s"].less, by_cue["pause_s"].more)]
     assert longer[0] < longer[1]
+
+
+def test_of_a_kept_workspace_that_was_explained_only_the_claims_are_decided_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[str, ...]] = []
+
+    def run(folder: Path, stages: tuple[str, ...]) -> None:
+        ran.append(stages)
+        for name, tree in (("interventions", {}), ("uar", {"arousal.elor": 0.5})):
+            (folder / "metrics").mkdir(exist_ok=True)
+            (folder / "metrics" / f"{name}.json").write_text(json.dumps(tree))
+
+    monkeypatch.setattr(truth, "run", run)
+    monkeypatch.setattr(truth, "claims_of", lambda folder: [])
+    for kept in (tmp_path, tmp_path, None):
+        assert truth.explained("present", 3, kept)["claims"] == []
+    assert [stages == ("claims",) for stages in ran] == [False, True, False]
+    assert ran[0] == ran[2]
+    assert "claims" in ran[0]
+    assert "train@elor" in ran[0]
 
 
 def test_planted_cues_follow_their_label_and_no_other() -> None:
