@@ -201,7 +201,7 @@ def _marked(found: int, samples: int) -> str:
 
 
 def main(count: Annotated[int, typer.Option(min=1, help="Samples per setting.")] = 10_000) -> None:
-    """Write error and power of tests over speakers, and of hierarchical models, into docs/analysis.md."""
+    """Write error and power of tests over speakers, and of hierarchical models, into docs/which-analysis.md."""
     publish("hierarchy", "hierarchy", lambda: measure(count), tables)
 
 

@@ -360,7 +360,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
 
 
 def main(count: Annotated[int, typer.Option(min=1, help="Tables per setting.")] = 1_000) -> None:
-    """Write error rates and power of the analyses that could decide the claims into docs/analysis.md."""
+    """Write error rates and power of the analyses that could decide the claims into docs/which-analysis.md."""
     publish("power", "power", lambda: measure(count), tables)
 
 

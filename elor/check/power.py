@@ -30,7 +30,7 @@ from elor.params import Params
 from elor.registry import TITLES
 
 EFFECT = 1.75
-"""Standard deviations between speakers: the effect that chances are stated for, here and in docs/analysis.md."""
+"""Standard deviations between speakers: the effect that chances are stated for, here and in docs/which-analysis.md."""
 
 SURE = 0.8
 """The chance from which an effect counts as one that would be found."""
