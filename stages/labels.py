@@ -7,6 +7,7 @@ from elor.corpora.sources import learned, read, sounds_of, texts_by_utterance
 from elor.corpora.texts import COLUMNS, texts_of
 from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
+from elor.features.slices import plan_slices
 from elor.params import load
 from elor.tables import write_table
 from elor.training.folds import check_column, held_out
@@ -22,10 +23,13 @@ def labels() -> None:
     with corpora_at_rest(corpus, params.folds.hold_out) as opened:
         said = texts_by_utterance(opened) if corpus.words != "none" else None
         tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))
-        texts = pd.DataFrame(columns=COLUMNS) if said is None else texts_of(said, tables.utterances, corpus.words)
         shuffle = params.seed if how.shuffle else None
         wanted = learned(tables, corpus.sources, how.asked, (corpus.low, corpus.high), shuffle)
         having = tables.utterances[tables.utterances.utterance.isin(wanted.utterance)]
+        texts = pd.DataFrame(columns=COLUMNS)
+        if said is not None:
+            slices = plan_slices(tables.utterances, wanted, params.slices.minimum_s)
+            texts = texts_of(said, tables.utterances, slices, corpus.words)
         held_out(having, params.folds.hold_out, tables.utterances)  # said here, before anything long starts
         pairs = find_copies(tables.utterances, sounds_of(opened))
     write_table(tables.utterances, DATA / "utterances.csv")

@@ -36,6 +36,7 @@ from elor.files import replacing, write_json
 from elor.inference import load_networks, provenance
 from elor.progress import Progress, clock
 from elor.recording import SILENCE, Recording
+from elor.registry import TITLES
 from elor.report.audio import playable, wav, weighted
 from elor.report.recording import Explanation
 
@@ -107,18 +108,20 @@ def _lengths(files: Sequence[Path], rate: int) -> Iterator[int]:
 def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Loaded:
     """The trained networks of a workspace: one fold's, or the mean of all, with the scores that stand beside them.
 
+    They are ELoR, unless a folder or file of another network on raw audio is given.
+
     The scores are those of all folds together, from `metrics/` beside `data/`, or from the notes of an exported file.
 
     Raises:
-        UserError: if there are none.
+        UserError: if there are none, or they do not listen to raw audio alone.
     """
-    found = load_networks(models, "elor" if models.is_dir() else None, fold)
+    found = load_networks(models, fold=fold)
     networks = list(found.values())
-    folds = folds_of(found)
-    name = f"ELoR, fold {folds[0]}" if len(folds) == 1 else f"ELoR, mean of {len(folds)} folds"
+    network, folds = networks[0].architecture.network, folds_of(found)
+    name = f"{TITLES[network]}, " + (f"fold {folds[0]}" if len(folds) == 1 else f"mean of {len(folds)} folds")
     name += f", {len(found)} networks" if len(found) > len(folds) else ""
     heads = [head.name for head in networks[0].architecture.heads]
-    known = provenance(models, "elor")
+    known = provenance(models, network)
     scores = {head: score for head, score in known.scores.items() if head in heads}
     return Loaded(committee(name, networks, scores), SIX_SECONDS, known.corpus)
 

@@ -118,14 +118,19 @@ def copied(found: pd.DataFrame) -> Finding:
 
 
 def together(
-    sources: Sequence[tuple[Source, Path]], target: Target, scale: tuple[float, float], hold_out: str, words: str
+    sources: Sequence[tuple[Source, Path]],
+    target: Target,
+    scale: tuple[float, float],
+    hold_out: str,
+    words: str,
+    minimum_s: float = 0.0,
 ) -> Iterator[Finding]:
     """Whether all corpora of a run have what it holds out and the words that it asks for, and share no recording.
 
     Args:
         sources: each with the place where it is read.
         target, scale: as in `elor.corpora.sources.read`.
-        hold_out, words: of params.yaml.
+        hold_out, words, minimum_s: of params.yaml.
     """
 
     def opened(**how: Any) -> list[Opened]:
@@ -134,17 +139,18 @@ def together(
         return [Opened(one, open_corpus(at, **own, **how)) for (one, at), own in zip(sources, same, strict=True)]
 
     def values() -> str:
-        chosen = learned(tables, [source for source, _ in sources], target, scale)
         having = tables.utterances[tables.utterances.utterance.isin(chosen.utterance)]
         return f"{hold_out}, {plural(held_out(having, hold_out, tables.utterances).nunique(), 'value')}"
 
     def texts() -> str:
-        said = texts_of(texts_by_utterance(opened(words=True)), tables.utterances, words)
+        slices = plan_slices(tables.utterances, chosen, minimum_s)
+        said = texts_of(texts_by_utterance(opened(words=True)), tables.utterances, slices, words)
         return f"{words} of {plural(said.text.ne('').sum(), 'utterance')}"
 
     try:
         check_column(hold_out)
         tables = read(opened(keep=hold_out), sources[0][0].rater or "", target, scale)
+        chosen = learned(tables, [source for source, _ in sources], target, scale)
     except UserError as error:
         yield Finding("held out", hold_out, remedy=str(error))
         return

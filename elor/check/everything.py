@@ -127,7 +127,8 @@ def _folds(asked: Asked) -> list[Finding]:
         same = {name: getattr(wanted, name) for name in ("low", "high", "stereo", "partial", "rater")}
         demands.append((source.model_copy(update=same), here))
     own = params.corpus
-    return [*together(demands, wanted.asked, (own.low, own.high), params.folds.hold_out, own.words)]
+    scale, minimum_s = (own.low, own.high), params.slices.minimum_s
+    return [*together(demands, wanted.asked, scale, params.folds.hold_out, own.words, minimum_s)]
 
 
 def _naming(name: str, findings: list[Finding]) -> list[Finding]:

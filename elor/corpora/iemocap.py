@@ -111,20 +111,20 @@ def parse(content: bytes, where: str) -> list[Turn]:
     """Read one annotation file.
 
     Args:
-        content: the file's bytes; LF or CRLF, with or without a byte order mark.
+        content: the file's bytes, see `elor.corpora.texts.lines`.
         where: the file's path below the root, `.../<dialogue>.txt`, for messages and to check the turns' names.
 
     Returns:
         The turns in the file's order.
 
     Raises:
-        UserError: for a line that fits no pattern, a turn of another dialogue, a turn or a rater that occurs
-            twice; names file and line.
+        UserError: for a file that is no text, a line that fits no pattern, a turn of another dialogue, a turn or a
+            rater that occurs twice; names file and line.
     """
     dialogue = Path(where).stem
     turns: dict[str, Turn] = {}
     current: Turn | None = None
-    for number, raw in enumerate(content.decode("utf-8-sig", errors="replace").split("\n"), start=1):
+    for number, raw in enumerate(texts.lines(content, where), start=1):
         line = raw.rstrip()
         place = f"line {number} of {where}"
         if not line or line.startswith(("%", "C-")):  # the file's heading; a categorical vote
@@ -241,9 +241,11 @@ class Iemocap:
 
     @cached_property
     def _transcriptions(self) -> list[str]:
-        """The transcriptions of annotated dialogues, by their paths below the root; none where they are not read."""
-        paths = (name.replace("/EmoEvaluation/", "/transcriptions/") for name in self._annotations if self.words)
-        return [path for path in paths if (self.root / path).is_file()]
+        """The transcriptions, also of dialogues without annotation, by their paths below the root; none where they are
+        not read."""
+        folders = [self.root / session / "dialog/transcriptions" for session in SESSIONS if self.words]
+        paths = [path for folder in folders for path in sorted(folder.glob("Ses*.txt")) if path.is_file()]
+        return [path.relative_to(self.root).as_posix() for path in paths]
 
     @cached_property
     def _annotations(self) -> dict[str, list[Turn]]:

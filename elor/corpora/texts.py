@@ -22,9 +22,19 @@ from elor.errors import UserError
 NAMING = re.compile(r"ses\d", re.IGNORECASE)
 """How a line begins that is of a turn, or means to be."""
 
-LINE = re.compile(r"(?P<turn>Ses\w+)\s+\[\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?\]\s*:(?P<text>.*)")
+HEAD = re.compile(r"(?P<turn>Ses\w+)\s+\[\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?\]\s*:")
 NO_TURN = re.compile(r"Ses\w+_[FM]XX\d+")
-HEARD = re.compile(r"\[[^\]]*\]")
+HEARD = re.compile(r"\[[^\[\]]*\]")
+"""Brackets without others within."""
+
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark begins it
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8-sig",
+}
+"""Byte order marks, and what a file that begins with one is written in."""
 
 COLUMNS = ["utterance", "text"]
 
@@ -33,7 +43,7 @@ def parse(content: bytes, where: str) -> dict[str, str]:
     """Read one transcription file.
 
     Args:
-        content: the file's bytes, UTF-8 or Latin-1, with or without a byte order mark, or UTF-16 with one.
+        content: the file's bytes, see `lines`.
         where: its path below the root, for messages.
 
     Returns:
@@ -44,11 +54,12 @@ def parse(content: bytes, where: str) -> dict[str, str]:
             occurs twice.
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(map(str.strip, _decoded(content, where).split("\n")), start=1):
+    for number, line in enumerate(map(str.strip, lines(content, where)), start=1):
         if not NAMING.match(line):  # nobody's turn
             continue
-        said = LINE.fullmatch(line)
-        if said is None:
+        said = HEAD.match(line)
+        text = line[said.end() :] if said else ""
+        if said is None or HEAD.search(text):  # two turns would be one
             raise UserError(
                 f"Line {number} of {where} is no transcription as IEMOCAP writes them: {line[:80]!r}; restore the file."
             )
@@ -56,26 +67,38 @@ def parse(content: bytes, where: str) -> dict[str, str]:
             continue
         if said["turn"] in found:
             raise UserError(f"Line {number} of {where} transcribes {said['turn']} a second time; keep one of them.")
-        found[said["turn"]] = spoken(said["text"])
+        found[said["turn"]] = spoken(text)
     return found
 
 
-def _decoded(content: bytes, where: str) -> str:
-    """The text of a file."""
+def lines(content: bytes, where: str) -> list[str]:
+    """The lines of a text file, which end in LF, CRLF or CR.
+
+    Args:
+        content: UTF-8 or Latin-1, or what its byte order mark says: UTF-8, UTF-16, UTF-32.
+        where: as in `parse`.
+
+    Raises:
+        UserError: if it is none of these.
+    """
+    no_text = UserError(f"{where} is no text in UTF-8 or Latin-1; save it as UTF-8.")
+    marked = next((coding for mark, coding in MARKS.items() if content.startswith(mark)), None)
     try:
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return content.decode("utf-16")
-        text = content.decode("utf-8-sig")
+        text = content.decode(marked or "utf-8")
     except UnicodeDecodeError:
+        if marked:
+            raise no_text from None
         text = content.decode("latin-1")
     if "\0" in text:
-        raise UserError(f"{where} is no text in UTF-8 or Latin-1; save it as UTF-8.")
-    return text
+        raise no_text
+    return re.split(r"\r\n?|\n", text)
 
 
 def spoken(text: str) -> str:
-    """A text without what stands in square brackets, and with single spaces."""
-    return " ".join(HEARD.sub(" ", text).split())
+    """A text without what stands in square brackets, also in brackets within brackets, and with single spaces."""
+    while (less := HEARD.sub(" ", text)) != text:
+        text = less
+    return " ".join(text.split())
 
 
 def paired(texts: Mapping[str, str], turns: Iterable[str], files: Mapping[str, str], partial: bool) -> dict[str, str]:
@@ -112,23 +135,25 @@ def place(turn: str) -> str:
     return f"Session{turn[4:5]}/dialog/transcriptions/{turn.rpartition('_')[0]}.txt"
 
 
-def texts_of(texts: Mapping[str, str], utterances: pd.DataFrame, unit: str) -> pd.DataFrame:
+def texts_of(texts: Mapping[str, str], utterances: pd.DataFrame, slices: pd.DataFrame, unit: str) -> pd.DataFrame:
     """A table of what was said in every utterance: utterance, text.
 
     Args:
         texts: by the utterance's name.
         utterances: their names and speakers.
+        slices: those of the utterances that are learned; an unrated one, say, has none.
         unit: what is counted, of `elor.features.text.UNITS`: `...` holds no words, though characters.
 
     Raises:
-        UserError: if a speaker said nothing that counts: then the words would tell who speaks.
+        UserError: if a speaker said nothing that counts in what is learned: then the words would tell who speaks.
     """
     table = utterances[["utterance", "speaker"]].assign(text=utterances["utterance"].map(texts).fillna(""))
     counted = table["text"].str.contains(r"\w" if unit == "words" else r"\S")
-    said = counted.groupby(table["speaker"]).any()
+    learned = table["utterance"].isin(slices["utterance"])
+    said = counted[learned].groupby(table["speaker"][learned]).any()
     if silent := sorted(said.index[~said]):
         raise UserError(
-            f"{plural(len(silent), 'speaker')} of {len(said)} have no {unit} in the text of any utterance: "
-            f"{listed(silent)}; write down what they said, take them out, or set corpus.words to none."
+            f"{plural(len(silent), 'speaker')} of {len(said)} have no {unit} in the text of any utterance that is "
+            f"learned: {listed(silent)}; write down what they said, take them out, or set corpus.words to none."
         )
     return table[COLUMNS]

@@ -42,10 +42,17 @@ def heard_before(texts: pd.DataFrame, slices: pd.DataFrame, folds: pd.DataFrame)
 
 
 def parts(slices: pd.DataFrame, heard: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
-    """Which slices belong to which part: all, each scenario, and texts that are new; only those with slices."""
+    """Which slices belong to which part: all, each scenario, and texts that are new; only those with slices.
+
+    A scenario that is called like one of the others is told as `scenario all`, say.
+    """
     scenario = slices["scenario"].to_numpy(dtype=object)
     found = {ALL: np.ones(len(slices), dtype=bool)}
-    found |= {str(name): scenario == name for name in sorted(set(scenario) - {""})}
+    for name in sorted(set(scenario) - {""}):
+        part = str(name)
+        while part in (*found, NEW):
+            part = f"scenario {part}"
+        found[part] = scenario == name
     return {name: rows for name, rows in (found | {NEW: ~heard}).items() if rows.any()}
 
 

@@ -32,6 +32,12 @@ def sentences(found: Words) -> Iterator[str]:
 
 
 def _verdict(test: Test, otherwise: str) -> str:
+    """Whether the kinds differ; `otherwise` says how."""
+    if not test.patterns:
+        return "nothing to compare, since some are undefined"
+    if (floor := 1 / test.patterns) > LEVEL:
+        least = f"of {test.patterns} ways to name them none gives less than {number(floor)}"
+        return f"too few seeds to tell (p {p_value(test.p)}; {least})"
     said = otherwise if test.p is not None and test.p <= LEVEL else "no more apart than seeds are"
     return f"{said} (p {p_value(test.p)}, {test.patterns} ways to name the networks)"
 

@@ -129,6 +129,19 @@ def test_what_the_run_would_refuse_the_check_says(
     assert found in " ".join(remedies[area])
 
 
+def test_text_that_is_not_learned_is_none_for_the_check_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists(tmp_path, ("text", "a|b|"), words="words")
+    write_sound(tmp_path / "c0/more.wav", 16_000)
+    with (tmp_path / "c0/c0.csv").open("a") as stream:
+        stream.write("more.wav,z,,,unrated\n")
+    monkeypatch.chdir(tmp_path)
+    looks_at_corpora_alone(monkeypatch)
+    (remedy,) = [one.remedy for one in everything.inspect()["folds"] if one.remedy]
+    assert remedy.startswith("1 speaker of 3 have no words in the text of any utterance that is learned: z;")
+
+
 def test_what_the_run_would_take_the_check_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     looks_at_corpora_alone(monkeypatch)

@@ -16,6 +16,7 @@ from elor.api.explain import _windows
 from elor.explain.any_network.verdicts import LEFT_OUT
 from elor.explain.selfcheck.scoring import FINDS, MISSES, SOUND
 from elor.explain.selfcheck.suite import EXPECTED, failures
+from tests.worlds.networks import write_models
 
 MODEL = "tests.explain.foreign_networks"
 CHEAP = ("--twins", 2, "--steps", 4, "--restarts", 1, "--ascents", 3)
@@ -102,6 +103,18 @@ def test_options_of_a_foreign_network_need_one(elor: Callable, voice: Path, tmp_
     result = elor("explain", voice, "--model", tmp_path, "--output", tmp_path / "out")
     assert result.exit_code == 1
     assert "no trained network yet" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_network_that_a_folder_or_file_holds_is_told_why_it_cannot_be_explained(
+    elor: Callable, voice: Path, tmp_path: Path
+) -> None:
+    models = write_models(tmp_path / "models", ("elor_txt", "lom"), folds=("S1", "S2"))
+    for name, inputs in (("elor_txt", "audio and text"), ("lom", "mfcc")):
+        for model in (models / name, models / name / "S1.safetensors"):
+            result = elor("explain", voice, "--model", model, "--output", tmp_path / "out")
+            assert result.exit_code == 1
+            assert f"The network {name} takes {inputs}; elor explain needs one on raw audio alone" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -93,6 +93,8 @@ def test_line_ends_and_byte_order_mark_change_nothing() -> None:
     expected = parse(text.encode(), WHERE)
     assert parse(text.replace("\n", "\r\n").encode(), WHERE) == expected
     assert parse(b"\xef\xbb\xbf" + text.encode(), WHERE) == expected
+    assert parse(text.replace("\n", "\r").encode(), WHERE) == expected
+    assert parse(text.encode("utf-16"), WHERE) == parse(text.encode("utf-32"), WHERE) == expected
     assert [turn.name for turn in expected] == [turn.name for turn in IMPRO05A]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,9 @@ def test_the_grammar() -> None:
     }
     assert texts.parse(b"\xef\xbb\xbf" + SAID.replace("\r", "").encode(), "a file") == found
     assert texts.parse(SAID.encode("utf-16"), "a file") == found  # with its mark, as editors on Windows write it
+    for mark, coding in ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")):
+        assert texts.parse(mark + SAID.encode(coding), "a file") == found
+    assert texts.parse(SAID.replace("\r\n", "\r").encode(), "a file") == found
     foreign = SAID.replace("Excuse", "Excus\xe9").encode("latin-1")
     assert texts.parse(foreign, "a file")[f"{DIALOGUE}_F000"] == "Excus\xe9 me."
 
@@ -54,11 +58,25 @@ def test_the_grammar() -> None:
             "Line 8 of x.txt is no transcription as IEMOCAP writes them: 'ses01f",
         ),
         ("a\0b", "x.txt is no text in UTF-8 or Latin-1; save it as UTF-8"),
+        (f"{DIALOGUE}_F002 [1-2]: one\x0b{DIALOGUE}_F003 [2-3]: two", "Line 8 of x.txt is no transcription"),
     ],
 )
 def test_a_line_that_cannot_be_is_named(line: str, fault: str) -> None:
     with pytest.raises(UserError, match=fault):
         texts.parse(f"{SAID}\n{line}".encode(), "x.txt")
+
+
+@pytest.mark.parametrize(
+    "content", [SAID.encode("utf-16")[:-1], SAID.encode("utf-32")[:-1], b"\xef\xbb\xbf\xe9", SAID.encode("utf-32-le")]
+)
+def test_a_file_that_is_not_what_its_mark_says_is_no_text(content: bytes) -> None:
+    with pytest.raises(UserError, match=r"x.txt is no text in UTF-8 or Latin-1"):
+        texts.parse(content, "x.txt")
+
+
+def test_brackets_within_brackets_are_left_out_with_them() -> None:
+    assert texts.spoken("a [B [C] d] e") == "a e"
+    assert texts.spoken("[[A][B [C]]] so [D]it] is") == "so it] is"
 
 
 @pytest.fixture
@@ -98,6 +116,17 @@ def test_a_turn_and_its_transcription_need_each_other() -> None:
     assert texts.paired({"a": "x", "b": "y"}, ["a", "c"], {}, partial=True) == {"a": "x", "c": ""}
 
 
+def test_the_transcription_of_a_dialogue_without_annotation_is_named(release: Path) -> None:
+    (release / "Session2/dialog/transcriptions").mkdir(parents=True)
+    where = "Session2/dialog/transcriptions/Ses02F_impro01.txt"
+    (release / where).write_text("Ses02F_impro01_F000 [1.0-2.0]: so")
+    source = Iemocap(release, words=True)
+    assert where in source._transcriptions
+    with pytest.raises(UserError, match=rf"without an annotation: Ses02F_impro01_F000 \(transcribed in {where}\)"):
+        source.texts()
+    assert "Ses02F_impro01_F000" not in Iemocap(release, partial=True, words=True).texts()
+
+
 def test_a_turn_that_two_files_transcribe_is_refused(release: Path) -> None:
     other = plain("Ses01F_impro02")
     write_dialogue(release, "Ses01F_impro02", other)
@@ -125,7 +154,8 @@ def test_a_manifest_has_a_column_text(tmp_path: Path) -> None:
     )
     source = open_corpus(path, words=True)
     assert source.texts() == {"a": "Hello, you", "b": "", "c": "so"}
-    table = texts.texts_of(source.texts(), source.read().utterances, "words")
+    utterances = source.read().utterances
+    table = texts.texts_of(source.texts(), utterances, utterances, "words")
     assert table.to_dict("list") == {"utterance": ["a", "b", "c"], "text": ["Hello, you", "", "so"]}
 
 
@@ -142,9 +172,20 @@ def test_a_manifest_without_the_column_or_of_two_minds_is_refused(tmp_path: Path
 def test_speakers_without_any_text_are_named() -> None:
     table = pd.DataFrame({"utterance": ["a", "b", "c"], "speaker": ["S1", "S1", "S2"]})
     for content, unit in (("", "words"), ("", "characters"), ("... \N{GRINNING FACE}", "words")):
-        with pytest.raises(UserError, match=f"1 speaker of 2 have no {unit} in the text of any utterance: S2; write"):
-            texts.texts_of({"a": "yes", "b": "", "c": content}, table, unit)
-    assert texts.texts_of({"a": "yes", "b": "", "c": "..."}, table, "characters")["text"].tolist() == ["yes", "", "..."]
+        with pytest.raises(
+            UserError, match=f"1 speaker of 2 have no {unit} in the text of any utterance that is learned: S2;"
+        ):
+            texts.texts_of({"a": "yes", "b": "", "c": content}, table, table, unit)
+    found = texts.texts_of({"a": "yes", "b": "", "c": "..."}, table, table, "characters")
+    assert found["text"].tolist() == ["yes", "", "..."]
+
+
+def test_what_is_not_learned_neither_gives_words_nor_needs_them() -> None:
+    table = pd.DataFrame({"utterance": ["a", "b", "c"], "speaker": ["S1", "S1", "S2"]})
+    with pytest.raises(UserError, match=r"1 speaker of 2 have no words in .* that is learned: S1;"):
+        texts.texts_of({"a": "yes", "b": "", "c": "no"}, table, table[1:], "words")
+    found = texts.texts_of({"a": "yes", "b": "", "c": ""}, table, table[:2], "words")
+    assert found["text"].tolist() == ["yes", "", ""]
 
 
 @pytest.mark.parametrize("unit", ["words", "characters"])
@@ -154,10 +195,10 @@ def test_a_text_counts_if_it_has_a_term(unit: str, tmp_path: Path) -> None:
         told = pd.DataFrame({"utterance": ["a", "b"], "text": ["yes", content]})
         write_vectors(told, utterances, unit, tmp_path / "a.npy", tmp_path / "a.txt")
         if np.load(tmp_path / "a.npy")[1].any():
-            texts.texts_of({"a": "yes", "b": content}, utterances, unit)
+            texts.texts_of({"a": "yes", "b": content}, utterances, utterances, unit)
         else:
             with pytest.raises(UserError):
-                texts.texts_of({"a": "yes", "b": content}, utterances, unit)
+                texts.texts_of({"a": "yes", "b": content}, utterances, utterances, unit)
 
 
 @pytest.mark.long

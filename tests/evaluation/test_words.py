@@ -48,6 +48,20 @@ def test_a_text_was_heard_before_if_somebody_said_it_word_for_word_in_training()
     assert set(slices["utterance"][heard_before(texts, slices, folds)]) == {"B0", "C0", "D0"}
 
 
+def test_a_scenario_that_is_called_like_a_part_replaces_none() -> None:
+    names = np.array([ALL, NEW, f"scenario {ALL}", "", ALL], dtype=object)
+    heard = np.array([True, True, False, False, False])
+    found = parts(pd.DataFrame({"scenario": names}), heard)
+    assert {name: np.flatnonzero(rows).tolist() for name, rows in found.items()} == {
+        ALL: [0, 1, 2, 3, 4],
+        f"scenario {ALL}": [0, 4],
+        f"scenario scenario {ALL}": [2],
+        f"scenario {NEW}": [1],
+        NEW: [2, 3, 4],
+    }
+    assert leak(pd.DataFrame({"scenario": names}), heard)[ALL] == {"slices": 5, "heard_before": pytest.approx(0.4)}
+
+
 def test_what_is_added_is_the_difference_of_the_scores_of_each_part() -> None:
     slices, folds, texts = world()
     where = parts(slices, heard_before(texts, slices, folds))

@@ -144,6 +144,19 @@ def texts(silent: str) -> Break:
     return spoil
 
 
+def said_elsewhere(seconds: float, rating: str) -> Break:
+    """The same, but that this speaker's words stand in one more recording."""
+
+    def spoil(root: Path) -> None:
+        speaker = voices.SPEAKERS[1]
+        texts(speaker)(root)
+        voices.write_sound(root / speaker / "more.wav", seconds)
+        with (root / "table.csv").open("a") as stream:
+            stream.write(f"{speaker}/more.wav,{speaker},F,{rating},{rating},anger,well\n")
+
+    return spoil
+
+
 FIRST = "03/take-00.wav"
 
 MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
@@ -167,6 +180,13 @@ MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
     ),
     "no column of texts": (lambda root: None, WORDS, "labels", ("no column text", "corpus.words")),
     "a speaker without any text": (texts(voices.SPEAKERS[1]), WORDS, "labels", ("have no words in the text",)),
+    "a speaker whose text is unrated": (said_elsewhere(2.0, ""), WORDS, "labels", ("that is learned: 08;",)),
+    "a speaker whose text is too short": (
+        said_elsewhere(0.5, "3"),
+        WORDS | {"slices__minimum_s": 1.0},
+        "labels",
+        ("that is learned: 08;",),
+    ),
     "an unknown parameter": (lambda root: None, {"labels__ratter": "E-2"}, "sources", ("unknown", "labels.ratter")),
     "an unknown target": (lambda root: None, {"labels__target": "mood"}, "sources", ("labels.target is 'mood'",)),
 }

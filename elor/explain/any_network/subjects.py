@@ -262,7 +262,10 @@ def committee(name: str, networks: Sequence[MultiHeadNetwork], scores: Mapping[s
     """
     shape = networks[0].architecture
     if shape.inputs != ("audio",):
-        raise UserError(f"{shape.network} takes {', '.join(shape.inputs)}; elor explain needs a network on raw audio.")
+        raise UserError(
+            f"The network {shape.network} takes {' and '.join(shape.inputs)}; elor explain needs one on raw audio "
+            "alone, as elor is: give its folder or file as the model."
+        )
 
     def fresh(seed: int) -> Iterator[MultiHeadNetwork]:
         count = len(networks)
