@@ -27,8 +27,8 @@ twenty claims none could ever be shown unless every speaker agrees.
 **The correction** goes over all claims that were declared for a test, those that lack a piece or a learned head
 included (as p = 1). No other that the simulation in `benchmarks/power.py` found valid finds more and promises as much
 (docs/which-analysis.md has its table; first made before any verdict was looked at): Benjamini and Hochberg's, so that
-of all claims that are asserted 5 % at most are expected to be wrong. To let claims about unlearned heads leave the family would not be valid:
-where nothing was learned, one head in twenty passes for learned, and meets a small family.
+of all claims that are asserted 5 % at most are expected to be wrong. To let claims about unlearned heads leave the
+family would not be valid: where nothing was learned, one head in twenty passes for learned, and meets a small family.
 """
 
 from collections.abc import Callable, Sequence
