@@ -40,10 +40,12 @@ class Provenance:
     Attributes:
         corpus: one of `KINDS`; empty where it is not known.
         scores: by head, where they are known.
+        classes: of a dimension in that run: values lie on 0 .. classes - 1; None where it is not known.
     """
 
     corpus: str = ""
     scores: Mapping[str, Score] = field(default_factory=dict)
+    classes: int | None = None
 
     @classmethod
     def of_run(cls, models: Path, network: str) -> Provenance:
@@ -53,7 +55,8 @@ class Provenance:
         if project is None:
             return cls()
         scores = {path.parent.name: _score(path) for path in sorted((project / "metrics").glob(f"*/{network}.json"))}
-        return cls(_corpus(project), {head: one for head, one in scores.items() if one is not None})
+        known = {head: one for head, one in scores.items() if one is not None}
+        return cls(_corpus(project), known, _classes(_report(project).get("labels")))
 
     @classmethod
     def of_notes(cls, notes: Any) -> Provenance:
@@ -61,13 +64,14 @@ class Provenance:
         try:
             corpus, scores = notes["corpus"], {name: Score(**one) for name, one in notes["scores"].items()}
         except (KeyError, TypeError, AttributeError):
-            return cls()
+            return cls(classes=_classes(notes))
         sound = corpus in KINDS and all(isinstance(one.p, float) for one in scores.values())
-        return cls(corpus, scores) if sound else cls()
+        return cls(corpus if sound else "", scores if sound else {}, _classes(notes))
 
     def tree(self) -> dict[str, Any]:
         """Plain values."""
-        return plain({"corpus": self.corpus, "scores": {name: asdict(one) for name, one in self.scores.items()}})
+        scores = {name: asdict(one) for name, one in self.scores.items()}
+        return plain({"corpus": self.corpus, "scores": scores, "classes": self.classes})
 
     def at_chance(self, head: str) -> bool:
         """Whether a head is known to answer no better than permuted labels."""
@@ -83,10 +87,25 @@ def _corpus(project: Path) -> str:
         entries = listed(read_yaml(project / "params.yaml")["corpus"]["path"])
         if entries and all(one["path"].endswith(RECIPES) for one in entries):
             return DEMO
-        source = json.loads((project / "metrics" / "corpus.json").read_text(encoding="utf-8")).get("source", "")
     except (UserError, OSError, ValueError, LookupError, TypeError, AttributeError):
         return ""
+    source = _report(project).get("source")
     return source if source in KINDS else ""
+
+
+def _report(project: Path) -> dict[str, Any]:
+    """metrics/corpus.json; empty if it is not to be read."""
+    try:
+        found = json.loads((project / "metrics" / "corpus.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _classes(said: Any) -> int | None:
+    """How many classes a mapping tells of; None if it is none, or tells of nothing sound."""
+    found = said.get("classes") if isinstance(said, Mapping) else None
+    return found if type(found) is int and found > 1 else None
 
 
 def _score(path: Path) -> Score | None:

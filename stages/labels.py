@@ -3,14 +3,14 @@
 import pandas as pd
 
 from elor.corpora.copies import find_copies, named
-from elor.corpora.sources import learned, read, sounds_of, texts_by_utterance
+from elor.corpora.sources import learned, learned_from, read, sounds_of, texts_by_utterance
 from elor.corpora.texts import COLUMNS, texts_of
 from elor.evidence.corpus import Corpus
 from elor.evidence.model import write
 from elor.features.slices import plan_slices
 from elor.params import load
 from elor.tables import write_table
-from elor.training.folds import check_column, held_out
+from elor.training.folds import FEWEST, check_column, held_out
 from stages import DATA, METRICS, main
 from stages.reader import corpora_at_rest
 
@@ -25,7 +25,7 @@ def labels() -> None:
         tables = read(opened, how.rater, how.asked, (corpus.low, corpus.high))
         shuffle = params.seed if how.shuffle else None
         wanted = learned(tables, corpus.sources, how.asked, (corpus.low, corpus.high), shuffle)
-        having = tables.utterances[tables.utterances.utterance.isin(wanted.utterance)]
+        having = learned_from(tables, wanted, how.asked, FEWEST.get(params.folds.hold_out, 0))
         texts = pd.DataFrame(columns=COLUMNS)
         if said is not None:
             slices = plan_slices(tables.utterances, wanted, params.slices.minimum_s)

@@ -35,3 +35,15 @@ def test_recipes_are_invented_be_it_one_or_a_list(tmp_path: Path, path: object, 
 def test_a_run_without_parameters_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "metrics").mkdir()
     assert Provenance.of_run(tmp_path / "data" / "models", "elor") == Provenance()
+
+
+@pytest.mark.parametrize(("said", "classes"), [(9, 9), (None, None), (1, None), ("9", None), (True, None)])
+def test_the_scale_of_values_is_told_by_a_run_and_by_its_export(
+    tmp_path: Path, said: object, classes: int | None
+) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "corpus.json").write_text(json.dumps({"source": "several", "labels": {"classes": said}}))
+    found = Provenance.of_run(tmp_path / "data" / "models", "elor")
+    assert found == Provenance(classes=classes)
+    assert Provenance.of_notes(found.tree()) == found
+    assert Provenance.of_notes({"corpus": "demo", "scores": {}, "classes": said}) == Provenance("demo", {}, classes)

@@ -109,6 +109,8 @@ def score(
         from elor.api.answers import answered  # late: it brings torch, which tables do not need
     for name, model in models.items():
         given[name], heard[name] = answered(model, truth.slices, truth.sound(), strangers)
+        if model.heads[0].valued and model.provenance.classes is None:
+            heard[name] += (UNKNOWN.format(classes=settings.classes),)
         if output is not None:
             write_table(given[name], output, "%.7g")
     roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
@@ -122,21 +124,31 @@ def score(
     return Results.of(found, truth.report, settings.confidence, heard)
 
 
-def asked_by(heads: Sequence[Head]) -> dict[str, Any]:
-    """The target and classes, as of `Settings`, that networks with these heads have learned."""
+UNKNOWN = "its file does not say on which scale its values lie, and they are taken for those of {classes} classes"
+"""Of networks that answer with values: their heads have no classes."""
+
+
+def asked_by(heads: Sequence[Head], classes: int | None = None) -> dict[str, Any]:
+    """The target and classes, as of `Settings`, that networks with these heads have learned.
+
+    Args:
+        heads: of the networks.
+        classes: of their run, as their provenance has them: what values lie on is not known by the heads.
+    """
     first = heads[0]
     if not first.ordered:
         return {"target": "emotion"}
     if first.valued:
-        return {"target": "spread" if first.spread else "regression"}
+        known = {} if classes is None else {"classes": classes}
+        return {"target": "spread" if first.spread else "regression"} | known
     return {"target": "distribution" if first.soft else "classes", "classes": first.classes}
 
 
 def _check_heads(name: str, model: Ensemble, settings: Settings) -> None:
     """Networks must answer what is scored; the mean of a spread is a value as well."""
-    asked = asked_by(model.heads)
+    asked = asked_by(model.heads, model.provenance.classes)
     if (asked["target"], settings.target) == ("spread", "regression"):
-        return
+        asked["target"] = "regression"
     if any(getattr(settings, key) != value for key, value in asked.items()):
         said = " of ".join(str(value) for value in asked.values())
         raise UserError(

@@ -16,13 +16,13 @@ from elor.corpora.faults import listed, plural
 from elor.corpora.labels import choose_rater, evaluations, label, not_learned, targets
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables
-from elor.corpora.sources import Opened, learned, read, sounds_of, texts_by_utterance
+from elor.corpora.sources import Opened, learned, learned_from, read, sounds_of, texts_by_utterance
 from elor.corpora.texts import texts_of
 from elor.corpus_params import Source
 from elor.errors import UserError
 from elor.features.slices import plan_slices
 from elor.targets import Target
-from elor.training.folds import check_column, held_out
+from elor.training.folds import FEWEST, check_column, held_out
 
 FEWEST_SPEAKERS = 3
 """Fewer cannot be split into training, validation and test."""
@@ -139,7 +139,7 @@ def together(
         return [Opened(one, open_corpus(at, **own, **how)) for (one, at), own in zip(sources, same, strict=True)]
 
     def values() -> str:
-        having = tables.utterances[tables.utterances.utterance.isin(chosen.utterance)]
+        having = learned_from(tables, chosen, target, FEWEST.get(hold_out, 0))
         return f"{hold_out}, {plural(held_out(having, hold_out, tables.utterances).nunique(), 'value')}"
 
     def texts() -> str:
@@ -187,7 +187,8 @@ def labels(tables: Tables, wanted: Wanted) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("labels", f"not to be had: {wanted.target}", remedy=str(error))
         return
-    by = f" by {labelled.report['labels']['rater']}" if wanted.asked.rated else ""
+    rater = "all evaluators" if wanted.asked.averaged else labelled.report["labels"]["rater"]
+    by = f" by {rater}" if wanted.asked.rated else ""
     others = not_learned(labelled.report["labels"].get("other_emotions", {}))
     note = f"{others[:1].upper()}{others[1:]}." if others else ""
     yield Finding("labels", f"{len(chosen):,} utterances have {wanted.target}{by}", note)

@@ -53,6 +53,10 @@ def predict(
     is the only one; it is filled up with silence. Windows of digital silence
     are left out. What cannot be read is named, and the others go on.
 
+    +- in the table, and spread in JSON and CSV, say how far the networks lie
+    apart. It is not how far raters do, even if that was learned (the target
+    spread): the answers are means.
+
     Of a speaker of the training corpus only the network of that speaker's fold
     knows nothing; give it by --fold.
 

@@ -69,7 +69,9 @@ def score(
 
     With --model the networks hear the corpus first. A network that has heard
     a speaker in training does not answer for that speaker, and who was heard
-    is said. Their target and classes are taken from their file.
+    is said. Their target and classes are taken from their file, the classes of
+    values from their run or the notes of an export; where these do not tell
+    them, that is said too.
 
     A file of predictions has one row per slice (column slice) or one per
     utterance (column utterance), for every utterance that has the target and
@@ -80,7 +82,8 @@ def score(
     \b
         classes, distribution  arousal             the class, 0 .. 4, and/or
                                arousal_p0 .. _p4   probabilities, sum 1
-        regression             arousal_value       on 0 .. 4 (a rating of 1 is 0)
+        regression             arousal_value       on 0 .. 4 (a rating of 1 is 0;
+                                                   with --classes 9 on 0 .. 8)
         spread                 the same, and       the raters' standard
                                arousal_deviation   deviation
         emotion                emotion             0 .. 3 for angry, happy or
@@ -124,7 +127,8 @@ def score(
 
         loaded = [load(path, which, fold) for (path, which) in chosen.values()]
         models = dict(zip(names[len(files) :], loaded, strict=True))
-    asked = {"target": "classes", "classes": 5} | (asked_by(loaded[0].heads) if chosen else {})
+    own = asked_by(loaded[0].heads, loaded[0].provenance.classes) if chosen else {}
+    asked = {"target": "classes", "classes": 5} | own
     asked |= {key: value for key, value in (("target", target), ("classes", classes)) if value is not None}
     settings = Settings(
         confidence=confidence,

@@ -19,7 +19,7 @@ from elor.corpora.faults import joined, plural
 from elor.corpora.schema import Tables
 from elor.corpora.shuffle import shuffled
 from elor.errors import UserError
-from elor.targets import EMOTIONS, Target
+from elor.targets import EMOTIONS, FLOOR, Target
 
 MEAN = "mean"
 """The rater that stands for the mean of all evaluators."""
@@ -237,6 +237,26 @@ def _say_who_has_one_rater(rated: int, several: int) -> None:
         )
     if several < rated:
         print(f"labels.target spread: {plural(rated - several, 'utterance')} of one rater left out.", file=sys.stderr)
+
+
+def check_disagreement(found: pd.DataFrame, target: Target) -> None:
+    """Refuse to learn how far raters lie apart where they do so everywhere alike.
+
+    Args:
+        found: what is learned, as `targets` returned it.
+        target: what it is.
+
+    Raises:
+        UserError: if it is a spread, and all deviations of a dimension are the same, or below what is told apart.
+    """
+    for name in target.dimensions if target.spread else ():
+        deviations = np.maximum(found[f"{name}_deviation"].to_numpy(dtype=float), FLOOR)  # as the loss counts them
+        if len(deviations) > 1 and np.ptp(deviations) < 1e-9:
+            raise UserError(
+                f"labels.target spread learns where raters lie far apart and where they do not, but of {name} their "
+                f"deviation counts as {deviations[0]:.2f} classes in each of {len(found):,} utterances: there is no "
+                f"disagreement to learn; choose regression, or leave {name} out of labels.dimensions."
+            )
 
 
 def _emotion_report(utterances: pd.DataFrame) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from elor.audio import Sounds
-from elor.corpora.labels import MEAN, choose_rater, label, scaled, targets
+from elor.corpora.faults import plural, some
+from elor.corpora.labels import MEAN, check_disagreement, choose_rater, label, scaled, targets
 from elor.corpora.schema import FURTHER_COLUMNS, UTTERANCE_COLUMNS, Reader, Tables, counts
 from elor.corpus_params import Source
 from elor.errors import UserError
@@ -77,7 +78,8 @@ def learned(
         shuffle: as in `targets`.
 
     Raises:
-        UserError: as `targets`; also if one corpus has nothing of what is learned, though another has.
+        UserError: as `targets` and `check_disagreement`; also if one corpus has nothing of what is learned, though
+            another has.
     """
     found = targets(tables.utterances, tables.ratings, target, *scale, shuffle)
     having = set(tables.utterances.corpus[tables.utterances.utterance.isin(found.utterance)])
@@ -86,7 +88,39 @@ def learned(
             turns = tables.utterances[tables.utterances.corpus == source.name]
             with naming(source, len(sources)):  # what is said of all without is said of this one
                 targets(turns, tables.ratings[tables.ratings.utterance.isin(turns.utterance)], target, *scale)
+    check_disagreement(found, target)
     return found
+
+
+WITHOUT = {
+    "classes": "the rater of the labels rated none of the others",
+    "spread": "of the others no utterance has two ratings",
+    "emotion": "the others have none of the four emotions",
+}
+"""Why speakers are not learned from, by the kind of the target."""
+
+
+def learned_from(tables: Tables, found: pd.DataFrame, target: Target, fewest: int) -> pd.DataFrame:
+    """The rows of utterances.csv that are learned from.
+
+    Args:
+        tables: as `read` returned them.
+        found: as `learned` returned it.
+        target: what is learned.
+        fewest: speakers that the folds need.
+
+    Raises:
+        UserError: if they are of too few speakers, though the corpus has more.
+    """
+    rows = tables.utterances[tables.utterances.utterance.isin(found.utterance)]
+    names, every = sorted(rows.speaker.unique()), tables.utterances.speaker.nunique()
+    if len(names) < min(fewest, every):
+        why = WITHOUT.get(target.kind, "nobody rated the others")
+        raise UserError(
+            f"Only {len(names)} of {plural(every, 'speaker')} ({some(names)}) can be learned from by labels.target "
+            f"{target.kind}: {why}; folds need at least {fewest} speakers: choose another target or rater."
+        )
+    return rows
 
 
 def texts_by_utterance(opened: Sequence[Opened]) -> dict[str, str]:

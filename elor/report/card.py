@@ -117,16 +117,24 @@ people, at work, in school, in medicine or by authorities, nor for monitoring th
 uses are forbidden (Regulation (EU) 2024/1689, article 5)."""
 
 
+SPREAD = """
+
+The raters' standard deviation was learned beside each value, and is scored below. Its weights lie in the safetensors
+file. `elor predict` and the ONNX graph answer with the value alone."""
+
+
 def _what(model: Model) -> str:
     heads = [f"{head.name} ({'a value' if head.valued else f'{head.classes} classes'})" for head in model.any.heads]
     folds, count = folds_of(model.architectures), len(model.architectures)
+    answers = "values" if model.any.heads[0].valued else "probabilities"
     if count > 1:
         whose = f"one fold's speakers ({', '.join(folds)})" if len(folds) > 1 else f"the speakers of fold {folds[0]}"
-        who = f"{count} networks, each trained without {whose}; the answer is the mean of their probabilities."
+        who = f"{count} networks, each trained without {whose}; the answer is the mean of their {answers}."
     else:
         who = f"The network of fold {folds[0]}, which was trained without that fold's speakers."
     return (
-        f"Predicts {' and '.join(heads)} from six seconds of speech, after Wieser et al., 2020. {who}\n\n"
+        f"Predicts {' and '.join(heads)} from six seconds of speech, after Wieser et al., 2020. {who}"
+        f"{SPREAD if any(head.spread for head in model.any.heads) else ''}\n\n"
         f"Made by {model.made_by}."
     )
 

@@ -16,12 +16,12 @@ def tables(found: Results) -> list[Table]:
     """All tables, those that hold something."""
     score = found.score
     every: list[Table | None] = []
-    if f"utterance_{found.headline}" in found.any_scores:
+    if found.has(f"utterance_{found.headline}"):
         every.append(table5(found, "Averaged over each utterance's slices", {}, "utterance_"))
     every += [
         score_table(found, f"{score} by {unit}: {found.level} intervals over speakers", _intervals(score, before))
         for unit, before in (("slice", ""), ("utterance", "utterance_"))
-        if found.any_scores.get("ci_low") is not None
+        if found.has("ci_low")
     ]
     every += [
         score_table(found, "Beside the headline", _beside(found)),

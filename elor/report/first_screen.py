@@ -106,8 +106,9 @@ def provenance(results: Results, settings: Mapping[str, Any], versions: Sequence
     packages = [one for one in versions if "==" in one]
     made = [f"{name} {settings[name]}" for name in ("profile", "seed") if name in settings]
     seeds = settings.get("train", {}).get("seeds", 1)
+    answers = "values" if results.headline == "ccc" else "probabilities"
     ensembles = (
-        f"{seeds} in every fold, from as many seeds, answer by the mean of their probabilities, which is scored; maps, "
+        f"{seeds} in every fold, from as many seeds, answer by the mean of their {answers}, which is scored; maps, "
         "prototypes, interventions and training curves are those of the first alone"
     )
     said = {"Networks": [ensembles] if seeds > 1 else [], "Parameters": made, "Packages": packages}

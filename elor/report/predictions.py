@@ -17,6 +17,11 @@ from elor.report.sentences import worthless
 from elor.report.text import MISSING, Block, Notes, Row, Table, number
 from elor.targets import Head, scale
 
+NOT_THE_RATERS = (
+    "How far raters lie apart was learned, but is not among these answers: they are the means. +- in the table, and "
+    "`spread` in JSON and CSV, say how far the networks lie apart."
+)
+
 Found = Mapping[str, Prediction]
 """Predictions by recording."""
 
@@ -61,6 +66,8 @@ def _care(found: Found, short: Mapping[str, str], ensemble: Ensemble) -> tuple[s
         items.append(f"{worthless(head, known.scores[head].p)}, so its answers mean nothing.")
     if not known.corpus or not known.scores:
         items.append("What these networks learnt from, or how well they answer, is not known here.")
+    if any(head.spread for head in ensemble.heads):
+        items.append(NOT_THE_RATERS)
     if brief := [short[name] for name, one in found.items() if one.seconds < SHORTEST_S]:
         items.append(too_short(brief, ", the rest of the window is silence"))
     return tuple(items)
@@ -83,7 +90,8 @@ def table(found: Found) -> pd.DataFrame:
     """A row per recording and window; labels and probabilities are named as in the pipeline's data/predictions/.
 
     Columns: recording; slice and utterance, as `elor score` knows them, where all windows are the slices of the
-    pipeline; window, start_s, end_s; `<head>` and `<head>_p<k>`, or `<head>_value`; `<head>_spread`.
+    pipeline; window, start_s, end_s; `<head>` and `<head>_p<k>`, or `<head>_value`; `<head>_spread`, how far the
+    networks (not the raters) lie apart.
     """
     rows, sliced = [], all(_on_slices(prediction) for prediction in found.values())
     for (name, prediction), utterance in zip(found.items(), _utterances(list(found)), strict=True):
@@ -113,10 +121,10 @@ def _utterances(names: list[str]) -> list[str]:
 def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict[str, Any]:
     """Everything as plain values.
 
-    Keys: network, folds (see `Ensemble`), about (corpus, scores by head), care (what speaks against relying on the
-    answers), heads (names of the classes; null for values), recordings (recording, seconds, one answer per head, note,
+    Keys: network, folds (see `Ensemble`), about (corpus, scores by head, classes), care (what speaks against relying on
+    the answers), heads (names of the classes; null for values), recordings (recording, seconds, one answer per head, note,
     and windows: start_s, end_s, silent, one answer per head) and failed (recording, reason). An answer has label,
-    expected, spread and probabilities, or value and spread.
+    expected, spread and probabilities, or value and spread: `spread` is how far the networks lie apart.
     """
     return {
         "network": ensemble.network,
@@ -208,10 +216,9 @@ def _reading(ensemble: Ensemble) -> Notes:
         )
     if any(head.ordered and not head.valued for head in ensemble.heads):
         items.append("Classes count from 0, the lowest; expected: their mean, weighted by probability.")
-        scales = [
-            f"{head.name} from {ends}" for head in ensemble.heads if (ends := scale(head.name, head.classes or 0))
-        ]
-        items += [f"{'; '.join(scales)}."] if scales else []
+    counts = {head.name: head.classes or ensemble.provenance.classes for head in ensemble.heads}
+    scales = [f"{name} from {ends}" for name, count in counts.items() if count and (ends := scale(name, count))]
+    items += [f"{'; '.join(scales)}."] if scales else []
     folds = folds_of(ensemble.folds)
     if len(ensemble.folds) > 1 and ensemble.heads[0].ordered:
         each = ", from each of which another speaker was withheld" if len(folds) == len(ensemble.folds) else ""

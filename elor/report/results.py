@@ -102,8 +102,17 @@ class Results:
 
     @property
     def any_scores(self) -> Scores:
-        """One network's scores, for what is the same in all of them."""
+        """One network's scores, for what is the same in all of them; `has` asks for what is not."""
         return next(iter(next(iter(self.scores.values())).values()))
+
+    def has(self, key: str) -> bool:
+        """Whether any network has a score of that name, for any head."""
+        return any(one.get(key) is not None for networks in self.scores.values() for one in networks.values())
+
+    @property
+    def averaged(self) -> bool:
+        """Whether what is learned are means over all evaluators: then it is nothing to whom the corpus' labels are."""
+        return self.agreement.get("rater") == "mean"
 
     @property
     def level(self) -> str:
@@ -155,6 +164,6 @@ def title(network: str) -> str:
 
 
 def rater_name(found: Results) -> str:
-    """The chosen rater in words."""
-    rater = found.corpus["labels"]["rater"]
+    """Whose judgement the labels are, in words: of a mean over evaluators not the chosen rater's."""
+    rater = "mean" if found.averaged else found.corpus["labels"]["rater"]
     return {"mean": "the mean of all evaluators", "gold": "the corpus' own rater"}.get(rater, rater)

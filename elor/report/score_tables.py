@@ -91,7 +91,7 @@ def further(found: Results) -> Table | None:
 
 def spread(found: Results) -> Table | None:
     """How well the predicted spread, or the probabilities, meet that of the raters, where it is the target."""
-    if "divergence" in found.any_scores:
+    if found.has("divergence_constant"):
         return _deviations(found)
     columns = (("cross-entropy", value("cross_entropy")), ("raters' entropy", value("cross_entropy_floor")))
     return score_table(found, "Spread of the raters, in nats", columns)
@@ -114,9 +114,14 @@ def _deviations(found: Results) -> Table | None:
     )
     caption += (
         "ratings within the predicted intervals, in brackets with one deviation for all"
-        if "coverage_50" in found.any_scores
+        if found.has("coverage_50")
         else "single ratings are left out, since labels alone were shuffled"
     )
+    scored = [one for by in found.scores.values() for one in by.values() if "divergence_constant" in one]
+    if any(one.get("spread_r") is None for one in scored):
+        caption += (
+            "; no r where the raters' deviations, or the predicted ones, are all alike: nothing is to be followed"
+        )
     return score_table(found, caption, columns)
 
 
@@ -226,6 +231,6 @@ def _labels(found: Results) -> str:
         return "emotion in four classes"
     if found.headline == "ccc":
         return "mean of all evaluators"
-    if "cross_entropy" in found.any_scores:
+    if found.has("cross_entropy"):
         return f"mean of all evaluators, rounded to {classes}"
     return f"{rater_name(found)}, {classes}"

@@ -66,7 +66,7 @@ def reading(found: Results) -> Notes:
         f"reach this {score}, by slice and by utterance.",
     ]
     items += _cautions(found)
-    if f"selection_gap_{found.headline}" in found.any_scores:
+    if found.has(f"selection_gap_{found.headline}"):
         which = (
             "UAR"
             if found.headline == "uar"
@@ -208,7 +208,10 @@ def _labelled(found: Results) -> str:
     """How many utterances have the labels, and whose these are."""
     if not all(map(ordered, found.scores)):
         return f"{found.any_scores['utterance_count']:,} of them with one of the four emotions"
-    return f"{found.corpus['labels']['utterances']:,} of them labelled by {rater_name(found)}"
+    labels = found.corpus["labels"]
+    if found.averaged and labels["rater"] != "mean":  # the count there is of the one rater's
+        return f"{found.any_scores['utterance_count']:,} of them tested, labelled by {rater_name(found)}"
+    return f"{labels['utterances']:,} of them labelled by {rater_name(found)}"
 
 
 def _theirs(found: Results) -> str:

@@ -99,14 +99,19 @@ def test_whose_corpus_it_was(
     assert "/somewhere" not in card
 
 
-@pytest.mark.parametrize("target", ["regression", "distribution", "emotion"])
+@pytest.mark.parametrize("target", ["regression", "spread", "distribution", "emotion"])
 def test_every_target_has_a_card(target: str, workspace_of: Callable[[str], Path], tmp_path: Path, elor: Elor) -> None:
     models = write_models(tmp_path / "models", target=target)
     result = elor("export", "elor", "--no-onnx", *options(workspace_of(target), models, tmp_path))
     assert result.exit_code == 0, result.stderr
     card = (tmp_path / "elor.md").read_text()
-    assert ("(a value)" in card) == (target == "regression")
-    assert ("CCC [" in card) == (target == "regression")
+    valued = target in ("regression", "spread")
+    assert ("(a value)" in card) == valued
+    assert ("CCC [" in card) == valued
+    assert f"the answer is the mean of their {'values' if valued else 'probabilities'}" in card
+    assert ("The raters' standard deviation was learned" in card) == (target == "spread")
+    assert ("labelled by E-2" in card) == (target == "classes")
+    assert ("of them tested, labelled by the mean of all evaluators" in card) == (target != "emotion")
     assert ("Predicts emotion (4 classes)" in card) == (target == "emotion")
 
 

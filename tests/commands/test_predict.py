@@ -65,7 +65,7 @@ def test_windows_folds_and_networks(elor: Elor, models: Path, speech: Path) -> N
     assert "needs --fold" not in text
 
 
-@pytest.mark.parametrize("target", ["classes", "regression", "emotion"])
+@pytest.mark.parametrize("target", ["classes", "regression", "spread", "emotion"])
 def test_files_hold_what_was_predicted(target: str, elor: Elor, speech: Path, tmp_path: Path) -> None:
     models = write_models(tmp_path / "models", target=target)
     out = ("--json", "-o", tmp_path / "a.json", "--csv", tmp_path / "a.csv")
@@ -77,6 +77,9 @@ def test_files_hold_what_was_predicted(target: str, elor: Elor, speech: Path, tm
     (recording,) = found["recordings"]
     assert recording["seconds"] == 16
     assert table["start_s"].tolist() == [0, 6, 12] == [window["start_s"] for window in recording["windows"]]
+    assert ("`spread` in JSON and CSV, say how far the networks lie apart" in " ".join(found["care"])) == (
+        target == "spread"
+    )
     for head in prediction.heads:
         answers = prediction.windows(head.name)
         if head.classes is None:

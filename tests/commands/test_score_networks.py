@@ -128,17 +128,55 @@ def test_networks_of_a_spread_are_known_as_such_and_may_be_scored_as_values() ->
 
     from elor.api.score import _check_heads, asked_by
     from elor.evaluation.settings import Settings
+    from elor.provenance import Provenance
     from elor.targets import Target
 
-    model = SimpleNamespace(heads=Target("spread").heads)
+    model = SimpleNamespace(heads=Target("spread").heads, provenance=Provenance())
     assert asked_by(model.heads) == {"target": "spread"}
     for target in ("spread", "regression"):
         _check_heads("mine", model, Settings(target=target))
     with pytest.raises(UserError, match="answer the target spread"):
         _check_heads("mine", model, Settings(target="classes"))
-    values = SimpleNamespace(heads=Target("regression").heads)
+    values = SimpleNamespace(heads=Target("regression").heads, provenance=Provenance())
     with pytest.raises(UserError, match="answer the target regression"):
         _check_heads("mine", values, Settings(target="spread"))
+    for kind in ("spread", "regression"):
+        nine = SimpleNamespace(heads=Target(kind).heads, provenance=Provenance(classes=9))
+        assert asked_by(nine.heads, 9) == {"target": kind, "classes": 9}
+        _check_heads("mine", nine, Settings(target="regression", classes=9))
+        with pytest.raises(
+            UserError, match=f"answer the target (spread|regression) of 9, not {kind} of 5; give --target"
+        ):
+            _check_heads("mine", nine, Settings(target=kind))
+
+
+@pytest.mark.parametrize("target", ["regression", "spread"])
+def test_values_lie_on_the_scale_that_their_networks_learned(
+    target: str, manifest: Path, tmp_path: Path, elor: Elor
+) -> None:
+    """Of a run by its metrics, of an export by its notes; an export that does not tell it is said to be none."""
+    from elor.inference import load_networks, provenance
+    from elor.safetensors_model import write_weights
+
+    models = write_models(tmp_path / "data" / "models", target=target)
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "corpus.json").write_text('{"labels": {"classes": 9}}')
+    networks = load_networks(models)
+    write_weights(networks, tmp_path / "told.safetensors", provenance(models, "elor"))
+    write_weights(networks, tmp_path / "untold.safetensors")
+    where = ("--corpus", manifest, "--high", 7, "--target", "regression", "--json", "-o", tmp_path / "out.json")
+
+    def rmse(*options: object) -> float:
+        result = elor("score", "--model", *options, *where)
+        assert result.exit_code == 0, result.stderr
+        (scores,) = json.loads((tmp_path / "out.json").read_text())["scores"]["arousal"].values()
+        return scores["rmse"]
+
+    assert rmse(models) == rmse(tmp_path / "told.safetensors") == rmse(tmp_path / "untold.safetensors", "--classes", 9)
+    assert rmse(models) != rmse(tmp_path / "untold.safetensors")
+    assert "on which scale its values lie" in (tmp_path / "out.json").read_text()
+    refused = elor("score", "--model", models, *where, "--classes", 5)
+    assert "answer the target regression of 9, not regression of 5" in refused.stderr
 
 
 @pytest.mark.parametrize("target", ["regression", "emotion"])

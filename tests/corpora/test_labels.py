@@ -225,3 +225,28 @@ def test_a_third_dimension_is_labelled_where_all_three_are_given() -> None:
 def test_who_asks_for_dominance_where_nobody_rated_it_is_told_what_there_is() -> None:
     with pytest.raises(UserError, match=r"valence, arousal and dominance; .* but valence and arousal, as labels.dim"):
         labels.label(tables(), "E-1", Target(dimensions=("arousal", "valence", "dominance")), 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "classes", "refused"),
+    [
+        ({"a": (1, 3), "b": (2, 4)}, 5, "1.41 classes in each of 2 utterances"),
+        ({"a": (3, 3), "b": (3, 3)}, 5, "0.29 classes in each"),
+        ({"a": (3, 3), "b": (3, 4)}, 2, "0.29 classes in each"),  # too close to be told apart on this scale
+        ({"a": (3, 3), "b": (3, 4)}, 5, ""),
+        ({"a": (3, 3)}, 5, ""),  # of one alone nothing can differ
+    ],
+)
+def test_where_raters_lie_apart_alike_there_is_nothing_to_learn(ratings: dict, classes: int, refused: str) -> None:
+    rows = [(name, f"E-{k}", "evaluator", v, 1 + k * 2) for name, pair in ratings.items() for k, v in enumerate(pair)]
+    turns = typed([{"utterance": name, "speaker": "s", "samples": 1} for name in ratings], UTTERANCE_COLUMNS)
+    columns = ("utterance", "rater", "kind", "valence", "arousal")
+    given = typed([dict(zip(columns, row, strict=True)) for row in rows], RATING_COLUMNS)
+    target = Target("spread", classes, ("valence",))
+    found = labels.targets(turns, given, target, 1, 5)
+    if refused:
+        with pytest.raises(UserError, match=f"of valence their deviation counts as {refused}.* leave valence out of"):
+            labels.check_disagreement(found, target)
+    else:
+        labels.check_disagreement(found, target)
+    labels.check_disagreement(found, Target("regression", classes, ("valence",)))

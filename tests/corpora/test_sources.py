@@ -13,7 +13,7 @@ import soundfile
 from elor.corpora.labels import targets
 from elor.corpora.reader import open_corpus
 from elor.corpora.schema import Tables
-from elor.corpora.sources import Opened, raters, read, sounds_of, under_one_name
+from elor.corpora.sources import Opened, learned_from, raters, read, sounds_of, under_one_name
 from elor.corpus_params import Corpus, Source
 from elor.errors import UserError
 from elor.evaluation.agreement import agreement
@@ -183,3 +183,21 @@ def test_a_source_is_shareable_only_if_all_are() -> None:
     names = [one.name for one in corpus("some/IEMOCAP_full_release", "my/odd name.csv", "data/demo.yaml").sources]
     assert names == ["IEMOCAP_full_release", "odd_name", "demo"]
     assert isinstance(corpus("a.csv").sources[0], Source)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("spread", "of the others no utterance has two ratings"),
+        ("classes", "the rater of the labels rated none of the others"),
+        ("regression", "nobody rated the others"),
+    ],
+)
+def test_too_few_speakers_to_learn_from_are_told_from_too_few_that_are_rated(kind: str, why: str) -> None:
+    turns = pd.DataFrame({"utterance": list("abcd"), "speaker": ["s0", "s0", "s1", "s2"]})
+    tables, target = Tables(turns, pd.DataFrame(), {}), Target(kind)
+    with pytest.raises(UserError, match=rf"Only 1 of 3 speakers \(s0\) can be learned .* {kind}: {why}; .* 3 speakers"):
+        learned_from(tables, turns[:2], target, 3)
+    assert learned_from(tables, turns[:2], target, 0)["utterance"].tolist() == ["a", "b"]
+    few = Tables(turns[:2], pd.DataFrame(), {})  # the corpus has no others: the folds say what they need
+    assert len(learned_from(few, turns[:2], target, 3)) == 2

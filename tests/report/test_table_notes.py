@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from elor.report.table_notes import _ceiling, _classes
+from elor.evaluation.evaluate import Settings, evaluate
+from elor.report.results import Results, title
+from elor.report.score_tables import spread
+from elor.report.table_notes import _ceiling, _classes, setting
+from tests.worlds.tables import World, make_world
 
 
 @pytest.mark.parametrize(
@@ -34,3 +39,54 @@ def test_a_score_over_some_of_the_classes_is_called_one() -> None:
     assert not any("that occur" in other for other in others)
     values = SimpleNamespace(scores={"arousal": {"elor": {"ccc": 0.3}}}, protocol={})
     assert list(_classes(values, "CCC")) == ["CCC folds: mean over folds."]
+
+
+@pytest.mark.parametrize("target", ["regression", "distribution", "spread"])
+def test_mean_ratings_are_nobodys_labels(target: str) -> None:
+    """The corpus says how many utterances E-2 labelled, which is nothing to means over all."""
+    corpus = {"utterances": 33, "minutes": 1, "speakers": 4, "ratings": 66} | {
+        "labels": {"rater": "E-2", "utterances": 27}
+    }
+    scores = {"arousal": {"elor": {"utterance_count": 33, "ccc" if target != "distribution" else "uar": 0.3}}}
+    agreement = {"rater": "mean", "reference": "the mean of the others"}
+    said = setting(Results(scores, {}, agreement, {}, corpus)).items[0]
+    assert "33 utterances, 33 of them tested, labelled by the mean of all evaluators;" in said
+    assert "E-2" not in said
+    one = Results(scores, {}, {"rater": "E-2"}, {}, corpus)
+    assert "27 of them labelled by E-2" in setting(one).items[0]
+
+
+WORLD = Settings(target="spread", dimensions=("arousal",), permutations=20, draws=20)
+
+
+def spreads(world: World, **networks: tuple[str, float]) -> Results:
+    """Scores of files with or without deviations; those that are predicted differ between slices, or do not."""
+    rng = np.random.default_rng(0)
+    slices = world.slices.drop(columns="valence")
+    slices = slices.assign(arousal=rng.uniform(0, 4, len(slices)), arousal_deviation=rng.uniform(0.3, 1, len(slices)))
+    files = {}
+    for name, (column, width) in networks.items():
+        files[name] = slices[["slice"]].assign(arousal_value=slices["arousal"] + rng.normal(size=len(slices)))
+        if column:
+            files[name][column] = 0.5 + width * rng.uniform(size=len(slices))
+    ratings = world.ratings.assign(arousal=world.ratings["arousal"].clip(1, 5))
+    found = evaluate(slices, None, world.utterances, ratings, files, {}, WORLD)
+    return Results.of(found, {"labels": {"rater": "E-2", "classes": 5}}, 0.95, {})
+
+
+def test_a_spread_is_shown_whichever_file_comes_first() -> None:
+    with_deviation, without = ("arousal_deviation", 1.0), ("", 0.0)
+    for networks in ({"svm": without, "elor": with_deviation}, {"elor": with_deviation, "svm": without}):
+        table = spread(spreads(make_world(), **networks))
+        assert table is not None
+        assert table.caption.startswith("Spread of the raters: r of predicted")
+        assert "ratings within the predicted intervals" in table.caption
+        assert "no r where" not in table.caption
+        assert [row[1] for row in table.groups[0]] == [title(name) for name in networks]
+    assert spread(spreads(make_world(), svm=without)) is None
+
+
+def test_deviations_without_any_difference_have_no_r_and_the_table_says_why() -> None:
+    table = spread(spreads(make_world(), elor=("arousal_deviation", 0.0)))
+    assert table is not None
+    assert "no r where the raters' deviations, or the predicted ones, are all alike" in table.caption

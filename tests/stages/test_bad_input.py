@@ -157,6 +157,17 @@ def said_elsewhere(seconds: float, rating: str) -> Break:
     return spoil
 
 
+def rated_by_two(which: Callable[[str], bool]) -> Break:
+    """A second rater of some rows, who says the same as the first."""
+
+    def spoil(root: Path) -> None:
+        header, *lines = (root / "table.csv").read_text().splitlines()
+        rows = [f"{line},a" for line in lines] + [f"{line},b" for line in lines if which(line)]
+        (root / "table.csv").write_text("\n".join([f"{header},rater", *rows]) + "\n")
+
+    return spoil
+
+
 FIRST = "03/take-00.wav"
 
 MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
@@ -177,6 +188,18 @@ MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
         {"labels__target": "spread"},
         "labels",
         ("each of the 4 rated utterances", "one evaluator's rating alone", "choose regression"),
+    ),
+    "two ratings of one speaker alone": (
+        rated_by_two(lambda row: ",03," in row),
+        {"labels__target": "spread", "labels__rater": "mean"},
+        "labels",
+        ("Only 1 of 4 speakers (03) can be learned from", "no utterance has two ratings", "at least 3 speakers"),
+    ),
+    "two ratings that are always the same": (
+        rated_by_two(lambda row: True),
+        {"labels__target": "spread", "labels__rater": "mean"},
+        "labels",
+        ("of valence their deviation counts as 0.29 classes", "no disagreement to learn", "choose regression"),
     ),
     "no column of texts": (lambda root: None, WORDS, "labels", ("no column text", "corpus.words")),
     "a speaker without any text": (texts(voices.SPEAKERS[1]), WORDS, "labels", ("have no words in the text",)),

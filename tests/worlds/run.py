@@ -36,6 +36,7 @@ def make_workspace(folder: Path, target: str = "classes") -> Path:
     tables = label(Tables(utterances, ratings, counts(utterances, ratings)), "E-2", Target(target), 1.0, 5.0)
     wanted = targets(tables.utterances, ratings, Target(target), 1.0, 5.0)
     world.slices = world.slices.drop(columns=["valence", "arousal"]).merge(wanted, on="utterance")
+    world.folds = world.folds[world.folds["slice"].isin(world.slices["slice"])]
     write_table(tables.utterances, data / "utterances.csv")
     write_table(ratings, data / "ratings.csv")
     write_table(world.slices, data / "slices.csv")
