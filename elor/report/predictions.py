@@ -122,8 +122,8 @@ def as_json(found: Found, failed: Mapping[str, str], ensemble: Ensemble) -> dict
     """Everything as plain values.
 
     Keys: network, folds (see `Ensemble`), about (corpus, scores by head, classes), care (what speaks against relying on
-    the answers), heads (names of the classes; null for values), recordings (recording, seconds, one answer per head, note,
-    and windows: start_s, end_s, silent, one answer per head) and failed (recording, reason). An answer has label,
+    the answers), heads (names of the classes; null for values), recordings (recording, seconds, one answer per head,
+    note, and windows: start_s, end_s, silent, one answer per head) and failed (recording, reason). An answer has label,
     expected, spread and probabilities, or value and spread: `spread` is how far the networks lie apart.
     """
     return {
