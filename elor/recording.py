@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
 
 from elor.audio import BLOCK_S, FULL_SCALE, AudioInfo, Stereo, decode, info, samples_at_16k, to_int16
 from elor.errors import UserError
@@ -98,8 +99,30 @@ class Recording:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Its samples as int16 (n,) at 16 kHz, `samples` in all; errors as in `windows`."""
-        frames = self._pieces() if self._path is None else decode(self._path)
-        return to_int16(frames, self.header.frames, self.header, self.stereo, self.name)
+        return to_int16(self._frames(), self.header.frames, self.header, self.stereo, self.name)
+
+    def at(self, rate: int) -> np.ndarray:
+        """Its samples as floats (n,) at any rate, n as `length` says: resampled once from its own rate, not rounded.
+
+        Raises:
+            UserError: as `windows`.
+        """
+        frames = list(self._frames())
+        for _ in to_int16(frames, self.header.frames, self.header, self.stereo, self.name):
+            pass  # judged as all sounds are; what it gives is rounded
+        sides = (block.mean(1) if self.stereo == "mean" else block[:, int(self.stereo == "right")] for block in frames)
+        mono = np.concatenate(list(sides))
+        if rate != self.header.rate:
+            mono = soxr.resample(mono, self.header.rate, rate, quality="HQ")
+        count = self.length(rate)
+        return np.pad(mono[:count], (0, max(0, count - len(mono))))
+
+    def length(self, rate: int) -> int:
+        """Its samples at any rate, rounded to the nearest, ties upward; 1 at least."""
+        return max(1, (self.header.frames * rate + self.header.rate // 2) // self.header.rate)
+
+    def _frames(self) -> Iterator[np.ndarray]:
+        return self._pieces() if self._path is None else decode(self._path)
 
     def _pieces(self) -> Iterator[np.ndarray]:
         """Float64 (n, channels) of an array in [-1, 1], block by block."""

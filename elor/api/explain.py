@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soxr
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from elor.audio import FULL_SCALE, Stereo
+from elor.api.heard import batch, beside_length, hinted, left_out, read, windows
+from elor.audio import SAMPLE_RATE, Stereo
 from elor.ensemble import folds_of
 from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.alterations_and_prototypes import interventions, seek
-from elor.explain.any_network.subjects import Subject, committee, made_repeatable
+from elor.explain.any_network.subjects import Resampled, Subject, committee, made_repeatable
 from elor.explain.any_network.window import Effort, explain
 from elor.explain.doubts import Doubt, aside, shortened
 from elor.explain.heads import LeftOut
@@ -34,23 +35,14 @@ from elor.explain.prototypes.ascent import Ascent
 from elor.explain.repeatability_checks import repeatable
 from elor.files import replacing, write_json
 from elor.inference import load_networks, provenance
-from elor.progress import Progress, clock
-from elor.recording import SILENCE, Recording
+from elor.progress import Progress
+from elor.recording import Recording
 from elor.registry import TITLES
 from elor.report.audio import playable, wav, weighted
 from elor.report.recording import Explanation
 
-SIX_SECONDS = 96_000
-
-HINT = "If it takes one length only, give that by --samples."
-
-NO_LENGTH = {
-    re.compile(r"to have \d+ channels|Expected \dD"): "It must take (batch, 1, samples): one channel. If it takes "
-    "(batch, samples), let a module around it give it audio[:, 0].",
-    re.compile(r"missing \d+ required .*argument"): "It must take the sound alone: let a module around it give the "
-    "rest (lengths of 1, say).",
-}
-"""What is said of networks that no length helps, and what does."""
+SIX_S = 6
+"""The window of our own networks, s."""
 
 LONGEST_S = 60.0
 """Longest recording that is taken without being asked for, s."""
@@ -62,12 +54,13 @@ QUICK = Effort(steps=16, most=128, seed=1, thorough=False)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network, how long a sound it takes (`samples` at 16 kHz, None for any length), and what it learnt from, if that
-    is known."""
+    """A network, how long a sound it takes (`samples` at its rate, None for any length), what it learnt from, if that
+    is known, and whether it hears `int16` at 16 kHz as our own networks do, not the recording as exactly as it is."""
 
     subject: Subject
     samples: int | None
     corpus: str = ""
+    int16: bool = False
 
 
 def foreign_network(
@@ -83,7 +76,7 @@ def foreign_network(
     Args:
         model: `package.module:factory`.
         weights: .safetensors, or .pt with a state dict.
-        rate: sampling rate of its input, Hz.
+        rate: sampling rate of its input, Hz; it hears every recording at that rate, resampled once from its own.
         samples: fixed length of its input, at that rate; None: any.
         values: heads whose outputs are values of their own (arousal, valence), not classes; a network that returns one
             tensor has the head `output`.
@@ -93,16 +86,14 @@ def foreign_network(
         UserError: if there is no such factory, it makes no network, or the weights are another one's.
     """
     length = samples or next(_lengths(files, rate), None)
-    return Loaded(
-        factory.load(model, weights, rate, length, values), None if samples is None else round(samples * 16_000 / rate)
-    )
+    return Loaded(factory.load(model, weights, rate, length, values), samples)
 
 
 def _lengths(files: Sequence[Path], rate: int) -> Iterator[int]:
     """Samples at that rate of the recordings that can be read."""
     for file in files:
         with suppress(UserError):
-            yield -(-Recording(file).samples * rate // 16_000)
+            yield Recording(file).length(rate)
 
 
 def own_networks(models: Path = Path("data/models"), fold: str | None = None) -> Loaded:
@@ -123,7 +114,7 @@ def own_networks(models: Path = Path("data/models"), fold: str | None = None) ->
     heads = [head.name for head in networks[0].architecture.heads]
     known = provenance(models, network)
     scores = {head: score for head, score in known.scores.items() if head in heads}
-    return Loaded(committee(name, networks, scores), SIX_SECONDS, known.corpus)
+    return Loaded(committee(name, networks, scores), SIX_S * SAMPLE_RATE, known.corpus, int16=True)
 
 
 def explain_files(
@@ -157,10 +148,11 @@ def explain_files(
     subject = network.subject
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Doubt)  # what they say is among the remarks of a window
-        found, failed = _explain_all(files, subject, network.samples, effort, (most, stereo), output)
+        found, failed = _explain_all(files, network, effort, (most, stereo), output)
         sought = _prototypes(subject, found, prototypes, output) if found and prototypes else None
     result: dict[str, Any] = {
         "model": {"name": subject.name, "twin": subject.twin is not None, "reason": subject.reason}
+        | {"rate": subject.rate}
         | {"corpus": network.corpus, "scores": {head: asdict(score) for head, score in subject.scores.items()}},
         "settings": asdict(effort) | {"samples": network.samples},
         "recordings": found,
@@ -175,19 +167,19 @@ def explain_files(
 
 def _explain_all(
     files: Sequence[Path],
-    subject: Subject,
-    fixed: int | None,
+    network: Loaded,
     effort: Effort,
     reading: tuple[float, Stereo],
     output: Path,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Every recording that can be explained, by a name of its own; and the reasons of the others, by path."""
+    subject, rate = network.subject, network.subject.rate
     sounds: dict[str, NDArray] = {}
     found: dict[str, Any] = {}
     failed: dict[str, str] = {}
     for file in files:
         try:
-            sounds[str(file)] = _read(file, *reading)
+            sounds[str(file)] = read(file, *reading, None if network.int16 else rate)
         except UserError as error:
             failed[str(file)] = str(error)
     names, paths = _names(list(sounds)), list(sounds)
@@ -195,32 +187,13 @@ def _explain_all(
         for index, (path, sound) in enumerate(sounds.items()):
             other = sounds[paths[index - 1]] if len(sounds) > 1 else None
             try:
-                windows = _explain_one(subject, sound, fixed, effort, other, output / names[path])
-                found[names[path]] = {"file": path, "seconds": len(sound) / 16_000, "windows": windows}
+                explained = _explain_one(subject, sound, network.samples, effort, other, output / names[path])
+                found[names[path]] = {"file": path, "seconds": len(sound) / rate, "windows": explained}
+                found[names[path]] |= {"left_out": left_out(sound, explained, rate)}
             except UserError as error:
                 failed[path] = f"{path}: {error}"
             progress.advance(note=names[path])
     return found, failed
-
-
-def _read(path: Path, most: float, stereo: Stereo) -> NDArray:
-    """A recording in [-1, 1], (samples,) at 16 kHz.
-
-    Raises:
-        UserError: if it cannot be read, is longer than `most` seconds, or silent.
-    """
-    recording = Recording(path, stereo=stereo)
-    if recording.seconds > most:
-        raise UserError(
-            f"{path} lasts {clock(recording.seconds)}, and elor explain takes up to {clock(most)}; cut out what is to "
-            "be explained, or raise --most."
-        )
-    if recording.header.note:
-        print(f"elor explain: {path}: {recording.header.note}.", file=sys.stderr)
-    samples = np.concatenate(list(recording.blocks()))
-    if int(np.abs(samples.astype(np.int32)).max()) <= SILENCE:
-        raise UserError(f"{path} is silent; there is nothing to explain.")
-    return samples / FULL_SCALE
 
 
 def _explain_one(
@@ -229,41 +202,21 @@ def _explain_one(
     """All windows of a recording; the whole of it is one where the network has no length of its own."""
     if fixed is None:
         try:
-            heads_of(spare(subject.model), torch.from_numpy(sound).float()[None, None])
+            heads_of(spare(subject.model), batch(sound))
         except CannotRun as error:
-            if len(sound) == SIX_SECONDS or _beside_length(error):
-                raise UserError(_hinted(error)) from None
+            six = SIX_S * subject.rate
+            if len(sound) == six or beside_length(error, subject.model, sound):
+                raise UserError(hinted(error, subject.model, sound)) from None
             print(f"elor explain: {error} Trying windows of six seconds.", file=sys.stderr)
-            fixed = SIX_SECONDS
+            fixed = six
             try:
-                heads_of(spare(subject.model), torch.from_numpy(fitted(sound, fixed)).float()[None, None])
+                heads_of(spare(subject.model), batch(fitted(sound, fixed)))
             except CannotRun as again:
-                raise UserError(_hinted(again)) from None
+                raise UserError(hinted(again, subject.model, fitted(sound, fixed))) from None
     return [
         _explain_window(subject, part, start, support, effort, other, folder / f"window-{number:02d}")
-        for number, (start, support, part) in enumerate(_windows(sound, fixed))
+        for number, (start, support, part) in enumerate(windows(sound, fixed))
     ]
-
-
-def _hinted(error: CannotRun) -> str:
-    """What helps a network that fails on a sound."""
-    return f"{error} {_beside_length(error) or HINT}"
-
-
-def _beside_length(error: CannotRun) -> str:
-    """What helps where another length does not."""
-    return next((remedy for said, remedy in NO_LENGTH.items() if said.search(str(error))), "")
-
-
-def _windows(sound: NDArray, length: int | None) -> list[tuple[int, int, NDArray]]:
-    """First sample, samples before the padding, and the window; silent ones are left out, and so is a last one of up to
-    half a length, unless nothing else sounds."""
-    if length is None:
-        return [(0, len(sound), sound)]
-    parts = [(start, sound[start : start + length]) for start in range(0, len(sound), length)]
-    sounding = [(start, part) for start, part in parts if np.abs(part).max() > 0]
-    kept = [(start, part) for start, part in sounding if start == 0 or len(part) > length // 2]
-    return [(start, len(part), np.pad(part, (0, length - len(part)))) for start, part in kept or sounding]
 
 
 def _explain_window(
@@ -276,29 +229,33 @@ def _explain_window(
     stem: Path,
 ) -> dict[str, Any]:
     """One window's numbers; its maps and players are written beside `stem`."""
-    waveform, audio = None if other is None else fitted(other, len(sound)), torch.from_numpy(sound).float()[None, None]
-    heads_of(spare(subject.model), audio)
+    waveform, audio = None if other is None else fitted(other, len(sound)), batch(sound)
+    rate = subject.rate
+    try:
+        heads_of(spare(subject.model), audio)
+    except CannotRun as error:
+        raise UserError(f"{error} {beside_length(error, subject.model, sound)}".rstrip()) from None
     subject, noted = made_repeatable(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
     with aside(Doubt) as doubts, prepared(subject.model), repeatable(subject.model, audio, beside=1):
         explained = explain(subject, sound, support, effort, waveform)
         remarks = explained.summary["remarks"]
-        altered = _altered(subject.model, sound, support, effort.seed, remarks) if effort.thorough else {}
+        altered = _altered(subject, sound, support, effort.seed, remarks) if effort.thorough else {}
     remarks[:0] = _said(noted, doubts)
     heads = _file_names(explained.summary["prediction"])
     players = {"": sound[:support]}
     if (drops := explained.maps.get("occlusion")) is not None:
         players |= {
-            f"-{name}": weighted(sound, drop)[:support]
+            f"-{name}": weighted(sound, drop, rate)[:support]
             for name, drop in zip(heads.values(), drops, strict=True)
             if not np.isnan(drop).all()
         }
     for suffix, signal in players.items():
         with replacing(stem.with_name(f"{stem.name}{suffix}.wav")) as part:
-            part.write_bytes(wav(playable(signal)))
+            part.write_bytes(wav(playable(signal, rate), rate))
     with replacing(stem.with_suffix(".npz")) as part, part.open("wb") as stream:
         arrays = {"heads": np.array(list(heads)), "sound": sound.astype(np.float32)} | explained.maps
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
-    times = {"start_s": start / 16_000, "end_s": (start + support) / 16_000, "samples": len(sound), "files": stem.name}
+    times = {"start_s": start / rate, "end_s": (start + support) / rate, "samples": len(sound), "files": stem.name}
     return times | explained.summary | {"interventions": altered}
 
 
@@ -313,8 +270,22 @@ def _said(noted: Sequence[Doubt], further: Sequence[Doubt]) -> list[str]:
     return first + [text for kind, text in found.items() if kind not in known]
 
 
-def _altered(model: nn.Module, sound: NDArray, support: int, seed: int, remarks: list[str]) -> dict[str, Any]:
-    """What altering the sound does to the answer; if the network fails on that, a remark and nothing."""
+def _altered(subject: Subject, sound: NDArray, support: int, seed: int, remarks: list[str]) -> dict[str, Any]:
+    """What altering the sound does to the answer; if the network fails on that, a remark and nothing.
+
+    Alterations are made at 16 kHz: a network of a lower rate hears them, and the unaltered sound beside them, resampled
+    to its own.
+    """
+    model, rate = subject.model, subject.rate
+    if rate > SAMPLE_RATE:
+        remarks.append(
+            f"No alterations: they are made at 16 kHz, and this network hears {rate} Hz, so that the sound above 8 kHz "
+            "would be missing from all of them."
+        )
+        return {}
+    if rate < SAMPLE_RATE:
+        model, support = Resampled(model, rate, len(sound)).eval(), max(1, support * SAMPLE_RATE // rate)
+        sound = soxr.resample(sound, rate, SAMPLE_RATE, quality="HQ")
     try:
         return interventions(model, sound, support, seed)
     except Exception as error:  # the user's code: some sounds may be too quiet for it, say
@@ -337,7 +308,7 @@ def _prototypes(subject: Subject, found: dict[str, Any], how: Ascent, output: Pa
     sought = seek(subject, outputs, predicted, samples, how)
     for name, stem in _file_names(sought.signals).items():
         with replacing(output / "prototypes" / f"{stem}.wav") as part:
-            part.write_bytes(wav(playable(sought.signals[name])))
+            part.write_bytes(wav(playable(sought.signals[name], subject.rate), subject.rate))
     return sought.summary
 
 

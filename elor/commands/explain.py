@@ -20,7 +20,9 @@ def explain(
         str | None, typer.Option(help="package.module:function that makes a torch network; explained in their place.")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help=".safetensors, or .pt with a state dict.")] = None,
-    rate: Annotated[int, typer.Option(min=1_000, help="Sampling rate of the network's input, Hz.")] = 16_000,
+    rate: Annotated[
+        int, typer.Option(min=1_000, help="Sampling rate of the network's input, Hz: it hears recordings so.")
+    ] = 16_000,
     samples: Annotated[
         int | None, typer.Option(min=1, help="Fixed length of its input, in its samples; else the whole recording.")
     ] = None,

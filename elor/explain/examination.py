@@ -13,18 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elor.explain.attribution import SEGMENT, segment_sums
+from elor.explain.attribution import segment_sums
 from elor.explain.controls import shifted_range
 from elor.explain.correlation import View, pearson
 from elor.explain.erasure import baselines, erasure, from_windows
 from elor.explain.level import rms
 from elor.explain.maps import SAMPLES, Choice, Maps, Steps, maps_of, predicted
 from elor.explain.model import Heads
-from elor.explain.occlusion import WINDOW, band_edges, starts
+from elor.explain.occlusion import band_edges, segment_at, starts
 from elor.explain.windows import Found, Tag, Windows, arrays
-
-NEAREST = 800
-"""Samples (50 ms) by which a map is shifted at least."""
 
 
 @dataclass(frozen=True)
@@ -77,21 +74,23 @@ def examine(
     return logits, sets
 
 
-def levels(method: str, wave: NDArray, support: int) -> NDArray:
+def levels(method: str, wave: NDArray, support: int, rate: int = 16_000) -> NDArray:
     """What the cells of a method without a value per sample are correlated with: the signal's level in each.
 
     Args:
         method: of `elor.registry.METHODS`, but `SAMPLES` and `stft`.
         wave: (samples,).
         support: samples before the padding; segments and windows that begin behind it are left out.
+        rate: samples per second.
     """
     if method in ("segments", "occlusion"):
-        length = SEGMENT if method == "segments" else WINDOW
-        begins = [start for start in starts(len(wave), length, SEGMENT) if start < support]
+        segment = segment_at(rate)
+        length = segment if method == "segments" else 2 * segment
+        begins = [start for start in starts(len(wave), length, segment) if start < support]
         return np.array([rms(wave[start : start + length]) for start in begins])
     power = np.abs(np.fft.rfft(wave)) ** 2
     if method == "bands":
-        power = np.array([power[low:high].sum() for low, high in pairwise(band_edges(len(wave)))])
+        power = np.array([power[low:high].sum() for low, high in pairwise(band_edges(len(wave), rate=rate))])
     return np.sqrt(power)
 
 
@@ -132,7 +131,7 @@ class _Compared:
         second class."""
         for control, some in (("", self.maps), ("class swap", swapped)):
             for index, tag in enumerate(self.tags):
-                level = levels(self.method, self.windows.waves[index], self.windows.supports[index])
+                level = levels(self.method, self.windows.waves[index], self.windows.supports[index], self.windows.rate)
                 own = {head: value[index, : len(level)] for head, value in some.items()}
                 row = tag | {"control": control, "label": -1}
                 pairs = {f"{head}~input": (value, level) for head, value in own.items()}
@@ -151,15 +150,15 @@ class _Compared:
                     if method in SAMPLES:
                         r = View(cells, both).r(View(wave, both))
                     else:
-                        level = levels(method, wave, both)
+                        level = levels(method, wave, both, windows.rate)
                         r = {"envelope": _r(cells[: len(level)], level)}
                     add(row | {"control": "other waveform"} | r)
                 own = (
                     windows.waves[index][:support]
                     if method in SAMPLES
-                    else levels(method, windows.waves[index], support)
+                    else levels(method, windows.waves[index], support, windows.rate)
                 )
-                reach = shifted_range(cells[: len(own)], own, NEAREST if method in SAMPLES else 1)
+                reach = shifted_range(cells[: len(own)], own, windows.segment if method in SAMPLES else 1)
                 if reach is not None:
                     low, high = reach
                     add(row | {"control": "shifted", "low": low, "high": high})
@@ -178,7 +177,7 @@ def orders_of(maps: Maps, windows: Windows) -> dict[str, dict[str, list[Tensor]]
             if method == "occlusion":
                 scores = [from_windows(one) for one in values]
             else:
-                scores = list(segment_sums(values if method == "integrated" else values * signal))
+                scores = list(segment_sums(values if method == "integrated" else values * signal, windows.segment))
             found.setdefault(head, {})[method] = scores
     return found
 
@@ -204,7 +203,7 @@ def erase(
         for index, each in enumerate(windows.tags(**tag)):
             scores = {order: some[index] for order, some in orders.get(head, {}).items()}
             drawn = seed + windows.rows[index]
-            scores |= baselines(signal[index], drawn)
+            scores |= baselines(signal[index], drawn, windows.segment)
             label, support = int(target[index]), windows.supports[index]
-            areas = erasure(model, signal[index], head, label, scores, support, seed=drawn, trusted=True)
+            areas = erasure(model, signal[index], head, label, scores, support, windows.segment, drawn, trusted=True)
             found.erasures.extend(each | {"head": head, "order": order} | measures for order, measures in areas.items())

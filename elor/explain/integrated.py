@@ -34,6 +34,11 @@ FRAME, HOP = 400, 160
 """25-ms frames every 10 ms at 16 kHz, as for MFCCs."""
 
 
+def frames_at(rate: int) -> tuple[int, int]:
+    """Samples of a frame, an even number, and from one to the next, at that rate."""
+    return FRAME * rate // 16_000 // 2 * 2, HOP * rate // 16_000
+
+
 class Incomplete(Doubt):
     """Integrated gradients whose sum is far from what they should explain."""
 

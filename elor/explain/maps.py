@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from torch import nn
@@ -16,7 +17,7 @@ from elor.explain.controls import runner_up
 from elor.explain.doubts import Refusal, Refused, about
 from elor.explain.guided import METHODS, guided_and_plain
 from elor.explain.heads import SomeHeads
-from elor.explain.integrated import TOLERANCE, Path, integrated_gradients, noise_like
+from elor.explain.integrated import TOLERANCE, Path, frames_at, integrated_gradients, noise_like
 from elor.explain.model import Heads, predict, targets_of
 from elor.explain.occlusion import band_occlusion, occlusion
 from elor.explain.windows import Windows
@@ -155,18 +156,25 @@ def _attempt(
         values = {kind: sets[0] for kind, sets in both_ways.items()}
         if "segments" in group:
             plain = values["gradient"]
-            values["segments"] = {head: segment_sums(value * audio[:, 0]) for head, value in plain.items()}
+            values["segments"] = {
+                head: segment_sums(value * audio[:, 0], windows.segment) for head, value in plain.items()
+            }
     elif "occlusion" in group:
-        values["occlusion"] = occlusion(model, audio, targets, supports=windows.supports, trusted=True)
+        hop = windows.segment
+        values["occlusion"] = occlusion(model, audio, targets, 2 * hop, hop, supports=windows.supports, trusted=True)
     elif "bands" in group:
-        values["bands"] = band_occlusion(model, audio, targets, trusted=True)
+        values["bands"] = band_occlusion(model, audio, targets, rate=windows.rate, trusted=True)
     else:
         if lenient:
             path, baseline = complete_path(model, windows, targets, steps)
         else:
             path = integrated_gradients(model, audio, targets, steps=steps.first, most=steps.most, trusted=True)
             baseline = "silence"
-        kinds = {"integrated": path.time, "frequency": path.frequency, "stft": path.stft}
+        kinds = {
+            "integrated": path.time,
+            "frequency": path.frequency,
+            "stft": partial(path.stft, *frames_at(windows.rate)),
+        }
         values = {kind: kinds[kind]() for kind in group}
         maps.path, maps.errors = path, maps.errors | path.error()
         maps.baselines |= dict.fromkeys(path.change, baseline)

@@ -219,6 +219,8 @@ def named(output: object, count: int) -> Heads:
     """What a model returned, by head; see `logits_of`."""
     if isinstance(output, Tensor):
         output = {ONE_HEAD: output}
+    elif isinstance(output, tuple) and hasattr(output, "_fields"):  # a named tuple
+        output = dict(zip(output._fields, output, strict=True))
     elif isinstance(output, (tuple, list)):
         output = {str(index): value for index, value in enumerate(output)}
     if not isinstance(output, Mapping) or not output:

@@ -23,6 +23,12 @@ from elor.explain.repeatability_checks import repeatable
 WINDOW, HOP = 1_600, 800
 """100-ms windows every 50 ms at 16 kHz."""
 
+
+def segment_at(rate: int) -> int:
+    """Samples of 50 ms at that rate: a segment, and from one window to the next."""
+    return -(-HOP * rate // 16_000)
+
+
 BANDS = 26
 """As many as the paper's mel filters."""
 
@@ -135,6 +141,7 @@ def band_occlusion(
     targets: Targets | None = None,
     bands: int = BANDS,
     trusted: bool = False,
+    rate: int = 16_000,
 ) -> Heads:
     """z(x) - z(x without a mel band): the band's bins of the signal's Fourier transform are set to 0.
 
@@ -143,7 +150,7 @@ def band_occlusion(
     """
     audio = signals(model, audio)
     samples = audio.shape[-1]
-    edges, spectra = band_edges(samples, bands), torch.fft.rfft(audio)
+    edges, spectra = band_edges(samples, bands, rate), torch.fft.rfft(audio)
 
     def without(row: int, index: int) -> Tensor:
         masked = spectra[row].clone()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from elor.explain.correlation import View
 from elor.explain.model import Heads
+from elor.explain.occlusion import segment_at
 
 Tag = dict[str, object]
 """What a row of a table is about: row, method, model, ..."""
@@ -23,6 +24,7 @@ class Windows:
     """Some windows: their row numbers, their audio (batch, 1, samples), and their samples before the padding.
 
     Attributes:
+        rate: samples per second.
         others: other sounds, whose waveforms are no window's own; rows without one are left out.
     """
 
@@ -30,6 +32,12 @@ class Windows:
     audio: Tensor
     supports: list[int]
     others: Sounds = field(default_factory=dict)
+    rate: int = 16_000
+
+    @property
+    def segment(self) -> int:
+        """Samples of 50 ms, which is also how far occlusion windows are apart."""
+        return segment_at(self.rate)
 
     @cached_property
     def waves(self) -> NDArray:

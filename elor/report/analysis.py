@@ -8,7 +8,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from elor.audio import SAMPLE_RATE
 from elor.evidence.claims import Claim, Claims, Family, Piece
 from elor.evidence.names import Case, Role, Verdict
 from elor.report import series
@@ -96,9 +95,9 @@ def because(row: Claim, family: Family) -> str:
 
 def players(shown: Shown) -> Iterator[tuple[str, Any]]:
     """Caption and sound of the original and, per head, of the signal weighted by occlusion; without the padding."""
-    yield f"{shown.name}: original, {shown.support / SAMPLE_RATE:.2f} s", shown.signal[: shown.support]
+    yield f"{shown.name}: original, {shown.support / shown.rate:.2f} s", shown.signal[: shown.support]
     for head, drops in shown.drops.items():
-        heard = weighted(shown.signal, drops)[: shown.support]
+        heard = weighted(shown.signal, drops, shown.rate)[: shown.support]
         if heard.any():
             yield f"{shown.name}: weighted by occlusion for {head}", heard
 

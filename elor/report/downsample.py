@@ -40,7 +40,7 @@ def spread(drops: ArrayLike, samples: int, window: int = WINDOW, hop: int = HOP)
     """Occlusion per sample, (samples,): the mean over the windows that cover it.
 
     Args:
-        drops: (windows,), windows beginning at `elor.explain.occlusion.starts(samples)`.
+        drops: (windows,), windows beginning at `elor.explain.occlusion.starts`.
         samples: of the signal.
         window, hop: in samples.
     """

@@ -41,7 +41,18 @@ def _care(found: Mapping[str, Any]) -> tuple[str, ...]:
     if brief := [name for name, end in ends.items() if end < SHORTEST_S]:
         items.append(too_short(brief))
     items += [] if model.get("scores") else [UNKNOWN]
+    items += [_left_out(name, part) for name, one in found["recordings"].items() for part in one.get("left_out", ())]
     return (*items, *([f"There is no untrained control: {model['reason']}."] if model["reason"] else []))
+
+
+def _left_out(name: str, part: Mapping[str, Any]) -> str:
+    """That a stretch of a recording was not explained, and why."""
+    why = (
+        "it fills up to half a window, and was left out; cut the recording so that it lies within one"
+        if part["sounds"]
+        else "it is digital silence"
+    )
+    return f"{name}: {part['start_s']:.2f}-{part['end_s']:.2f} s were not explained: {why}."
 
 
 UNKNOWN = (

@@ -66,12 +66,14 @@ def coloured_waveform(axes: Axes, shown: Shown, method: str, head: str) -> None:
     """The waveform coloured by a signed map, with its colour bar to the right; padding hatched."""
     values, signal = shown.maps[method][head], shown.signal
     low, high = columns(signal, PIXELS).T
-    shades = _coloured(axes, _column_times(len(signal)), low, high, strongest(values, PIXELS), full_colour(values))
+    shades = _coloured(
+        axes, _column_times(len(signal), rate=shown.rate), low, high, strongest(values, PIXELS), full_colour(values)
+    )
     bar = axes.figure.colorbar(shades, cax=axes.inset_axes((1.012, 0.0, 0.012, 1.0)))
     bar.set_label("saliency\n(logit per unit)")
     bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     limit = 1.05 * np.abs(signal).max() + 1e-6
-    axes.set(ylabel="amplitude\n(1 = full scale)", ylim=(-limit, limit), xlim=(0.0, len(signal) / SAMPLE_RATE))
+    axes.set(ylabel="amplitude\n(1 = full scale)", ylim=(-limit, limit), xlim=(0.0, len(signal) / shown.rate))
     _hatch_padding(axes, shown)
 
 
@@ -147,10 +149,10 @@ def _prototype(wave: Axes, spectrum: Axes, one: Prototype, colour: str) -> None:
     spectrum.grid(True)
 
 
-def _column_times(samples: int, count: int = PIXELS) -> NDArray:
+def _column_times(samples: int, count: int = PIXELS, rate: int = SAMPLE_RATE) -> NDArray:
     """The middle of every column in seconds."""
     count = min(count, samples)
-    return (np.arange(count) + 0.5) * samples / count / SAMPLE_RATE
+    return (np.arange(count) + 0.5) * samples / count / rate
 
 
 def _coloured(
@@ -168,5 +170,5 @@ def _coloured(
 def _hatch_padding(axes: Axes, shown: Shown) -> None:
     end = len(shown.signal)
     if shown.support < end:
-        span = (shown.support / SAMPLE_RATE, end / SAMPLE_RATE)
+        span = (shown.support / shown.rate, end / shown.rate)
         axes.axvspan(*span, facecolor="none", edgecolor=SOFT, hatch="///", linewidth=0, alpha=0.45)

@@ -23,7 +23,7 @@ from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.evidence.words import Words
 from elor.explain.correlation import pearson
-from elor.explain.occlusion import WINDOW, starts
+from elor.explain.occlusion import segment_at, starts
 from elor.report.downsample import spread
 from elor.report.exhibits import Exemplar, Prototype, exemplars, prototypes
 from elor.report.results import Results
@@ -79,6 +79,7 @@ class Shown:
         correlations: by method and head.
         rated: by head the label; empty where there is none.
         classes: whether heads answer with classes; False where they answer with values.
+        rate: samples per second.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Shown:
     correlations: dict[str, dict[str, Correlation]]
     rated: dict[str, float] = field(default_factory=dict)
     classes: bool = True
+    rate: int = SAMPLE_RATE
 
     @classmethod
     def of(
@@ -103,11 +105,12 @@ class Shown:
         measured: Mapping[tuple[str, str], Correlation] | None = None,
         rated: Mapping[str, float] | None = None,
         classes: bool = True,
+        rate: int = SAMPLE_RATE,
     ) -> Shown:
         """Take the arrays as `elor.explain.saliency.run.write_maps` keeps them, heads first.
 
         Args:
-            name, signal, support, rated, classes: as above.
+            name, signal, support, rated, classes, rate: as above.
             heads: in the network's order.
             arrays: guided, gradient, integrated, occlusion, stft, target; those that there are, NaN of a head
                 without.
@@ -120,28 +123,29 @@ class Shown:
         drops = by_head.get("occlusion", {})
         maps = {key: by_head[key] for key in METHODS if key in by_head}
         if drops:
-            maps["occlusion"] = {head: spread(values, len(signal)) for head, values in drops.items()}
+            hop = segment_at(rate)
+            maps["occlusion"] = {head: spread(values, len(signal), 2 * hop, hop) for head, values in drops.items()}
         known = dict(measured or {})
         for method, head in ((method, head) for method, by in maps.items() for head in by):
             windows = drops[head] if method == "occlusion" else None
-            known.setdefault((method, head), Correlation(_r(maps[method][head], windows, signal, support)))
+            known.setdefault((method, head), Correlation(_r(maps[method][head], windows, signal, support, rate)))
         found = {method: {head: known[method, head] for head in by} for method, by in maps.items()}
         targets = {head: int(value) for head, value in by_head["target"].items()}
         stft = by_head.get("stft", {})
-        return cls(name, signal, support, targets, maps, drops, stft, found, dict(rated or {}), classes)
+        return cls(name, signal, support, targets, maps, drops, stft, found, dict(rated or {}), classes, rate)
 
     def regions(self, head: str) -> list[tuple[float, float, float]]:
         """Where occlusion found that a head's answer rests: begin and end in seconds, and the logit's largest fall.
 
         Stretches of windows whose fall is half of the largest or more, the `REGIONS` strongest, the strongest first.
         """
-        drops, found = self.drops.get(head, np.zeros(0)), []
-        inside = [begin for begin in starts(len(self.signal)) if begin < self.support][: len(drops)]
+        drops, found, hop = self.drops.get(head, np.zeros(0)), [], segment_at(self.rate)
+        inside = [begin for begin in starts(len(self.signal), 2 * hop, hop) if begin < self.support][: len(drops)]
         strong = [k for k in range(len(inside)) if 0 < drops[: len(inside)].max() <= 2 * drops[k]]
         for _, group in groupby(enumerate(strong), key=lambda item: item[1] - item[0]):
             places = [k for _, k in group]
-            end = min(inside[places[-1]] + WINDOW, self.support)
-            found.append((inside[places[0]] / SAMPLE_RATE, end / SAMPLE_RATE, float(drops[places].max())))
+            end = min(inside[places[-1]] + 2 * hop, self.support)
+            found.append((inside[places[0]] / self.rate, end / self.rate, float(drops[places].max())))
         return sorted(found, key=lambda one: -one[2])[:REGIONS]
 
     def target_text(self, head: str) -> str:
@@ -284,12 +288,13 @@ def _correlation(r: float, method: str, head: str, own: pd.DataFrame, saliency: 
     return Correlation(r, known, f"mean over {count} other slices")
 
 
-def _r(values: NDArray, drops: NDArray | None, signal: NDArray, support: int) -> float:
+def _r(values: NDArray, drops: NDArray | None, signal: NDArray, support: int, rate: int = SAMPLE_RATE) -> float:
     """r of map and waveform, or of occlusion windows and their level, on the signal's own samples."""
     if drops is None:
         return float(pearson(values[:support], signal[:support]))
-    begins = [begin for begin in starts(len(signal)) if begin < support]
-    level = [np.sqrt(np.mean(signal[begin : begin + WINDOW] ** 2)) for begin in begins]
+    hop = segment_at(rate)
+    begins = [begin for begin in starts(len(signal), 2 * hop, hop) if begin < support]
+    level = [np.sqrt(np.mean(signal[begin : begin + 2 * hop] ** 2)) for begin in begins]
     return float(pearson(drops[: len(begins)], level))
 
 

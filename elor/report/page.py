@@ -116,7 +116,11 @@ def licence(making: Making) -> str:
 
 def maps_data(shown: Sequence[Shown]) -> dict[str, Any]:
     """What the explorer draws from: waveforms, maps and spectrograms in columns, and what is said about them."""
-    return {"rate": SAMPLE_RATE, "methods": METHODS, "shown": [_shown(one) for one in shown]}
+    return {
+        "rate": shown[0].rate if shown else SAMPLE_RATE,
+        "methods": METHODS,
+        "shown": [_shown(one) for one in shown],
+    }
 
 
 def _shown(shown: Shown) -> dict[str, Any]:
@@ -128,8 +132,8 @@ def _shown(shown: Shown) -> dict[str, Any]:
 
     found = {
         "name": shown.name,
-        "seconds": len(shown.signal) / SAMPLE_RATE,
-        "support": shown.support / SAMPLE_RATE,
+        "seconds": len(shown.signal) / shown.rate,
+        "support": shown.support / shown.rate,
         "wave": column_bytes(shown.signal),
         "maps": {method: {head: column_bytes(m) for head, m in by.items()} for method, by in shown.maps.items()},
         "full": {method: {head: full_colour(m) for head, m in by.items()} for method, by in shown.maps.items()},
@@ -146,7 +150,7 @@ def _stft(shown: Shown) -> dict[str, Any]:
     """Level and integrated gradients in blocks; levels run over the whole of int8."""
     blocks = {head: pooled(heat, BLOCK, BLOCK) for head, heat in shown.stft.items()}
     frames, bins = next(iter(blocks.values())).shape
-    level = spectrogram(shown.signal)
+    level = spectrogram(shown.signal, shown.rate)
     mean = pooled(level, BLOCK, BLOCK) / pooled(np.ones_like(level), BLOCK, BLOCK)
     heads = {head: packed(np.clip(b, -full_colour(b), full_colour(b)).ravel()) for head, b in blocks.items()}
     return {"frames": frames, "bins": bins, "level": packed(1 - 2 * mean.ravel() / FLOOR_DB), "heads": heads}

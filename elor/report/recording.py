@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from elor.audio import SAMPLE_RATE
 from elor.errors import UserError
 from elor.report import analysis, html
 from elor.report.explanation import blocks, completeness, opening
@@ -31,7 +32,7 @@ def recordings(found: Mapping[str, Any], folder: Path) -> str:
         folder: where it stands, with the maps beside it: `<recording>/<window>.npz`.
     """
     shown = [
-        _shown(f"{name}, {window['start_s']:.2f}-{window['end_s']:.2f} s", window, folder / name)
+        _shown(f"{name}, {window['start_s']:.2f}-{window['end_s']:.2f} s", window, folder / name, found["model"])
         for name, recording in found["recordings"].items()
         for window in recording["windows"]
     ]
@@ -70,7 +71,7 @@ class Explanation(dict[str, Any]):
                 f"There is no window {window} of {name or 'any recording'}; explained were: "
                 f"{', '.join(self['recordings']) or 'none'}."
             )
-        shown = _shown(name, windows[window], self.folder / name)
+        shown = _shown(name, windows[window], self.folder / name, self["model"])
         method = next(iter(shown.maps), "") if method is None else method
         if method not in shown.maps:
             raise UserError(f"There is no map {method}; this network has {', '.join(shown.maps) or 'none'}.")
@@ -100,9 +101,10 @@ def page(shown: list[Shown], title: str, tables: list[Block], answers: Sequence[
     )
 
 
-def _shown(name: str, window: Mapping[str, Any], folder: Path) -> Shown:
+def _shown(name: str, window: Mapping[str, Any], folder: Path, model: Mapping[str, Any]) -> Shown:
     """One window as the explorer takes it."""
     arrays = arrays_of(folder / f"{window['files']}.npz")
+    rate = model.get("rate", SAMPLE_RATE)
     heads, sound = arrays["heads"].tolist(), arrays["sound"]
     answers = [window["prediction"][head]["label"] for head in heads]
     kept = {key: arrays[key] for key in (*METHODS, "stft") if key in arrays}
@@ -116,11 +118,12 @@ def _shown(name: str, window: Mapping[str, Any], folder: Path) -> Shown:
     return Shown.of(
         name,
         sound,
-        round(window["support_s"] * 16_000),
+        round(window["support_s"] * rate),
         heads,
         kept | {"target": np.array([label or 0 for label in answers])},
         measured,
         classes=all(label is not None for label in answers),
+        rate=rate,
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import ShortTimeFFT, get_window
 
 from elor.audio import SAMPLE_RATE
-from elor.explain.integrated import FRAME, HOP
+from elor.explain.integrated import frames_at
 
 FLOOR_DB = -80.0
 """The faintest level of a spectrogram, below its loudest point."""
@@ -23,9 +23,10 @@ def floor(spectra: Iterable[ArrayLike]) -> float:
     return max(LOWEST_DB, 10 * math.floor(min(float(np.min(levels)) for levels in spectra) / 10))
 
 
-def spectrogram(signal: NDArray) -> NDArray:
+def spectrogram(signal: NDArray, rate: int = SAMPLE_RATE) -> NDArray:
     """Level in dB below the loudest point in the frames of `Path.stft`, not below `FLOOR_DB`: (frames, bins)."""
-    transform = ShortTimeFFT(get_window("hann", FRAME), hop=HOP, fs=SAMPLE_RATE, fft_mode="onesided")
-    frames = -(-len(signal) // HOP) + 1
+    frame, hop = frames_at(rate)
+    transform = ShortTimeFFT(get_window("hann", frame), hop=hop, fs=rate, fft_mode="onesided")
+    frames = -(-len(signal) // hop) + 1
     power = np.abs(transform.stft(np.asarray(signal, dtype=float), p0=0, p1=frames).T) ** 2
     return 10 * np.log10(np.maximum(power / (power.max() or 1.0), 10 ** (FLOOR_DB / 10)))

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from elor.api.explain import _windows
+from elor.api.heard import windows
 from elor.explain.any_network.verdicts import LEFT_OUT
 from elor.explain.selfcheck.scoring import FINDS, MISSES, SOUND
 from elor.explain.selfcheck.suite import EXPECTED, failures
@@ -141,10 +141,10 @@ def test_a_self_check_fails_where_the_reference_misses() -> None:
 def test_what_sounds_only_at_the_end_is_explained_too() -> None:
     sound = np.zeros(8 * 16_000)
     sound[-16_000:] = 0.1
-    ((start, support, window),) = _windows(sound, 96_000)
+    ((start, support, window),) = windows(sound, 96_000)
     assert (start, support, len(window)) == (96_000, 32_000, 96_000)
-    assert [start for start, *_ in _windows(np.full(8 * 16_000, 0.1), 96_000)] == [0]
-    assert [start for start, *_ in _windows(np.full(10 * 16_000, 0.1), 96_000)] == [0, 96_000]
+    assert [start for start, *_ in windows(np.full(8 * 16_000, 0.1), 96_000)] == [0]
+    assert [start for start, *_ in windows(np.full(10 * 16_000, 0.1), 96_000)] == [0, 96_000]
 
 
 def test_channels_that_cancel_are_refused_and_one_of_them_taken(elor: Callable, voice: Path, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_network_of_another_rate_hears_the_same_sound() -> None:
             return torch.fft.rfft(audio[:, 0]).abs()[:, :2_000]
 
     tone = torch.sin(2 * torch.pi * 440 * torch.arange(16_000) / 16_000)[None, None]
-    spectrum = Resampled(Frequency(), 8_000)(tone)
+    spectrum = Resampled(Frequency(), 8_000, 8_000)(tone)
     assert int(spectrum.argmax()) == 440
 
 

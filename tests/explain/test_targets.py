@@ -274,4 +274,4 @@ def test_what_is_lazy_is_made_for_the_recording(tmp_path: Path) -> None:
     assert net.samples is None
     assert predict(net.subject.model, voice())["output"].shape == (1, 3)
     fast = foreign_network("tests.explain.test_targets:lazy", rate=8_000, files=paths)
-    assert predict(fast.subject.model, voice())["output"].shape == (1, 3)
+    assert predict(fast.subject.model, voice()[..., ::2])["output"].shape == (1, 3)

@@ -5,7 +5,7 @@ signals that maximise each answer (`elor.explain.prototypes.ascent`), beside tho
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,10 +83,10 @@ def seek(subject: Subject, outputs: dict[str, int], predicted: dict[str, int], s
         subject: the network and its twin.
         outputs: by head how many it has.
         predicted: by head the class that was predicted, which alone is sought where there are many.
-        samples: length of the signals at 16 kHz.
-        how: steps, restarts, level, seed; parametrisation and mode are set here.
+        samples: length of the signals, at the network's rate.
+        how: steps, restarts, level, seed; rate, parametrisation and mode are set here.
     """
-    targets = targets_of_heads(outputs)
+    targets, how = targets_of_heads(outputs), replace(how, rate=subject.rate)
     if len(targets) > MOST_TARGETS:
         targets = [Goal(head, label) for head, label in predicted.items()]
     summary: dict[str, Any] = {"refused": None, "settings": asdict(how) | {"mode": "level"}, "targets": {}}
@@ -123,7 +123,7 @@ def _kind(
             "initial_logit": None if without is None else float(without.logits[index, 0]),
             "converged": int(found.converged[index].sum()),
             "restarts": how.restarts,
-            "descriptors": describe(signal),
+            "descriptors": describe(signal, how.rate),
         }
     return entries
 

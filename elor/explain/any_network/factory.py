@@ -11,7 +11,7 @@ import importlib
 import pickle
 import sys
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from elor.audio import SAMPLE_RATE
 from elor.corpora.faults import some
 from elor.device import seeded
 from elor.errors import UserError
-from elor.explain.any_network.subjects import Cast, Resampled, Subject, Values
+from elor.explain.any_network.subjects import Cast, Subject, Values
 from elor.explain.any_network.twins import said, twin_of
 from elor.explain.doubts import shortened
 from elor.explain.model import evaluating, refuse_unmade
@@ -66,11 +66,10 @@ def load(
         kinds = {value.dtype for value in network.parameters() if value.is_floating_point()}
         if len(kinds) == 1 and kinds != {torch.float32}:
             network = Cast(network)
-        network = network if rate == SAMPLE_RATE else Resampled(network, rate)
         return evaluating(Values(network, values) if values else network)
 
     fresh = None if twin is None else (lambda seed: adapted(twin(seed)))
-    return Subject(spec, adapted(model), fresh, reason)
+    return Subject(spec, adapted(model), fresh, reason, rate=rate)
 
 
 def network_of(spec: str) -> nn.Module:
@@ -156,7 +155,7 @@ def _fill(model: nn.Module, path: Path) -> None:
     Raises:
         UserError: if they cannot be read, or are not the model's.
     """
-    state = _state(path)
+    state = _unwrapped(_state(path), model.state_dict().keys())
     try:
         model.load_state_dict(state)
     except Exception as error:  # RuntimeError for other names and shapes; tensors without storage, sparse ones: others
@@ -165,6 +164,16 @@ def _fill(model: nn.Module, path: Path) -> None:
         raise UserError(f"The weights in {path} do not fit the network: {why}") from None
     if odd := [name for name, value in model.state_dict().items() if not value.isfinite().all()]:
         raise UserError(f"The weights in {path} are no numbers (NaN or infinite) in {some(odd, 3)}; save others.")
+
+
+def _unwrapped(state: Mapping[str, Tensor], names: Collection[str]) -> Mapping[str, Tensor]:
+    """What a wrapper saved (DataParallel, torch.compile, a training framework): its prefix is before each name."""
+    first = next(iter(names), "")
+    for prefix in (name.removesuffix(first) for name in state if name.endswith(f".{first}")):
+        bare = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        if len(bare) == len(state) and bare.keys() == set(names):
+            return bare
+    return state
 
 
 def _state(path: Path) -> Mapping[str, Tensor]:

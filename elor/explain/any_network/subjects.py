@@ -52,11 +52,12 @@ class Subject:
 
     Attributes:
         name: what it is called.
-        model: in evaluation mode, from (batch, 1, samples) at 16 kHz to logits.
+        model: in evaluation mode, from (batch, 1, samples) to logits.
         twin: makes an untrained network of the same kind from a seed; None where that is impossible.
         reason: why there is no twin.
         headless: makes the same network with untrained heads from a seed; None where no heads are known.
         scores: by head, where they are known.
+        rate: samples per second of what it takes.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Subject:
     reason: str = ""
     headless: Callable[[int], nn.Module] | None = None
     scores: Mapping[str, Score] = field(default_factory=dict)
+    rate: int = SAMPLE_RATE
 
     def asked(self, way: Callable[[nn.Module], nn.Module], model: nn.Module | None = None) -> "Subject":
         """The same, of which network and controls are asked in some way; `model`, if the network is so already."""
@@ -82,23 +84,25 @@ class Subject:
 
 
 class Resampled(nn.Module):
-    """A network of another sampling rate, seen at 16 kHz: what it is given is resampled first.
+    """A network of a rate below 16 kHz, to be asked about what is made at 16 kHz: altered sounds. Of a higher rate it
+    would not hear what lies above 8 kHz.
 
-    So all windows, bands and alterations keep their meaning in seconds and Hz. Of a rate above 16 kHz nothing beyond
-    8 kHz is heard.
+    Args:
+        rate: of the network. samples: what it is given, at that rate.
 
     Shape:
         (batch, 1, samples at 16 kHz) -> logits
     """
 
-    def __init__(self, model: nn.Module, rate: int) -> None:
+    def __init__(self, model: nn.Module, rate: int, samples: int) -> None:
         super().__init__()
         from torchaudio.transforms import Resample
 
-        self.resample, self.model = Resample(SAMPLE_RATE, rate), model
+        self.resample, self.model, self.samples = Resample(SAMPLE_RATE, rate), model, samples
 
     def forward(self, audio: Tensor) -> Any:
-        return self.model(self.resample(audio))
+        heard = self.resample(audio)[..., : self.samples]
+        return self.model(nn.functional.pad(heard, (0, self.samples - heard.shape[-1])))
 
 
 class Cast(nn.Module):
@@ -130,7 +134,7 @@ class Values(nn.Module):
     """A network of whose heads some give values of their own, not classes: each of these is a head here.
 
     Shape:
-        as the network; (batch, n) of a head `h` becomes (batch, 1) of `h.0`, `h.1`, ...
+        as the network; (batch, n) of a head `h` becomes (batch, 1) of `h.0`, `h.1`, ..., or of `h` if n is 1
     """
 
     def __init__(self, model: nn.Module, heads: Sequence[str]) -> None:
@@ -144,7 +148,7 @@ class Values(nn.Module):
         parts: Heads = {}
         for head, value in found.items():
             apart = {f"{head}.{place}": one for place, one in enumerate(value.split(1, 1))}
-            parts |= apart if head in self.heads else {head: value}
+            parts |= apart if head in self.heads and value.shape[1] > 1 else {head: value}
         return parts
 
 

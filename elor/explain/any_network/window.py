@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from elor.evidence.names import Control
 from elor.explain.any_network.subjects import Subject, deciding, no_logits, probabilities
 from elor.explain.any_network.verdicts import AGAINST, BACKWARD, COMPARED, GRADIENTS, Rows, of_method
-from elor.explain.attribution import SEGMENT
 from elor.explain.controls import model_free, runner_up
 from elor.explain.correlation import View
 from elor.explain.crossings import OPAQUE, opaque, ordinary
@@ -33,7 +32,7 @@ from elor.explain.finite_differences import Unchecked
 from elor.explain.heads import SomeHeads
 from elor.explain.maps import Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
-from elor.explain.occlusion import WINDOW, Coarse, Noisy
+from elor.explain.occlusion import Coarse, Noisy
 from elor.explain.repeatability import refuse_infinite
 from elor.explain.windows import Found, Windows
 from elor.registry import METHODS
@@ -72,7 +71,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
 
     Args:
         subject: the network, and its twin if there is one.
-        sound: (samples,) at 16 kHz in [-1, 1].
+        sound: (samples,) at the network's rate, in [-1, 1].
         support: samples before the padding.
         effort: how much.
         other: the sound of another window, for the map of this one with the waveform of that one.
@@ -94,7 +93,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     decisive = deciding(subject.model, logits, answers)
     targets, second = targets_of(decisive, None), runner_up(decisive)
     others = {} if other is None else {0: (np.asarray(other, dtype=np.float32), len(other))}
-    windows, found = Windows([0], audio, [support], others), Found()
+    windows, found = Windows([0], audio, [support], others, subject.rate), Found()
     steps = Steps(effort.steps, effort.most)
     checked = COMPARED if effort.thorough else BACKWARD
     scope = Scope(tuple(METHODS), COMPARED, checked, AGAINST, steps, lenient=True)
@@ -145,8 +144,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         },
         "erasure": _erasure(found),
         "remarks": remarks,
-        "strongest": _strongest(own, support, least),
-        "support_s": support / 16_000,
+        "strongest": _strongest(own, windows, least),
+        "support_s": support / subject.rate,
     }
     maps = {method: _stacked(heads, list(logits)) for method, heads in own.values.items()}
     return Explained(summary, maps)
@@ -255,17 +254,17 @@ def _least(doubts: Sequence[Warning | str]) -> dict[str, float]:
     return found
 
 
-def _strongest(own: Maps, support: int, least: Mapping[str, float]) -> dict[str, dict[str, float]]:
+def _strongest(own: Maps, windows: Windows, least: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """By head the occlusion window of the sound itself without which the answer loses most; none where it loses by
     no more than rounding or chance may (`least`) more than nothing, or than another window."""
-    found = {}
+    found, (support,), segment, rate = {}, windows.supports, windows.segment, windows.rate
     for head, values in own.values.get("occlusion", {}).items():
-        drops = values[0].cpu().numpy()[: -(-support // SEGMENT)]  # behind the sound there is only padding
+        drops = values[0].cpu().numpy()[: -(-support // segment)]  # behind the sound there is only padding
         place, unsure = int(np.argmax(drops)), least.get(head, 0)
-        apart = abs(np.arange(len(drops)) - place) * SEGMENT >= WINDOW
+        apart = abs(np.arange(len(drops)) - place) >= 2
         second = drops[apart].max(initial=0) if unsure else 0  # of two by chance the first, neither is
         if drops.max() > second + unsure:
-            start = place * SEGMENT
-            stop = min(start + WINDOW, support)
-            found[head] = {"start_s": start / 16_000, "end_s": stop / 16_000, "drop": float(drops.max())}
+            start = place * segment
+            stop = min(start + 2 * segment, support)
+            found[head] = {"start_s": start / rate, "end_s": stop / rate, "drop": float(drops.max())}
     return found

@@ -111,7 +111,7 @@ const explorer = (() => {
     }
     pen.globalAlpha = 1;
     pen.fillStyle = hues.soft;
-    for (const kilohertz of [0, 2, 4, 6]) pen.fillText(kilohertz, left + 4, y + height - (kilohertz / (data.rate / 2000)) * height - 3);
+    for (const kilohertz of [0, 2, 4, 6]) if (kilohertz < data.rate / 2000) pen.fillText(kilohertz, left + 4, y + height - (kilohertz / (data.rate / 2000)) * height - 3);
   }
 
   function axis(pen, boxes, left, right, top) {
