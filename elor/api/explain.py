@@ -241,12 +241,13 @@ def _explain_window(
         remarks = explained.summary["remarks"]
         altered = _altered(subject, sound, support, effort.seed, remarks) if effort.thorough else {}
     remarks[:0] = _said(noted, doubts)
-    heads = _file_names(explained.summary["prediction"])
+    answers = explained.summary["prediction"]
+    heads = _file_names(answers)
     players = {"": sound[:support]}
     if (drops := explained.maps.get("occlusion")) is not None:
         players |= {
-            f"-{name}": weighted(sound, drop, rate)[:support]
-            for name, drop in zip(heads.values(), drops, strict=True)
+            f"-{name}": weighted(sound, np.abs(drop) if answers[head]["label"] is None else drop, rate)[:support]
+            for (head, name), drop in zip(heads.items(), drops, strict=True)
             if not np.isnan(drop).all()
         }
     for suffix, signal in players.items():

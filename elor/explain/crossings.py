@@ -34,6 +34,8 @@ from elor.explain.guided_operators import (
     ORDINARY,
     RELU,
     ROUNDING,
+    STEPS,
+    spoken,
 )
 from elor.explain.input_gradients import Forward
 from elor.explain.operator_mode import OperatorMode
@@ -46,7 +48,7 @@ class Crossing:
     """Something that the signal crosses and that guided backpropagation is not defined for.
 
     Attributes:
-        name: in words, or its aten name.
+        name: in words, or as people write it.
         known: not to be linear; else it is not known to be.
         rounds: the signal to a grid.
     """
@@ -145,7 +147,9 @@ class Crossings:
             return
         number, what = any(map(_real, found)), None
         if _leaves(name, func, args):
-            self.others.add(Crossing(NAMES.get(name, f"a number or a size that depends on the signal ({name})")))
+            self.others.add(
+                Crossing(NAMES.get(name, f"a number or a size that depends on the signal ({spoken(name)})"))
+            )
         elif number:
             what = self._refused(name, given, args, kwargs)
         crossed = frozenset({what} if what else ()).union(*(self._crossed[_storage(value)] for value in given))
@@ -155,7 +159,8 @@ class Crossings:
     def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> Crossing | None:
         """What an operator does to the signal that cannot be guided; None if nothing."""
         if not all(_real(value) for value in given):
-            return Crossing(f"a selection or a step that depends on the signal ({name})", rounds=name in FROM_WHOLE)
+            what = spoken(name, STEPS)
+            return Crossing(f"a selection or a step that depends on the signal ({what})", rounds=name in FROM_WHOLE)
         if (name in NORMS or name in FROZEN_NORMS) and any(map(self.comes, args[1:])):
             return Crossing("a normalisation whose weights or statistics come from the signal")
         if name in LINEAR or name in RELU or name in ORDINARY or name in FROZEN_NORMS:
@@ -181,7 +186,7 @@ class Crossings:
                 else None
             )
         known = name in NAMES or name in BENT or name in GIVEN
-        return Crossing(NAMES.get(name, name), known, name in ROUNDING)
+        return Crossing(spoken(name), known, name in ROUNDING)
 
     def comes(self, value: object) -> bool:
         """Does it come from the signal?"""

@@ -57,6 +57,7 @@ def erasure(
     segment: int = SEGMENT,
     seed: int = 0,
     trusted: bool = False,
+    either_way: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Mean fall of the logit by deletion, and mean rise by insertion, over `LEVELS`; the more, the better the order.
 
@@ -69,6 +70,7 @@ def erasure(
         segment: samples per segment.
         seed: of the noise.
         trusted: the model is known to mind nothing but the signal, and is not asked whether it does.
+        either_way: count every change by its size, be it a fall or a rise: of a value, not of a class.
 
     Returns:
         By order and measure (`MEASURES`) z(x) - mean z(x without its first segments), and mean z(its first segments
@@ -90,6 +92,10 @@ def erasure(
             with blaming("parts of the sound alone, or on what stands for the others", "it seems to need sound"):
                 (full, empty), *rest = (logits_of(model, batch[:, None])[head][:, target] for batch in batches)
             deleted, inserted = (value.reshape(-1, len(LEVELS)) for value in rest)
+            if either_way:
+                curves += [(full - deleted).abs(), (inserted - empty).abs()]
+                measured += [curve.mean(1) for curve in curves[-2:]]
+                continue
             measured += [full - deleted.mean(1), inserted.mean(1) - empty]
             curves += [full - deleted, inserted - empty]
     rows = torch.cat([torch.stack(measured, dim=1), *curves], dim=1).tolist()

@@ -5,7 +5,7 @@ way; what differs is the scope. Whatever is found is a row of a table (`elor.exp
 corpus averages the rows over speakers, that of a recording shows those of its one window.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 
@@ -20,7 +20,7 @@ from elor.explain.erasure import baselines, erasure, from_windows
 from elor.explain.level import rms
 from elor.explain.maps import SAMPLES, Choice, Maps, Steps, maps_of, predicted
 from elor.explain.model import Heads
-from elor.explain.occlusion import band_edges, segment_at, starts
+from elor.explain.occlusion import band_edges, carried, segment_at, starts
 from elor.explain.windows import Found, Tag, Windows, arrays
 
 
@@ -169,8 +169,14 @@ def _r(cells: NDArray, level: NDArray) -> float:
     return pearson(cells, level) if len(cells) > 2 else float("nan")
 
 
-def orders_of(maps: Maps, windows: Windows) -> dict[str, dict[str, list[Tensor]]]:
-    """How each method that there is ranks the segments, (segments,) per window, by head and method."""
+def singles(logits: Heads) -> frozenset[str]:
+    """The heads that answer with one value, not with classes."""
+    return frozenset(head for head, value in logits.items() if value.shape[1] == 1)
+
+
+def orders_of(maps: Maps, windows: Windows, single: Collection[str]) -> dict[str, dict[str, list[Tensor]]]:
+    """How each method that there is ranks the segments, (segments,) per window, by head and method; those of `single`
+    values by what changes them most, either way."""
     signal, found = windows.audio[:, 0], {}
     for method in ("guided", "gradient", "integrated", "occlusion"):
         for head, values in maps.values.get(method, {}).items():
@@ -178,7 +184,7 @@ def orders_of(maps: Maps, windows: Windows) -> dict[str, dict[str, list[Tensor]]
                 scores = [from_windows(one) for one in values]
             else:
                 scores = list(segment_sums(values if method == "integrated" else values * signal, windows.segment))
-            found.setdefault(head, {})[method] = scores
+            found.setdefault(head, {})[method] = [carried(one, head in single) for one in scores]
     return found
 
 
@@ -190,6 +196,7 @@ def erase(
     seed: int,
     tag: Tag,
     found: Found,
+    single: Collection[str],
 ) -> None:
     """Deletion and insertion in every order, at random, and loudest first.
 
@@ -197,6 +204,7 @@ def erase(
         targets: by head the class whose logit is watched, (batch,).
         orders: as `orders_of` gives them; a head may be missing.
         seed: of the random order and of noise; the row's number is added.
+        single: the heads of one value, whose changes count either way.
     """
     signal = windows.audio[:, 0]
     for head, target in targets.items():
@@ -205,5 +213,6 @@ def erase(
             drawn = seed + windows.rows[index]
             scores |= baselines(signal[index], drawn, windows.segment)
             label, support = int(target[index]), windows.supports[index]
-            areas = erasure(model, signal[index], head, label, scores, support, windows.segment, drawn, trusted=True)
+            how = {"segment": windows.segment, "seed": drawn, "trusted": True, "either_way": head in single}
+            areas = erasure(model, signal[index], head, label, scores, support, **how)
             found.erasures.extend(each | {"head": head, "order": order} | measures for order, measures in areas.items())

@@ -4,6 +4,8 @@ An operator in none of these tables is not known to be linear. How a signal is f
 `elor.explain.crossings`.
 """
 
+from collections.abc import Mapping
+
 import torch
 
 
@@ -96,13 +98,18 @@ NAMES = {
     "div": "a division by the signal",
     "elu": "ELU or SELU",
     "exp": "an exponential",
+    "fmax": "a maximum",
+    "fmin": "a minimum",
     "gelu": "GELU",
     "hardtanh": "ReLU6 or hardtanh",
     "leaky_relu": "LeakyReLU",
     "linalg_vector_norm": "a norm",
     "log": "a logarithm",
+    "log_sigmoid_forward": "log-sigmoid",
     "max": "a maximum",
+    "maximum": "a maximum",
     "min": "a minimum",
+    "minimum": "a minimum",
     "mish": "Mish",
     "mkldnn_rnn_layer": "an LSTM (rnn)",
     "native_group_norm": "a normalisation by the signal's own statistics",
@@ -112,19 +119,39 @@ NAMES = {
     "rsqrt": "a root",
     "silu": "SiLU",
     "sqrt": "a root",
+    "special_entr": "an entropy",
     "std": "a standard deviation",
+    "std_mean": "a standard deviation",
     "threshold": "a threshold",
     "threshold_backward": "the derivative of a ReLU on the way there",
     "var": "a variance",
+    "var_mean": "a variance",
 }
 """What people call operators that are refused, by their aten names."""
 
+STEPS = {
+    **dict.fromkeys(("_to_copy", "copy", "dequantize"), "a mask or whole numbers made into fractions"),
+    **dict.fromkeys(
+        ("mul", "mm", "bmm", "addmm", "baddbmm", "mv", "dot", "addcmul"), "a product with a mask or whole numbers"
+    ),
+    **dict.fromkeys(("add", "sub", "rsub"), "a sum with a mask or whole numbers"),
+    **dict.fromkeys(("div", "addcdiv"), "a quotient with a mask or whole numbers"),
+    "_unsafe_index": "index",
+}
+"""What they do to what was selected, or made a step, by the signal, where people write no such name."""
+
+
+def spoken(name: str, words: Mapping[str, str] = NAMES) -> str:
+    """What people call an operator, by its aten name: in words, or as they write it."""
+    return words.get(name, name.strip("_"))
+
+
 BENT = _named(
-    "acos angle argsort asin atan atan2 ceil cos cosh cummax cummin cumprod erf erfc erfinv expm1 floor fmax",
-    "fmin fmod frac glu hardshrink hardsigmoid hardswish hypot index_reduce kthvalue lgamma linalg_norm log10 log1p",
-    "log2 log_sigmoid_forward logaddexp logcumsumexp logit logsumexp maximum median minimum mode prod reciprocal",
+    "acos angle argsort asin atan atan2 ceil cos cosh cummax cummin cumprod erf erfc erfinv expm1 floor",
+    "fmod frac glu hardshrink hardsigmoid hardswish hypot index_reduce kthvalue lgamma linalg_norm log10 log1p",
+    "log2 logaddexp logcumsumexp logit logsumexp median mode prod reciprocal",
     "remainder renorm round scatter_reduce sgn",
-    "sign sin sinc sinh softplus softshrink sort special_entr std_mean tan topk trunc var_mean",
+    "sign sin sinc sinh softplus softshrink sort tan topk trunc",
 )
 """Not linear, and called by their own names; an operator in none of these tables is not known to be linear."""
 

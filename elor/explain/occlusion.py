@@ -71,6 +71,12 @@ CHUNK = 32
 """Masked signals per forward pass."""
 
 
+def carried(values: Tensor, single: bool) -> Tensor:
+    """How much of an answer each part carries, by what it does to it: of a class what speaks for it (unchanged), of a
+    `single` value what changes it most, be it up or down."""
+    return values.abs() if single else values
+
+
 def starts(samples: int, window: int = WINDOW, hop: int = HOP) -> list[int]:
     """First samples of the windows: every `hop`, up to the first window that reaches the end (it may be cut)."""
     return list(range(0, max(samples - window, 0) + hop, hop)) if samples > window else [0]
@@ -225,19 +231,24 @@ def _warn_of_noise(model: nn.Module, audio: Tensor, logits: Heads, chosen: Heads
             apart = at(again[head] - logits[head], chosen[head]).abs()
             noise[head] = torch.maximum(value, apart)
     for head, value in noise.items():
-        most = _largest(drops[head])
+        single = logits[head].shape[1] == 1
+        most = _largest(drops[head], single)
         if (much := value > NOISY * most).any():
             row = int(much.int().argmax())
             text = (
-                f"The falls of head {head} are right to {float(value[row]):.1g} at best, and the largest is "
+                f"The {_what(single)} of head {head} are right to {float(value[row]):.1g} at best, and the largest is "
                 f"{float(most[row]):.2g}: asked again about the same sound the network answers otherwise by so much."
             )
             warnings.warn(Noisy(text, head, float(value[row])), stacklevel=4)
 
 
-def _largest(drops: Tensor) -> Tensor:
+def _what(single: bool) -> str:
+    return "changes" if single else "falls"
+
+
+def _largest(drops: Tensor, single: bool) -> Tensor:
     """The largest falls, (batch,), which say on what an answer rests; where nothing falls, the largest rises."""
-    falls = drops.amax(1)
+    falls = carried(drops, single).amax(1)
     return falls.where(falls > 0, drops.abs().amax(1))
 
 
@@ -250,7 +261,8 @@ def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor
     for head, value in drops.items():
         eps = max(torch.finfo(value.dtype).eps, torch.finfo(met).eps)
         grain = eps * at(logits[head], chosen[head]).abs()
-        most = _largest(value)
+        single = logits[head].shape[1] == 1
+        most = _largest(value, single)
         if (few := sounding & (grain > 0) & (most <= GRAINS * grain)).any():
             row = int(few.int().argmax())
             rounding = (
@@ -259,12 +271,12 @@ def _warn_of_grains(logits: Heads, chosen: Heads, drops: Heads, sounding: Tensor
             )
             if none := bool(most[row] == 0):
                 text = (
-                    f"All falls of head {head} are 0: it answers in steps (a vote, a quantiser), does not listen, or "
-                    f"changes by less than what it computes in can show ({rounding})."
+                    f"All {_what(single)} of head {head} are 0: it answers in steps (a vote, a quantiser), does not "
+                    f"listen, or changes by less than what it computes in can show ({rounding})."
                 )
             else:
                 text = (
-                    f"The falls of head {head} are coarse: the largest is {float(most[row]):.2g}, and {rounding}; let "
-                    "the network leave out the constant, or compute in float64."
+                    f"The {_what(single)} of head {head} are coarse: the largest is {float(most[row]):.2g}, and "
+                    f"{rounding}; let the network leave out the constant, or compute in float64."
                 )
             warnings.warn(Coarse(text, head, float(grain[row]), none), stacklevel=4)

@@ -96,8 +96,8 @@ def because(row: Claim, family: Family) -> str:
 def players(shown: Shown) -> Iterator[tuple[str, Any]]:
     """Caption and sound of the original and, per head, of the signal weighted by occlusion; without the padding."""
     yield f"{shown.name}: original, {shown.support / shown.rate:.2f} s", shown.signal[: shown.support]
-    for head, drops in shown.drops.items():
-        heard = weighted(shown.signal, drops, shown.rate)[: shown.support]
+    for head in shown.drops:
+        heard = weighted(shown.signal, shown.carried(head), shown.rate)[: shown.support]
         if heard.any():
             yield f"{shown.name}: weighted by occlusion for {head}", heard
 

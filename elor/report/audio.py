@@ -60,7 +60,7 @@ def weighted(signal: ArrayLike, drops: ArrayLike, rate: int = SAMPLE_RATE) -> ND
     Args:
         signal: (samples,), with its padding.
         drops: (windows,) of `elor.explain.occlusion.occlusion`; those below zero speak against the class and fall
-            silent. Where none is above zero, all is silent.
+            silent (give the absolute ones of a value). Where none is above zero, all is silent.
         rate: samples per second.
     """
     values = np.asarray(signal, dtype=float)

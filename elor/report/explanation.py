@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from elor.explain.integrated import TOLERANCE
@@ -30,7 +30,7 @@ def blocks(found: Mapping[str, Any]) -> list[Block]:
         parts.append(_prototypes(prototypes))
     if items := _care(found):
         parts.append(Notes("Take care", items))
-    return [*parts, Notes("How to read it", (f"Network: {found['model']['name']}.", *READING))]
+    return [*parts, Notes("How to read it", (f"Network: {found['model']['name']}.", *_reading(found)))]
 
 
 def _care(found: Mapping[str, Any]) -> tuple[str, ...]:
@@ -61,18 +61,37 @@ UNKNOWN = (
 )
 
 
-READING = (
-    "r: of the map and the signal (for segments, windows and bands: and their level). Beside it the same in untrained "
-    "twins of the network: where theirs include it, it says nothing about what was learned.",
-    "Up to seven methods are compared with the twins, each at 5 %. In networks that had learned nothing one at least "
-    "of all seven differed in 20 % of cases with five twins, in 29 % with two (docs/explain-my-network.md): a single "
-    "difference is little.",
-    "Untrained heads: the trained convolutions, with heads at random. Not learned: the head answers no better than "
-    "permuted labels, and no difference to anything makes its maps speak of what was asked.",
-    "Two classes: r of the maps of the predicted and of the second class of the same head. Where it is high, the map "
-    "hardly depends on what is asked.",
-    "One recording shows what this network did here; what holds in general needs many speakers (dvc repro).",
-)
+READING = {
+    "r": "r: of the map and the signal (for segments, windows and bands: and their level).",
+    "initial": "Untrained: the same in untrained twins of the network. Where theirs include r, an untrained network "
+    "shows as much, and the map says nothing about what was learned. Where r lies outside theirs and the verdict is "
+    "not distinguishable, so few twins cannot tell.",
+    "several": "Up to seven methods are compared with the twins, each at 5 %. In networks that had learned nothing one "
+    "at least of all seven differed in 20 % of cases with five twins, in 29 % with two (docs/explain-my-network.md): a "
+    "single difference is little.",
+    "heads": "Untrained heads: the trained convolutions, with heads at random.",
+    "not learned": "Not learned: the head answers no better than permuted labels, and no difference to anything makes "
+    "its maps speak of what was asked.",
+    "class_swap": "Two classes: r of the maps of the predicted and of the second class of the same head. Where it is "
+    "high, the map hardly depends on what is asked.",
+    "one": "One recording shows what this network did here; what holds in general needs many speakers (dvc repro).",
+}
+"""What is explained below the tables, by what it explains."""
+
+
+def _reading(found: Mapping[str, Any]) -> Iterator[str]:
+    """Of `READING` what stands in the tables."""
+    entries = [
+        entry
+        for recording in found["recordings"].values()
+        for window in recording["windows"]
+        for method in window["methods"].values()
+        for entry in method["heads"].values()
+    ]
+    there = {"r", "one"} | {key for entry in entries for key in ("initial", "heads", "class_swap") if entry.get(key)}
+    there |= {"several"} if "initial" in there else set()
+    there |= {entry["verdict"] for entry in entries}
+    return (text for key, text in READING.items() if key in there)
 
 
 def opening(found: Mapping[str, Any]) -> list[Notes]:
@@ -91,35 +110,45 @@ def _sentences(window: Mapping[str, Any]) -> Iterator[str]:
     """Where the answer rests; whether what is taken away first by the map matters; which maps differ from twins."""
     heads = [head for head in window["prediction"] if _learned(window, head)]
     rests = [
-        f"{head} on {where['start_s']:.2f}-{where['end_s']:.2f} s (without it the {_what(window, head)} falls by "
-        f"{where['drop']:.3g})"
+        f"{head} on {where['start_s']:.2f}-{where['end_s']:.2f} s (without it the {_changes(window, head)})"
         for head, where in window["strongest"].items()
         if head in heads
     ]
     yield f"The answer rests most: {'; '.join(rests)}." if rests else "No part is known on which the answer rests."
-    falls = {head: window["erasure"].get(head, {}) for head in heads}
-    beaten = [
-        f"{head} {fine(orders['occlusion']['deletion'], 2)}, at random {fine(orders['random']['deletion'], 2)}, "
-        f"loudest first {fine(orders['loudest']['deletion'], 2)}"
-        for head, orders in falls.items()
-        if "occlusion" in orders
-    ]
-    if beaten:
-        what = " or ".join(sorted({_what(window, head) for head in falls}))
-        yield f"The {what} falls, without what occlusion ranks first: {'; '.join(beaten)}."
+    falls = {head: orders for head in heads if "occlusion" in (orders := window["erasure"].get(head, {}))}
+    for what, moves in (("logit", "falls"), ("value", "changes, up or down")):
+        beaten = [
+            f"{head} {fine(orders['occlusion']['deletion'], 2)}, at random {fine(orders['random']['deletion'], 2)}, "
+            f"loudest first {fine(orders['loudest']['deletion'], 2)}"
+            for head, orders in falls.items()
+            if _what(window, head) == what
+        ]
+        if beaten:
+            yield f"The {what} {moves}, without what occlusion ranks first: {'; '.join(beaten)}."
+    yield _beside_twins(window, heads)
+
+
+def _beside_twins(window: Mapping[str, Any], heads: Sequence[str]) -> str:
+    """Which maps differ from those of untrained twins, and what may be said of the others: that an untrained network
+    shows as much only where it does."""
     entries = [
-        (f"{method['title']} of {head}", entry)
+        (f"{method['title']} of {head}", entry, twins)
         for method in window["methods"].values()
         for head, entry in method["heads"].items()
-        if entry["initial"]
+        if head in heads and _known([entry["r"]]) and (twins := _known(entry["initial"]))
     ]
-    apart = [name for name, entry in entries if entry["apart"]]
-    yield (
-        f"Of {len(entries)} maps beside untrained twins {len(apart)} differ from theirs"
-        f"{': ' + ', '.join(apart) if apart else ''}; what the others show, an untrained network shows as well."
-        if entries
-        else "No map was compared with those of untrained twins."
-    )
+    if not entries:
+        return "No map was compared with those of untrained twins."
+    apart = [name for name, entry, _ in entries if entry["apart"]]
+    rest = [(entry["r"], twins) for _, entry, twins in entries if not entry["apart"]]
+    alike = sum(min(twins) <= r <= max(twins) for r, twins in rest)
+    text = f"Of {len(entries)} maps beside untrained twins {len(apart)} differ from theirs"
+    text += f": {', '.join(apart)}" if apart else ""
+    text += f"; of {alike} an untrained network shows as much" if alike else ""
+    if unsure := len(rest) - alike:
+        twins = max(len(twins) for _, twins in rest)
+        text += f"; of {unsure} it cannot be told with {twins} twin{'s' if twins > 1 else ''}"
+    return f"{text}."
 
 
 def _window(name: str, window: Mapping[str, Any]) -> list[Block]:
@@ -153,14 +182,15 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
         if not _learned(window, head):
             continue
         yield (
-            f"{head} rests most on {where['start_s']:.2f}-{where['end_s']:.2f} s: without it the {_what(window, head)} "
-            f"falls by {where['drop']:.3g}."
+            f"{head} rests most on {where['start_s']:.2f}-{where['end_s']:.2f} s: without it the "
+            f"{_changes(window, head)}."
         )
     for head, orders in window["erasure"].items():
         if "occlusion" in orders:
             for measure, where in (("deletion", "silence"), ("noise deletion", "noise")):
                 falls = {order: orders[order][measure] for order in ("occlusion", "loudest", "random")}
-                what = f"mean fall of the {_what(window, head)} by deletion"
+                fall = "fall of the logit" if _what(window, head) == "logit" else "change of the value, up or down,"
+                what = f"mean {fall} by deletion"
                 yield f"{head}, {what}, with {where} instead: {_listed(falls)}"
     for head in window["prediction"]:
         moved = _farthest(window.get("interventions", {}), head)
@@ -190,8 +220,14 @@ def _answers(window: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _what(window: Mapping[str, Any], head: str) -> str:
-    """What falls: the logit of a class, or a value."""
+    """What changes: the logit of a class, or a value."""
     return "value" if window["prediction"][head]["label"] is None else "logit"
+
+
+def _changes(window: Mapping[str, Any], head: str) -> str:
+    """What happens without the window on which a head rests most; a value may rise."""
+    drop = window["strongest"][head]["drop"]
+    return f"{_what(window, head)} {'rises' if drop < 0 else 'falls'} by {abs(drop):.3g}"
 
 
 def _learned(window: Mapping[str, Any], head: str) -> bool:
@@ -249,8 +285,12 @@ def _prototypes(found: Mapping[str, Any]) -> Block:
     return Table("Prototypes: the signals that maximise each answer, at one level", header, (rows,), labels=3)
 
 
-def _range(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None and value == value]
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None and value == value]
+
+
+def _range(values: Sequence[float | None]) -> str:
+    known = _known(values)
     return f"{min(known):.2f} .. {max(known):.2f}" if known else ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -78,7 +78,7 @@ class Shown:
         stft: by head the integrated gradients by frame and frequency, (frames, bins).
         correlations: by method and head.
         rated: by head the label; empty where there is none.
-        classes: whether heads answer with classes; False where they answer with values.
+        valued: the heads that answer with a value, not with classes.
         rate: samples per second.
     """
 
@@ -91,7 +91,7 @@ class Shown:
     stft: dict[str, NDArray]
     correlations: dict[str, dict[str, Correlation]]
     rated: dict[str, float] = field(default_factory=dict)
-    classes: bool = True
+    valued: frozenset[str] = frozenset()
     rate: int = SAMPLE_RATE
 
     @classmethod
@@ -104,13 +104,13 @@ class Shown:
         arrays: Mapping[str, NDArray],
         measured: Mapping[tuple[str, str], Correlation] | None = None,
         rated: Mapping[str, float] | None = None,
-        classes: bool = True,
+        valued: Iterable[str] = (),
         rate: int = SAMPLE_RATE,
     ) -> Shown:
         """Take the arrays as `elor.explain.saliency.run.write_maps` keeps them, heads first.
 
         Args:
-            name, signal, support, rated, classes, rate: as above.
+            name, signal, support, rated, valued, rate: as above.
             heads: in the network's order.
             arrays: guided, gradient, integrated, occlusion, stft, target; those that there are, NaN of a head
                 without.
@@ -132,27 +132,35 @@ class Shown:
         found = {method: {head: known[method, head] for head in by} for method, by in maps.items()}
         targets = {head: int(value) for head, value in by_head["target"].items()}
         stft = by_head.get("stft", {})
-        return cls(name, signal, support, targets, maps, drops, stft, found, dict(rated or {}), classes, rate)
+        rest = (dict(rated or {}), frozenset(valued), rate)
+        return cls(name, signal, support, targets, maps, drops, stft, found, *rest)
 
     def regions(self, head: str) -> list[tuple[float, float, float]]:
-        """Where occlusion found that a head's answer rests: begin and end in seconds, and the logit's largest fall.
+        """Where occlusion found that a head's answer rests: begin and end in seconds, and the logit's largest fall; of
+        a value the largest change, below 0 where it rises.
 
         Stretches of windows whose fall is half of the largest or more, the `REGIONS` strongest, the strongest first.
         """
-        drops, found, hop = self.drops.get(head, np.zeros(0)), [], segment_at(self.rate)
+        drops, size = self.drops.get(head, np.zeros(0)), self.carried(head)
+        found, hop = [], segment_at(self.rate)
         inside = [begin for begin in starts(len(self.signal), 2 * hop, hop) if begin < self.support][: len(drops)]
-        strong = [k for k in range(len(inside)) if 0 < drops[: len(inside)].max() <= 2 * drops[k]]
-        for _, group in groupby(enumerate(strong), key=lambda item: item[1] - item[0]):
+        strong = [k for k in range(len(inside)) if 0 < size[: len(inside)].max() <= 2 * size[k]]
+        for _, group in groupby(enumerate(strong), key=lambda item: (item[1] - item[0], drops[item[1]] > 0)):
             places = [k for _, k in group]
-            end = min(inside[places[-1]] + 2 * hop, self.support)
-            found.append((inside[places[0]] / self.rate, end / self.rate, float(drops[places].max())))
-        return sorted(found, key=lambda one: -one[2])[:REGIONS]
+            end, most = min(inside[places[-1]] + 2 * hop, self.support), places[int(size[places].argmax())]
+            found.append((inside[places[0]] / self.rate, end / self.rate, float(drops[most])))
+        return sorted(found, key=lambda one: -abs(one[2]))[:REGIONS]
+
+    def carried(self, head: str) -> NDArray:
+        """How much of a head's answer each occlusion window carries, (windows,): a class' falls, a value's changes."""
+        drops = self.drops.get(head, np.zeros(0))
+        return np.abs(drops) if head in self.valued else drops
 
     def target_text(self, head: str) -> str:
         """Which class of which head a map explains, and how people rated: `arousal, class 3 predicted (rated 4)`."""
         rated = self.rated.get(head)
         said = f" (rated {rated:g})" if rated is not None and np.isfinite(rated) else ""
-        return f"{head}, {f'class {self.targets[head]} predicted' if self.classes else 'the value'}{said}"
+        return f"{head}, {'the value' if head in self.valued else f'class {self.targets[head]} predicted'}{said}"
 
 
 @dataclass(frozen=True)
@@ -210,7 +218,7 @@ class Findings:
             prototypes=prototyped,
             interventions=read_if_there(Interventions, metrics / "interventions.json") or Interventions(),
             words=read_if_there(Words, metrics / "words.json") or Words(why="the stage words has not run"),
-            shown=_shown(data, heads, saliency, results.headline == "uar"),
+            shown=_shown(data, heads, saliency, () if results.headline == "uar" else heads),
             curves={
                 network: read_table(plots / "curves" / f"{network}.csv")
                 for network in next(iter(results.scores.values()))
@@ -233,7 +241,7 @@ class Findings:
         )
 
 
-def _shown(data: Path, heads: Sequence[str], saliency: Saliency, classes: bool) -> list[Shown]:
+def _shown(data: Path, heads: Sequence[str], saliency: Saliency, valued: Sequence[str]) -> list[Shown]:
     """The exemplary slices of data/saliency, by name."""
     paths = sorted((data / "saliency").glob("*.npz"))
     if not paths:
@@ -256,7 +264,7 @@ def _shown(data: Path, heads: Sequence[str], saliency: Saliency, classes: bool) 
                 replace(known, note=_completeness(saliency, head)) if method == "integrated" else known
             )
         rated = {head: float(slices[head][row]) for head in heads if head in slices}
-        found.append(Shown.of(path.stem, signal, support, heads, arrays, measured, rated, classes))
+        found.append(Shown.of(path.stem, signal, support, heads, arrays, measured, rated, valued))
     return found
 
 

@@ -140,6 +140,7 @@ def _shown(shown: Shown) -> dict[str, Any]:
         "sentences": {
             method: {head: one.sentence() for head, one in by.items()} for method, by in shown.correlations.items()
         },
+        "valued": sorted(shown.valued),
         "regions": {head: shown.regions(head) for head in shown.targets},
         "about": {head: shown.target_text(head) for head in shown.targets},
     }

@@ -122,7 +122,7 @@ def _shown(name: str, window: Mapping[str, Any], folder: Path, model: Mapping[st
         heads,
         kept | {"target": np.array([label or 0 for label in answers])},
         measured,
-        classes=all(label is not None for label in answers),
+        valued=[head for head, label in zip(heads, answers, strict=True) if label is None],
         rate=rate,
     )
 

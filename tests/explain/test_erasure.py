@@ -28,6 +28,17 @@ def test_on_a_linear_model_the_best_order_is_that_of_the_segment_sums() -> None:
     )
 
 
+def test_changes_may_be_counted_by_their_size() -> None:
+    parts = torch.tensor([5.0, -9.0, 3.0, 0.0, 2.0, 1.0, 0.0, 0.0, -2.0, 4.0], dtype=torch.float64)
+    model, order = Linear(parts.repeat_interleave(4)[None] / 4), parts.abs()
+    signal = torch.ones(40, dtype=torch.float64)
+    found = erasure(model, signal, "output", 0, {"size": order}, support=40, segment=4, either_way=True)["size"]
+    kept = [max(1, round(level * 10)) for level in LEVELS]  # -9; -9; -9 + 5; -9 + 5 + 4 + 3; ..
+    sums = parts[order.argsort(descending=True)].cumsum(0)[[k - 1 for k in kept]].abs()
+    assert found["deletion"] == found["insertion"] == pytest.approx(float(sums.mean()))
+    assert [found[name] for name in points("deletion").values()] == pytest.approx(sums.tolist())
+
+
 def test_on_a_linear_model_noise_takes_the_place_of_what_is_taken_away() -> None:
     parts = torch.tensor([5.0, -1.0, 3.0, 0.0, 2.0, 1.0, 0.0, 0.0, -2.0, 4.0], dtype=torch.float64)
     signal = torch.ones(40, dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -228,6 +229,29 @@ def test_what_is_neither_linear_nor_a_known_relu_is_refused_by_name(layer: Calla
     for _ in range(3):  # scripted code is run by the dispatcher at first, and by itself later
         with pytest.raises(UserError, match=name):
             guided_backprop(model, audio(1).float())
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (lambda v: (v - 0.1) * (v > 0.1), "signal (a product with a mask or whole numbers);"),
+        (lambda v: v * (v > 0.1).float(), "signal (a mask or whole numbers made into fractions);"),
+        (lambda v: v.abs() + (v > 0.1), "signal (a sum with a mask or whole numbers), an absolute value;"),
+        (lambda v: v.where(v > 0.1, 0 * v), "a selection or a step that depends on the signal (where);"),
+        (
+            lambda v: torch.cat([torch.maximum(v, -v), v - v.amax(-1, keepdim=True), torch.fmax(v, -v)], -1),
+            "uses a maximum;",
+        ),
+        (lambda v: torch.cat([torch.minimum(v, -v), v - v.amin(-1, keepdim=True)], -1), "uses a minimum;"),
+        (lambda v: torch.cat([torch.std_mean(v, -1)[0], v.std(-1)], -1), "uses a standard deviation;"),
+        (F.logsigmoid, "uses log-sigmoid;"),
+    ],
+)
+def test_what_is_refused_is_called_once_by_a_name_that_people_use(layer: Callable, says: str) -> None:
+    with pytest.raises(UserError) as refused:
+        guided_backprop(with_layer(layer), audio(1).float())
+    assert says in str(refused.value)
+    assert not re.search(r"\b_\w|\(mul\)|\(add\)", str(refused.value))
 
 
 def test_scripted_functions_are_right_or_refused_at_every_call() -> None:

@@ -25,7 +25,7 @@ from elor.explain.erasure import erasure
 from elor.explain.maps import Maps, Steps, complete_path
 from elor.explain.occlusion import Noisy
 from elor.explain.windows import Windows
-from elor.report.explanation import blocks
+from elor.report.explanation import blocks, opening
 from elor.report.text import Format, render
 from tests.explain.strange import Answers, Plain
 from tests.explain.test_strange import SAMPLES, made
@@ -210,13 +210,26 @@ def test_a_window_is_not_named_for_what_is_chance(tmp_path: Path) -> None:
     assert "rests most" not in text
 
 
+TEN = Windows([0], torch.zeros(1, 1, 10 * 800), [10 * 800])
+"""Of ten occlusion windows."""
+
+
+def test_a_value_has_no_strongest_window_where_chance_may_change_it_as_much() -> None:
+    changes = torch.zeros(1, 10)
+    changes[0, [2, 7]] = torch.tensor([0.95, -1.0])
+    maps = Maps(values={"occlusion": {"output": changes}})
+    assert _strongest(maps, TEN, {"output": 0.1}, {"output"}) == {}
+    found = _strongest(maps, TEN, {"output": 0.04}, {"output"})["output"]
+    assert (found["start_s"], found["drop"]) == (0.35, -1.0)
+
+
 def test_of_two_windows_that_differ_by_chance_none_is_named() -> None:
     falls = torch.zeros(1, 10)
     falls[0, [2, 7]] = torch.tensor([1.0, 0.95])
     maps = Maps(values={"occlusion": {"output": falls}})
-    assert _strongest(maps, 10 * 800, {"output": 0.1}) == {}
+    assert _strongest(maps, TEN, {"output": 0.1}) == {}
     for least in ({}, {"output": 0.04}):
-        assert _strongest(maps, 10 * 800, least)["output"]["start_s"] == 0.1
+        assert _strongest(maps, TEN, least)["output"]["start_s"] == 0.1
 
 
 class OneConstant(Plain):
@@ -358,17 +371,56 @@ class Quiet(Plain):
 
 def test_small_falls_are_told_and_a_value_is_no_logit(tmp_path: Path) -> None:
     window, text = _page("Quiet", tmp_path, Effort(twins=2, steps=4, most=4))
-    for head, what in (("emotion", "logit"), ("valence", "value")):
-        said = re.search(rf"- {head}, mean fall of the {what} by deletion, with silence instead: (.*)\.\n", text)[1]
+    for head, what, change in (
+        ("emotion", "logit", "fall of the logit"),
+        ("valence", "value", "change of the value, up or down,"),
+    ):
+        said = re.search(rf"- {head}, mean {change} by deletion, with silence instead: (.*)\.\n", text)[1]
         told = {name: float(value) for name, value in (each.split() for each in said.split(", "))}
         measured = {order: window["erasure"][head][order]["deletion"] for order in ("occlusion", "loudest", "random")}
         assert 0 < max(map(abs, measured.values())) < 5e-4  # 0.000 with three digits
         assert told == pytest.approx(measured, rel=0.06)
-        assert f"without it the {what} falls by {window['strongest'][head]['drop']:.3g}." in text
+        drop = window["strongest"][head]["drop"]
+        assert f"without it the {what} {'falls' if drop > 0 else 'rises'} by {abs(drop):.3g}." in text
     moved = [float(each) for each in re.findall(r"\(([+-]\S+?)[,)]", re.search("valence is moved.*", text)[0])]
     doses = [dose for entry in window["interventions"].values() for dose in entry["heads"]["valence"].values()]
     assert 0 < max(map(abs, moved)) == pytest.approx(max(abs(dose["change"]) for dose in doses), rel=0.06)
     assert f"valence: {window['prediction']['valence']['logits'][0]:.2g}." in text
+
+
+class Lowered(Plain):
+    """The third tenth of a sound raises a value a little, and the eighth lowers it by far more; the same as a class."""
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        level = audio.square().unflatten(2, (10, -1)).mean((1, 3))
+        value = level[:, 2:3] - 10 * level[:, 7:8]
+        return {"emotion": torch.cat([value, value - 10], 1), "valence": value}
+
+
+def test_a_value_rests_on_what_changes_it_most_and_a_class_on_what_speaks_for_it(tmp_path: Path) -> None:
+    window, text = _page("Lowered", tmp_path, Effort(twins=2, steps=4, most=4), samples=16_000)
+    sound = np.load(tmp_path / "out" / "a" / "window-00.npz")["sound"].astype(float)
+    level = np.square(sound).reshape(10, -1).mean(1)
+    strongest = window["strongest"]
+    assert strongest["emotion"] == pytest.approx({"start_s": 0.2, "end_s": 0.3, "drop": level[2]}, rel=1e-3)
+    assert strongest["valence"] == pytest.approx({"start_s": 0.7, "end_s": 0.8, "drop": -10 * level[7]}, rel=1e-3)
+    assert f"emotion rests most on 0.20-0.30 s: without it the logit falls by {level[2]:.3g}." in text
+    assert f"valence rests most on 0.70-0.80 s: without it the value rises by {10 * level[7]:.3g}." in text
+    for measure in ("deletion", "insertion"):
+        orders = {name: entry[measure] for name, entry in window["erasure"]["valence"].items()}
+        assert min(orders.values()) >= 0
+        assert orders["occlusion"] == pytest.approx(max(orders.values()))
+        assert orders["occlusion"] > 8 * level[7]
+    assert 0 < window["erasure"]["emotion"]["occlusion"]["deletion"] <= level[2]  # what speaks against it stays
+    parts = {}
+    for head in ("emotion", "valence"):
+        heard = soundfile.read(tmp_path / "out" / "a" / f"window-00-{head}.wav")[0]
+        parts[head] = int(np.square(heard).reshape(10, -1).mean(1).argmax())
+    assert parts == {"emotion": 2, "valence": 7}
+    (notes,) = opening({"model": {"reason": ""}, "recordings": {"a": {"windows": [window]}}})
+    (rests,) = (item for item in notes.items if item.startswith("The answer rests most"))
+    assert f"valence on 0.70-0.80 s (without it the value rises by {10 * level[7]:.3g})" in rests
+    assert any(item.startswith("The value changes, up or down, without what occlusion") for item in notes.items)
 
 
 @pytest.mark.parametrize(

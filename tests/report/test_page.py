@@ -197,6 +197,16 @@ def test_regions_are_where_the_logit_falls_by_half_of_the_most_or_more(found: Fi
     assert one.regions("dominance") == []
 
 
+def test_regions_of_a_value_are_where_it_changes_most_up_or_down(found: Findings) -> None:
+    shown = found.shown[0]
+    drops = np.zeros(len(shown.drops["valence"]))
+    drops[[10, 11, 12, 60]] = -1.0, -2.0, 1.5, 0.9  # 60 changes it by less than half of the most
+    one = replace(shown, drops={"arousal": drops, "valence": drops}, valued=frozenset({"valence"}))
+    assert one.regions("valence") == [(0.5, 0.65, -2.0), (0.6, 0.7, 1.5)]
+    assert one.regions("arousal") == [(0.6, 0.7, 1.5), (3.0, 3.1, 0.9)]
+    assert (one.target_text("valence"), "predicted" in one.target_text("arousal")) == ("valence, the value", True)
+
+
 def part(text: str, name: str) -> str:
     """One section, without its tags."""
     found = re.search(rf'<section id="{name}"(.*?)</section>', text, re.S)

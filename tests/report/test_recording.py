@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from elor.explain.occlusion import starts
+from elor.report.explanation import blocks, opening
 from elor.report.findings import METHODS
 from elor.report.recording import recordings
+from elor.report.text import Notes
 from tests.report.test_page import Page, embedded
 
 SAMPLES, SUPPORT = 30_010, 24_000  # no multiple of any hop
@@ -76,3 +78,36 @@ def test_refused_methods_and_missing_controls_are_no_hindrance(tmp_path: Path) -
     assert "stft" not in one
     assert one["sentences"]["occlusion"]["arousal"] == "r = 0.31; no untrained network was measured"
     assert one["about"]["arousal"] == "arousal, the value"
+
+
+def _opened(folder: Path, untrained: list[float]) -> str:
+    found = explained(folder, ("occlusion", "gradient"), untrained, 3)
+    return [item for notes in opening(found) for item in notes.items][-1]
+
+
+def test_an_untrained_network_shows_as_much_only_where_the_twins_do(tmp_path: Path) -> None:
+    begin = "Of 4 maps beside untrained twins 0 differ from theirs; of 4"
+    assert _opened(tmp_path, [0.2, 0.4]) == f"{begin} an untrained network shows as much."
+    assert _opened(tmp_path, [-0.16, 0.0, 0.11]) == f"{begin} it cannot be told with 3 twins."
+    assert _opened(tmp_path, []) == "No map was compared with those of untrained twins."
+
+
+def test_the_legend_explains_what_the_table_has(tmp_path: Path) -> None:
+    found = explained(tmp_path, ("occlusion",), [0.2, 0.4], 3)
+    entries = found["recordings"]["talk"]["windows"][0]["methods"]["occlusion"]["heads"]
+
+    def legend() -> str:
+        (notes,) = (block for block in blocks(found) if isinstance(block, Notes) and block.caption == "How to read it")
+        return " ".join(notes.items)
+
+    words = {"heads": "Untrained heads:", "class_swap": "Two classes:", "verdict": "Not learned:"}
+    assert not any(each in legend() for each in words.values())
+    new = {"heads": [0.1, 0.2], "class_swap": {"r": 0.1, "maps": 0.9}, "verdict": "not learned"}
+    for key, word in words.items():
+        for head, entry in entries.items():
+            entries[head] = entry | {key: new[key]}
+        assert word in legend()
+    assert "Untrained: the same in untrained twins" in legend()
+    for head, entry in entries.items():
+        entries[head] = entry | {"initial": []}
+    assert "ntrained twins" not in legend()

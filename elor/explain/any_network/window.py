@@ -9,7 +9,7 @@ to this network is listed with its reason; the others go on. The results are pla
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,12 +27,12 @@ from elor.explain.crossings import OPAQUE, opaque, ordinary
 from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refusal, about, shortened
 from elor.explain.erasure import MEASURES
-from elor.explain.examination import Scope, erase, examine, orders_of
+from elor.explain.examination import Scope, erase, examine, orders_of, singles
 from elor.explain.finite_differences import Unchecked
 from elor.explain.heads import SomeHeads
 from elor.explain.maps import Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
-from elor.explain.occlusion import Coarse, Noisy
+from elor.explain.occlusion import Coarse, Noisy, carried
 from elor.explain.repeatability import refuse_infinite
 from elor.explain.windows import Found, Windows
 from elor.registry import METHODS
@@ -83,14 +83,15 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         and by head and by pair of heads the correlation `r` beside `initial`, `heads` (trained convolutions, untrained
         heads), `contrast`, `class_swap`, `shifted`, `other`, with `verdict`, its `reason`, whether r lies `apart` from
         the twins', and `text`; `model_free`; `erasure`, by head, order and measure (`elor.explain.erasure.MEASURES`);
-        `strongest`, by head the window that says most for the answer (start and end in s, drop of the logit).
+        `strongest`, by head the window that says most for the answer (start and end in s, drop of the logit; of a value
+        that which changes it most, with a drop below 0 where the value rises without it).
 
     Raises:
         UserError: if the network cannot be run on such a signal.
     """
     audio = torch.from_numpy(np.ascontiguousarray(sound, dtype=np.float32))[None, None]
     logits, answers = asked(subject.model, audio), probabilities(subject.model, audio)
-    decisive = deciding(subject.model, logits, answers)
+    decisive, single = deciding(subject.model, logits, answers), singles(logits)
     targets, second = targets_of(decisive, None), runner_up(decisive)
     others = {} if other is None else {0: (np.asarray(other, dtype=np.float32), len(other))}
     windows, found = Windows([0], audio, [support], others, subject.rate), Found()
@@ -128,7 +129,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     recorded = _recorded(subject.model, audio)
     remarks[:0] = _own_backward(recorded, own)
     try:
-        erase(subject.model, windows, targets, orders_of(own, windows), effort.seed, {"model": "trained"}, found)
+        orders = orders_of(own, windows, single)
+        erase(subject.model, windows, targets, orders, effort.seed, {"model": "trained"}, found, single)
     except Exception as error:  # the user's code may refuse silence
         remarks.append(f"Deletion and insertion fail in this network: {shortened(error, 300)}")
     if subject.headless is None:  # else the heads are known, and so is what they say
@@ -144,7 +146,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         },
         "erasure": _erasure(found),
         "remarks": remarks,
-        "strongest": _strongest(own, windows, least),
+        "strongest": _strongest(own, windows, least, single),
         "support_s": support / subject.rate,
     }
     maps = {method: _stacked(heads, list(logits)) for method, heads in own.values.items()}
@@ -254,17 +256,20 @@ def _least(doubts: Sequence[Warning | str]) -> dict[str, float]:
     return found
 
 
-def _strongest(own: Maps, windows: Windows, least: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """By head the occlusion window of the sound itself without which the answer loses most; none where it loses by
-    no more than rounding or chance may (`least`) more than nothing, or than another window."""
+def _strongest(
+    own: Maps, windows: Windows, least: Mapping[str, float], single: Collection[str] = ()
+) -> dict[str, dict[str, float]]:
+    """By head the occlusion window of the sound itself without which the answer loses most, or a `single` value changes
+    most; none where that is no more than rounding or chance may do (`least`) more than nothing, or than another."""
     found, (support,), segment, rate = {}, windows.supports, windows.segment, windows.rate
     for head, values in own.values.get("occlusion", {}).items():
-        drops = values[0].cpu().numpy()[: -(-support // segment)]  # behind the sound there is only padding
-        place, unsure = int(np.argmax(drops)), least.get(head, 0)
+        within = values[0][: -(-support // segment)]  # behind the sound there is only padding
+        drops, size = within.cpu().numpy(), carried(within, head in single).cpu().numpy()
+        place, unsure = int(np.argmax(size)), least.get(head, 0)
         apart = abs(np.arange(len(drops)) - place) >= 2
-        second = drops[apart].max(initial=0) if unsure else 0  # of two by chance the first, neither is
-        if drops.max() > second + unsure:
+        second = size[apart].max(initial=0) if unsure else 0  # of two by chance the first, neither is
+        if size.max() > second + unsure:
             start = place * segment
             stop = min(start + 2 * segment, support)
-            found[head] = {"start_s": start / rate, "end_s": stop / rate, "drop": float(drops.max())}
+            found[head] = {"start_s": start / rate, "end_s": stop / rate, "drop": float(drops[place])}
     return found

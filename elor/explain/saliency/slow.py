@@ -1,5 +1,6 @@
 """The slow methods, on a sample of the slices: integrated gradients, occlusion, deletion and insertion."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -7,11 +8,11 @@ from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
 from elor.explain.correlation import pearson
-from elor.explain.examination import Scope, erase, examine, levels, orders_of
+from elor.explain.examination import Scope, erase, examine, levels, orders_of, singles
 from elor.explain.integrated import integrated_gradients, noise_like
 from elor.explain.maps import Maps, Steps, both, maps_of, predicted
 from elor.explain.model import predict, targets_of
-from elor.explain.occlusion import occlusion
+from elor.explain.occlusion import carried, occlusion
 from elor.explain.saliency.control_networks import TRAINED, models
 from elor.explain.saliency.job import OWN, PAIR, SaliencyJob, batches
 from elor.explain.windows import Found, Windows, arrays
@@ -44,15 +45,16 @@ def _explain_slowly(job: SaliencyJob, windows: Windows, name: str, model: MultiH
     trained, steps, tag = name == TRAINED, Steps(job.steps, job.most), {"role": OWN, "model": name}
     scope = replace(ON_TRAINED, steps=steps) if trained else replace(ON_CONTROLS, steps=steps.of_controls)
     logits, (own, *_) = examine(model, windows, scope, tag, found, both if trained else predicted)
-    _compare_overlaps(tag, windows, own, found)
+    single = singles(logits)
+    _compare_overlaps(tag, windows, own, single, found)
     for head, values in arrays(own.values["bands"]).items():
         for each, row in zip(windows.tags(**tag), values.tolist(), strict=True):
             found.bands += [each | {"head": head, "band": band, "drop": drop} for band, drop in enumerate(row)]
     if trained:
         _note_completeness(tag, windows, own, found)
         _mask(job, windows, model, own, found)
-    orders = orders_of(own, windows) if trained else {}
-    erase(model, windows, targets_of(logits, None), orders, job.seed, tag, found)
+    orders = orders_of(own, windows, single) if trained else {}
+    erase(model, windows, targets_of(logits, None), orders, job.seed, tag, found, single)
 
 
 def _note_completeness(tag: dict, windows: Windows, own: Maps, found: Found) -> None:
@@ -76,9 +78,9 @@ def _mask(job: SaliencyJob, windows: Windows, model: MultiHeadNetwork, own: Maps
                 found.masks.append(tag | {"r": pearson(a, b)})
 
 
-def _compare_overlaps(tag: dict, windows: Windows, own: Maps, found: Found) -> None:
+def _compare_overlaps(tag: dict, windows: Windows, own: Maps, single: Collection[str], found: Found) -> None:
     """How far the windows overlap that matter most to the heads of `PAIR`, where there are both."""
-    drops = arrays(own.values["occlusion"])
+    drops = arrays({head: carried(one, head in single) for head, one in own.values["occlusion"].items()})
     if not set(PAIR) <= set(drops):
         return
     for index, each in enumerate(windows.tags(**tag)):

@@ -291,8 +291,10 @@ const explorer = (() => {
   // Buttons for the regions that occlusion found.
   function list() {
     const found = current().regions[state.head] ?? [];
+    const what = current().valued.includes(state.head) ? "value" : "logit";
     find("#found").replaceChildren(...found.map(([from, to, drop]) => {
-      const words = `${from.toFixed(2)} to ${to.toFixed(2)} s: without it the logit falls by ${drop.toPrecision(2)}`;
+      const change = `${what} ${drop < 0 ? "rises" : "falls"} by ${Math.abs(drop).toPrecision(2)}`;
+      const words = `${from.toFixed(2)} to ${to.toFixed(2)} s: without it the ${change}`;
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: words });
       button.dataset.span = String([from, to]);
       button.setAttribute("aria-pressed", "false");
