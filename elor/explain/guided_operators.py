@@ -98,8 +98,6 @@ NAMES = {
     "div": "a division by the signal",
     "elu": "ELU or SELU",
     "exp": "an exponential",
-    "fmax": "a maximum",
-    "fmin": "a minimum",
     "gelu": "GELU",
     "hardtanh": "ReLU6 or hardtanh",
     "leaky_relu": "LeakyReLU",
@@ -147,8 +145,8 @@ def spoken(name: str, words: Mapping[str, str] = NAMES) -> str:
 
 
 BENT = _named(
-    "acos angle argsort asin atan atan2 ceil cos cosh cummax cummin cumprod erf erfc erfinv expm1 floor",
-    "fmod frac glu hardshrink hardsigmoid hardswish hypot index_reduce kthvalue lgamma linalg_norm log10 log1p",
+    "acos angle argsort asin atan atan2 ceil cos cosh cummax cummin cumprod erf erfc erfinv expm1 floor fmax",
+    "fmin fmod frac glu hardshrink hardsigmoid hardswish hypot index_reduce kthvalue lgamma linalg_norm log10 log1p",
     "log2 logaddexp logcumsumexp logit logsumexp median mode prod reciprocal",
     "remainder renorm round scatter_reduce sgn",
     "sign sin sinc sinh softplus softshrink sort tan topk trunc",

@@ -228,7 +228,7 @@ OTHERS = [
     (Routed, "softmax"),
     (Recurrent, "rnn|product|lstm"),
     (HardlyRouted, "a selection or a step that depends on the signal"),
-    (Distances, r"dist.* .not known to be linear."),
+    (Distances, "a distance;"),
     (Packed, "a product of the signal with itself"),
     (lambda: nn.TransformerEncoderLayer(97, 1, 8, batch_first=True, norm_first=True), "normalisation by the signal's"),
     (lambda: Layer(lambda h: h.unflatten(1, (4, 2)).amax(2)), "a maximum"),

@@ -204,7 +204,8 @@ def test_regions_of_a_value_are_where_it_changes_most_up_or_down(found: Findings
     one = replace(shown, drops={"arousal": drops, "valence": drops}, valued=frozenset({"valence"}))
     assert one.regions("valence") == [(0.5, 0.65, -2.0), (0.6, 0.7, 1.5)]
     assert one.regions("arousal") == [(0.6, 0.7, 1.5), (3.0, 3.1, 0.9)]
-    assert (one.target_text("valence"), "predicted" in one.target_text("arousal")) == ("valence, the value", True)
+    assert one.target_text("valence").startswith("valence, the value")
+    assert one.target_text("arousal").startswith("arousal, class ")
 
 
 def part(text: str, name: str) -> str:
