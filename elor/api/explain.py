@@ -152,8 +152,8 @@ def explain_files(
         sought = _prototypes(subject, found, prototypes, output) if found and prototypes else None
     result: dict[str, Any] = {
         "model": {"name": subject.name, "twin": subject.twin is not None, "reason": subject.reason}
-        | {"rate": subject.rate}
-        | {"corpus": network.corpus, "scores": {head: asdict(score) for head, score in subject.scores.items()}},
+        | {"rate": subject.rate, "unloaded": subject.unloaded, "corpus": network.corpus}
+        | {"scores": {head: asdict(score) for head, score in subject.scores.items()}},
         "settings": asdict(effort) | {"samples": network.samples},
         "recordings": found,
         "failed": failed,

@@ -121,6 +121,6 @@ def _rounds(model: nn.Module, audio: Tensor, own: Slopes) -> str | None:
         if own.said[head].any():
             return (
                 f"The gradient of head {head} passes a rounding ({what}), and the network cannot be asked in float64, "
-                "so whether it is how the answer changes cannot be told; use occlusion."
+                "so whether it is how the answer changes cannot be told; try occlusion."
             )
     return None

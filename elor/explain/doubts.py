@@ -79,7 +79,7 @@ class Refusal:
 
     def without_gradient(self, why: str) -> Refusal:
         """The same where, for some reason, no gradient is a remedy."""
-        return Refusal(self.why, f"{why}: use occlusion") if self.gradient else self
+        return Refusal(self.why, f"{why}: try occlusion") if self.gradient else self
 
 
 class Refused(UserError):

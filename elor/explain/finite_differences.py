@@ -171,7 +171,7 @@ class Slopes:
             if max(float(at(value, target).abs().max()) for value in moved) > 1e-6 * float(here.abs().max()):
                 return (
                     f"The gradient of head {head} is 0 at every sample, although its answer changes with the sound (in "
-                    "steps: it rounds, or compares with a threshold); use occlusion."
+                    "steps: it rounds, or compares with a threshold); try occlusion."
                 )
         return None
 
@@ -223,7 +223,7 @@ def _told(head: str, said: Tensor, wrong: Tensor, change: Tensor) -> str:
     return (
         f"The gradient of head {head} is not how its answer changes: {where} it says {said[way, row]:.2g}, and the "
         f"answer changes by {change[way, row]:.2g} (a jump, a detached path, or a backward pass that is no derivative)"
-        "; use occlusion."
+        "; try occlusion."
     )
 
 

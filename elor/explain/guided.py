@@ -158,7 +158,7 @@ def _maps(
                             Refusal(
                                 f"Guided backpropagation met no ReLU between head {head} and the input, so it would be "
                                 "the plain gradient",
-                                "use that",
+                                "try that",
                                 gradient=True,
                             )
                         )
@@ -200,7 +200,7 @@ def _unguided(why: str) -> Refused:
     return Refused(
         Refusal(
             f"Guided backpropagation is defined for linear layers and ReLU only, and {why}",
-            "use the gradient, integrated gradients or occlusion",
+            "try the gradient, integrated gradients or occlusion",
             gradient=True,
         )
     )

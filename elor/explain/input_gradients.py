@@ -44,7 +44,7 @@ class Forward:
         picked = at(self.logits[head], target)
         if not picked.requires_grad:  # zeros would look like an answer
             raise UserError(
-                f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."
+                f"Head {head} cannot be differentiated by the signal; try occlusion, which needs no gradient."
             )
         try:
             with QuickBackward():
@@ -53,16 +53,16 @@ class Forward:
             raise
         except Exception as error:  # the user's code again: a backward pass of its own, values changed in place
             raise UserError(
-                f"Head {head} cannot be differentiated by the signal ({message_of(error)}); use occlusion."
+                f"Head {head} cannot be differentiated by the signal ({message_of(error)}); try occlusion."
             ) from error
         if gradient is None:  # weights that want a gradient of their own, and no way to the signal
             raise UserError(
-                f"Head {head} cannot be differentiated by the signal; use occlusion, which needs no gradient."
+                f"Head {head} cannot be differentiated by the signal; try occlusion, which needs no gradient."
             )
         if wrong := int((~gradient.isfinite()).sum()):
             raise UserError(
                 f"The gradient of head {head} is not a number at {wrong} of {gradient.numel()} samples (a root or a "
-                "logarithm of 0 in silence, say); use occlusion, or add a small constant below the root."
+                "logarithm of 0 in silence, say); try occlusion, or add a small constant below the root."
             )
         return gradient[:, 0].detach(), picked.detach()
 

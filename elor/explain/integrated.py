@@ -24,7 +24,7 @@ from elor.explain.repeatability_checks import checked
 
 STEPS = 64
 TOLERANCE = 0.01
-REMEDY = "give another one: baseline=noise_like(audio), or use occlusion"
+REMEDY = "give another one: baseline=noise_like(audio), or try occlusion"
 LARGE = 0.1
 """Completeness error from which there is a warning."""
 NOISE_FLOOR = 10 ** (-60 / 20)

@@ -45,7 +45,7 @@ DIGITS = Dependence(
     "digits", "the last digits of the sound", "let it draw nothing by the sound (from a seed made of it, say)"
 )
 COMPANY = Dependence("company", "the signals beside it", "ask about one signal at a time")
-RECORDING = Dependence("recording", "whether gradients are recorded", "use occlusion, which needs none")
+RECORDING = Dependence("recording", "whether gradients are recorded", "try occlusion, which needs none")
 
 
 def refuse_unrepeatable(

@@ -5,7 +5,7 @@ Whether its gradient is how the answer changes is asked by `elor.explain.derivat
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -16,11 +16,13 @@ from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refused, aside
 from elor.explain.model import CannotRun, Heads, Targets, logits_of
 from elor.explain.model_copies import left_as_found, spare
+from elor.explain.precision import as_written, doubled, widened
 from elor.explain.repeatability import (
     CHANCE,
     COMPANY,
     DIGITS,
     HISTORY,
+    ROUNDING,
     UNREPEATABLE,
     Unrepeatable,
     other_sound,
@@ -29,6 +31,10 @@ from elor.explain.repeatability import (
 
 BESIDE = 1e-6
 """A sound by so much softer is another one to whatever keeps answers, and the same to a network that computes them."""
+
+
+STEPS = 8
+"""Such sounds whose answers show how far the last digits matter."""
 
 
 class Alone(nn.Module):
@@ -199,8 +205,34 @@ class _Questions:
             except Refused as error:
                 errors.append(error)
             else:
+                self._tell_digits(near)
                 return
         raise errors[0]
+
+    def _tell_digits(self, near: list[Heads]) -> None:
+        """How far answers to sounds softer by millionths lie from a line, where they are not all alike."""
+        if all(_equal(self._first, one) for one in near):
+            return
+        spread = _spread(lambda sound: _if_any(self._model, sound), self._one)
+        most = 100 * ROUNDING * max(float(value.abs().max()) for value in self._first.values())
+        if max(float(value.max()) for value in spread.values()) < most and self._rounds():
+            return
+        again = {head: value + spread[head].to(value) for head, value in self._first.items()}
+        refuse_unrepeatable(self._first, again, self._other, DIGITS)
+
+    def _rounds(self) -> bool:
+        """Whether a copy in float64 does not hang on digits, so that it is rounding that does."""
+        if (double := spare(self._model)) is self._model:
+            return False
+        try:
+            with as_written(), widened():
+                doubled(double)
+                spread = _spread(lambda sound: logits_of(double, sound), self._one.double())
+        except Exception:  # it is not made for float64
+            return False
+        return all(
+            float(value.max()) <= ROUNDING * float(self._first[head].abs().max()) for head, value in spread.items()
+        )
 
     def does_it_mind_company(self, count: int, most: float) -> UserError | None:
         """Why up to so many signals cannot be asked about together; None if each gets the answer that it gets alone, at
@@ -210,7 +242,7 @@ class _Questions:
         if not _equal(self._first, logits_of(self._model, self._one)):
             most = UNREPEATABLE  # else its noise would be taken for company
         loud = self._one.flip(-1) * (1 / self._one.abs().max()).clamp(max=4).nan_to_num(1, posinf=1)
-        sounds = (self._one, self._quiet, loud)  # some normalise by the loudest
+        sounds = (self._one, self._quiet, loud, _partly_silent(self._one))  # some normalise by the loudest
         known = [(sound, found) for sound in sounds if (found := _if_any(self._model, sound)) is not None]
         for batch in _batches(len(known), count):
             try:
@@ -232,6 +264,27 @@ def _alike(one: Tensor) -> list[Tensor]:
     others = [place < 0.5, place >= 0.5, off < 0.25, off >= 0.25, (place - 0.45).abs() < 0.05]
     turned = one.flip(-1)
     return [*(torch.where(part, turned / 10, one) for part in others), turned, -one, one / 2]
+
+
+def _partly_silent(one: Tensor) -> Tensor:
+    """One, not louder than a hundredth, its weaker half silent: levels below the loudest of a batch are cut there."""
+    first = torch.arange(one.shape[-1], device=one.device) < one.shape[-1] // 2
+    weaker = first == bool((one * first).square().sum() < (one * ~first).square().sum())
+    soft = one * (0.01 / one.abs().max()).clamp(max=1).nan_to_num(1, posinf=1)
+    return soft.masked_fill(weaker, 0)
+
+
+def _spread(answer: Callable[[Tensor], Heads | None], one: Tensor) -> Heads:
+    """How far answers to sounds that are softer by millionths lie from a line, (1, classes) by head."""
+    softer = (answer(one * (1 - count * BESIDE)) for count in range(STEPS))
+    answers, spread = [found for found in softer if found is not None], {}
+    for head in answers[0]:
+        heard = torch.stack([found[head].detach().cpu().double() for found in answers])
+        place = torch.arange(len(heard), dtype=torch.float64) - (len(heard) - 1) / 2
+        slope = torch.tensordot(place, heard, 1) / place.square().sum().clamp(min=1)
+        left = heard - place[:, None, None] * slope
+        spread[head] = left.amax(0) - left.amin(0)
+    return spread
 
 
 def _equal(one: Heads, other: Heads | None) -> bool:

@@ -40,7 +40,8 @@ def _care(found: Mapping[str, Any]) -> tuple[str, ...]:
     ends = {name: recording["windows"][-1]["end_s"] for name, recording in found["recordings"].items()}
     if brief := [name for name, end in ends.items() if end < SHORTEST_S]:
         items.append(too_short(brief))
-    items += [] if model.get("scores") else [UNKNOWN]
+    if not model.get("scores"):
+        items.append(f"{UNKNOWN} {model.get('unloaded') or CHANGED}")
     items += [_left_out(name, part) for name, one in found["recordings"].items() for part in one.get("left_out", ())]
     return (*items, *([f"There is no untrained control: {model['reason']}."] if model["reason"] else []))
 
@@ -55,9 +56,11 @@ def _left_out(name: str, part: Mapping[str, Any]) -> str:
     return f"{name}: {part['start_s']:.2f}-{part['end_s']:.2f} s were not explained: {why}."
 
 
-UNKNOWN = (
-    "No score of this network is known here. A difference from untrained twins shows that training changed it, not "
-    "that it learned anything that is true of other sounds."
+UNKNOWN = "No score of this network is known here."
+
+CHANGED = (
+    "A difference from untrained twins shows that training changed it, not that it learned anything that is true of "
+    "other sounds."
 )
 
 

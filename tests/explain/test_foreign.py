@@ -83,7 +83,7 @@ class Functionals(nn.Module):
 def test_a_classifier_outside_torch_is_explained_by_occlusion_alone() -> None:
     audio = torch.ones(1, 1, RATE)
     for method in (gradient, guided_backprop, integrated_gradients):
-        with pytest.raises(UserError, match="use occlusion"):
+        with pytest.raises(UserError, match="try occlusion"):
             method(Functionals(), audio)
     drops = occlusion(Functionals(), audio)["output"][0]
     assert drops[-9:].min() > 10 * drops[:9].abs().max()

@@ -133,7 +133,7 @@ class Gates(Plain):
 def test_the_gradient_is_checked_once_for_what_refusals_say(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, ask = [], guided.false_gradient
     monkeypatch.setattr(guided, "false_gradient", lambda *given: asked.append(given) or ask(*given))
-    with pytest.raises(UserError, match=r"a product of the signal.*; use the gradient"):
+    with pytest.raises(UserError, match=r"a product of the signal.*; try the gradient"):
         guided_backprop(made(Gates), sound())
     assert len(asked) == 1
 

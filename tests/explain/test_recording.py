@@ -158,7 +158,7 @@ def test_a_classifier_outside_torch_is_explained_by_occlusion() -> None:
     found = explain(subject, sound, 16_000, QUICK)
     methods = found.summary["methods"]
     assert {name for name, method in methods.items() if not method["refused"]} == {"occlusion", "bands"}
-    assert "use occlusion" in methods["gradient"]["refused"]
+    assert "try occlusion" in methods["gradient"]["refused"]
     label = found.summary["prediction"]["output"]["label"]
     seventh = slice(round(0.7 * 20), round(0.8 * 20) - 1)
     drops = found.maps["occlusion"][0]

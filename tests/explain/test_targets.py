@@ -213,15 +213,15 @@ class Bounded(Plain):
 
 
 def test_nobody_is_sent_to_a_gradient_that_is_refused() -> None:
-    with pytest.raises(UserError, match="plain gradient; its gradient is not how its answer changes: use occlusion"):
+    with pytest.raises(UserError, match="plain gradient; its gradient is not how its answer changes: try occlusion"):
         guided_backprop(made(Bounded), voice())
-    with pytest.raises(UserError, match="SiLU; its gradient is not how its answer changes: use occlusion"):
+    with pytest.raises(UserError, match="SiLU; its gradient is not how its answer changes: try occlusion"):
         guided_backprop(made(Equilibrium), voice())
     for kind in (Bounded, Equilibrium):
         methods = explain(
             Subject("fixed point", made(kind), None), voice()[0, 0].numpy(), 8_000, Effort(0, 2, 2)
         ).summary["methods"]
-        assert "the gradient is refused too: use occlusion" in methods["guided"]["refused"]
+        assert "the gradient is refused too: try occlusion" in methods["guided"]["refused"]
         assert "is not how its answer changes" in methods["gradient"]["refused"]
 
 

@@ -473,7 +473,7 @@ def test_where_no_length_helps_none_is_tried_or_asked_for(spec: str, says: str, 
 
 def test_why_a_path_says_nothing_is_said_once_and_truly(tmp_path: Path) -> None:
     window, _ = _page("Deaf", tmp_path)
-    once = "Head output cannot be differentiated by the signal; use occlusion, which needs no gradient."
+    once = "Head output cannot be differentiated by the signal; try occlusion, which needs no gradient."
     assert window["methods"]["integrated"]["refused"] == once
     audio = 0.1 * torch.randn(1, 1, SAMPLES)
     windows, targets = Windows([0], audio, [SAMPLES], {}), {"output": torch.tensor([0])}

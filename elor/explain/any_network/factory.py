@@ -23,8 +23,9 @@ from elor.audio import SAMPLE_RATE
 from elor.corpora.faults import some
 from elor.device import seeded
 from elor.errors import UserError
+from elor.explain.any_network.files_read import noticed
 from elor.explain.any_network.subjects import Cast, Subject, Values
-from elor.explain.any_network.twins import said, twin_of
+from elor.explain.any_network.twins import said, twin_of, unloaded
 from elor.explain.doubts import shortened
 from elor.explain.model import evaluating, refuse_unmade
 from elor.explain.model_copies import recordable
@@ -52,15 +53,18 @@ def load(
     Raises:
         UserError: if there is no such module or factory, it fails or gives no torch module, or the weights do not fit.
     """
-    factory, length = _factory(spec), samples or 6 * rate
+    length = samples or 6 * rate
 
     def made(seed: int) -> nn.Module:
         return _made(factory, spec, seed, length)
 
-    model = made(0)
+    with noticed() as files:
+        factory = _factory(spec)
+        model = made(0)
+    fresh_weights = "" if weights else unloaded(model, made(1))
     if weights is not None:
         _fill(model, weights)
-    twin, reason = twin_of(made, model, weights is not None, length)
+    twin, reason = twin_of(made, model, weights is not None, length, files)
 
     def adapted(network: nn.Module) -> nn.Module:
         kinds = {value.dtype for value in network.parameters() if value.is_floating_point()}
@@ -69,7 +73,7 @@ def load(
         return evaluating(Values(network, values) if values else network)
 
     fresh = None if twin is None else (lambda seed: adapted(twin(seed)))
-    return Subject(spec, adapted(model), fresh, reason, rate=rate)
+    return Subject(spec, adapted(model), fresh, reason, rate=rate, unloaded=fresh_weights)
 
 
 def network_of(spec: str) -> nn.Module:

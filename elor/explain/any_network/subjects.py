@@ -58,6 +58,7 @@ class Subject:
         headless: makes the same network with untrained heads from a seed; None where no heads are known.
         scores: by head, where they are known.
         rate: samples per second of what it takes.
+        unloaded: what to say of weights that nobody loaded.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Subject:
     headless: Callable[[int], nn.Module] | None = None
     scores: Mapping[str, Score] = field(default_factory=dict)
     rate: int = SAMPLE_RATE
+    unloaded: str = ""
 
     def asked(self, way: Callable[[nn.Module], nn.Module], model: nn.Module | None = None) -> "Subject":
         """The same, of which network and controls are asked in some way; `model`, if the network is so already."""

@@ -23,6 +23,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from elor.device import seeded
+from elor.explain.any_network.files_read import noticed, other_numbers
 from elor.explain.controls import alike, untrained
 from elor.explain.doubts import shortened
 from elor.explain.model import evaluating
@@ -48,7 +49,9 @@ WHOLE = (torch.int8, torch.uint8, torch.int16)
 """What quantised weights are kept in."""
 
 
-def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[Twin | None, str]:
+def twin_of(
+    made: Twin, model: nn.Module, filled: bool, samples: int, files: set[str] | None = None
+) -> tuple[Twin | None, str]:
     """How to make an untrained network, or why that is impossible.
 
     Args:
@@ -56,15 +59,17 @@ def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[T
         model: what it made, with its weights.
         filled: whether those came from a file; else from the factory.
         samples: of a signal that it takes.
+        files: of numbers that were read when it was made.
     """
     if not any(True for _ in model.parameters()):
         return None, "the network has no parameters in torch that could be drawn anew"
     if any(not isinstance(value, Tensor) or value.is_quantized for value in model.state_dict().values()):
         return None, "the network has quantised weights, which cannot be drawn anew"
     fresh, one = made(0), made(1)
-    same = alike(fresh, one)
+    same, read = alike(fresh, one), _of_files(made, one, files or set())
     if not same or (filled and _begins_alike(fresh, same)):
-        if not (kept := _loaded(model, one, filled, samples)):
+        kept = _loaded(model, one, filled, samples)
+        if not (kept := sorted({*kept, *_kept_of_files(model, one, read)})):
             return lambda seed: evaluating(made(ANOTHER + seed)), ""
         return None, f"the factory gives {some(kept)} alike whatever the seed, which {_may_be_trained(filled)}"
     if stuck := sorted({type(module).__name__ for module in _drawn(model) if not _reset_of(module)}):
@@ -79,7 +84,7 @@ def twin_of(made: Twin, model: nn.Module, filled: bool, samples: int) -> tuple[T
     except Exception as error:
         return None, f"the factory loads weights itself, and the network cannot be copied: {said(error)}"
     try:
-        same = _left(model, blank, filled)
+        same = list(dict.fromkeys([*_left(model, blank, filled), *_kept_of_files(model, _redrawn(blank), read)]))
     except Exception as error:
         return None, f"drawing the network anew fails: {said(error)}"
     if same:
@@ -104,7 +109,7 @@ def _begins_alike(fresh: nn.Module, same: list[str]) -> bool:
 def _may_be_trained(filled: bool) -> str:
     if filled:
         return "the weights given have too, so that a twin would be partly this network"
-    return "training may have changed; let it load nothing, and give the weights by --weights"
+    return "training may have changed; let it load nothing, hold that as weights or buffers, and give it by --weights"
 
 
 def _loaded(model: nn.Module, other: nn.Module, filled: bool, samples: int) -> list[str]:
@@ -119,6 +124,52 @@ def _loaded(model: nn.Module, other: nn.Module, filled: bool, samples: int) -> l
             reset = _held(_blanked(model))
             learned = {name for name in learned if not torch.equal(same[name][0], reset[name][0])}
     return sorted(learned | (_statistics(model, samples) & same.keys()))
+
+
+def unloaded(model: nn.Module, other: nn.Module) -> str:
+    """What to say of weights that a factory draws by the seed where none were given; empty if there are none.
+
+    Args:
+        model, other: what the factory makes under two seeds.
+    """
+    same, drawn = set(alike(model, other)), {name for name, value in model.named_parameters() if value.numel() > 1}
+    pairs = zip(model.named_parameters(), other.parameters(), strict=True)
+    if not (fresh := [name for (name, a), b in pairs if name in drawn and not torch.equal(a, b)]):
+        return ""
+    if same:
+        what = f"its factory draws {some(fresh)} by the seed. Unless it trains them, what they do was never learned."
+        return f"Nobody loaded all of its weights: there are no --weights, and {what}"
+    return (
+        "Nobody loaded its weights: there are no --weights, and its factory draws them by the seed. Unless the factory "
+        "trains it, it is untrained, and where it differs from untrained twins that is chance."
+    )
+
+
+def _of_files(made: Twin, one: nn.Module, files: set[str]) -> set[str] | None:
+    """Names of the tensors of a network, made under seed 1, that come from files; None where that cannot be told."""
+    if not files:
+        return set()
+    try:
+        with noticed() as again, other_numbers() as known:
+            other = _held(made(1))
+    except Exception:  # it does not take other numbers
+        return None
+    if not files | again <= known:
+        return None
+    return {
+        name for name, (value, _) in _held(one).items() if name not in other or not torch.equal(value, other[name][0])
+    }
+
+
+def _kept_of_files(model: nn.Module, twin: nn.Module, read: set[str] | None) -> list[str]:
+    """What a network and a twin share though it comes from files, by `_of_files`; or may, where nothing is known."""
+    if read == set():
+        return []
+    return [
+        name
+        for name, (value, origin) in _same(model, twin).items()
+        if (read is None or name in read) and (isinstance(value, nn.Parameter) or not origin.startswith(TORCHS))
+    ]
 
 
 def _left(model: nn.Module, blank: nn.Module, filled: bool) -> list[str]:
@@ -157,8 +208,8 @@ def _walk(value: Any, name: str, origin: str, seen: set[int]) -> Iterator[tuple[
     if id(value) in seen:
         return
     seen.add(id(value))
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.flags.writeable:
-        value = torch.from_numpy(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        value = torch.from_numpy(value if value.flags.writeable else value.copy())
     if isinstance(value, Tensor):
         number = value.is_floating_point() or value.is_complex() or (value.dtype in WHOLE and value.numel() > 1)
         if number and value.layout == torch.strided and value.numel():
