@@ -137,7 +137,7 @@ class _Questions:
     def __init__(self, model: nn.Module, one: Tensor) -> None:
         self._model, self._one = model, one
         self._unheard, self._untouched = spare(model), spare(model)
-        self._copied = self._unheard is not model
+        self._copied, self._drawn = self._unheard is not model, False
         before = {name for name, _ in model.named_parameters()}
         self._first = logits_of(model, one)
         if late := [name for name, _ in model.named_parameters() if name not in before]:
@@ -152,7 +152,9 @@ class _Questions:
     def is_it_chance(self) -> None:
         """A copy that has heard as little answers the same."""
         if self._copied:
-            refuse_unrepeatable(self._first, logits_of(self._untouched, self._one), self._other, CHANCE)
+            again = logits_of(self._untouched, self._one)
+            self._drawn = not _equal(self._first, again)
+            refuse_unrepeatable(self._first, again, self._other, CHANCE)
 
     def does_it_answer_as_before(self) -> None:
         """It answers the same once more."""
@@ -210,8 +212,8 @@ class _Questions:
         raise errors[0]
 
     def _tell_digits(self, near: list[Heads]) -> None:
-        """How far answers to sounds softer by millionths lie from a line, where they are not all alike."""
-        if all(_equal(self._first, one) for one in near):
+        """How far answers to sounds softer by millionths lie from a line; chance, which has been told, would be in it."""
+        if self._drawn or all(_equal(self._first, one) for one in near):
             return
         spread = _spread(lambda sound: _if_any(self._model, sound), self._one)
         most = 100 * ROUNDING * max(float(value.abs().max()) for value in self._first.values())
