@@ -212,7 +212,7 @@ class _Questions:
         raise errors[0]
 
     def _tell_digits(self, near: list[Heads]) -> None:
-        """How far answers to sounds softer by millionths lie from a line; chance, which has been told, would be in it."""
+        """How far answers to sounds softer by millionths lie from a line; chance, told already, would be in it."""
         if self._drawn or all(_equal(self._first, one) for one in near):
             return
         spread = _spread(lambda sound: _if_any(self._model, sound), self._one)
