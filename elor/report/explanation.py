@@ -53,7 +53,7 @@ def _left_out(name: str, part: Mapping[str, Any]) -> str:
         if part["sounds"]
         else "it is digital silence"
     )
-    return f"{name}: {part['start_s']:.2f}-{part['end_s']:.2f} s were not explained: {why}."
+    return f"{name}: {part['start_s']:.2f}-{part['end_s']:.2f} s was not explained: {why}."
 
 
 UNKNOWN = "No score of this network is known here."

@@ -109,9 +109,9 @@ def test_what_no_window_holds_is_said(tmp_path: Path) -> None:
     ]
     for said in (blocks(found), opening(found)):
         text = " ".join(render(said, Format.markdown).split())
-        assert "4.00-4.40 s were not explained: it fills up to half a window" in text
-        assert "1.00-2.00 s were not explained: it is digital silence" in text
-    assert "4.00-4.40 s were not explained" in recordings(found, tmp_path / "out")
+        assert "4.00-4.40 s was not explained: it fills up to half a window" in text
+        assert "1.00-2.00 s was not explained: it is digital silence" in text
+    assert "4.00-4.40 s was not explained" in recordings(found, tmp_path / "out")
 
 
 def test_faint_sounds_are_not_rounded_to_silence(tmp_path: Path) -> None:
