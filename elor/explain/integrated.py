@@ -24,7 +24,7 @@ from elor.explain.repeatability_checks import checked
 
 STEPS = 64
 TOLERANCE = 0.01
-REMEDY = "give another one: baseline=noise_like(audio), or try occlusion"
+REMEDY = "try another one: baseline=noise_like(audio), or try occlusion"
 LARGE = 0.1
 """Completeness error from which there is a warning."""
 NOISE_FLOOR = 10 ** (-60 / 20)
@@ -176,7 +176,7 @@ def _warn_of(path: Path) -> None:
             share += "" if worst < math.inf else ", where the logit is the same as at the baseline,"
             text = (
                 f"Integrated gradients of head {name} leave {share} unexplained (a jump on the path, or a bend that "
-                "takes more steps): take another baseline, more steps, or occlusion."
+                "takes more steps): try another baseline, more steps, or occlusion."
             )
             warnings.warn(Incomplete(text, name), stacklevel=3)
 

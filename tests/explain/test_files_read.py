@@ -124,6 +124,7 @@ def test_a_twin_that_keeps_what_was_read_is_none(name: str, tmp_path: Path) -> N
     assert subject.twin is None
     assert f"gives {READING[name]} alike whatever the seed" in subject.reason
     assert "window" not in subject.reason
+    assert "Nobody loaded all of its weights" in subject.unloaded
     given = Plain().state_dict() if "buffer" not in name else Buffered(torch.linspace(0.5, 2, 6)).state_dict()
     torch.save(given, tmp_path / "weights.pt")
     filled = factory.load(f"{HERE}:{name}", tmp_path / "weights.pt", samples=SAMPLES)

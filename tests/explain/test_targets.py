@@ -132,7 +132,7 @@ class Listed(Plain):
 
 @pytest.mark.parametrize("does", [*map(_in_place, ("_foreach_abs_", "_foreach_exp_")), _product, _copied, _into])
 def test_what_is_done_to_a_list_in_place_is_seen(does: Callable) -> None:
-    with torch.no_grad(), pytest.raises(UserError, match=r"also uses .*(_foreach|absolute)"):
+    with torch.no_grad(), pytest.raises(UserError, match=r"also uses .*(foreach|absolute)"):
         guided_backprop(made(Listed, does), voice())
 
 
@@ -246,7 +246,7 @@ class Bagged(Plain):
 def test_sums_of_bags_and_first_powers_are_linear() -> None:
     plain = guided_backprop(made(Bagged, None), voice())["output"]
     torch.testing.assert_close(guided_backprop(made(Bagged, "sum"), voice())["output"], plain)
-    with pytest.raises(UserError, match="_embedding_bag"):
+    with pytest.raises(UserError, match="embedding_bag"):
         guided_backprop(made(Bagged, "max"), voice())
 
 

@@ -299,7 +299,7 @@ class Voiced(Plain):
 def test_it_is_the_silence_that_a_network_fails_on_and_not_the_sound() -> None:
     torch.manual_seed(0)
     audio = 0.1 * torch.randn(1, 1, SAMPLES)
-    with pytest.raises(UserError, match=r"cannot be run on the baseline, .*: .*; give another one: .*noise_like"):
+    with pytest.raises(UserError, match=r"cannot be run on the baseline, .*: .*; try another one: .*noise_like"):
         elor.integrated_gradients(made(Voiced), audio)
     with pytest.raises(UserError, match="cannot be run on a sound between the baseline and the one"):
         elor.integrated_gradients(made(Voiced), audio, baseline=-audio, steps=1)

@@ -61,7 +61,7 @@ def load(
     with noticed() as files:
         factory = _factory(spec)
         model = made(0)
-    fresh_weights = "" if weights else unloaded(model, made(1))
+    fresh_weights = "" if weights else unloaded(model, made(1), files)
     if weights is not None:
         _fill(model, weights)
     twin, reason = twin_of(made, model, weights is not None, length, files)

@@ -126,17 +126,18 @@ def _loaded(model: nn.Module, other: nn.Module, filled: bool, samples: int) -> l
     return sorted(learned | (_statistics(model, samples) & same.keys()))
 
 
-def unloaded(model: nn.Module, other: nn.Module) -> str:
+def unloaded(model: nn.Module, other: nn.Module, files: set[str]) -> str:
     """What to say of weights that a factory draws by the seed where none were given; empty if there are none.
 
     Args:
         model, other: what the factory makes under two seeds.
+        files: of numbers that it reads: then some may be loaded.
     """
     same, drawn = set(alike(model, other)), {name for name, value in model.named_parameters() if value.numel() > 1}
     pairs = zip(model.named_parameters(), other.parameters(), strict=True)
     if not (fresh := [name for (name, a), b in pairs if name in drawn and not torch.equal(a, b)]):
         return ""
-    if same:
+    if same or files:
         what = f"its factory draws {some(fresh)} by the seed. Unless it trains them, what they do was never learned."
         return f"Nobody loaded all of its weights: there are no --weights, and {what}"
     return (
