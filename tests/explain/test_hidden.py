@@ -93,5 +93,5 @@ def test_a_layout_that_cannot_be_followed_has_its_name() -> None:
             values = F.relu(self.two(F.relu(self.one(audio)))).unsqueeze(2).to_mkldnn().to_dense().squeeze(2)
             return self.out(values.mean(-1))
 
-    with pytest.raises(UserError, match="also uses an MKL-DNN tensor; use"):
+    with pytest.raises(UserError, match="also uses an MKL-DNN tensor; try"):
         guided_backprop(made(Packed), voice())
