@@ -264,8 +264,8 @@ def test_a_fresh_clone_shows_what_its_metrics_hold(workspace: Path, tmp_path: Pa
     shown, said = found.stdout.split("Not in this folder\n")
     assert "From demo to acted, arousal is not shown to transfer" in " ".join(shown.split())
     assert whole.startswith(shown.rstrip())
-    table = tmp_path / "data/evidence/across/alterations.csv"
-    assert " ".join(said.split()).startswith(f"{table} is absent, so nothing in it is shown: dvc pull brings it")
+    words = "data/evidence/across/alterations.csv is absent, so nothing in it is shown: dvc pull brings it"
+    assert words.replace(" ", "") in "".join(said.split())  # a long path breaks anywhere
 
 
 def test_broken_metrics_are_one_sentence(workspace: Path, tmp_path: Path, elor: Elor) -> None:
