@@ -10,6 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+@torch.no_grad()
+def falls_alone(net: nn.Module, audio: Tensor) -> list[float]:
+    """How far the logit of a sound's class falls without each 100 ms, every 50 ms, one at a time; (1, 1, samples)."""
+    label, falls = int(net(audio).argmax()), []
+    for start in range(0, audio.shape[-1] - 800, 800):
+        masked = audio.clone()
+        masked[..., start : start + 1_600] = 0
+        falls.append(float((net(audio) - net(masked))[0, label]))
+    return falls
+
+
 class Plain(nn.Module):
     """Two convolutions with ReLU; the others differ from it in one thing."""
 
