@@ -39,7 +39,7 @@ PARTS = (
     "hierarchy",
     "pythons",
 )
-WHOLE = ("pipeline", "across", "kills", "interruptions", "seeds", "truth", "nulls")
+WHOLE = ("pipeline", "arithmetic_demo", "across", "kills", "interruptions", "seeds", "truth", "nulls")
 """Those that run the demonstration, or smaller ones, once or again and again."""
 
 BENCHMARKS = (*PARTS, *WHOLE)
