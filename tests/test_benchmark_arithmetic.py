@@ -1,0 +1,64 @@
+"""The benchmark of the whole demonstration in both arithmetics, on a pipeline whose costs are known."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from benchmarks import arithmetic_demo
+from benchmarks.clone import Clone
+from elor.registry import WORDLESS
+from elor.report.text import Format, render
+
+pytestmark = pytest.mark.slow
+
+TRAIN = f"""
+import json, pathlib
+from ruamel.yaml import YAML
+fastest = YAML(typ="safe").load(pathlib.Path("params.yaml"))["arithmetic"] == "fastest"
+costs, curves = pathlib.Path("metrics/cost"), pathlib.Path("plots/data/curves")
+for folder in (costs, curves):
+    folder.mkdir(parents=True, exist_ok=True)
+for network in {WORDLESS}:
+    cost = {{"seconds": 9, "cpu_seconds": 40 if fastest else 60}}
+    (costs / f"train@{{network}}.json").write_text(json.dumps(cost))
+    (curves / f"{{network}}.csv").write_text("fold,epoch\\n" + "a,1\\n" * (5 if fastest else 4))
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "train.py").write_text(TRAIN)
+    stage = {"cmd": "python train.py", "params": ["arithmetic"], "deps": ["train.py"]}
+    pipeline = {"stages": {"train": {"foreach": list(WORDLESS), "do": stage}}}
+    YAML().dump(pipeline, folder / "dvc.yaml")
+    YAML().dump({"arithmetic": "portable"}, folder / "params.yaml")
+    identity = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (
+        ["git", "init", "-q", "-b", "main"],
+        ["dvc", "init", "-q"],
+        ["dvc", "repro", "-q"],
+        ["git", "add", "dvc.yaml", "dvc.lock", "params.yaml", "train.py", ".dvc", ".dvcignore"],
+        [*identity, "commit", "-qm", "run"],
+    ):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_both_are_run_once_and_an_epoch_is_told_from_how_many_there_were(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Clone.fresh.__func__, "__defaults__", (repository,))
+    kept = tmp_path / "kept"
+    measured = arithmetic_demo.measure(kept)
+    again = arithmetic_demo.measure(kept)
+    assert measured == again
+    assert (kept / "portable" / "log.txt").read_text().count("Running stage") == len(WORDLESS)
+    lines = render(arithmetic_demo.tables(measured), Format.markdown).splitlines()
+    assert f"| train | {60 * len(WORDLESS):.1f} | {40 * len(WORDLESS):.1f} | 1.50 |" in lines
+    assert "| LoM, an epoch | 15.0 | 8.0 | 1.88 |" in lines
