@@ -10,10 +10,12 @@ Where the signal is, is known by the storages that it was written to. Weights, l
 what is done to them alone is free.
 """
 
+from __future__ import annotations
+
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -71,25 +73,35 @@ PASSING = {
 products (`elor.matrix_products`)."""
 
 
+class Met(NamedTuple):
+    """What the signal met on its way to some storage: all of it in one hash, and the places of the weights among it."""
+
+    all: int
+    weights: frozenset[int] = frozenset()
+
+    def then(self, met: Met) -> Met:
+        """This, and then that: what is written into."""
+        return Met(hash((self.all, met.all)), self.weights | met.weights)
+
+
 class Crossings:
     """Follows a signal from operator to operator.
 
     Attributes:
         others: what guided backpropagation is not defined for, wherever it led: a number that Python takes, say. What
-            was crossed on the way to one value is asked by `crossed`.
-        met: if asked for, every operator that the signal was given to, with all else that this was given: numbers, and
-            the content of tensors that do not come from the signal. It must not depend on the signal; where it does,
-            something left torch's operators and came back (by numpy, a list, another thread).
+            was crossed on the way to one value is asked by `crossed`, and all that was met there by `met`.
     """
 
     def __init__(self, weights: Iterable[Tensor] | None = None) -> None:
         """`weights`: of the model, which are told apart by their places; given if `met` is asked for."""
         self.others: set[Crossing] = set()
-        self.met: list[tuple] | None = None if weights is None else []
-        self._known = {_storage(value) for value in weights or ()}
+        self._weights = None if weights is None else [value for value in weights if value.layout == torch.strided]
+        self._known = {_storage(value) for value in self._weights or ()}
         self._blank: set[int | None] = set()
         self._reached: dict[int, Any] = {}  # storages by address, kept so that no address is given out again
         self._crossed: dict[int, frozenset[Crossing]] = {}  # on the way there
+        self._met: dict[int, Met] = {}
+        self._meets: Met | None = None  # by the operator that runs now
 
     def follow(self, signal: Tensor) -> None:
         """Begin with this signal, and forget others."""
@@ -103,31 +115,50 @@ class Crossings:
             return self.others or {Crossing("operators that cannot be seen (in another thread, say)")}
         return self.others | self._crossed[_storage(value)]
 
+    def met(self, value: Tensor) -> Hashable:
+        """Every operator that the signal was given to on its way to a value, with all else that these were given:
+        numbers, weights, and the content of tensors that do not come from the signal; to be compared.
+
+        It must not depend on the signal: where it does, something left torch's operators and came back (by numpy, a
+        list, another thread).
+        """
+        if self._weights is None or not self.comes(value):
+            return None
+        weights = self._met[_storage(value)].weights
+        now = [checksum(weight) for weight in self._weights if _storage(weight) in weights]
+        return self._content(value), *now
+
     def done(self) -> None:
         """Let go of all that is kept."""
-        self._reached, self._crossed = {}, {}
+        self._reached, self._crossed, self._met, self._meets = {}, {}, {}, None
 
     def enter(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """Take note of an operator that will be run now."""
-        if self.met is not None and any(self.comes(value) for value in _tensors((args, kwargs))):
+        self._meets = None
+        if self._weights is None:
+            return
+        places = {_storage(value) for value in _tensors((args, kwargs))}
+        if before := [self._met[place].weights for place in places & self._met.keys()]:
             given = [*args, *(value for key, value in kwargs.items() if key != "out")]
             name = _name(func)
             if name == "copy" or (name in ("index_put", "index_copy", "scatter") and _storage(args[0]) in self._blank):
                 given = given[1:]  # what is written over; memory that nothing was written to has a content by chance
-            self.met.append((str(func), *map(self._content, given)))
+            met = hash((str(func), *map(self._content, given)))
+            self._meets = Met(met, frozenset(places & self._known).union(*before))
 
-    def _content(self, value: object) -> object:
-        """What an operator is given, to be compared: of the signal the shape alone."""
+    def _content(self, value: object) -> Hashable:
+        """What an operator is given, to be compared: of the signal which part, and what it met so far."""
         if isinstance(value, (list, tuple)):
             return tuple(map(self._content, value))
         if not isinstance(value, Tensor):
             return None if isinstance(value, torch.Generator) else repr(value)
-        place = _storage(value)
-        if place in self._known:
-            return tuple(value.shape), place
-        if place is None or place in self._reached:
-            return tuple(value.shape)
-        return tuple(value.shape), checksum(value)
+        place, shape = _storage(value), tuple(value.shape)
+        if place is None:
+            return shape
+        if place not in self._met and place not in self._known:
+            return shape, checksum(value)
+        origin = self._met[place].all if place in self._met else place
+        return shape, value.stride(), value.storage_offset(), origin
 
     def note(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Take note of an operator that was just run."""
@@ -142,7 +173,8 @@ class Crossings:
         given = [value for value in _tensors((args, kwargs)) if self.comes(value)]
         if not given:
             return
-        found = [*_tensors(result), *_written(func, args, kwargs)]
+        written = list(_written(func, args, kwargs))
+        found = [*_tensors(result), *written]
         if name in CONSTANT:
             return
         number, what = any(map(_real, found)), None
@@ -155,6 +187,8 @@ class Crossings:
         crossed = frozenset({what} if what else ()).union(*(self._crossed[_storage(value)] for value in given))
         for value in found:
             self._reach(value, crossed)
+        for place in {_storage(value) for value in written} & self._met.keys() if self._meets else ():
+            self._met[place] = self._met[place].then(self._meets)
 
     def _refused(self, name: str, given: list[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> Crossing | None:
         """What an operator does to the signal that cannot be guided; None if nothing."""
@@ -196,6 +230,7 @@ class Crossings:
         if (key := _storage(value)) is not None:
             self._reached[key] = value.untyped_storage()
             self._crossed[key] = self._crossed.get(key, frozenset()) | crossed
+            self._met.setdefault(key, self._meets or Met(0))
         else:
             kind = "an MKL-DNN" if value.is_mkldnn else "a sparse"
             self.others.add(Crossing(f"{kind} tensor"))  # what becomes of it cannot be followed
@@ -206,11 +241,13 @@ class Following(OperatorMode):
 
     Attributes:
         others: by head what guided backpropagation is not defined for, once `forward` was called.
+        met: by head all that was met, if that was asked for.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.others: dict[str, set[Crossing]] = {}
+        self.met: dict[str, Hashable] = {}
         self.crossings: Crossings | None = None
 
     def forward(self, model: nn.Module, audio: Tensor, found: Crossings | None = None) -> Forward:
@@ -227,6 +264,7 @@ class Following(OperatorMode):
         try:
             forward = Forward(model, audio, watch, answered)
             self.others = {head: found.crossed(value) for head, value in forward.logits.items()}
+            self.met = {head: found.met(value) for head, value in forward.logits.items()}
             return forward
         finally:
             found.done()

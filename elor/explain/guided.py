@@ -9,24 +9,29 @@ and what one would get is a mixture of guided and plain layers under a wrong nam
 Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's networks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from elor.errors import UserError
-from elor.explain.crossings import Crossing, Crossings, Following, checksum, opaque
+from elor.explain.crossings import Crossing, Crossings, Following, opaque
 from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refusal, Refused, aside
 from elor.explain.finite_differences import Unchecked
 from elor.explain.heads import each_head, merged
+from elor.explain.input_gradients import input_gradients
 from elor.explain.model import Heads, Targets, prepared, signals, targets_of
-from elor.explain.model_copies import is_compiled
+from elor.explain.model_copies import is_compiled, left_as_found
 from elor.explain.precision import as_written
 from elor.explain.repeatability_checks import others, repeatable
 
 METHODS = ("guided", "gradient")
+
+ASKED = 8
+"""So often is asked about one signal, to know what is drawn."""
 
 HIDDEN = "that depends on the signal comes to it from outside torch's operators (from numpy, a list, another thread)"
 
@@ -89,10 +94,9 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
             except Refused as error:
                 if error.refusal.gradient and not true:
                     with aside(Unchecked) as doubts:
-                        why = false_gradient(model, audio, targets)
+                        why = _no_gradient(model, audio, targets)
                     if why:
-                        but = "its gradient is not how its answer changes"
-                        raise Refused(error.refusal.without_gradient(but)) from None
+                        raise Refused(error.refusal.without_gradient(why)) from None
                     true = not doubts
                 raise
             if why := false_gradient(model, audio, targets):
@@ -100,6 +104,16 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
         return found
 
     return merged(each_head(ask, model, audio, targets))
+
+
+def _no_gradient(model: nn.Module, audio: Tensor, targets: Targets | None) -> str:
+    """Why the gradient is no remedy, a clause; empty if it is one."""
+    try:
+        for _ in input_gradients(model, audio, targets):
+            pass
+    except UserError:
+        return "the gradient is refused too"
+    return "its gradient is not how its answer changes" if false_gradient(model, audio, targets) else ""
 
 
 def guided_and_plain(
@@ -175,25 +189,48 @@ def _refuse_other(others: Mapping[str, set[Crossing]], logits: Heads) -> None:
 
 def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
     """What leaves torch's operators (as numpy's arrays, as lists, in another thread) cannot be followed: it is noticed
-    where it comes back, since what the signal meets on its way must be the same for any signal.
+    where it comes back, since what the signal meets on its way to a head must be the same for any signal.
+
+    Where it is not, chance may be why, or what is kept: then all is asked from one and the same state of these.
 
     Raises:
         UserError: if it is not; where it differs for one and the same signal too, it is not said to depend on it.
     """
-    one = audio[:1].detach()
-
-    def met(signal: Tensor) -> tuple:
-        crossings = Crossings(model.parameters())
-        with as_written(), Guided() as guide:
-            guide.forward(model, signal, crossings)
-        return crossings.met, [checksum(value) for value in model.parameters() if value.layout == torch.strided]
-
-    first = met(one)
-    if all(met(sound) == first for sound in others(model, one)):
+    one = audio[:1].detach().clone(memory_format=torch.contiguous_format)  # strides are compared too
+    sounds = list(others(model, one))
+    first, *after = (_met(model, sound)[0] for sound in (one, *sounds))
+    if not (heads := [head for head, met in first.items() if any(each[head] != met for each in after)]):
         return
-    drawn = met(one) != first
-    what = "differs from call to call (it is drawn, or kept)" if drawn else HIDDEN
-    raise _unguided(f"in this model something {what}")
+    again, elsewhere = (list(map(partial(_met_afresh, model), some)) for some in (ASKED * [one], sounds))
+    alike = [head for head in heads if all(each[head] == again[0][head] for each in again)]
+    if any(each[head] != again[0][head] for head in alike for each in elsewhere):
+        raise _unguided(f"in this model something {HIDDEN}")
+    if alike != heads or not _drawn_beside(model, one, heads):
+        raise _unguided("in this model something differs from call to call (it is drawn, or kept)")
+
+
+def _met(model: nn.Module, sound: Tensor) -> tuple[dict[str, Hashable], Heads]:
+    """By head what a sound meets, and the logits."""
+    with as_written(), Guided() as guide:
+        logits = guide.forward(model, sound, Crossings(model.parameters())).logits
+    return guide.met, logits
+
+
+def _met_afresh(model: nn.Module, sound: Tensor) -> dict[str, Hashable]:
+    """By head what a sound meets, whatever was drawn and kept before."""
+    with left_as_found(model):
+        return _met(model, sound)[0]
+
+
+def _drawn_beside(model: nn.Module, one: Tensor, heads: Sequence[str]) -> bool:
+    """Whether what differs from call to call leaves the logits of these heads as they are: it may be written beside
+    them, into one memory."""
+    (met, logits), *after = (_met(model, one) for _ in range(ASKED))
+    return all(
+        any(each[head] != met[head] for each, _ in after)
+        and all(torch.equal(each[head], logits[head]) for _, each in after)
+        for head in heads
+    )
 
 
 def _unguided(why: str) -> Refused:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import random
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from captum import attr
 from torch import Tensor, nn
 
 from elor.errors import UserError
 from elor.explain.guided import guided_backprop
+from elor.explain.heads import LeftOut, SomeHeads
 from tests.explain.strange import Plain
 from tests.explain.test_questions import voice
 from tests.explain.test_strange import made
@@ -68,7 +74,32 @@ class Overwritten(Plain):
         return self.out(values)
 
 
-@pytest.mark.parametrize("kind", [Mask, Routed, Coloured, Overwritten])
+def _crosses_often(audio: Tensor) -> bool:
+    """What numpy says of a sound."""
+    return bool(np.abs(np.diff(np.signbit(audio.detach().numpy()).astype(int))).mean() > 0.3)
+
+
+class Bank(Plain):
+    """Takes one of two last layers that lie in one tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bank = nn.Parameter(torch.randn(2, 3, 6))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        values = F.relu(self.two(F.relu(self.one(audio)))).mean(-1)
+        return F.linear(values, self.bank[int(_crosses_often(audio))])
+
+
+class Moved(Plain):
+    """Hears one of two parts, equally long."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        values = F.relu(self.two(F.relu(self.one(audio))))
+        return self.out(values[..., 50 * int(_crosses_often(audio)) :][..., :100].mean(-1))
+
+
+@pytest.mark.parametrize("kind", [Mask, Routed, Coloured, Overwritten, Bank, Moved])
 def test_what_numpy_decides_is_noticed_wherever_it_is_written_to(kind: type[Plain]) -> None:
     with pytest.raises(UserError, match="comes to it from outside torch's operators"):
         guided_backprop(made(kind), voice())
@@ -95,3 +126,108 @@ def test_a_layout_that_cannot_be_followed_has_its_name() -> None:
 
     with pytest.raises(UserError, match="also uses an MKL-DNN tensor; try"):
         guided_backprop(made(Packed), voice())
+
+
+RNG = np.random.default_rng(0)  # whose state is nobody's
+
+
+class Beside(Plain):
+    """A head, and one of whose answers something else decides."""
+
+    def __init__(self, decides: Callable[[Beside, Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.decides, self.other = decides, nn.Linear(6, 4)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        values = F.relu(self.two(F.relu(self.one(audio)))).mean(-1)
+        return {"other": self.decides(self, audio, values), "plain": self.out(values)}
+
+
+def _redrawn(net: Beside, _audio: Tensor, values: Tensor) -> Tensor:
+    net.other.weight.data.normal_()
+    return net.other(values)
+
+
+def _kept(net: Beside, _audio: Tensor, values: Tensor) -> Tensor:
+    net.calls += 1
+    return net.other(values) * net.calls
+
+
+CHANCE = {
+    "dropout": lambda net, _, values: net.other(F.dropout(values, 0.5)),
+    "gate": lambda net, _, values: net.other(values) * torch.bernoulli(torch.tensor(0.5)),
+    "path": lambda net, _, values: net.other(values if torch.rand(()) < 0.5 else 2 * values),
+    "numpy": lambda net, _, values: net.other(values) * int(np.random.rand() < 0.5),  # noqa: NPY002
+    "python": lambda net, _, values: net.other(values) * random.choice((0, 1)),
+    "elsewhere": lambda net, _, values: net.other(values) * int(RNG.random() < 0.5),
+    "weights": _redrawn,
+}
+"""What may decide by chance."""
+
+
+def _reference(net: Plain, audio: Tensor) -> Tensor:
+    """Guided backpropagation of its plain head by Captum."""
+    layers = (net.one, nn.ReLU(), net.two, nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), net.out)
+    alone = copy.deepcopy(nn.Sequential(*layers)).eval()
+    label = int(alone(audio).argmax())
+    return attr.GuidedBackprop(alone).attribute(audio.clone().requires_grad_(), target=label)[:, 0].detach()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", CHANCE)
+def test_chance_in_another_head_is_left_out_with_its_reason_whatever_is_drawn(kind: str, seed: int) -> None:
+    net, audio = made(Beside, CHANCE[kind]), voice()[..., 3_000:5_000]
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+    with pytest.warns(LeftOut, match="Head other is left out: The network's answer depends on (chance|what it was)"):
+        found = guided_backprop(net, audio)
+    assert list(found) == ["plain"]
+    torch.testing.assert_close(found["plain"], _reference(net, audio), rtol=1e-5, atol=1e-8)
+    assert found["plain"].any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", sorted(CHANCE.keys() - {"weights"}))
+def test_chance_too_small_to_matter_is_not_said_to_come_from_the_signal(kind: str, seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+    net, audio = made(Beside, lambda *given: given[0].other(given[2]) + 1e-6 * CHANCE[kind](*given)), voice()
+    with pytest.raises(UserError, match="something differs from call to call"):
+        guided_backprop(SomeHeads(net, "other"), audio[..., 3_000:5_000])
+
+
+@pytest.mark.parametrize(
+    ("decides", "why"),
+    [
+        (
+            lambda net, audio, values: net.other(values) * (1 + _crosses_often(audio)),
+            "comes to it from outside torch's",
+        ),
+        (_kept, "depends on what it was asked before"),
+    ],
+)
+def test_what_decides_another_head_is_that_heads_matter(decides: Callable, why: str) -> None:
+    net, audio = made(Beside, decides), voice()[..., 3_000:5_000]
+    with pytest.warns(LeftOut, match=f"Head other is left out: .*{why}"):
+        found = guided_backprop(net, audio)
+    torch.testing.assert_close(found, {"plain": _reference(net, audio)}, rtol=1e-5, atol=1e-8)
+
+
+class OneMemory(Beside):
+    """Both heads lie in one tensor, and noise is added to one of them there."""
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        found = super().forward(audio)
+        memory = torch.cat([found["plain"], found["other"]], 1)
+        memory[:, 3:] += torch.rand(())
+        return {"plain": memory[:, :3], "other": memory[:, 3:]}
+
+
+def test_chance_beside_a_head_in_one_memory_is_not_its_own() -> None:
+    net, audio = made(OneMemory, lambda net, _, values: net.other(values)), voice()[..., 3_000:5_000]
+    with pytest.warns(LeftOut, match="Head other is left out: The network's answer depends on chance"):
+        found = guided_backprop(net, audio)
+    torch.testing.assert_close(found, {"plain": _reference(net, audio)}, rtol=1e-5, atol=1e-8)

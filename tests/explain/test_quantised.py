@@ -13,7 +13,9 @@ from torch import Tensor
 from elor.errors import UserError
 from elor.explain.attribution import gradient
 from elor.explain.finite_differences import Unchecked
+from elor.explain.guided import guided_backprop
 from elor.explain.integrated import integrated_gradients
+from elor.explain.occlusion import occlusion
 from tests.explain.strange import Plain
 from tests.explain.test_questions import voice
 from tests.explain.test_strange import made
@@ -145,3 +147,29 @@ def test_a_quantised_weight_is_a_weight() -> None:
             return self.out(F.relu(h).mean(-1))
 
     assert _ask(made(Weight)) == ("", [])
+
+
+class Scaled(Plain):
+    """Divides by a root that is 0 in silence, behind a gate."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        level = (self.one(audio) - self.one.bias[:, None]).square().sum(1, keepdim=True).sqrt()
+        return self.out((level * level.sigmoid()).mean(-1).repeat(1, 6))
+
+
+def dynamic() -> torch.nn.Module:
+    return torch.ao.quantization.quantize_dynamic(made(Plain), {torch.nn.Linear}, dtype=torch.qint8)
+
+
+@pytest.mark.skipif(torch.backends.quantized.engine == "none", reason="torch has no quantised operators here")
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated")
+@pytest.mark.parametrize(("make", "silent"), [(dynamic, False), (lambda: made(Scaled), True)])
+def test_where_there_is_no_gradient_guided_backpropagation_advises_none(make: Callable, silent: bool) -> None:
+    net, audio = make(), voice()
+    audio[..., :200] *= not silent
+    with pytest.raises(UserError, match=r"this model also uses .*; the gradient is refused too: try occlusion\.$"):
+        guided_backprop(net, audio)
+    for method in (gradient, integrated_gradients):
+        with pytest.raises(UserError, match="try occlusion"):
+            method(net, audio)
+    assert occlusion(net, audio)["output"].any()
