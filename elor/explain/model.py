@@ -1,6 +1,7 @@
 """What every attribution asks of a model: logits by head, a chosen class, and to be left as it was found.
 
-A model is any torch module from (batch, 1, samples) to logits: one tensor, or a tuple or a dict of them, one per head.
+A model is any torch module from (batch, 1, samples) to logits: one tensor, or a tuple, a dict or a dataclass of them,
+one per head; what is None there (a loss, say) is no head.
 It is given a copy of the signal, which it may change; and what it answers is noticed to depend on chance.
 """
 
@@ -8,6 +9,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -217,12 +219,7 @@ def message_of(error: Exception) -> str:
 
 def named(output: object, count: int) -> Heads:
     """What a model returned, by head; see `logits_of`."""
-    if isinstance(output, Tensor):
-        output = {ONE_HEAD: output}
-    elif isinstance(output, tuple) and hasattr(output, "_fields"):  # a named tuple
-        output = dict(zip(output._fields, output, strict=True))
-    elif isinstance(output, (tuple, list)):
-        output = {str(index): value for index, value in enumerate(output)}
+    output = _parts(output)
     if not isinstance(output, Mapping) or not output:
         kind = f"an empty {type(output).__name__}" if isinstance(output, Mapping) else type(output).__name__
         raise UserError(f"The model returns {kind}; it must return a tensor, a tuple or a dict of them.")
@@ -235,6 +232,21 @@ def named(output: object, count: int) -> Heads:
     if len({str(name) for name in output}) < len(output):
         raise UserError(f"Two heads of the model have one name ({', '.join(map(repr, output))}); give them others.")
     return {str(name): value.float() if value.dtype.itemsize < 4 else value for name, value in output.items()}
+
+
+def _parts(output: object) -> object:
+    """What a model returned, by name if it is such that has parts; without those that are None, unless all are."""
+    if isinstance(output, Tensor):
+        return {ONE_HEAD: output}
+    if isinstance(output, tuple) and hasattr(output, "_fields"):  # a named tuple
+        output = dict(zip(output._fields, output, strict=True))
+    elif isinstance(output, (tuple, list)):
+        output = {str(index): value for index, value in enumerate(output)}
+    elif is_dataclass(output) and not isinstance(output, (Mapping, type)):
+        output = {field.name: getattr(output, field.name) for field in fields(output)}
+    if not isinstance(output, Mapping):
+        return output
+    return {name: value for name, value in output.items() if value is not None} or output
 
 
 def _reshaped(value: object, count: int) -> str:

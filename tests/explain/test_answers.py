@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import re
 import warnings
+from collections import OrderedDict, namedtuple
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +109,63 @@ def test_heads_that_come_and_go_are_refused_and_what_stays_is_right(kind: str, f
     said += " ".join(str(one.message) for one in noticed)
     assert len(found) == 2 or re.search("other heads or classes|answers without head|number that Python takes", said)
     assert len(found) < 2 or kind == "silent" or (kind == "recorded" and method is occlusion)
+
+
+@dataclass
+class Output:
+    """As many write it: with a loss that there is none of without labels."""
+
+    logits: Tensor | None
+    loss: Tensor | None = None
+
+
+@dataclass
+class ModelOutput(OrderedDict):
+    """As transformers has it: a dataclass and a dict in one; here with all it has as items."""
+
+    logits: Tensor | None
+    loss: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        self.update(loss=self.loss, logits=self.logits)
+
+
+FORMS = {
+    "dict": lambda logits: {"loss": None, "logits": logits},
+    "tuple": lambda logits: (None, logits, None),
+    "list": lambda logits: [None, logits],
+    "named tuple": lambda logits: namedtuple("Answer", "loss logits")(None, logits),
+    "dataclass": Output,
+    "model output": ModelOutput,
+}
+
+
+class Formed(Plain):
+    """Answers in some form."""
+
+    def __init__(self, form: Callable) -> None:
+        super().__init__()
+        self.form = form
+
+    def forward(self, audio: Tensor) -> object:
+        return self.form(super().forward(audio))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_none_is_no_head(form: str) -> None:
+    head = "1" if form in ("tuple", "list") else "logits"
+    net = made(Formed, FORMS[form])
+    for method in (gradient, guided_backprop, occlusion, integrated_gradients):
+        right = in_time(method(made(Plain), voice()))["output"]
+        torch.testing.assert_close(in_time(method(net, voice())), {head: right})
+    subject = Subject("a network", net, None)
+    assert list(explain(subject, voice()[0, 0].numpy(), 8_000, QUICK).summary["prediction"]) == [head]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_but_none_is_no_answer(form: str) -> None:
+    with pytest.raises(UserError, match=r"Head (loss|logits|0) of the model gives NoneType; logits must be \(1, class"):
+        gradient(made(Formed, lambda _: FORMS[form](None)), voice())
 
 
 def in_time(found) -> dict[str, Tensor]:
