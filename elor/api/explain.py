@@ -161,7 +161,7 @@ def explain_files(
     if sought is not None:
         result["prototypes"] = sought
     if found:
-        write_json(output / "explain.json", result)
+        write_json(output / "explain.json", result, digits=None)  # a logit may be of any size
     return Explanation(result, output)
 
 

@@ -44,6 +44,6 @@ def selfcheck(
 
     amount = Amount(networks=3) if quick else Amount()
     found = measured(amount, None if quick else data, seed, Engine("cpu", workers))
-    answer(plain(found, digits=4), blocks(found), how, as_json, output)
+    answer(plain(found), blocks(found), how, as_json, output)
     if found["failures"]:
         raise typer.Exit(1)

@@ -113,11 +113,13 @@ def _sentences(window: Mapping[str, Any]) -> Iterator[str]:
     """Where the answer rests; whether what is taken away first by the map matters; which maps differ from twins."""
     heads = [head for head in window["prediction"] if _learned(window, head)]
     rests = [
-        f"{head} on {where['start_s']:.2f}-{where['end_s']:.2f} s (without it the {_changes(window, head)})"
+        f"{head} on {_span(where)} (without it the {_changes(window, head)}{'; but ' + held if held else ''})"
         for head, where in window["strongest"].items()
         if head in heads
+        for held in [_held(window, head)]
     ]
     yield f"The answer rests most: {'; '.join(rests)}." if rests else "No part is known on which the answer rests."
+    yield from _on_nothing(window, heads)
     falls = {head: orders for head in heads if "occlusion" in (orders := window["erasure"].get(head, {}))}
     for what, moves in (("logit", "falls"), ("value", "changes, up or down")):
         beaten = [
@@ -181,13 +183,12 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
     """The window's sentences."""
     yield from window.get("remarks", ())
     yield from _answers(window)
+    heads = [head for head in window["prediction"] if _learned(window, head)]
     for head, where in window["strongest"].items():
-        if not _learned(window, head):
-            continue
-        yield (
-            f"{head} rests most on {where['start_s']:.2f}-{where['end_s']:.2f} s: without it the "
-            f"{_changes(window, head)}."
-        )
+        if head in heads:
+            but = f" But {held}." if (held := _held(window, head)) else ""
+            yield f"{head} rests most on {_span(where)}: without it the {_changes(window, head)}.{but}"
+    yield from _on_nothing(window, heads)
     for head, orders in window["erasure"].items():
         if "occlusion" in orders:
             for measure, where in (("deletion", "silence"), ("noise deletion", "noise")):
@@ -231,6 +232,28 @@ def _changes(window: Mapping[str, Any], head: str) -> str:
     """What happens without the window on which a head rests most; a value may rise."""
     drop = window["strongest"][head]["drop"]
     return f"{_what(window, head)} {'rises' if drop < 0 else 'falls'} by {abs(drop):.3g}"
+
+
+def _held(window: Mapping[str, Any], head: str) -> str:
+    """How many windows hold the logit down by more than any lifts it, a clause; empty if none does."""
+    if not (found := window.get("held_down", {}).get(head)):
+        return ""
+    count, of = found["windows"], found["of"]
+    many = f"most windows ({count} of {of})" if 2 * count > of else f"{count} of {of} windows"
+    more = " by more" if head in window["strongest"] else ""
+    down = f"{many} hold{'s' if count == 1 else ''} it down{more}"
+    return f"{down}: without {_span(found)} the logit rises by {found['rise']:.3g}"
+
+
+def _on_nothing(window: Mapping[str, Any], heads: Sequence[str]) -> Iterator[str]:
+    """Of heads that rest on no window, and are held down by some, that they are."""
+    for head in heads:
+        if head not in window["strongest"] and (held := _held(window, head)):
+            yield f"{head} rests on no window that is known: {held}."
+
+
+def _span(where: Mapping[str, float]) -> str:
+    return f"{where['start_s']:.2f}-{where['end_s']:.2f} s"
 
 
 def _learned(window: Mapping[str, Any], head: str) -> bool:

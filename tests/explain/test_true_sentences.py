@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -371,6 +372,9 @@ class Quiet(Plain):
 
 def test_small_falls_are_told_and_a_value_is_no_logit(tmp_path: Path) -> None:
     window, text = _page("Quiet", tmp_path, Effort(twins=2, steps=4, most=4))
+    written = json.loads((tmp_path / "out" / "explain.json").read_text())["recordings"]["a"]["windows"][0]
+    for key in ("erasure", "strongest", "prediction", "integrated", "interventions"):
+        assert written[key] == window[key]  # to the last digit
     for head, what, change in (
         ("emotion", "logit", "fall of the logit"),
         ("valence", "value", "change of the value, up or down,"),
@@ -386,6 +390,54 @@ def test_small_falls_are_told_and_a_value_is_no_logit(tmp_path: Path) -> None:
     doses = [dose for entry in window["interventions"].values() for dose in entry["heads"]["valence"].values()]
     assert 0 < max(map(abs, moved)) == pytest.approx(max(abs(dose["change"]) for dose in doses), rel=0.06)
     assert f"valence: {window['prediction']['valence']['logits'][0]:.2g}." in text
+
+
+class Held(Plain):
+    """The first tenth of a sound lifts a class a little, two others lower it by far more; another head all lower."""
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        level = audio.square().unflatten(2, (10, -1)).mean((1, 3))
+        lifted = 1e-2 * level[:, :1] - 10 * level[:, 3:4] - 20 * level[:, 7:8]
+        return {
+            name: torch.cat([one, one - 10], 1) for name, one in (("lifted", lifted), ("low", -level.sum(1)[:, None]))
+        }
+
+
+def test_what_holds_an_answer_down_is_said_beside_the_little_on_which_it_rests(tmp_path: Path) -> None:
+    window, text = _page("Held", tmp_path, samples=16_000)
+    sound = np.load(tmp_path / "out" / "a" / "window-00.npz")["sound"].astype(float)
+    level = np.square(sound).reshape(20, -1).mean(1)  # of half tenths, in which windows begin
+    falls = {"lifted": np.zeros(20), "low": -level / 2}
+    falls["lifted"][:2], falls["lifted"][6:8], falls["lifted"][14:16] = (
+        share * level[place] / 2 for share, place in ((1e-2, slice(2)), (-10, slice(6, 8)), (-20, slice(14, 16)))
+    )
+    falls = {head: one[:-1] + one[1:] for head, one in falls.items()}  # of windows
+    best, worst, lowest = (falls["lifted"].max(), -falls["lifted"].min(), -falls["low"].min())
+    assert window["held_down"]["lifted"] == pytest.approx(
+        {"start_s": 0.7, "end_s": 0.8, "rise": worst, "windows": 6, "of": 19}, rel=1e-3
+    )
+    place = falls["low"].argmin() / 20
+    assert window["held_down"]["low"] == pytest.approx(
+        {"start_s": place, "end_s": place + 0.1, "rise": lowest, "windows": 19, "of": 19}, rel=1e-3
+    )
+    assert window["strongest"] == {"lifted": pytest.approx({"start_s": 0, "end_s": 0.1, "drop": best}, rel=1e-2)}
+    best, worst, lowest = (  # in the words of the page as they were measured, to the last digit
+        *(window["strongest"]["lifted"]["drop"], window["held_down"]["lifted"]["rise"]),
+        window["held_down"]["low"]["rise"],
+    )
+    written = json.loads((tmp_path / "out" / "explain.json").read_text())["recordings"]["a"]["windows"][0]
+    assert written["held_down"] == window["held_down"]
+    held = f"6 of 19 windows hold it down by more: without 0.70-0.80 s the logit rises by {worst:.3g}"
+    low = (
+        "low rests on no window that is known: most windows (19 of 19) hold it down: without "
+        f"{place:.2f}-{place + 0.1:.2f} s the logit rises by {lowest:.3g}."
+    )
+    assert f"lifted rests most on 0.00-0.10 s: without it the logit falls by {best:.3g}. But {held}." in text
+    assert low in text
+    (notes,) = opening({"model": {"reason": ""}, "recordings": {"a": {"windows": [window]}}})
+    first = f"The answer rests most: lifted on 0.00-0.10 s (without it the logit falls by {best:.3g}; but {held})."
+    assert first in notes.items
+    assert low in notes.items
 
 
 class Lowered(Plain):

@@ -84,7 +84,9 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         heads), `contrast`, `class_swap`, `shifted`, `other`, with `verdict`, its `reason`, whether r lies `apart` from
         the twins', and `text`; `model_free`; `erasure`, by head, order and measure (`elor.explain.erasure.MEASURES`);
         `strongest`, by head the window that says most for the answer (start and end in s, drop of the logit; of a value
-        that which changes it most, with a drop below 0 where the value rises without it).
+        that which changes it most, with a drop below 0 where the value rises without it); `held_down`, by head of
+        classes how many `windows`, of how many (`of`), hold the answer down by more than any speaks for it, and the one
+        that does so most (start and end in s, rise of the logit without it).
 
     Raises:
         UserError: if the network cannot be run on such a signal.
@@ -147,6 +149,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         "erasure": _erasure(found),
         "remarks": remarks,
         "strongest": _strongest(own, windows, least, single),
+        "held_down": _held_down(own, windows, least, single),
         "support_s": support / subject.rate,
     }
     maps = {method: _stacked(heads, list(logits)) for method, heads in own.values.items()}
@@ -261,15 +264,40 @@ def _strongest(
 ) -> dict[str, dict[str, float]]:
     """By head the occlusion window of the sound itself without which the answer loses most, or a `single` value changes
     most; none where that is no more than rounding or chance may do (`least`) more than nothing, or than another."""
-    found, (support,), segment, rate = {}, windows.supports, windows.segment, windows.rate
-    for head, values in own.values.get("occlusion", {}).items():
-        within = values[0][: -(-support // segment)]  # behind the sound there is only padding
-        drops, size = within.cpu().numpy(), carried(within, head in single).cpu().numpy()
+    found = {}
+    for head, within in _drops(own, windows).items():
+        drops, size = within.numpy(), carried(within, head in single).numpy()
         place, unsure = int(np.argmax(size)), least.get(head, 0)
         apart = abs(np.arange(len(drops)) - place) >= 2
         second = size[apart].max(initial=0) if unsure else 0  # of two by chance the first, neither is
         if size.max() > second + unsure:
-            start = place * segment
-            stop = min(start + 2 * segment, support)
-            found[head] = {"start_s": start / rate, "end_s": stop / rate, "drop": float(drops[place])}
+            found[head] = _times(windows, place) | {"drop": float(drops[place])}
     return found
+
+
+def _held_down(
+    own: Maps, windows: Windows, least: Mapping[str, float], single: Collection[str]
+) -> dict[str, dict[str, float]]:
+    """By head, but `single` ones, the occlusion window without which the answer gains most, and how many windows hold
+    it down so: by more than any speaks for it, and than rounding or chance may do (`least`)."""
+    found = {}
+    for head, within in _drops(own, windows).items():
+        rises = -within.numpy()
+        most = max(0.0, -float(rises.min()), least.get(head, 0.0))
+        if head not in single and (count := int((rises > most).sum())):
+            place = int(rises.argmax())
+            found[head] = _times(windows, place) | {"rise": float(rises[place]), "windows": count, "of": len(rises)}
+    return found
+
+
+def _drops(own: Maps, windows: Windows) -> Heads:
+    """The falls by occlusion within the sound, (windows,) by head; behind it there is only padding."""
+    within = slice(-(-windows.supports[0] // windows.segment))
+    return {head: values[0][within].cpu() for head, values in own.values.get("occlusion", {}).items()}
+
+
+def _times(windows: Windows, place: int) -> dict[str, float]:
+    """Where an occlusion window lies, in s."""
+    start = place * windows.segment
+    stop = min(start + 2 * windows.segment, windows.supports[0])
+    return {"start_s": start / windows.rate, "end_s": stop / windows.rate}
