@@ -1,12 +1,14 @@
 """What portable arithmetic costs the whole demonstration: `dvc repro` in two fresh clones, one with the fastest.
 
-Both run one after the other in one session, each with both cores. They choose and stop for themselves, on numbers that
-differ in their last digits: so the epochs that their searches and trainings took stand beside their times.
+Both run at the same time, each on half of the cores, so that other load on the machine meets both. They choose and stop
+for themselves, on numbers that differ in their last digits: so the trainings are told by epoch as well.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +22,7 @@ from benchmarks.publish import command, publish
 from elor.registry import WORDLESS
 from elor.report.results import title
 from elor.report.text import Block, Table, number
+from elor.sections import read_yaml
 from elor.tables import read_table
 
 WAYS = ("portable", "fastest")
@@ -28,46 +31,69 @@ LEAST_S = 5
 """CPU seconds of the stages that have a row of their own."""
 
 
-def measure(kept: Path | None = None) -> dict[str, Any]:
+def measure(utterances: int | None = None, kept: Path | None = None) -> dict[str, Any]:
     """Run the demonstration in both arithmetics.
 
     Args:
+        utterances: of the corpus; none: as many as the demonstration has.
         kept: a folder for the clones, which stay there: a run that is there already is not repeated.
 
     Returns:
-        By arithmetic the seconds and CPU seconds of every stage, and the epochs of each network's trainings.
+        `utterances`, and by arithmetic the seconds and CPU seconds of every stage, and the epochs of each network.
     """
     with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="elor-") as home:
-        return {how: run(Path(home) / how, how) for how in WAYS}
+        clones = {how: prepared(Path(home) / how, how, utterances) for how in WAYS}
+        with ThreadPoolExecutor(len(WAYS)) as pool:
+            list(pool.map(run, clones.values(), halves()))
+        size = read_yaml(clones["portable"].folder / "params.yaml")["scale"]["demo"]["utterances"]
+        return {"utterances": size} | {how: costs(clone) for how, clone in clones.items()}
 
 
-def run(home: Path, how: str) -> dict[str, Any]:
-    """What the demonstration costs in one arithmetic."""
-    clone = Clone(home)
-    if not clone.folder.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        clone = Clone.fresh(home)
-        (clone.folder / "dvc.lock").unlink()  # else results that git holds would count as done
-        set_arithmetic(clone.folder / "params.yaml", how)
-    clone.dvc("repro")
-    costs = costs_of(clone.folder)
-    curves = clone.folder / "plots" / "data" / "curves"
+def prepared(home: Path, how: str, utterances: int | None) -> Clone:
+    """A clone with one of the arithmetics; as it is, if it is there."""
+    if (home / "project").exists():
+        return Clone(home)
+    home.mkdir(parents=True, exist_ok=True)
+    clone = Clone.fresh(home)
+    (clone.folder / "dvc.lock").unlink()  # else results that git holds would count as done
+    yaml, path = YAML(), clone.folder / "params.yaml"
+    params = yaml.load(path)
+    params["arithmetic"] = how
+    if utterances:
+        params["scale"]["demo"]["utterances"] = utterances
+    yaml.dump(params, path)
+    return clone
+
+
+def halves() -> tuple[set[int], set[int]]:
+    """The cores of this process in two halves; a single one twice."""
+    cores = sorted(os.sched_getaffinity(0))
+    half = (len(cores) + 1) // 2
+    return set(cores[:half]), set(cores[half:] or cores)
+
+
+def run(clone: Clone, cores: set[int]) -> None:
+    """`dvc repro` on some cores.
+
+    Raises:
+        UserError: if it fails.
+    """
+    process = clone.start("repro")
+    os.sched_setaffinity(process.pid, cores)  # before it has started its stages, which inherit them
+    clone.check(process.wait(), "dvc repro")
+
+
+def costs(clone: Clone) -> dict[str, Any]:
+    """What a clone's run took."""
+    by_stage, curves = costs_of(clone.folder), clone.folder / "plots" / "data" / "curves"
     return {
         "stages": {
-            name: {key: costs[name][key] for key in ("seconds", "cpu_seconds")}
+            name: {key: by_stage[name][key] for key in ("seconds", "cpu_seconds")}
             for name in clone.stages()
-            if name in costs
+            if name in by_stage
         },
         "epochs": {network: len(read_table(curves / f"{network}.csv")) for network in WORDLESS},
     }
-
-
-def set_arithmetic(path: Path, how: str) -> None:
-    """Choose an arithmetic in a params.yaml."""
-    yaml = YAML()
-    params = yaml.load(path)
-    params["arithmetic"] = how
-    yaml.dump(params, path)
 
 
 def tables(measured: dict[str, Any]) -> list[Block]:
@@ -80,7 +106,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     ]
     whole = row("all stages", *(spent(measured[how]) for how in WAYS))
 
-    caption = "The whole demonstration, CPU seconds of all its processes"
+    caption = f"The whole demonstration with {measured['utterances']} utterances, CPU seconds of all processes"
     return [Table(caption, ("stage", *WAYS, "portable / fastest"), (tuple(rows), tuple(epochs), (whole,)))]
 
 
@@ -99,9 +125,12 @@ def row(name: str, portable: float, fastest: float) -> tuple[str, ...]:
     return name, number(portable, 1), number(fastest, 1), number(portable / fastest, 2)
 
 
-def main(kept: Annotated[Path | None, typer.Option(help="Keep the clones here, and go on with them.")] = None) -> None:
+def main(
+    utterances: Annotated[int | None, typer.Option(help="Of the corpus.", show_default="the demonstration's")] = None,
+    kept: Annotated[Path | None, typer.Option(help="Keep the clones here, and go on with them.")] = None,
+) -> None:
     """Run the demonstration in both arithmetics; it takes twice as long as `make repro`."""
-    publish("arithmetic_demo", "arithmetic_demo", lambda: measure(kept), tables)
+    publish("arithmetic_demo", "arithmetic_demo", lambda: measure(utterances, kept), tables)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import ROOT
+from elor.arithmetic import CHOICE, SETTINGS
 from elor.errors import UserError
 from elor.training.resume import PROGRESS
 
@@ -53,7 +54,8 @@ class Clone:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "ELOR_SCRATCH": str(self.home / "scratch"),
         }
-        environment.pop("PYTHONPATH", None)  # the clone's own code, nobody else's
+        for name in ("PYTHONPATH", CHOICE, *SETTINGS):  # the clone's own code and arithmetic, nobody else's
+            environment.pop(name, None)
         with (self.home / "log.txt").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dvc", *arguments],
