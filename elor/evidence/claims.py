@@ -51,6 +51,11 @@ class Piece(Part):
     """why it could not be had; then it has no numbers"""
 
     @property
+    def effect(self) -> float | None:
+        """What is tested, which `low` and `high` are about: its difference, else `ours`."""
+        return self.ours if self.difference is None else self.difference
+
+    @property
     def absence(self) -> bool:
         """Whether what is asked is that there is less than counts as none."""
         below = self.control_low is None and self.control_high is not None

@@ -3,8 +3,11 @@
 Nothing here sees a verdict, nor any number that a verdict rests on.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,9 @@ import pandas as pd
 from elor.evidence.claims import Claim, Scoreboard
 from elor.evidence.names import Planted, Verdict
 from elor.explain.claims.scores import evenness
-from elor.explain.counterfactuals import Effect
+
+if TYPE_CHECKING:  # networks bring torch, which tables of claims do not need
+    from elor.explain.counterfactuals import Effect
 
 MARGIN = 0.1
 """Standard deviations of answers that a cue must move them by, per standard deviation of the cue."""

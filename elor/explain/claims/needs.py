@@ -74,11 +74,10 @@ def _with(piece: Piece, count: int, confidence: float) -> Piece:
 
 def _error(piece: Piece, confidence: float) -> float | None:
     """The standard error of what a piece tests; None without a test, or where all units are alike."""
-    found = piece.ours if piece.difference is None else piece.difference
-    if None in (piece.p, piece.low, piece.high, found) or (piece.units or 0) < 2:
+    if None in (piece.p, piece.low, piece.high, piece.effect) or (piece.units or 0) < 2:
         return None
     error = standard_error(piece.low, piece.high, piece.units, confidence)
-    return error if error > ROUNDING * abs(found) else None
+    return error if error > ROUNDING * abs(piece.effect) else None
 
 
 def _beyond(piece: Piece) -> tuple[float, int]:
@@ -88,9 +87,8 @@ def _beyond(piece: Piece) -> tuple[float, int]:
         return _room(piece), 1
     if piece.control == Reference.margin:  # it must be shown to lie beyond what counts as none
         return abs(piece.ours) - margin, 2
-    found = piece.ours if piece.difference is None else piece.difference
-    lower = piece.points == 0 and piece.difference is not None and found < 0  # a map that shows less than its control
-    return 0.0 if lower or abs(found) <= margin else abs(found), 2
+    lower = piece.points == 0 and piece.difference is not None and piece.difference < 0  # a map below its control
+    return 0.0 if lower or abs(piece.effect) <= margin else abs(piece.effect), 2
 
 
 def _least(piece: Piece, error: float, level: float) -> float:
@@ -111,9 +109,8 @@ def _margin(piece: Piece) -> float:
 
 def _room(piece: Piece) -> float:
     """How far an effect stays from the nearer end of what counts as none."""
-    found = piece.ours if piece.difference is None else piece.difference
     ends = (piece.control_high, None if piece.control_low is None else -piece.control_low)
-    return min(end - way * found for end, way in zip(ends, (1, -1), strict=True) if end is not None)
+    return min(end - way * piece.effect for end, way in zip(ends, (1, -1), strict=True) if end is not None)
 
 
 def _speakers(piece: Piece, error: float, level: float) -> int | None:
