@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.signal import lfilter
 
 RATE = 16_000
@@ -25,3 +26,17 @@ def speech(seconds: float = 4.0, seed: int = 0) -> np.ndarray:
     for start in (1.0, 2.5):
         voice[round(start * RATE) : round((start + 0.4) * RATE)] = 0.0
     return voice + 1e-4 * rng.standard_normal(count)
+
+
+def harmonics(seed: int, samples: int = 96_000) -> np.ndarray:
+    """Something like speech: harmonics under a slow envelope, and noise, int16."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(samples) / 16_000
+    pitch = 2 * np.pi * np.cumsum(120 + 60 * rng.random() + 20 * np.sin(2 * time)) / 16_000
+    sound = sum(np.sin(k * pitch) / k for k in range(1, 20)) * (0.1 + np.sin(np.pi * 3 * time) ** 2)
+    return (3_000 * (sound + 0.1 * rng.normal(size=samples))).astype(np.int16)
+
+
+def as_audio(signals: list[np.ndarray]) -> torch.Tensor:
+    """Slices as networks hear them, (batch, 1, samples)."""
+    return torch.from_numpy(np.stack(signals).astype(np.float32) / 32_768)[:, None]

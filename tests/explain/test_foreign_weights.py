@@ -10,9 +10,9 @@ import torch
 
 from elor.errors import UserError
 from elor.explain.any_network import factory
-from tests.fuzzing.readers import tiny
+from tests.fuzzing.models import tiny
 
-SPEC = "tests.fuzzing.readers:tiny"
+SPEC = "tests.fuzzing.models:tiny"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The analysis of a small corpus from end to end, and the finding that made the controls obligatory."""
+"""The saliency of a small corpus from end to end: which maps are made, and every number beside its controls."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from scipy.stats import pearsonr
 
 from elor.engine import Engine
 from elor.evaluation.intervals import percentile_coverage
-from elor.explain.correlation import View, contrast
+from elor.explain.correlation import View
 from elor.explain.erasure import MEASURES
 from elor.explain.exemplary_speaker import exemplary_speaker
 from elor.explain.experiment import stratified
-from elor.explain.guided import guided_and_plain, guided_backprop
-from elor.explain.maps import predicted
+from elor.explain.guided import guided_backprop
 from elor.explain.occlusion import band_occlusion
 from elor.explain.saliency import run as running
 from elor.explain.saliency.measure import measure
@@ -27,90 +26,25 @@ from elor.explain.saliency.run import PART, plan, run, table_of, write_maps
 from elor.explain.saliency.slow import overlap
 from elor.explain.saliency.summary import summarise
 from elor.files import plain
-from elor.networks import MultiHeadNetwork
 from elor.params import load
 from elor.training import data
 from elor.training.weights_file import load_network
+from tests.explain.sounds import as_audio, harmonics
 from tests.worlds.networks import new_network, save
 from tests.worlds.slices import SPEAKERS, Slices, write_slices
 
 pytestmark = pytest.mark.long
 
-EACH = 3
 AMOUNT = load(Path(__file__).parents[2] / "params.yaml").scale.explain.model_copy(
     update={"slices": 3, "steps": 2, "shown": 1, "untrained": 2}
 )
-
-
-def voice(seed: int, samples: int = 96_000) -> np.ndarray:
-    """Something like speech: harmonics under a slow envelope, and noise, int16."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(samples) / 16_000
-    pitch = 2 * np.pi * np.cumsum(120 + 60 * rng.random() + 20 * np.sin(2 * time)) / 16_000
-    sound = sum(np.sin(k * pitch) / k for k in range(1, 20)) * (0.1 + np.sin(np.pi * 3 * time) ** 2)
-    return (3_000 * (sound + 0.1 * rng.normal(size=samples))).astype(np.int16)
-
-
-def as_audio(signals: list[np.ndarray]) -> torch.Tensor:
-    return torch.from_numpy(np.stack(signals).astype(np.float32) / 32_768)[:, None]
-
-
-def maps_of(network, audio) -> dict[str, dict[str, torch.Tensor]]:
-    """The guided map and the gradient of every head, from one forward pass."""
-    return {method: found for method, (found,) in guided_and_plain(network, audio, predicted)[1].items()}
-
-
-def r_of(found: dict[str, torch.Tensor], audio) -> tuple[np.ndarray, np.ndarray]:
-    """r(arousal map, input) and r(arousal map, valence map) of every signal."""
-    maps = {head: [View(one, len(one)) for one in value.numpy()] for head, value in found.items()}
-    signals = [View(one, len(one)) for one in audio[:, 0].numpy()]
-    with_input = [m.r(x)["signed"] for m, x in zip(maps["arousal"], signals, strict=True)]
-    return np.array(with_input), np.array([a.r(v)["signed"] for a, v in zip(*maps.values(), strict=True)])
-
-
-def paper_shape(seed: int) -> MultiHeadNetwork:
-    """The paper's network, untrained: 40 filters per layer, and heads of 256 and 256 units."""
-    layers = {"filters": (40, 40, 40), "lengths": (80, 40, 400), "pools": (2, 10, 32), "stride": 1}
-    return new_network(seed=seed, hidden=(256, 256), **layers)
-
-
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_an_untrained_network_of_the_papers_shape_gives_the_papers_numbers(seed: int) -> None:
-    network, audio = paper_shape(seed), as_audio([voice(0), voice(1)])
-    maps = maps_of(network, audio)
-    with_input, between = r_of(maps["guided"], audio)
-    assert (with_input > 0.3).all()  # the paper: 0.50
-    assert (between > 0.5).all()  # the paper: 0.96
-    with_input, between = r_of(maps["gradient"], audio)
-    assert np.abs(with_input).max() < 0.1
-    assert np.abs(between).max() < 0.1
-
-
-def demo_shape(seed: int) -> MultiHeadNetwork:
-    return new_network(seed=seed, filters=(8, 8, 8))
-
-
-@pytest.mark.parametrize("shape", [pytest.param(paper_shape, marks=pytest.mark.slow), demo_shape])
-def test_untrained_against_untrained_is_not_distinguishable(shape) -> None:
-    """Speakers with networks of their own: one that stands for the trained one, and two controls."""
-    speakers = np.arange(5)
-    audio = as_audio([voice(seed) for seed in speakers])
-
-    def r(control: int, speaker: int) -> tuple[np.ndarray, np.ndarray]:
-        one = audio[speaker : speaker + 1]
-        return r_of(maps_of(shape(10 * speaker + control), one)["guided"], one)
-
-    found = np.array([[r(control, speaker) for speaker in speakers] for control in range(3)])
-    for pair in np.moveaxis(found[..., 0], -1, 0):  # r with the input, r between the heads: (networks, speakers) each
-        assert contrast(pair[0], pair[1:], speakers)["verdict"] == "not distinguishable from initial"
-    assert contrast(np.tanh(np.arctanh(pair[0]) + 0.5), pair[1:], speakers)["verdict"] == "higher than initial"
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Slices:
     """Nine slices of three speakers, a fold and an (untrained) network for each."""
     supports = [96_000, 40_000, 20_000] * len(SPEAKERS)
-    return write_slices(tmp_path_factory.mktemp("corpus"), [voice(i, n) for i, n in enumerate(supports)])
+    return write_slices(tmp_path_factory.mktemp("corpus"), [harmonics(i, n) for i, n in enumerate(supports)])
 
 
 @pytest.fixture(scope="module")
