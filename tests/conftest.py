@@ -9,6 +9,8 @@ import pytest
 import elor  # noqa: F401  # before numpy and torch, so that their arithmetic is the portable one
 from elor import arithmetic
 
+os.environ["DVC_TEST"] = "true"  # else every command of DVC starts another process, which looks for a newer DVC
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side: threads in each would only wait for each other's
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -19,9 +21,16 @@ def nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arithmetic, "_noted", {})
 
 
+LONGEST = (
+    *("pipeline/test_toy", "pipeline/test_outside", "pipeline/test_a_fifth_network", "pipeline/test_targets"),
+    *("pipeline/test_words", "stages/test_across", "explain/test_selfcheck", "pipeline/test_ensembles"),
+)
+"""Files that take longest: they are begun first, since whoever ends last should have little left to do."""
+
+
 def pytest_collection_modifyitems(items: list) -> None:
-    """The pipeline's own tests first: they take minutes each, and whoever runs last should have little left to do."""
-    items.sort(key=lambda item: "pipeline" not in item.keywords)
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(f"{item.path.parent.name}/{item.path.stem}", len(LONGEST)))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

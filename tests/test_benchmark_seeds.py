@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 from benchmarks import publish, seeds
 from elor.params import NETWORKS
 from elor.report.text import Format, render
+from tests.worlds.dvc import dvc
 
 pytestmark = pytest.mark.long
 
@@ -36,10 +38,10 @@ pathlib.Path("metrics/claims.json").write_text(json.dumps({{"claims": claims}}))
 """
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository after its first run."""
+    folder = tmp_path_factory.mktemp("seeds")
     (folder / "corpus.py").write_text(CORPUS)
     (folder / "scores.py").write_text(SCORES)
     (folder / ".gitignore").write_text("/data\n")
@@ -55,22 +57,44 @@ def repository(tmp_path: Path) -> Path:
     }  # fmt: skip
     YAML().dump({"stages": stages}, folder / "dvc.yaml")
     YAML().dump({"seed": 1, "corpus": {"seed": 1}}, folder / "params.yaml")
-    identity = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
-    for command in (
-        ["git", "init", "-q", "-b", "main"],
-        ["dvc", "init", "-q"],
-        ["dvc", "repro", "-q"],
-        ["git", "add", "-A"],
-        [*identity, "commit", "-qm", "run"],
-    ):
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    git(folder, "init", "-q", "-b", "main")
+    assert dvc(folder, "init", "-q") == dvc(folder, "repro", "-q") == 0
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "run")
     return folder
 
 
+def git(folder: Path, *arguments: str) -> None:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def runs(kept: Path) -> int:
+    """How often the stage `scores` has run in a kept clone."""
+    return (kept / "log.txt").read_text().count("Running stage 'scores'")
+
+
+@pytest.fixture(scope="module")
+def kept(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone that is kept, with two seeds of one corpus."""
+    folder = tmp_path_factory.mktemp("clones") / "kept"
+    seeds.measure(seeds=2, corpora=1, source=repository, kept=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(repository: Path, kept: Path) -> dict[str, Any]:
+    """What the same clone measures, asked for more."""
+    before = runs(kept)
+    found = seeds.measure(seeds=3, corpora=2, source=repository, kept=kept)
+    assert runs(kept) - before == 2, "what it had run was run again"
+    return found
+
+
 def test_seeds_are_run_as_experiments_and_summarised(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    measured: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = seeds.measure(seeds=3, corpora=2, source=repository)
+    assert measured["runs"] == ["HEAD", "seed-2", "seed-3", "corpus-2"]
     assert measured["groups"] == {
         "training seeds": ["HEAD", "seed-2", "seed-3"],
         "fresh corpora": ["HEAD", "corpus-2"],
@@ -99,14 +123,10 @@ def test_one_run_of_each_is_no_experiment(repository: Path) -> None:
     assert "±-" in render(seeds.headline(measured), Format.markdown)  # no deviation of one run
 
 
-def test_a_kept_clone_runs_only_what_it_has_not_run(repository: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    seeds.measure(seeds=2, corpora=1, source=repository, kept=kept)
-    before = (kept / "log.txt").read_text().count("Running stage 'scores'")
-    measured = seeds.measure(seeds=3, corpora=2, source=repository, kept=kept)
-    assert measured["runs"] == ["HEAD", "seed-2", "seed-3", "corpus-2"]
+def test_a_kept_clone_runs_only_what_it_has_not_run(repository: Path, kept: Path, measured: dict[str, Any]) -> None:
+    before = runs(kept)
     assert measured == seeds.measure(seeds=3, corpora=2, source=repository, kept=kept)
-    assert (kept / "log.txt").read_text().count("Running stage 'scores'") - before == 2
+    assert runs(kept) == before
 
 
 def test_a_run_that_was_killed_is_begun_anew(repository: Path, tmp_path: Path) -> None:

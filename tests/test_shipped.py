@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import soundfile
@@ -16,8 +18,8 @@ from tests.features.speech import pseudo_speech
 
 ROOT = Path(__file__).parents[1]
 BLOCKED = ("dvc", "hyperopt", "opensmile")
-BLOCKER = f"""
-import sys
+ALONE = f"""
+import json, sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
@@ -25,16 +27,30 @@ class Blocker:
             raise ImportError(f'{{name}} is blocked')
 
 sys.meta_path.insert(0, Blocker())
+from typer.testing import CliRunner
 from elor.commands import app
-app()
+ended = [CliRunner().invoke(app, arguments, catch_exceptions=False) for arguments in json.load(sys.stdin)]
+json.dump([(one.exit_code, one.stdout, one.stderr) for one in ended], sys.stdout)
 """
 
 pytestmark = pytest.mark.long
 
 
-def elor(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-c", BLOCKER, *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+class Ended(NamedTuple):
+    """What a command said."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def elor(folder: Path, *commands: str) -> list[Ended]:
+    """Run commands one after the other, in one process that lacks what is blocked."""
+    asked = json.dumps([command.split() for command in commands])
+    process = [sys.executable, "-P", "-c", ALONE]
+    done = subprocess.run(process, cwd=folder, input=asked, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [Ended(*one) for one in json.loads(done.stdout)]
 
 
 def test_the_shipped_recipe_is_the_repositorys() -> None:
@@ -58,19 +74,20 @@ def test_the_shipped_network_says_where_it_comes_from() -> None:
 
 def test_commands_work_in_an_empty_folder_without_what_only_the_pipeline_needs(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "talk.wav", pseudo_speech(1)[0], 16_000)
-    predicted = elor(tmp_path, "predict", "talk.wav")
-    assert predicted.returncode == 0, predicted.stderr
+    predicted, explained, looked, made, checked, scored = elor(
+        tmp_path,
+        "predict talk.wav",
+        "explain talk.wav --twins 2 --steps 2",
+        "check",
+        "corpus make toy --utterances 40",
+        "check toy/release",
+        f"score --model {MODEL} --corpus toy/release --strangers",
+    )
+    for one in (predicted, explained, looked, made, scored):
+        assert one.code == 0, one.stdout + one.stderr
     assert "never heard a person" in " ".join(predicted.stdout.split())
     assert "elor-Ses03F.safetensors is taken, which ships with elor" in predicted.stderr
-    explained = elor(tmp_path, "explain", "talk.wav", "--twins", 2, "--steps", 2)
-    assert explained.returncode == 0, explained.stderr
     assert (tmp_path / "explained" / "explain.html").is_file()
-    looked = elor(tmp_path, "check")
-    assert (looked.returncode, "Nothing must be done." in looked.stdout) == (0, True), looked.stdout
-    made = elor(tmp_path, "corpus", "make", "toy", "--utterances", 40)
-    assert made.returncode == 0, made.stderr
-    checked = elor(tmp_path, "check", "toy/release")
-    assert "Traceback" not in checked.stderr, checked.stderr
-    scored = elor(tmp_path, "score", "--model", MODEL, "--corpus", "toy/release", "--strangers")
-    assert scored.returncode == 0, scored.stderr
+    assert "Nothing must be done." in looked.stdout
+    assert checked.code in (0, 1)
     assert "arousal" in scored.stdout

@@ -1,15 +1,18 @@
 """Git and DVC: a small pipeline, put into every state that is told apart."""
 
+import contextlib
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from dvc.exceptions import ReproductionError
+from dvc.repo import Repo
 
 from elor.check import Finding
 from elor.check import workspace as workspaces
+from tests.worlds.dvc import dvc
 
 pytestmark = pytest.mark.long
 
@@ -27,18 +30,14 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def dvc(folder: Path, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline")
     git(folder, "init", "-q", "-b", "trunk")
-    dvc(folder, "init", "-q")
+    assert dvc(folder, "init", "-q") == 0
     (folder / "dvc.yaml").write_text(PIPELINE)
     (folder / "in.txt").write_text("a" * 1000)
-    dvc(folder, "repro", "-q")
+    assert dvc(folder, "repro", "-q") == 0
     return folder
 
 
@@ -95,14 +94,14 @@ def test_an_object_of_equal_size_that_was_damaged_is_noticed_and_mended(project:
     big.chmod(0o444)
     shutil.rmtree(project / "folder")
     (project / "kept.txt").unlink()
-    dvc(project, "repro", "-q")
+    assert dvc(project, "repro", "-q") == 0
     assert (project / "kept.txt").read_text().endswith("b")
     finding = found(project)["DVC cache"]
     assert found(project)["stages"].found == "all up to date"  # so DVC says
     assert "copy of folder, kept.txt is damaged" in finding.remedy
     orders = finding.remedy.split("`")[1]
     subprocess.run(orders, shell=True, cwd=project, check=True)
-    dvc(project, "repro", "-q")
+    assert dvc(project, "repro", "-q") == 0
     assert (project / "kept.txt").read_text() == (project / "folder/a").read_text() == "a" * 1000
     assert {finding.state for finding in found(project).values()} == {"ok"}
 
@@ -111,13 +110,13 @@ def test_an_object_of_equal_size_that_was_damaged_is_noticed_and_mended(project:
 def test_half_a_lock_file_of_a_killed_run_is_mended_and_named(project: Path, left: str) -> None:
     path = project / ".dvc/tmp/rwlock"
     path.write_text(left)
-    refused = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=project, capture_output=True, text=True)
-    assert refused.returncode != 0
-    assert "rwlock" in refused.stderr
+    with contextlib.chdir(project), pytest.raises(ReproductionError) as refused:
+        Repo().reproduce()
+    assert "rwlock" in str(refused.value.__cause__)
     finding = found(project)["DVC's lock file"]
     assert (finding.state, finding.found) == ("note", "mended")
     assert str(path) in finding.note
-    dvc(project, "repro", "-q")
+    assert dvc(project, "repro", "-q") == 0
     assert "DVC's lock file" not in found(project)
 
 

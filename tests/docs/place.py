@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from elor.tables import read_table
 from tests.check.test_corpus import table
 from tests.explain.claimed import facts
 from tests.worlds import labelfiles
+from tests.worlds.dvc import dvc
 from tests.worlds.networks import new_network, save
 from tests.worlds.release import build, write_sound
 from tests.worlds.run import make_workspace
@@ -42,7 +42,7 @@ def make_place(folder: Path) -> Path:
     models(folder)
     own_network(folder)
     run(folder, "git", "init", "-q", "-b", "main")
-    run(folder, sys.executable, "-m", "dvc", "init", "-q")
+    assert dvc(folder, "init", "-q") == 0
     run(folder, "git", "config", "user.name", "a")
     run(folder, "git", "config", "user.email", "a@b")
     run(folder, "git", "add", "-f", "metrics", "params.yaml", "dvc.yaml", ".gitignore")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from elor.files import file_digest
 from elor.tables import read_table
 from elor.vectors import SETS
 from tests.worlds import voices
+from tests.worlds.dvc import Here
 from tests.worlds.project import MODELS, NETWORKS, ROOT, Project
 from tests.worlds.stages import LESS
 
@@ -46,15 +48,17 @@ QUICK = LESS | {
 
 
 class Outside:
-    """A project whose corpus lies beside it."""
+    """A project whose corpus lies beside it; `here` runs its stages in this process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.table = voices.build(folder / "voices", each=4)
         self.project = Project(folder / "project")
         self.project.set_params(**QUICK)
         self.project.commit("what each takes least time for")
         self.project.environment["ELOR_SPY_ROOT"] = str(folder)
         self.folder = folder
+        patch.setenv("ELOR_SCRATCH", str(folder / "scratch"))
+        self.here = Here(self.project.folder, patch)
 
     def read(self, name: str):
         return read_table(self.project.folder / "data" / name)
@@ -74,11 +78,12 @@ class Outside:
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Outside:
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     """The toy project after `dvc exp run -S corpus.path=<the table>`."""
-    made = Outside(tmp_path_factory.mktemp("outside"))
-    made.project.dvc("exp", "run", "-S", f"corpus.path={made.table}")
-    return made
+    with pytest.MonkeyPatch.context() as patch:
+        made = Outside(tmp_path_factory.mktemp("outside"), patch)
+        made.here.dvc("exp", "run", "-S", f"corpus.path={made.table}")
+        yield made
 
 
 def test_from_recordings_to_the_table_with_nothing_but_the_path_changed(outside: Outside) -> None:
@@ -120,7 +125,7 @@ def test_recordings_are_resampled_and_labels_binned(outside: Outside) -> None:
 def test_a_touched_corpus_recomputes_nothing(outside: Outside) -> None:
     for path in (outside.table, *outside.table.parent.rglob("*.wav")):
         path.touch()
-    assert outside.project.repro() == []
+    assert outside.here.dvc("repro") == []
 
 
 def test_a_changed_sound_recomputes_what_hangs_on_it_and_its_own_slices(outside: Outside) -> None:
@@ -128,7 +133,7 @@ def test_a_changed_sound_recomputes_what_hangs_on_it_and_its_own_slices(outside:
     before, kept = outside.computed(), path.read_bytes()
     voices.write_sound(path, 9.5, seed=1)
     try:
-        recomputed = set(outside.project.repro("mfcc", "is10", "folds"))  # dvc is free in the order of mfcc and is10
+        recomputed = set(outside.here.dvc("repro", "mfcc", "is10", "folds"))  # dvc is free in their order
     finally:
         path.write_bytes(kept)  # what follows asks for the old corpus, whatever happened here
     assert recomputed == {"corpus", "labels", "slices", "mfcc", "is10"}
@@ -139,7 +144,7 @@ def test_an_added_row_recomputes_what_hangs_on_it_and_its_own_slice(outside: Out
     before, kept = outside.computed(), outside.table.read_bytes()
     voices.write_sound(outside.table.parent / "NA/take-99.wav", 3.0)
     outside.table.write_bytes(kept + b"NA/take-99.wav,NA,F,4.5,2.5,happy\n")
-    assert set(outside.project.repro("mfcc", "is10", "folds")) == {
+    assert set(outside.here.dvc("repro", "mfcc", "is10", "folds")) == {
         "corpus",
         "labels",
         "slices",
@@ -154,15 +159,15 @@ def test_an_added_row_recomputes_what_hangs_on_it_and_its_own_slice(outside: Out
 
 def test_the_old_corpus_brings_back_the_old_results(outside: Outside) -> None:
     before, computed = outside.project.predictions(), outside.computed()
-    assert set(outside.project.repro()) <= {"labels", "evaluate"}  # the rest comes from the run cache
+    assert set(outside.here.dvc("repro")) <= {"labels", "evaluate"}  # the rest comes from the run cache
     assert outside.project.predictions() == before
     assert outside.computed() == computed
 
 
 def test_git_and_remotes_carry_no_speech_and_no_rating(outside: Outside) -> None:
     project, remote = outside.project, outside.folder / "remote"
-    project.dvc("remote", "add", "--default", "there", str(remote))
-    project.dvc("push")
+    outside.here.dvc("remote", "add", "--default", "there", str(remote))
+    outside.here.dvc("push")
     pushed = [path for path in remote.rglob("*") if path.is_file()]
     digests = {file_digest(path) for path in pushed}
     private = [path for path in (project.folder / "data").rglob("*") if path.is_file()]
@@ -177,16 +182,20 @@ def test_git_and_remotes_carry_no_speech_and_no_rating(outside: Outside) -> None
     assert not telling, "single utterances are named"
 
 
-def test_a_fresh_clone_with_the_cache_is_up_to_date(outside: Outside, tmp_path: Path) -> None:
+def test_a_fresh_clone_with_the_cache_is_up_to_date(
+    outside: Outside, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     project = outside.project
     project.commit("the outside corpus")
     project.git("clone", "-q", ".", str(tmp_path / "clone"))
-    clone = object.__new__(Project)
-    clone.folder, clone.environment = tmp_path / "clone", project.environment
-    clone.dvc("cache", "dir", "--local", str(project.folder / ".dvc/cache"))
-    clone.dvc("checkout")
-    assert clone.dvc("status").split() == ["sources:", "always", "changed"]
-    assert clone.repro() == []
+    with pytest.MonkeyPatch.context() as patch:
+        clone = Here(tmp_path / "clone", patch)
+        clone.dvc("cache", "dir", "--local", str(project.folder / ".dvc/cache"))
+        clone.dvc("checkout")
+        capsys.readouterr()
+        clone.dvc("status")
+        assert capsys.readouterr().out.split() == ["sources:", "always", "changed"]
+        assert clone.dvc("repro") == []
     status = subprocess.run(["git", "status", "--short"], cwd=clone.folder, capture_output=True, text=True, check=True)
     assert status.stdout == ""
 

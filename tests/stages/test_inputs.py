@@ -20,6 +20,7 @@ from elor.tables import write_table
 from stages.inputs import unchanged
 from stages.reader import corpora_at_rest, opened
 from tests.check.test_corpus import table
+from tests.worlds.dvc import dvc
 
 pytestmark = pytest.mark.long
 
@@ -98,7 +99,9 @@ def test_what_a_stage_does_not_declare_may_change(change: Callable[[], object]) 
         change()
 
 
-def test_dvc_records_nothing_of_a_stage_whose_seed_changed(tmp_path: Path) -> None:
+def test_dvc_records_nothing_of_a_stage_whose_seed_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
     """The real thing: params.yaml is edited while the stage runs; before, dvc.lock had the new seed for the old."""
     shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "elor").symlink_to(ROOT / "elor")
@@ -112,24 +115,16 @@ def test_dvc_records_nothing_of_a_stage_whose_seed_changed(tmp_path: Path) -> No
         "stages: {slow: {cmd: python -m stages.slow, params: [seed], outs: [out.txt]}}\n"
     )
     (tmp_path / "params.yaml").write_text("seed: 1\n")
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "ELOR_SCRATCH": str(tmp_path / "scratch"),
-    }
-
-    def dvc(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "dvc", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr
-
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    dvc("init", "-q")
-    code, said = dvc("repro")
-    assert code != 0
+    dvc(tmp_path, "init", "-q")
+    assert dvc(tmp_path, "repro") != 0
+    said = "".join(capfd.readouterr())
     assert "slow: seed changed while this stage was at work" in said
     assert "Traceback" not in said
     assert not (tmp_path / "dvc.lock").exists()
-    assert dvc("repro")[0] == 0
+    assert dvc(tmp_path, "repro") == 0
     assert (tmp_path / "out.txt").read_text() == "seed: 2\n"
     assert "seed: 2" in (tmp_path / "dvc.lock").read_text()
 

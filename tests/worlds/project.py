@@ -121,11 +121,15 @@ class Project:
         index = Repo(str(self.folder)).index
         wanted = [stage for stage in index.stages if stage.name == target]
         plan = [stage.cmd.removeprefix("python -m stages.") for stage in plan_repro(index.graph, wanted)]
-        command = [sys.executable, "-m", "tests.worlds.stages", *plan]
+        self.run_module("tests.worlds.stages", *plan)
+        return plan
+
+    def run_module(self, name: str, *arguments: str) -> None:
+        """Run one of these tests' modules in one process, with the project's own `elor` and `stages`."""
         environment = self.environment | {"PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", name, *arguments]
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        return plan
 
     def json(self, name: str) -> dict:
         return json.loads((self.folder / name).read_text())
