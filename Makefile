@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-# One worker more than there are cores, as many tests wait for processes that they have started.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-PYTEST := python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One worker more than there are cores, as many tests wait for processes that they have started; quick ones start none.
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+WORKERS = $(shell expr $(CORES) + 1)
+PYTEST = python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: repro test test-fast test-all bench venv lint
 
@@ -19,6 +20,7 @@ repro: venv  ## run the pipeline, print the table of results, and say whether th
 test: venv  ## run the tests
 	$(PYTEST) -m "not slow"
 
+test-fast: WORKERS = $(CORES)
 test-fast: venv  ## while editing: the tests that neither take seconds nor start processes
 	$(PYTEST) -m "not slow and not long"
 

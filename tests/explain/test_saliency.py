@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,12 @@ def found(jobs, uploads):
     done = [uploads.append([]) or measure(job) for job in jobs]
     patch.undo()
     return done
+
+
+@pytest.fixture(scope="module")
+def result(jobs, found, corpus) -> dict[str, Any]:
+    """What the stage writes."""
+    return summarise(jobs, found, corpus.slices).tree()
 
 
 def test_a_job_uploads_its_own_slices_alone(jobs, found, uploads) -> None:
@@ -143,8 +150,7 @@ def test_the_rows_are_the_correlations_of_the_maps(jobs, found, corpus) -> None:
         )
 
 
-def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
-    result = summarise(jobs, found, corpus.slices).tree()
+def test_every_number_stands_beside_its_controls(result) -> None:
     json.dumps(plain(result), allow_nan=False)
     assert set(result["own"]) == {"guided", "gradient", "integrated", "occlusion"}
     assert set(result["exemplary"]) == {"guided", "gradient"}
@@ -177,8 +183,8 @@ def test_every_number_stands_beside_its_controls(jobs, found, corpus) -> None:
 
 
 @pytest.mark.parametrize("kind", MEASURES)
-def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kind) -> None:
-    entry = summarise(jobs, found, corpus.slices).tree()["erasure"]["arousal"]["loudest"][kind]
+def test_loudest_first_stands_beside_untrained_networks(jobs, found, corpus, kind, result) -> None:
+    entry = result["erasure"]["arousal"]["loudest"][kind]
     table = table_of(jobs, found, "erasures", corpus.slices).query("head == 'arousal'")
     for model, key in (("trained", "wins"), ("initial", "initial wins")):
         falls = table[table["model"].str.startswith(model)].pivot(
@@ -199,8 +205,8 @@ def test_a_foreign_waveform_is_of_another_utterance(jobs, corpus) -> None:
     assert running._others(np.array(["a", "a"])).tolist() == [0, 1]  # there is none
 
 
-def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus) -> None:
-    shifted = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["arousal~input"]["controls"]["shifted"]
+def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus, result) -> None:
+    shifted = result["own"]["guided"]["arousal~input"]["controls"]["shifted"]
     table = table_of(jobs, found, "correlations", corpus.slices)
     rows = table[(table["role"] == "own") & (table["method"] == "guided") & (table["pair"] == "arousal~input")]
     reach, own = rows[rows["control"] == "shifted"], rows[(rows["control"] == "") & (rows["model"] == "trained")]
@@ -211,8 +217,8 @@ def test_shifted_maps_have_a_spread_that_r_is_compared_with(jobs, found, corpus)
     assert shifted["over chance"]["difference"] == pytest.approx(shifted["outside"] - 0.05)
 
 
-def test_the_share_in_the_padding_is_that_of_padded_slices(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["arousal~input"]["padding"]
+def test_the_share_in_the_padding_is_that_of_padded_slices(corpus, result) -> None:
+    entry = result["own"]["guided"]["arousal~input"]["padding"]
     slices = corpus.slices
     shares = []
     for row, fold in enumerate(slices["speaker"]):
@@ -224,8 +230,8 @@ def test_the_share_in_the_padding_is_that_of_padded_slices(jobs, found, corpus) 
     assert 0 < entry["initial"] < 1
 
 
-def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["valence~input"]
+def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(result) -> None:
+    entry = result["own"]["guided"]["valence~input"]
     assert sum(one["slices"] for one in entry["labels"].values()) == 9
     assert all(abs(one["initial"]) < 1 for one in entry["labels"].values())
     whole = np.average(
@@ -234,17 +240,15 @@ def test_labels_are_the_predicted_ones_with_intervals_beside_untrained_networks(
     assert whole == pytest.approx(entry["as_the_paper"])
 
 
-def test_bootstrap_intervals_stand_beside_the_t_interval_with_their_coverage(jobs, found, corpus) -> None:
-    entry = summarise(jobs, found, corpus.slices).tree()["own"]["guided"]["arousal~input"]
+def test_bootstrap_intervals_stand_beside_the_t_interval_with_their_coverage(result) -> None:
+    entry = result["own"]["guided"]["arousal~input"]
     known, bootstrap = entry["readings"]["signed"]["trained"], entry["bootstrap"]
     assert bootstrap["percentile"][0] < known["r"] < bootstrap["percentile"][1]
     assert known["low"] < bootstrap["percentile"][0]  # too narrow with few speakers, which is why it says so
     assert bootstrap["percentile_covers"] == pytest.approx(percentile_coverage(3))
 
 
-def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
-    slices = corpus.slices
-    result = summarise(jobs, found, slices).tree()
+def test_masks_and_bands_are_those_of_the_methods(jobs, corpus, result) -> None:
     assert all(0.2 < one["r"] <= 1 for by_head in result["masks"].values() for one in by_head.values())
     assert set(result["masks"]) == {"integrated", "occlusion"}
     bands = result["bands"]["arousal"]
@@ -258,16 +262,16 @@ def test_masks_and_bands_are_those_of_the_methods(jobs, found, corpus) -> None:
     assert bands["trained"] == pytest.approx(np.mean(drops, axis=0), rel=1e-3, abs=1e-6)
 
 
-def test_overlap_is_compared_with_untrained_networks_slice_by_slice(jobs, found, corpus) -> None:
-    overlap = summarise(jobs, found, corpus.slices).tree()["overlap"]
+def test_overlap_is_compared_with_untrained_networks_slice_by_slice(result) -> None:
+    overlap = result["overlap"]
     difference = overlap["trained"]["overlap"] - overlap["initial"]["overlap"]
     assert overlap["trained"]["over initial"]["difference"] == pytest.approx(difference)
     assert overlap["initial"]["slices"] == 3
 
 
-def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -> None:
+def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus, result) -> None:
     slices = corpus.slices
-    entry = summarise(jobs, found, slices).tree()["own"]["gradient"]["flattened"]
+    entry = result["own"]["gradient"]["flattened"]
     assert {"initial", "class swap", "heads"} <= set(entry["controls"])
     network, audio = new_network(seed=2), as_audio([np.load(corpus.sound)[7]])
     features = network.features(audio).detach().requires_grad_()
@@ -286,20 +290,20 @@ def test_the_flattened_layer_is_compared_by_its_gradients(jobs, found, corpus) -
     assert values["class swap"] == pytest.approx(np.mean(swapped), abs=1e-4)
 
 
-def test_folds_of_several_speakers_are_the_units_of_own_networks(jobs, found, corpus) -> None:
+def test_folds_of_several_speakers_are_the_units_of_own_networks(jobs, found, corpus, result) -> None:
     grouped = [replace(job, fold="group-00" if job.fold in ("F", "G") else "group-01") for job in jobs]
-    alone, together = (summarise(some, found, corpus.slices).tree() for some in (jobs, grouped))
-    for result, units in ((alone, 3), (together, 2)):
-        entry = result["own"]["guided"]["arousal~input"]
+    together = summarise(grouped, found, corpus.slices).tree()
+    for one, units in ((result, 3), (together, 2)):
+        entry = one["own"]["guided"]["arousal~input"]
         assert entry["readings"]["signed"]["contrast"]["units"] == units
         assert entry["controls"]["class swap"]["contrast"]["units"] == units
         assert entry["readings"]["signed"]["trained"]["speakers"] == 3
-        single = result["exemplary"]["guided"]["arousal~input"]
+        single = one["exemplary"]["guided"]["arousal~input"]
         assert single["controls"]["class swap"]["contrast"]["units"] == 3  # one network: its speakers
 
 
-def test_networks_that_were_never_trained_are_called_so(jobs, found, corpus) -> None:
-    for pair, entry in summarise(jobs, found, corpus.slices).tree()["own"]["guided"].items():
+def test_networks_that_were_never_trained_are_called_so(result) -> None:
+    for pair, entry in result["own"]["guided"].items():
         assert entry["verdict"] == "not distinguishable from initial", pair
 
 

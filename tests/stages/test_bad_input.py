@@ -211,6 +211,7 @@ MANIFESTS: Mapping[str, tuple[Break, dict, str, tuple[str, ...]]] = {
         ("that is learned: 08;",),
     ),
     "an unknown parameter": (lambda root: None, {"labels__ratter": "E-2"}, "sources", ("unknown", "labels.ratter")),
+    "an unknown update": (lambda root: None, {"train__update": "sideways"}, "sources", ("train.update is 'sideways'",)),
     "an unknown target": (lambda root: None, {"labels__target": "mood"}, "sources", ("labels.target is 'mood'",)),
 }
 
