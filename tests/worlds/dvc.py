@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dvc.cli import main
 from dvc.stage.exceptions import StageCmdFailedError
+from dvc.utils.serialize import parse_yaml
 
 from elor.engine import Engine
 from tests.worlds.stages import run_here, run_stage
@@ -24,6 +28,29 @@ def dvc(folder: Path, *arguments: str) -> int:
         return main(list(arguments))
 
 
+def read_yaml_once(patch: pytest.MonkeyPatch) -> None:
+    """Let DVC parse no text twice and write dvc.lock as JSON, which is YAML: else a stage costs a second of that."""
+    kept: dict[str, Any] = {}
+
+    def parsed(text: str, path: str, typ: str = "safe") -> Any:
+        if text not in kept:
+            kept[text] = parse_yaml(text, path)
+        return deepcopy(kept[text])
+
+    @contextlib.contextmanager
+    def modified(path: str, fs: object = None) -> Iterator[dict[str, Any]]:
+        lock = Path(path)
+        found = parsed(lock.read_text(), path) if lock.exists() else {}
+        yield found
+        text = json.dumps(found, indent=1)
+        kept[text] = found
+        lock.write_text(text)
+
+    for module in ("serialize._yaml", "strictyaml"):
+        patch.setattr(f"dvc.utils.{module}.parse_yaml", parsed)
+    patch.setattr("dvc.dvcfile.modify_yaml", modified)
+
+
 class Here:
     """A project whose stages and their jobs run in this process, one after the other; `ran` names them."""
 
@@ -31,6 +58,7 @@ class Here:
         self.folder, self.ran = folder, []
         patch.setattr(Engine, "run", run_here)
         patch.setattr("dvc.stage.run._run", self._run)
+        read_yaml_once(patch)
 
     def dvc(self, *arguments: str) -> list[str]:
         """Run a command of DVC, which must end well; returns the stages that ran (`sources` looks every time)."""
