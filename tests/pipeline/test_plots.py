@@ -9,7 +9,6 @@ import re
 import runpy
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -18,6 +17,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from elor.report.page import CHARTS
+from tests.worlds.dvc import dvc
 
 pytestmark = pytest.mark.long
 
@@ -96,7 +96,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def draw(repository: Path, *command: str) -> Path:
     """Return the page that `dvc plots <command>` wrote."""
     folder = repository.parent / "-".join(command)
-    call(sys.executable, "-m", "dvc", "plots", *command, "--out", folder, cwd=repository)
+    assert dvc(repository, "plots", *command, "--out", str(folder)) == 0
     return folder / "index.html"
 
 
