@@ -110,6 +110,7 @@ def test_captum_agrees_where_it_is_right() -> None:
     np.testing.assert_allclose(ours["output"], window, rtol=0, atol=1e-8)  # Captum returns float32
 
 
+@pytest.mark.long
 def test_fast_and_plain_blocks_give_the_same_maps() -> None:
     x = torch.randn(2, 1, 96_000, generator=torch.Generator().manual_seed(0)) * 0.1
     fast, plain = new_network(), new_network(fast=False)

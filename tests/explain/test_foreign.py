@@ -49,6 +49,7 @@ class Wav2Vec2(nn.Module):
         return self.head(self.encoder(audio[:, 0])[0].mean(1))
 
 
+@pytest.mark.long
 def test_a_transformer_with_gelu_is_refused_by_guided_backprop_only() -> None:
     torch.manual_seed(0)
     model, audio = Wav2Vec2(), 0.1 * torch.randn(2, 1, RATE // 2)

@@ -66,8 +66,11 @@ def _seeded(seed: int, step: float = 0.0, how: str = "round") -> Plain:
     return Single(step, how, True).eval()
 
 
+STEPS = [1e-5, *(pytest.param(step, marks=pytest.mark.long) for step in (0.001, 0.003, 0.01, 0.05))]
+
+
 @pytest.mark.parametrize("how", ["round", "fake"])
-@pytest.mark.parametrize("step", [1e-5, 0.001, 0.003, 0.01, 0.05])
+@pytest.mark.parametrize("step", STEPS)
 def test_where_float64_is_refused_a_rounding_is_seen(how: str, step: float) -> None:
     for seed in range(20):
         why, _ = _ask(_seeded(seed, step, how), seed)
@@ -106,7 +109,7 @@ SMOOTH = {
 }
 
 
-@pytest.mark.parametrize("over", SMOOTH)
+@pytest.mark.parametrize("over", ["relu", *(pytest.param(name, marks=pytest.mark.long) for name in list(SMOOTH)[1:])])
 def test_what_rounds_not_is_not_refused(over: str) -> None:
     class Smooth(Single):
         def forward(self, audio: Tensor) -> Tensor:
