@@ -44,6 +44,9 @@ from elor.explain.operator_mode import OperatorMode
 
 UNKNOWN = "(not known to be linear)"
 
+FEW = 4096
+"""Tensors of so many elements at most are compared one by one where what is met is told `apart`."""
+
 
 @dataclass(frozen=True)
 class Crossing:
@@ -74,14 +77,31 @@ products (`elor.matrix_products`)."""
 
 
 class Met(NamedTuple):
-    """What the signal met on its way to some storage: all of it in one hash, and the places of the weights among it."""
+    """What the signal met on its way to some storage: all of it in one hash, and the places of the weights among it.
+
+    Told apart, the hash is of the last operator alone, but for the numbers it was given; `before` it were others.
+    """
 
     all: int
     weights: frozenset[int] = frozenset()
+    numbers: tuple[float, ...] = ()
+    before: tuple[Met, ...] = ()
 
     def then(self, met: Met) -> Met:
         """This, and then that: what is written into."""
-        return Met(hash((self.all, met.all)), self.weights | met.weights)
+        return Met(hash((self.all, met.all)), self.weights | met.weights, (), (self, met))
+
+    def way(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Told apart: operators, each with the places of those before it, and numbers, all in one order."""
+        order, left = dict[int, Met](), [self]
+        while left:
+            met = left.pop()
+            if id(met) not in order:
+                order[id(met)] = met
+                left += met.before
+        place = {key: index for index, key in enumerate(order)}
+        wired = tuple(hash((met.all, *(place[id(one)] for one in met.before))) for met in order.values())
+        return wired, tuple(number for met in order.values() for number in met.numbers)
 
 
 class Crossings:
@@ -92,9 +112,12 @@ class Crossings:
             was crossed on the way to one value is asked by `crossed`, and all that was met there by `met`.
     """
 
-    def __init__(self, weights: Iterable[Tensor] | None = None) -> None:
-        """`weights`: of the model, which are told apart by their places; given if `met` is asked for."""
+    def __init__(self, weights: Iterable[Tensor] | None = None, apart: bool = False) -> None:
+        """`weights`: of the model, which are told apart by their places; given if `met` is asked for.
+        `apart`: the numbers that were met are told one by one.
+        """
         self.others: set[Crossing] = set()
+        self._numbers: list[float] | None = [] if apart else None  # by the operator that runs now
         self._weights = None if weights is None else [value for value in weights if value.layout == torch.strided]
         self._known = {_storage(value) for value in self._weights or ()}
         self._blank: set[int | None] = set()
@@ -126,6 +149,9 @@ class Crossings:
             return None
         weights = self._met[_storage(value)].weights
         now = [checksum(weight) for weight in self._weights if _storage(weight) in weights]
+        if self._numbers is not None:
+            wired, numbers = self._met[_storage(value)].way()
+            return (self._content(value), *now, *wired), numbers
         return self._content(value), *now
 
     def done(self) -> None:
@@ -137,27 +163,38 @@ class Crossings:
         self._meets = None
         if self._weights is None:
             return
-        places = {_storage(value) for value in _tensors((args, kwargs))}
-        if before := [self._met[place].weights for place in places & self._met.keys()]:
+        places = dict.fromkeys(map(_storage, _tensors((args, kwargs))))  # in their order
+        if before := [self._met[place] for place in places if place in self._met]:
             given = [*args, *(value for key, value in kwargs.items() if key != "out")]
             name = _name(func)
             if name == "copy" or (name in ("index_put", "index_copy", "scatter") and _storage(args[0]) in self._blank):
                 given = given[1:]  # what is written over; memory that nothing was written to has a content by chance
+            if self._numbers is not None:
+                self._numbers.clear()
+                whole = name in ("add", "sub", "rsub", "mul", "div")  # elsewhere they are places and sizes
+                given = [float(value) if whole and type(value) is int else value for value in given]
             met = hash((str(func), *map(self._content, given)))
-            self._meets = Met(met, frozenset(places & self._known).union(*before))
+            weights = frozenset(places.keys() & self._known).union(*(one.weights for one in before))
+            self._meets = Met(met, weights)
+            if self._numbers is not None:
+                self._meets = Met(met, weights, tuple(self._numbers), tuple(before))
 
     def _content(self, value: object) -> Hashable:
         """What an operator is given, to be compared: of the signal which part, and what it met so far."""
         if isinstance(value, (list, tuple)):
             return tuple(map(self._content, value))
+        if self._numbers is not None and isinstance(value, float):
+            return self._numbers.append(value)
         if not isinstance(value, Tensor):
             return None if isinstance(value, torch.Generator) else repr(value)
         place, shape = _storage(value), tuple(value.shape)
         if place is None:
             return shape
         if place not in self._met and place not in self._known:
+            if self._numbers is not None and value.numel() <= FEW and not value.is_complex():
+                return shape, self._numbers.extend(value.double().flatten().tolist())
             return shape, checksum(value)
-        origin = self._met[place].all if place in self._met else place
+        origin = place if place not in self._met else self._met[place].all if self._numbers is None else None
         return shape, value.stride(), value.storage_offset(), origin
 
     def note(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:

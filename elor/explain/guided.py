@@ -12,6 +12,8 @@ Sigmoid, tanh and max-pooling keep their ordinary derivative, as in the paper's 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import compress
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -205,14 +207,15 @@ def _refuse_hidden(model: nn.Module, audio: Tensor) -> None:
     alike = [head for head in heads if all(each[head] == again[0][head] for each in again)]
     if any(each[head] != again[0][head] for head in alike for each in elsewhere):
         raise _unguided(f"in this model something {HIDDEN}")
-    if alike != heads or not _drawn_beside(model, one, heads):
+    drawn = [head for head in heads if head not in alike]
+    if not _drawn_beside(model, one, heads) or (drawn and not _drawn_apart(model, one, sounds, drawn)):
         raise _unguided("in this model something differs from call to call (it is drawn, or kept)")
 
 
-def _met(model: nn.Module, sound: Tensor) -> tuple[dict[str, Hashable], Heads]:
+def _met(model: nn.Module, sound: Tensor, apart: bool = False) -> tuple[dict[str, Any], Heads]:
     """By head what a sound meets, and the logits."""
     with as_written(), Guided() as guide:
-        logits = guide.forward(model, sound, Crossings(model.parameters())).logits
+        logits = guide.forward(model, sound, Crossings(model.parameters(), apart)).logits
     return guide.met, logits
 
 
@@ -231,6 +234,21 @@ def _drawn_beside(model: nn.Module, one: Tensor, heads: Sequence[str]) -> bool:
         and all(torch.equal(each[head], logits[head]) for _, each in after)
         for head in heads
     )
+
+
+def _drawn_apart(model: nn.Module, one: Tensor, sounds: Sequence[Tensor], heads: Sequence[str]) -> bool:
+    """Whether nothing differs for other sounds but numbers that differ from call to call, of chance that cannot be
+    wound back."""
+    again, elsewhere = ([_met(model, sound, True)[0] for sound in some] for some in (ASKED * [one], sounds))
+    for head in heads:
+        way, _ = again[0][head]
+        if any(each[head][0] != way for each in (*again, *elsewhere)):
+            return False
+        fixed = [len(set(drawn)) == 1 for drawn in zip(*(each[head][1] for each in again), strict=True)]
+        first = list(compress(again[0][head][1], fixed))
+        if any(list(compress(each[head][1], fixed)) != first for each in elsewhere):
+            return False
+    return True
 
 
 def _unguided(why: str) -> Refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -233,3 +234,53 @@ def test_chance_beside_a_head_in_one_memory_is_not_its_own() -> None:
     with pytest.warns(LeftOut, match="Head other is left out: The network's answer depends on chance"):
         found = guided_backprop(net, audio)
     torch.testing.assert_close(found, {"plain": _reference(net, audio)}, rtol=1e-5, atol=1e-8)
+
+
+class Joined(Beside):
+    """Both heads, and what is done to them together."""
+
+    def __init__(self, join: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> None:
+        super().__init__(lambda net, _, values: net.other(values))
+        self.join = join
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        return self.join(super().forward(audio))
+
+
+def _unwound(*shape: int) -> Tensor:
+    """Drawn from a generator of its own, which no one can wind back."""
+    generator = torch.Generator()
+    generator.seed()
+    return torch.randn(shape, generator=generator)
+
+
+NOT_WOUND_BACK = {
+    "number": lambda values: values + float(np.random.default_rng().normal()),
+    "whole": lambda values: values * int(np.random.default_rng().integers(1, 1_000_000)),
+    "clock": lambda values: values * (1 + time.perf_counter_ns() % 1_000 / 1_000),
+    "generator": lambda values: values + _unwound(4),
+    "many": lambda values: F.dropout(values, 0.5) + _unwound(5_000).mean(),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_WOUND_BACK)
+def test_chance_beside_a_head_that_cannot_be_wound_back_is_not_its_own(kind: str) -> None:
+    def joined(found: dict[str, Tensor]) -> dict[str, Tensor]:
+        plain, other = torch.cat([found["plain"], NOT_WOUND_BACK[kind](found["other"])], 1).split((3, 4), 1)
+        return {"plain": plain, "other": other}
+
+    net, audio = made(Joined, joined), voice()[..., 3_000:5_000]
+    with pytest.warns(LeftOut, match="Head other is left out: The network's answer depends on chance"):
+        found = guided_backprop(net, audio)
+    torch.testing.assert_close(found, {"plain": _reference(net, audio)}, rtol=1e-5, atol=1e-8)
+
+
+def test_what_numpy_decides_is_found_beside_chance_that_cannot_be_wound_back() -> None:
+    def joined(found: dict[str, Tensor]) -> dict[str, Tensor]:
+        mask = torch.from_numpy((found["plain"].detach().numpy() > 0).astype(np.float32))
+        noise = _unwound(1, 4)
+        plain, other = (torch.cat([found["plain"], found["other"]], 1) * torch.cat([mask, noise], 1)).split((3, 4), 1)
+        return {"plain": plain, "other": other}
+
+    with pytest.raises(UserError, match="Guided backpropagation is defined for linear layers and ReLU only"):
+        guided_backprop(SomeHeads(made(Joined, joined), "plain"), voice()[..., 3_000:5_000])
