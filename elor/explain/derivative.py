@@ -10,6 +10,7 @@ contradict beyond rounding errors.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 
 import torch
@@ -19,7 +20,7 @@ from elor.errors import UserError
 from elor.explain.finite_differences import COARSE, EXACT, ROUGH, STRICT, OwnPrecision, Slopes, doubt, same
 from elor.explain.model import Heads, Targets, logits_of, targets_of
 from elor.explain.model_copies import spare
-from elor.explain.precision import as_written, doubled, rounded, widened
+from elor.explain.precision import as_written, doubled, half, rounded, widened
 from elor.explain.repeatability import RECORDING, other_sound, refuse_unrepeatable
 
 ASIDE = 1e-4
@@ -30,12 +31,20 @@ where two of them are the greatest together."""
 def false_gradient(model: nn.Module, audio: Tensor, targets: Targets | None = None) -> str | None:
     """Why the gradient is not how the answer changes; None if it is, or if there is none.
 
-    Warns with `Unchecked` where that cannot be told. Use it inside `prepared`.
+    Warns with `Unchecked` where that cannot be told, and of a gradient in half precision. Use it inside `prepared`.
 
     Args:
         audio: (batch, 1, samples); all signals are asked about that are not silent.
         targets: as in `elor.explain.attribution.gradient`.
     """
+    why = _false(model, audio, targets)
+    if why is None and (coarse := half(model, audio)):
+        warnings.warn(coarse, stacklevel=3)
+    return why
+
+
+def _false(model: nn.Module, audio: Tensor, targets: Targets | None) -> str | None:
+    """As `false_gradient`."""
     sounding = audio.flatten(1).any(1)
     if not sounding.all():
         doubt("of silence", "nothing in it can be changed by a share of itself")

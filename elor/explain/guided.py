@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from elor.errors import UserError
 from elor.explain.crossings import Crossing, Crossings, Following, opaque
 from elor.explain.derivative import false_gradient
-from elor.explain.doubts import Refusal, Refused, aside
-from elor.explain.finite_differences import Unchecked
+from elor.explain.doubts import Doubt, Refusal, Refused, aside
 from elor.explain.heads import each_head, merged
 from elor.explain.input_gradients import input_gradients
 from elor.explain.model import Heads, Targets, prepared, signals, targets_of
@@ -95,7 +94,7 @@ def guided_backprop(model: nn.Module, audio: Tensor, targets: Targets | None = N
                     _refuse_hidden(model, audio)
             except Refused as error:
                 if error.refusal.gradient and not true:
-                    with aside(Unchecked) as doubts:
+                    with aside(Doubt) as doubts:
                         why = _no_gradient(model, audio, targets)
                     if why:
                         raise Refused(error.refusal.without_gradient(why)) from None

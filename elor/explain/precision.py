@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from elor.explain.crossings import Following
+from elor.explain.doubts import Doubt
+from elor.explain.model import logits_of
 from elor.explain.operator_mode import OperatorMode
 
 WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
@@ -55,6 +57,21 @@ def coarsest() -> Iterator["Coarsest"]:
     """Notice in what precision a model computes, on the way to answers that may be of a finer one."""
     with as_written(), Coarsest() as mode:
         yield mode
+
+
+@torch.no_grad()
+def half(model: nn.Module, audio: Tensor) -> Doubt | None:
+    """What is to be said of a model that computes in half precision, anywhere on the way from signals to logits."""
+    with coarsest() as met:
+        logits = logits_of(model, audio)
+    if met.dtype.itemsize >= 4:
+        return None
+    step = max(float(value.abs().max()) for value in logits.values()) * torch.finfo(met.dtype).eps
+    text = (
+        f"The network computes in {met.dtype}: its logits move in steps of up to {step:.2g}, and its gradients are "
+        "rounded as coarsely at every layer; let it compute in float32 for maps that are exact."
+    )
+    return Doubt(text, "precision")
 
 
 class Coarsest(OperatorMode):

@@ -16,6 +16,7 @@ from elor.explain.any_network import factory
 from elor.explain.any_network.window import Effort, explain
 from elor.explain.attribution import gradient
 from elor.explain.finite_differences import Unchecked
+from elor.explain.guided import guided_backprop
 from elor.explain.integrated import Incomplete, integrated_gradients
 from elor.explain.model import predict
 from elor.explain.occlusion import Coarse, occlusion
@@ -164,6 +165,35 @@ def test_falls_of_one_step_of_half_precision_are_doubted_and_no_finding() -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("error", Coarse)
         occlusion(net, audio)
+
+
+class HalfInside(Plain):
+    """Computes its convolutions in half precision, or all of it if its weights are such; its answer is float32."""
+
+    kind = torch.bfloat16
+
+    def forward(self, audio: Tensor) -> Tensor:
+        with torch.autocast("cpu", self.kind, enabled=self.kind != torch.float32):
+            return super().forward(audio.to(self.one.weight)).float()
+
+
+@pytest.mark.parametrize("method", [gradient, guided_backprop, integrated_gradients])
+def test_gradients_in_half_precision_are_always_said_to_be(method) -> None:
+    net = made(HalfInside)
+    for kind, model, audio in (
+        ("bfloat16", net, voice()),
+        ("bfloat16", made(Plain).bfloat16(), voice().bfloat16()),
+        ("float16", made(HalfInside).half(), voice()),
+    ):
+        model.kind = getattr(torch, kind)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            method(model, audio)
+        assert sum(f"computes in torch.{kind}" in str(one.message) for one in said) == 1
+    net.kind = torch.float32
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        method(net, voice())
 
 
 def test_falls_of_zero_are_not_laid_at_the_door_of_rounding_alone() -> None:

@@ -16,7 +16,7 @@ from elor.explain.heads import LeftOut, SomeHeads
 from elor.explain.model import CannotRun, Heads, heads_of, logits_of, named, predict, prepared
 from elor.explain.model_copies import spare
 from elor.explain.occlusion import CHUNK
-from elor.explain.precision import coarsest
+from elor.explain.precision import half
 from elor.explain.repeatability import Unrepeatable
 from elor.explain.repeatability_checks import Alone, repeatable
 from elor.networks import MultiHeadNetwork
@@ -324,15 +324,6 @@ def _made_repeatable(subject: Subject, audio: Tensor) -> tuple[Subject, list[Dou
         with repeatable(subject.model, audio, beside=CHUNK, alone=True) as asked:
             pass
         own = [each.message for each in noticed if isinstance(each.message, Unrepeatable)]
-        noted = [*_coarse(subject.model, audio), *{each.kind: each for each in reversed(own)}.values()]
+        coarse = half(subject.model, audio)
+        noted = [*([coarse] if coarse else []), *{each.kind: each for each in reversed(own)}.values()]
     return (subject.asked(Alone, asked) if asked is not subject.model else subject), noted
-
-
-def _coarse(model: nn.Module, audio: Tensor) -> Iterator[Doubt]:
-    """Answers that come by half precision move in steps, and what is smaller than one is lost."""
-    with torch.no_grad(), coarsest() as met:
-        logits = logits_of(model, audio)
-    if met.dtype.itemsize < 4:
-        step = max(float(value.abs().max()) for value in logits.values()) * torch.finfo(met.dtype).eps
-        text = f"The network computes in {met.dtype}: its logits move in steps of up to {step:.2g}."
-        yield Doubt(text, "precision")
