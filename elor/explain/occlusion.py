@@ -39,12 +39,16 @@ GRAINS = 20
 NOISY = 0.01
 """Share of the largest fall from which it is said that answers differ from time to time."""
 
-ASKED = 3
+ASKED = 8
 """So often is asked again, to know by how much."""
+
+CLEAR = 4
+"""A fall of so many rounding errors of the logit, or differences of answers to one sound, is more than these."""
 
 
 class Noisy(Unrepeatable):
-    """Falls of a head that are hardly more than what answers to one sound differ by.
+    """Falls of a head that are hardly more than what answers to one sound differ by, or of which that may decide which
+    is the largest.
 
     Attributes:
         head: its name. noise: how much that is.
@@ -221,7 +225,7 @@ def _falls(
 
 @torch.no_grad()
 def _warn_of_noise(model: nn.Module, audio: Tensor, logits: Heads, chosen: Heads, drops: Heads) -> None:
-    """Warn where answers to one sound differ by more than a little of the falls."""
+    """Warn where answers to one sound differ by more than a little of the falls, or of what tells the largest apart."""
     noise = {head: value.new_zeros(len(value)) for head, value in logits.items()}
     for _ in range(ASKED):
         again = logits_of(model, audio)
@@ -233,13 +237,35 @@ def _warn_of_noise(model: nn.Module, audio: Tensor, logits: Heads, chosen: Heads
     for head, value in noise.items():
         single = logits[head].shape[1] == 1
         most = _largest(drops[head], single)
-        if (much := value > NOISY * most).any():
+        tied = _tied(drops[head], single, CLEAR * value) & (value > 0)
+        if (much := tied | (value > NOISY * most)).any():
             row = int(much.int().argmax())
+            unknown = " Which of them is the largest is not known." if tied[row] else ""
             text = (
                 f"The {_what(single)} of head {head} are right to {float(value[row]):.1g} at best, and the largest is "
                 f"{float(most[row]):.2g}: asked again about the same sound the network answers otherwise by so much."
+                + unknown
             )
             warnings.warn(Noisy(text, head, float(value[row])), stacklevel=4)
+
+
+def _tied(drops: Tensor, single: bool, unsure: Tensor) -> Tensor:
+    """Whether no more than `unsure` (batch,) lies between the two parts that carry most, or the two without which the
+    answer gains most, if that is more, (batch,)."""
+    size, rises = carried(drops, single), -drops
+    tied = _gap(size) <= unsure
+    if single:
+        return tied
+    held = rises.amax(1) > (size.amax(1).clamp(min=0) - unsure)
+    return tied | (held & (_gap(rises) <= unsure)) | ((rises.amax(1) - size.amax(1)).abs() <= unsure)
+
+
+def _gap(values: Tensor) -> Tensor:
+    """What lies between the two largest of each row, (batch,)."""
+    if values.shape[1] < 2:
+        return values.new_full((len(values),), torch.inf)
+    first, second = values.topk(2, 1).values.unbind(1)
+    return first - second
 
 
 def _what(single: bool) -> str:

@@ -242,6 +242,8 @@ def _held(window: Mapping[str, Any], head: str) -> str:
     many = f"most windows ({count} of {of})" if 2 * count > of else f"{count} of {of} windows"
     more = " by more" if head in window["strongest"] else ""
     down = f"{many} hold{'s' if count == 1 else ''} it down{more}"
+    if "start_s" not in found:  # which one is decided by chance
+        return f"{down}: the logit rises by up to {found['rise']:.3g} without one of them"
     return f"{down}: without {_span(found)} the logit rises by {found['rise']:.3g}"
 
 

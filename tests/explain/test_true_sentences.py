@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,14 @@ from elor.errors import UserError
 from elor.explain.any_network import factory
 from elor.explain.any_network.subjects import Subject, no_logits
 from elor.explain.any_network.verdicts import LEFT_OUT, NO_TWIN
-from elor.explain.any_network.window import Effort, _strongest, explain
+from elor.explain.any_network.window import Effort, _held_down, _strongest, explain
 from elor.explain.derivative import _aside
 from elor.explain.doubts import Doubt, aside
 from elor.explain.erasure import erasure
 from elor.explain.maps import Maps, Steps, complete_path
 from elor.explain.occlusion import Noisy
 from elor.explain.windows import Windows
-from elor.report.explanation import blocks, opening
+from elor.report.explanation import _held, blocks, opening
 from elor.report.text import Format, render
 from tests.explain.strange import Answers, Plain
 from tests.explain.test_strange import SAMPLES, made
@@ -231,6 +232,45 @@ def test_of_two_windows_that_differ_by_chance_none_is_named() -> None:
     assert _strongest(maps, TEN, {"output": 0.1}) == {}
     for least in ({}, {"output": 0.04}):
         assert _strongest(maps, TEN, least)["output"]["start_s"] == 0.1
+
+
+def test_of_windows_side_by_side_none_is_named_either_and_of_one_that_holds_down_no_times() -> None:
+    falls = torch.full((1, 10), -0.5)
+    falls[0, [2, 3]] = torch.tensor([1.0, 0.95])
+    maps = Maps(values={"occlusion": {"output": falls}})
+    assert _strongest(maps, TEN, {"output": 0.1}) == {}
+    assert _strongest(maps, TEN, {"output": 0.04})["output"]["start_s"] == 0.1
+    held = Maps(values={"occlusion": {"output": -falls}})
+    assert _held_down(held, TEN, {"output": 0.1}, ())["output"] == {"rise": 1.0, "windows": 2, "of": 10}
+    assert _held_down(held, TEN, {"output": 0.04}, ())["output"]["start_s"] == 0.1
+    assert _held_down(held, TEN, {"output": 0.48}, ())["output"]["windows"] == 1
+    window = {"held_down": _held_down(held, TEN, {"output": 0.1}, ()), "strongest": {}}
+    assert _held(window, "output") == "2 of 10 windows hold it down: the logit rises by up to 1 without one of them"
+
+
+class Parts(nn.Module):
+    """Adds up its ten parts of 0.2 s: the third counts a little more than the eighth, or less; and a noise of 3e-5."""
+
+    def __init__(self, more: float) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.tensor([0, 0, 1 + more, 0, 0, 0, 0, 1, 0, 0]))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        answer = (audio[:, 0].unflatten(1, (10, -1)).mean(2) @ self.weights)[:, None]
+        return torch.cat([answer + 3e-5 * torch.randn_like(answer), -answer], 1)
+
+
+@pytest.mark.parametrize(("more", "sure"), [(1e-5, False), (0.1, True)])
+def test_which_window_is_first_is_never_decided_by_chance(more: float, sure: bool) -> None:
+    audio, net = torch.ones(1, 1, 32_000), Parts(more).eval()
+    for seed in range(20):
+        torch.manual_seed(seed)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = elor.occlusion(net, audio, {"output": 0}, window=3_200, hop=3_200)["output"]
+        assert found.shape == (1, 10)
+        unknown = [str(one.message) for one in said if "Which of them is the largest is not known" in str(one.message)]
+        assert len(unknown) == (not sure)
 
 
 class OneConstant(Plain):

@@ -32,13 +32,10 @@ from elor.explain.finite_differences import Unchecked
 from elor.explain.heads import SomeHeads
 from elor.explain.maps import Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
-from elor.explain.occlusion import Coarse, Noisy, carried
+from elor.explain.occlusion import CLEAR, Coarse, Noisy, carried
 from elor.explain.repeatability import refuse_infinite
 from elor.explain.windows import Found, Windows
 from elor.registry import METHODS
-
-CLEAR = 4
-"""A fall of so many rounding errors of the logit, or differences of answers to one sound, is more than these."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         `strongest`, by head the window that says most for the answer (start and end in s, drop of the logit; of a value
         that which changes it most, with a drop below 0 where the value rises without it); `held_down`, by head of
         classes how many `windows`, of how many (`of`), hold the answer down by more than any speaks for it, and the one
-        that does so most (start and end in s, rise of the logit without it).
+        that does so most (rise of the logit without it; start and end in s, unless chance decides which one it is).
 
     Raises:
         UserError: if the network cannot be run on such a signal.
@@ -268,8 +265,7 @@ def _strongest(
     for head, within in _drops(own, windows).items():
         drops, size = within.numpy(), carried(within, head in single).numpy()
         place, unsure = int(np.argmax(size)), least.get(head, 0)
-        apart = abs(np.arange(len(drops)) - place) >= 2
-        second = size[apart].max(initial=0) if unsure else 0  # of two by chance the first, neither is
+        second = np.delete(size, place).max(initial=0) if unsure else 0  # of two by chance the first, neither is
         if size.max() > second + unsure:
             found[head] = _times(windows, place) | {"drop": float(drops[place])}
     return found
@@ -279,14 +275,18 @@ def _held_down(
     own: Maps, windows: Windows, least: Mapping[str, float], single: Collection[str]
 ) -> dict[str, dict[str, float]]:
     """By head, but `single` ones, the occlusion window without which the answer gains most, and how many windows hold
-    it down so: by more than any speaks for it, and than rounding or chance may do (`least`)."""
+    it down so: by more than any speaks for it, and rounding or chance may do (`least`) more. Where that may decide
+    which one it is, no times are given."""
     found = {}
     for head, within in _drops(own, windows).items():
         rises = -within.numpy()
-        most = max(0.0, -float(rises.min()), least.get(head, 0.0))
+        unsure = least.get(head, 0.0)
+        most = max(0.0, -float(rises.min())) + unsure
         if head not in single and (count := int((rises > most).sum())):
             place = int(rises.argmax())
-            found[head] = _times(windows, place) | {"rise": float(rises[place]), "windows": count, "of": len(rises)}
+            first = not unsure or rises[place] > np.delete(rises, place).max(initial=0) + unsure
+            found[head] = {"rise": float(rises[place]), "windows": count, "of": len(rises)}
+            found[head] |= _times(windows, place) if first else {}
     return found
 
 
