@@ -38,8 +38,9 @@ def false_gradient(model: nn.Module, audio: Tensor, targets: Targets | None = No
         targets: as in `elor.explain.attribution.gradient`.
     """
     why = _false(model, audio, targets)
-    if why is None and (coarse := half(model, audio)):
-        warnings.warn(coarse, stacklevel=3)
+    with suppress(UserError):  # it answers otherwise without gradients: the methods say so themselves
+        if why is None and (coarse := half(model, audio)):
+            warnings.warn(coarse, stacklevel=3)
     return why
 
 
