@@ -363,3 +363,42 @@ def test_the_command_takes_them(tmp_path, factory: str, kind: type[Plain], refus
     maps = np.load(tmp_path / "out/a/window-00.npz")
     expected = gradient(made(kind), torch.from_numpy(maps["sound"])[None, None])
     np.testing.assert_allclose(maps["gradient"][0], expected["output"][0].numpy(), rtol=1e-3, atol=1e-6)
+
+
+class Drawing(Plain):
+    """Is made of, and answers with, numbers that numpy and Python draw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.from_numpy(np.random.rand(3).astype("float32")) + random.random())  # noqa: NPY002
+        self.norm = nn.BatchNorm1d(6)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        heard = self.norm(F.relu(self.one(audio))) * (1 + random.random() + np.random.rand())  # noqa: NPY002
+        return self.out(F.relu(self.two(heard)).mean(-1)) * self.scale
+
+
+class Ordered(Plain):
+    """Its thresholds begin alike whatever the seed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thresholds = nn.Parameter(torch.tensor([0.5, 0.2, -0.1]))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio) + self.thresholds
+
+
+@pytest.mark.parametrize("kind", [Drawing, Ordered])
+def test_making_a_network_and_its_twins_leaves_random_numbers_as_they_were(kind: type[nn.Module], tmp_path) -> None:
+    torch.save(kind().state_dict(), tmp_path / "weights.pt")
+    spec = f"{__name__}:{kind.__name__}"
+    for weights in (None, tmp_path / "weights.pt"):
+        before = drawn()
+        subject = foreign_network(spec, weights=weights, samples=4_000).subject
+        assert drawn() == before
+        if subject.twin is not None:
+            one, again, other = (subject.twin(seed).state_dict() for seed in (1, 1, 2))
+            assert drawn() == before
+            assert all(torch.equal(one[name], again[name]) for name in one)
+            assert kind is Ordered or not torch.equal(one["scale"], other["scale"])

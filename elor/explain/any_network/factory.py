@@ -9,13 +9,15 @@ would be partly the trained one, so it is no control either.
 
 import importlib
 import pickle
+import random
 import sys
 import zipfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,11 +30,12 @@ from elor.explain.any_network.subjects import Cast, Subject, Values
 from elor.explain.any_network.twins import said, twin_of, unloaded
 from elor.explain.doubts import shortened
 from elor.explain.model import evaluating, refuse_unmade
-from elor.explain.model_copies import recordable
+from elor.explain.model_copies import left_as_found, recordable
 
 Factory = Callable[[], nn.Module]
 
 
+@left_as_found()
 def load(
     spec: str,
     weights: Path | None = None,
@@ -72,10 +75,14 @@ def load(
             network = Cast(network)
         return evaluating(Values(network, values) if values else network)
 
-    fresh = None if twin is None else (lambda seed: adapted(twin(seed)))
-    return Subject(spec, adapted(model), fresh, reason, rate=rate, unloaded=fresh_weights)
+    def fresh(seed: int) -> nn.Module:
+        with _drawing(seed):
+            return adapted(twin(seed))
+
+    return Subject(spec, adapted(model), fresh if twin else None, reason, rate=rate, unloaded=fresh_weights)
 
 
+@left_as_found()
 def network_of(spec: str) -> nn.Module:
     """The network of a factory alone, for whom it need not be explained.
 
@@ -127,9 +134,18 @@ def _searching_here():
         sys.path.remove("")
 
 
+@contextmanager
+def _drawing(seed: int) -> Iterator[None]:
+    """Draw under a seed, by torch, numpy or Python; all three are left as they were."""
+    with left_as_found(), seeded(seed):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002  # the user's code may draw from it
+        yield
+
+
 def _made(factory: Factory, spec: str, seed: int, samples: int) -> nn.Module:
     """Call the factory under a seed of its own; what is made lazily is made now, for signals of that length."""
-    with seeded(seed):
+    with _drawing(seed):
         try:
             model: Any = factory()
         except UserError:
