@@ -226,7 +226,7 @@ def named(output: object, count: int) -> Heads:
     for name, value in output.items():
         if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != count or not value.shape[1]:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise Refused(Refusal(f"Head {name} of the model gives {shape}", _reshaped(value, count)))
+            raise Refused(Refusal(f"Head {name} of the model gives {shape}", _reshaped(value, count, len(output) == 1)))
         if not value.is_floating_point():
             raise UserError(f"Head {name} of the model gives {value.dtype}; logits must be real numbers.")
     if len({str(name) for name in output}) < len(output):
@@ -249,11 +249,13 @@ def _parts(output: object) -> object:
     return {name: value for name, value in output.items() if value is not None} or output
 
 
-def _reshaped(value: object, count: int) -> str:
-    """What to do with an output that is not (count, classes)."""
+def _reshaped(value: object, count: int, alone: bool) -> str:
+    """What to do with an output, be it the one that there is, that is not (count, classes)."""
     must = f"logits must be ({count}, classes)"
     if not isinstance(value, Tensor) or not value.numel():
         return f"{must}: let it return these alone"
+    if value.dim() == 0 and not alone:
+        return f"{must}: let it return None for a loss, or the logits alone; a value keeps the dimension of the batch"
     if value.shape == (count,):
         return f"{must}: if it is one value per signal, let it return value.unsqueeze(-1)"
     if value.dim() < 2 and count == 1:

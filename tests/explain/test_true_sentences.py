@@ -377,6 +377,25 @@ def test_an_output_of_another_shape_is_told_what_it_lacks(ends, count: int, says
         elor.occlusion(made(Answers, ends), torch.ones(count, 1, SAMPLES))
 
 
+class Losing(Plain):
+    """Gives a loss beside its logits, or None for it."""
+
+    lost = True
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor | None]:
+        found = super().forward(audio)
+        return {"loss": found.sum() if self.lost else None, "logits": found}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_loss_beside_the_logits_is_to_be_left_out(count: int) -> None:
+    net, audio = made(Losing), 0.1 * torch.randn(count, 1, SAMPLES, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(UserError, match=r"Head loss of the model gives \(\); .* let it return None for a loss, or"):
+        elor.occlusion(net, audio)
+    net.lost = False
+    assert set(elor.occlusion(net, audio)) == {"logits"}
+
+
 def test_what_torch_says_is_cut_behind_a_word() -> None:
     class Fails(Plain):
         def forward(self, audio: Tensor) -> Tensor:

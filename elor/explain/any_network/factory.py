@@ -8,6 +8,7 @@ would be partly the trained one, so it is no control either.
 """
 
 import importlib
+import os
 import pickle
 import random
 import sys
@@ -98,8 +99,7 @@ def _factory(spec: str) -> Factory:
     if not (module_name and colon and name):
         raise UserError(f"--factory {spec} names no factory; write it as package.module:factory.")
     if module_name.endswith(".py"):
-        module = module_name.removesuffix(".py").strip("./").replace("/", ".")
-        raise UserError(f"--factory {spec} names a file; write its module: {module}:{name}.")
+        raise UserError(f"--factory {spec} names a file; {_as_module(Path(os.path.abspath(module_name)))}:{name}.")
     with _searching_here():
         try:
             found: Any = importlib.import_module(module_name)
@@ -122,6 +122,18 @@ def _factory(spec: str) -> Factory:
     if not callable(found):
         raise UserError(f"{spec} is {_kind(found)} and cannot be called; name a function that returns the network.")
     return found
+
+
+def _as_module(file: Path) -> str:
+    """What to do instead, where a file is named: its module can be reached from here, or from the folder above its
+    packages."""
+    if file.is_relative_to(Path.cwd()):
+        return f"write its module: {'.'.join(file.relative_to(Path.cwd()).with_suffix('').parts)}"
+    folder = file.parent
+    while (folder / "__init__.py").exists():
+        folder = folder.parent
+    module = ".".join(file.relative_to(folder).with_suffix("").parts)
+    return f"run in {folder}, or put that into PYTHONPATH, and write its module: {module}"
 
 
 @contextmanager
@@ -207,16 +219,30 @@ def _state(path: Path) -> Mapping[str, Tensor]:
 
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+    except pickle.UnpicklingError as error:
+        if "torch.nn.parameter.Uninitialized" in str(error):
+            raise UserError(
+                f"{path} holds lazy parameters that have no numbers yet; run the network on a sound first, and save "
+                "its state_dict then."
+            ) from None
         raise UserError(
-            f"{path} holds more than tensors and is not read, since that could run code; save the state_dict alone."
+            f"{path} holds more than tensors and is not read, since that could run code; save the state_dict alone, "
+            "or, if it is that, let the factory load it, without --weights."
         ) from None
     except Exception as error:  # damaged in whichever way
         raise UserError(f"The weights {path} cannot be read: {said(error)}.") from None
     found = found.get("state_dict", found) if isinstance(found, Mapping) else found
     tensors = isinstance(found, Mapping) and all(isinstance(value, Tensor) for value in found.values())
     if not tensors or not all(isinstance(name, str) for name in found):
-        raise UserError(f"{path} holds no state dict (tensors by name); save model.state_dict().")
+        if isinstance(found, Mapping) and any("_packed_params" in str(name) for name in found):
+            raise UserError(
+                f"{path} holds packed weights of a quantised network, which are no tensors; let the factory load them, "
+                "without --weights."
+            )
+        raise UserError(
+            f"{path} holds no state dict (tensors by name); save model.state_dict(), or, if it is that, let the "
+            "factory load it, without --weights."
+        )
     return found
 
 
