@@ -98,4 +98,7 @@ class Standardised(Plain):
 def test_what_may_be_refused_too_is_not_promised() -> None:
     with pytest.raises(UserError) as guided:
         elor.guided_backprop(made(Standardised), noise())
-    assert "try the gradient, integrated gradients or occlusion" in str(guided.value)
+    assert "the gradient is refused too: try occlusion" in str(guided.value)
+    with pytest.raises(UserError):
+        elor.gradient(made(Standardised), noise())
+    assert elor.occlusion(made(Standardised), noise())["output"].shape[0] == 1
