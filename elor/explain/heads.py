@@ -1,5 +1,6 @@
 """A model of several heads as several models: what one head does not allow is refused for that head alone."""
 
+import re
 import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -20,11 +21,12 @@ class LeftOut(Doubt):
 
     Attributes:
         head: its name.
+        why: the reason, to be read.
     """
 
     def __init__(self, head: str, why: object) -> None:
         super().__init__(f"Head {head} is left out: {why}", head)
-        self.head = head
+        self.head, self.why = head, why
 
 
 class SomeHeads(nn.Module):
@@ -97,10 +99,22 @@ def _each_head(
         except UserError as error:
             left_out.append(LeftOut(head, error))
     if not found:
-        raise whole
+        raise _each_for_its_reason(left_out) or whole
     for doubt in left_out:
         warnings.warn(doubt, stacklevel=5)
     return found
+
+
+def _each_for_its_reason(left_out: list[LeftOut]) -> UserError | None:
+    """Why no head is allowed, where that is not the same for all of them but for names and numbers."""
+    alike = dict[str, list[LeftOut]]()
+    for doubt in left_out:
+        text = str(doubt.why).replace(f"ead {doubt.head} ", "").replace(f"({doubt.head})", "")
+        alike.setdefault(re.sub(r"\d\S*", "", text), []).append(doubt)
+    if len(alike) < 2:
+        return None
+    said = (f"Head {', '.join(doubt.head for doubt in some)}: {some[0].why}" for some in alike.values())
+    return UserError(" ".join(said))
 
 
 def merged(parts: list[Heads]) -> Heads:

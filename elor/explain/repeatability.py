@@ -44,6 +44,7 @@ HISTORY = Dependence("history", "what it was asked before", "let it keep nothing
 DIGITS = Dependence(
     "digits", "the last digits of the sound", "let it draw nothing by the sound (from a seed made of it, say)"
 )
+ROUNDED = Dependence("rounding", "rounding", "let it compute in more digits")
 COMPANY = Dependence("company", "the signals beside it", "ask about one signal at a time")
 RECORDING = Dependence("recording", "whether gradients are recorded", "try occlusion, which needs none")
 
@@ -77,7 +78,9 @@ def refuse_unrepeatable(
             coarse = torch.finfo(torch.bfloat16).eps
         if apart <= coarse * float(now.abs().max()):
             continue
-        small = " or on rounding" if apart <= 100 * ROUNDING * float(now.abs().max()) else ""
+        small = (
+            " or on rounding" if "rounding" not in why.what and apart <= 100 * ROUNDING * float(now.abs().max()) else ""
+        )
         text = (
             f"The network's answer depends on {why.what}{small}: to one and the same sound its logits ({head}) differ "
             f"by up to {apart:.2g}, to two sounds by {reach:.2g}"

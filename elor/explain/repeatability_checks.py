@@ -16,16 +16,19 @@ from elor.explain.derivative import false_gradient
 from elor.explain.doubts import Refused, aside
 from elor.explain.model import CannotRun, Heads, Targets, logits_of
 from elor.explain.model_copies import left_as_found, spare
-from elor.explain.precision import as_written, doubled, widened
+from elor.explain.precision import as_written, coarsest, doubled, widened
 from elor.explain.repeatability import (
     CHANCE,
     COMPANY,
     DIGITS,
     HISTORY,
+    ROUNDED,
     ROUNDING,
     UNREPEATABLE,
+    Dependence,
     Unrepeatable,
     other_sound,
+    refuse_infinite,
     refuse_unrepeatable,
 )
 
@@ -35,6 +38,10 @@ BESIDE = 1e-6
 
 STEPS = 8
 """Such sounds whose answers show how far the last digits matter."""
+
+
+REPEATS, MARGIN = 8, 2
+"""So often one question is repeated to see how far chance sets answers apart, and so many times as far it may."""
 
 
 class Alone(nn.Module):
@@ -138,6 +145,7 @@ class _Questions:
         self._model, self._one = model, one
         self._unheard, self._untouched = spare(model), spare(model)
         self._copied, self._drawn = self._unheard is not model, False
+        self._apart: dict[Tensor, Heads] = {}
         before = {name for name, _ in model.named_parameters()}
         self._first = logits_of(model, one)
         if late := [name for name, _ in model.named_parameters() if name not in before]:
@@ -158,7 +166,7 @@ class _Questions:
 
     def does_it_answer_as_before(self) -> None:
         """It answers the same once more."""
-        refuse_unrepeatable(self._first, logits_of(self._model, self._one), self._other, HISTORY)
+        self._refuse(self._one, self._first, logits_of(self._model, self._one), self._other, HISTORY)
 
     def does_it_remember(self) -> None:
         """A copy that hears the same sounds in reverse answers the same.
@@ -170,13 +178,15 @@ class _Questions:
         self.does_it_answer_as_before()
         answers = [_if_any(self._model, sound) for sound in sounds]
         again = [_if_any(self._unheard, sound) for sound in reversed(sounds)] if self._copied else []
-        for now, then in zip(reversed(answers), again, strict=False):
+        for sound, now, then in zip(reversed(sounds), reversed(answers), again, strict=False):
             if now is not None and then is not None:
-                refuse_unrepeatable(now, then, self._first if now is answers[-1] else self._other, HISTORY)
+                self._refuse(sound, now, then, self._first if now is answers[-1] else self._other, HISTORY)
         for index, (sound, now) in enumerate(zip(sounds, answers, strict=True)):  # it may be kept where a copy finds it
             if now is not None and any(_equal(now, answers[earlier]) for earlier in range(index)):
                 beyond = self._first if _equal(now, self._other) else self._other
-                refuse_unrepeatable(now, _if_any(self._model, sound * (1 - BESIDE)) or now, beyond, HISTORY)
+                near = _if_any(self._model, sound * (1 - BESIDE)) or now
+                why = self._digits() if self._coarse() and not _equal(now, near) else HISTORY
+                self._refuse(sound, now, near, beyond, why)
 
     def does_it_keep_an_answer(self) -> None:
         """If it answers the same to everything, it is not because it keeps its first answer to signals of one shape:
@@ -209,7 +219,7 @@ class _Questions:
             else:
                 self._tell_digits(near)
                 return
-        raise errors[0]
+        self._refuse(self._one, self._first, near[0], self._other, self._digits())
 
     def _tell_digits(self, near: list[Heads]) -> None:
         """How far answers to sounds softer by millionths lie from a line; chance, told already, would be in it."""
@@ -220,7 +230,63 @@ class _Questions:
         if max(float(value.max()) for value in spread.values()) < most and self._rounds():
             return
         again = {head: value + spread[head].to(value) for head, value in self._first.items()}
-        refuse_unrepeatable(self._first, again, self._other, DIGITS)
+        refuse_unrepeatable(self._first, again, self._other, self._digits())
+
+    def _coarse(self) -> str:
+        """In what it computes, if that is of fewer digits than float32."""
+        with coarsest() as mode:
+            logits_of(self._model, self._one)
+        half = torch.finfo(mode.dtype).eps > torch.finfo(torch.float32).eps
+        return str(mode.dtype).removeprefix("torch.") if half else ""
+
+    def _digits(self) -> Dependence:
+        """What to call it where an answer hangs on the last digits of a sound."""
+        kind, wider = self._coarse(), "float32 (without autocast or half())"
+        if self._rounds():
+            kind, wider = (kind, wider) if kind else ("float32", "float64")
+            return ROUNDED._replace(what=f"rounding in {kind}", remedy=f"let it compute in {wider}")
+        if kind:
+            return DIGITS._replace(
+                what=f"{DIGITS.what}, or on rounding in {kind}",
+                remedy=f"let it compute in float32 to see which, and {DIGITS.remedy}",
+            )
+        return DIGITS
+
+    def _refuse(
+        self, sound: Tensor, one: Heads, again: Heads, other: Heads, why: Dependence, most: float = UNREPEATABLE
+    ) -> None:
+        """As `refuse_unrepeatable`; of a head that chance alone sets as far apart, chance is to blame.
+
+        Args:
+            sound: to which `one` is the answer.
+        """
+        refuse_infinite(one)
+        for head in one:
+            these = [{head: answer[head]} for answer in (one, again, other)]
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error", Unrepeatable)
+                    refuse_unrepeatable(*these, why, most)
+                continue
+            except (Refused, Unrepeatable):
+                drawn = float((one[head] - again[head]).abs().max()) <= MARGIN * self._by_chance(sound, head)
+            if not drawn:
+                refuse_unrepeatable(*these, why, most)
+            elif why is COMPANY:  # whose sounds may be alike: how much chance is too much is told by others
+                self.does_it_answer_as_before()
+            else:
+                refuse_unrepeatable(*these, CHANCE)
+
+    def _by_chance(self, sound: Tensor, head: str) -> float:
+        """How far answers of copies to one sound lie apart, which have all heard the same."""
+        if not self._copied:
+            return 0
+        if sound not in self._apart:
+            answers = [logits_of(spare(self._model), sound) for _ in range(REPEATS)]
+            names = set(answers[0]).intersection(*answers)
+            stacked = {name: torch.stack([each[name] for each in answers]) for name in names}
+            self._apart[sound] = {name: values.amax(0) - values.amin(0) for name, values in stacked.items()}
+        return float(self._apart[sound][head].max()) if head in self._apart[sound] else 0
 
     def _rounds(self) -> bool:
         """Whether a copy in float64 does not hang on digits, so that it is rounding that does."""
@@ -251,7 +317,7 @@ class _Questions:
                 together = logits_of(self._model, torch.cat([known[index][0] for index in batch]))
                 for row, index in enumerate(batch):
                     here = {head: value[row : row + 1] for head, value in together.items()}
-                    refuse_unrepeatable(known[index][1], here, known[index - 1][1], COMPANY, most)
+                    self._refuse(known[index][0], known[index][1], here, known[index - 1][1], COMPANY, most)
             except UserError as error:
                 self.does_it_answer_as_before()
                 return error
