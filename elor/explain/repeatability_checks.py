@@ -272,17 +272,17 @@ class _Questions:
                 drawn = float((one[head] - again[head]).abs().max()) <= MARGIN * self._by_chance(sound, head)
             if not drawn:
                 refuse_unrepeatable(*these, why, most)
-            elif why is COMPANY:  # whose sounds may be alike: how much chance is too much is told by others
-                self.does_it_answer_as_before()
-            else:
-                refuse_unrepeatable(*these, CHANCE)
+            else:  # held against what sounds differ that are surely not alike
+                beyond = one[head] + (self._other[head] - self._first[head])
+                refuse_unrepeatable(*these[:2], {head: beyond}, CHANCE)
 
     def _by_chance(self, sound: Tensor, head: str) -> float:
         """How far answers of copies to one sound lie apart, which have all heard the same."""
         if not self._copied:
             return 0
         if sound not in self._apart:
-            answers = [logits_of(spare(self._model), sound) for _ in range(REPEATS)]
+            with left_as_found(self._model):  # nor is drawn what would have been drawn next
+                answers = [logits_of(spare(self._model), sound) for _ in range(REPEATS)]
             names = set(answers[0]).intersection(*answers)
             stacked = {name: torch.stack([each[name] for each in answers]) for name in names}
             self._apart[sound] = {name: values.amax(0) - values.amin(0) for name, values in stacked.items()}
