@@ -102,7 +102,8 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     shown = [kind for kind in kinds if min(spent(measured[how], kind) for how in WAYS) >= LEAST_S]
     rows = [row(kind, *(spent(measured[how], kind) for how in WAYS)) for kind in shown]
     epochs = [
-        row(f"{title(network)}, an epoch", *(epoch(measured[how], network) for how in WAYS)) for network in WORDLESS
+        row(f"{title(network)}, an epoch", *(epoch(measured[how], network) for how in WAYS), digits=3)
+        for network in WORDLESS
     ]
     whole = row("all stages", *(spent(measured[how]) for how in WAYS))
 
@@ -120,9 +121,9 @@ def epoch(run: dict[str, Any], network: str) -> float:
     return spent(run, f"train@{network}") / run["epochs"][network]
 
 
-def row(name: str, portable: float, fastest: float) -> tuple[str, ...]:
+def row(name: str, portable: float, fastest: float, digits: int = 1) -> tuple[str, ...]:
     """Both times and how much longer the portable one is."""
-    return name, number(portable, 1), number(fastest, 1), number(portable / fastest, 2)
+    return name, number(portable, digits), number(fastest, digits), number(portable / fastest, 2)
 
 
 def main(
