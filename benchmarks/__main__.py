@@ -57,7 +57,7 @@ def main(
         raise UserError(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}.")
     if list_:
         for name in BENCHMARKS:
-            print(f"{name:14}{(_module(name).__doc__ or '').splitlines()[0]}")
+            print(f"{name:17}{(_module(name).__doc__ or '').splitlines()[0]}")
     elif tables:
         for_each(sorted(RESULTS.glob("*.json")), rewrite)
     else:
