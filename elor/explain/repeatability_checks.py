@@ -21,6 +21,7 @@ from elor.explain.repeatability import (
     CHANCE,
     COMPANY,
     DIGITS,
+    DRAWN,
     HISTORY,
     ROUNDED,
     ROUNDING,
@@ -320,6 +321,8 @@ class _Questions:
                     self._refuse(known[index][0], known[index][1], here, known[index - 1][1], COMPANY, most)
             except UserError as error:
                 self.does_it_answer_as_before()
+                if isinstance(error, Refused) and error.refusal.remedy == DRAWN.remedy:
+                    continue  # chance is no matter of company
                 return error
         return None
 
