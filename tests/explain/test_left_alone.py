@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 
+import numpy as np
 import pytest
 import soundfile
 import torch
@@ -21,6 +23,7 @@ from elor.explain.integrated import Incomplete, integrated_gradients
 from elor.explain.model import predict
 from elor.explain.occlusion import Coarse, occlusion
 from tests.explain.strange import Plain
+from tests.explain.test_put_back import drawn
 from tests.explain.test_questions import voice
 from tests.explain.test_strange import made
 
@@ -288,3 +291,42 @@ def test_the_second_class_has_a_gradient_of_its_own_to_be_checked() -> None:
     assert found["methods"]["gradient"]["refused"] is None
     assert "class_swap" not in found["methods"]["gradient"]["heads"]["output"]
     assert any(text.startswith("Of the second class: The gradient of head output is not") for text in found["remarks"])
+
+
+class Drawing(Plain):
+    """Is made of, and answers with, numbers that numpy and Python draw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.from_numpy(np.random.rand(3).astype("float32")) + random.random())  # noqa: NPY002
+        self.norm = nn.BatchNorm1d(6)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        heard = self.norm(F.relu(self.one(audio))) * (1 + random.random() + np.random.rand())  # noqa: NPY002
+        return self.out(F.relu(self.two(heard)).mean(-1)) * self.scale
+
+
+class Ordered(Plain):
+    """Its thresholds begin alike whatever the seed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thresholds = nn.Parameter(torch.tensor([0.5, 0.2, -0.1]))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return super().forward(audio) + self.thresholds
+
+
+@pytest.mark.parametrize("kind", [Drawing, Ordered])
+def test_making_a_network_and_its_twins_leaves_random_numbers_as_they_were(kind: type[nn.Module], tmp_path) -> None:
+    torch.save(kind().state_dict(), tmp_path / "weights.pt")
+    spec = f"{__name__}:{kind.__name__}"
+    for weights in (None, tmp_path / "weights.pt"):
+        before = drawn()
+        subject = foreign_network(spec, weights=weights, samples=4_000).subject
+        assert drawn() == before
+        if subject.twin is not None:
+            one, again, other = (subject.twin(seed).state_dict() for seed in (1, 1, 2))
+            assert drawn() == before
+            assert all(torch.equal(one[name], again[name]) for name in one)
+            assert kind is Ordered or not torch.equal(one["scale"], other["scale"])
