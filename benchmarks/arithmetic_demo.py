@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from ruamel.yaml import YAML
 
 from benchmarks.clone import Clone
-from benchmarks.measure import costs_of
+from benchmarks.measure import costs_of, set_params
 from benchmarks.publish import command, publish
 from elor.registry import WORDLESS
 from elor.report.results import title
@@ -55,13 +54,9 @@ def prepared(home: Path, how: str, utterances: int | None) -> Clone:
         return Clone(home)
     home.mkdir(parents=True, exist_ok=True)
     clone = Clone.fresh(home)
-    (clone.folder / "dvc.lock").unlink()  # else results that git holds would count as done
-    yaml, path = YAML(), clone.folder / "params.yaml"
-    params = yaml.load(path)
-    params["arithmetic"] = how
-    if utterances:
-        params["scale"]["demo"]["utterances"] = utterances
-    yaml.dump(params, path)
+    clone.unlock()
+    size = {"scale.demo.utterances": utterances} if utterances else {}
+    set_params(clone.folder / "params.yaml", {"arithmetic": how} | size)
     return clone
 
 
@@ -106,7 +101,6 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         for network in WORDLESS
     ]
     whole = row("all stages", *(spent(measured[how]) for how in WAYS))
-
     caption = f"The whole demonstration with {measured['utterances']} utterances, CPU seconds of all processes"
     return [Table(caption, ("stage", *WAYS, "portable / fastest"), (tuple(rows), tuple(epochs), (whole,)))]
 

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from elor.arithmetic import processor
 from elor.errors import UserError
 
@@ -69,6 +71,19 @@ def run_stage(workspace: Path, stage: str, environment: dict[str, str] | None = 
         raise UserError(f"The stage {stage} ended with status {ended.returncode}; its message stands above.")
     seconds = time.monotonic() - started
     return {"seconds": seconds, "peak_mb": costs_of(workspace)[stage]["peak_mb"]}
+
+
+def set_params(path: Path, changes: dict[str, Any]) -> None:
+    """Change some values of a params.yaml (`{"scale.demo.utterances": 60}`)."""
+    yaml = YAML()
+    params = yaml.load(path)
+    for name, value in changes.items():
+        *parts, last = name.split(".")
+        section = params
+        for part in parts:
+            section = section[part]
+        section[last] = value
+    yaml.dump(params, path)
 
 
 def costs_of(workspace: Path) -> dict[str, dict[str, float]]:

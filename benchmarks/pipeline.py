@@ -38,7 +38,7 @@ def measure(until: str = "evaluate", keep: Path | None = None) -> dict[str, Any]
     rest = [] if until == "evaluate" else [until]
     with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="elor-") as home:
         clone = Clone.fresh(Path(home))
-        (clone.folder / "dvc.lock").unlink()  # else results that git holds would count as done
+        clone.unlock()
         first = clone.dvc("repro", until)
         everything = first + clone.dvc("repro", *rest)
         again = clone.dvc("repro", *rest)

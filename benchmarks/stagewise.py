@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from ruamel.yaml import YAML
-
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, set_params
 from elor.engine import Engine
 from elor.evidence.claims import Claims
 from elor.evidence.model import read
@@ -52,20 +50,12 @@ DONE: dict[bytes, Any] = {}
 
 
 def prepare(folder: Path, changes: dict[str, Any]) -> None:
-    """Write params.yaml: this repository's, with some values changed (`{"scale.demo.utterances": 60}`)."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    params["engine"]["workers"] = 1
-    for name, value in changes.items():
-        *parts, last = name.split(".")
-        section = params
-        for part in parts:
-            section = section[part]
-        section[last] = value
+    """Write params.yaml with some values changed, as `set_params` does, and the demonstration's recipe."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir(exist_ok=True)
     shutil.copy(ROOT / "data" / "demo.yaml", folder / "data" / "demo.yaml")
-    yaml.dump(params, folder / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    set_params(folder / "params.yaml", {"engine.workers": 1} | changes)
 
 
 def run(folder: Path, stages: Iterable[str] = (*READ, *LEARN)) -> None:

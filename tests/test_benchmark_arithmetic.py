@@ -65,4 +65,4 @@ def test_both_are_run_once_and_an_epoch_is_told_from_how_many_there_were(
     assert (kept / "portable" / "log.txt").read_text().count("Running stage") == len(WORDLESS)
     lines = render(arithmetic_demo.tables(measured), Format.markdown).splitlines()
     assert f"| train | {60 * len(WORDLESS):.1f} | {40 * len(WORDLESS):.1f} | 1.50 |" in lines
-    assert "| LoM, an epoch | 15.0 | 8.0 | 1.88 |" in lines
+    assert "| LoM, an epoch | 15.000 | 8.000 | 1.88 |" in lines
