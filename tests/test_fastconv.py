@@ -30,6 +30,8 @@ BLOCKS = [
     (2, 4, 500, 6, 12, 8, 1),  # short filters: left to F.conv1d
     (2, 3, 100, 4, 9, 3, 2),
     (2, 12, 3000, 16, 130, 7, 1),  # spectral
+]
+LARGE = [
     (3, 16, 4001, 9, 201, 10, 1),
     (20, 8, 1000, 6, 199, 25, 1),  # spectral, in several chunks where `split`
 ]
@@ -102,7 +104,7 @@ def split(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("needs_signal", [False, True], ids=["first", "inner"])
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, DOUBLE), (torch.float32, SINGLE)])
-@pytest.mark.parametrize("shape", BLOCKS, ids=str)
+@pytest.mark.parametrize("shape", [*BLOCKS, *(pytest.param(one, marks=pytest.mark.long) for one in LARGE)], ids=str)
 def test_block_equals_plain_modules(shape, dtype, tolerance, training, needs_signal):
     torch.manual_seed(0)
     batch, channels, samples, *rest = shape
@@ -113,7 +115,7 @@ def test_block_equals_plain_modules(shape, dtype, tolerance, training, needs_sig
 @pytest.mark.usefixtures("split")
 def test_the_grid_reaches_every_way_of_convolving():
     chosen = set()
-    for batch, channels, samples, filters, length, _, stride in BLOCKS:
+    for batch, channels, samples, filters, length, _, stride in (*BLOCKS, *LARGE):
         signal, weight = torch.empty(batch, channels, samples), torch.empty(filters, channels, length)
         frames = cost_model.frames(signal, weight, stride, same_padding(length))
         chosen.add("direct" if frames is None else "split" if frames.chunk(channels) < batch else "spectral")
@@ -310,7 +312,7 @@ def whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("split")
 @pytest.mark.parametrize("way", ["spectral", "rows", "direct"])
 @pytest.mark.parametrize("needs_signal", [False, True], ids=["first", "inner"])
-@pytest.mark.parametrize("shape", BLOCKS, ids=str)
+@pytest.mark.parametrize("shape", [*BLOCKS, *(pytest.param(one, marks=pytest.mark.slow) for one in LARGE)], ids=str)
 def test_the_whole_batch_at_once_equals_plain_modules(
     shape, needs_signal, way, whole_batch, monkeypatch: pytest.MonkeyPatch
 ):

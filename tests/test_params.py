@@ -132,6 +132,7 @@ def test_a_value_of_section_train_goes_before_the_profiles(shipped: dict, tmp_pa
     assert params.train.over(params.scale.train).schedule == params.scale.train.schedule
 
 
+@pytest.mark.long
 def test_five_thousand_levels_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("a: " + "[" * 5_000)
     with pytest.raises(UserError, match="nested too deeply"):

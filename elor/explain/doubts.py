@@ -6,7 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from elor.errors import UserError
@@ -68,18 +68,20 @@ class Refusal:
 
     Attributes:
         gradient: whether that is another gradient, which may be refused in turn.
+        cause: the name of what an answer depends on beside the sound, where that is why.
     """
 
     why: str
     remedy: str = ""
     gradient: bool = False
+    cause: str = ""
 
     def __str__(self) -> str:
         return f"{self.why}; {self.remedy}." if self.remedy else self.why
 
     def without_gradient(self, why: str) -> Refusal:
         """The same where, for some reason, no gradient is a remedy."""
-        return Refusal(self.why, f"{why}: try occlusion") if self.gradient else self
+        return replace(self, remedy=f"{why}: try occlusion", gradient=False) if self.gradient else self
 
 
 class Refused(UserError):

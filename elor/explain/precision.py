@@ -64,7 +64,7 @@ def half(model: nn.Module, audio: Tensor) -> Doubt | None:
     """What is to be said of a model that computes in half precision, anywhere on the way from signals to logits."""
     with coarsest() as met:
         logits = logits_of(model, audio)
-    if met.dtype.itemsize >= 4:
+    if not met.half:
         return None
     step = max(float(value.abs().max()) for value in logits.values()) * torch.finfo(met.dtype).eps
     text = (
@@ -82,6 +82,11 @@ class Coarsest(OperatorMode):
     """
 
     dtype = torch.float64
+
+    @property
+    def half(self) -> bool:
+        """Whether that has fewer digits than float32."""
+        return torch.finfo(self.dtype).eps > torch.finfo(torch.float32).eps
 
     def run(self, func, args, kwargs):
         result = super().run(func, args, kwargs)

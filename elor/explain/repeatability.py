@@ -86,7 +86,7 @@ def refuse_unrepeatable(
             f"by up to {apart:.2g}, to two sounds by {reach:.2g}"
         )
         if not apart < most * reach:
-            raise Refused(Refusal(text, why.remedy))
+            raise Refused(Refusal(text, why.remedy, cause=why.name))
         warnings.warn(Unrepeatable(f"{text}; what is smaller says nothing.", why.name), stacklevel=4)
 
 

@@ -237,8 +237,7 @@ class _Questions:
         """In what it computes, if that is of fewer digits than float32."""
         with coarsest() as mode:
             logits_of(self._model, self._one)
-        half = torch.finfo(mode.dtype).eps > torch.finfo(torch.float32).eps
-        return str(mode.dtype).removeprefix("torch.") if half else ""
+        return str(mode.dtype).removeprefix("torch.") if mode.half else ""
 
     def _digits(self) -> Dependence:
         """What to call it where an answer hangs on the last digits of a sound."""
@@ -321,7 +320,7 @@ class _Questions:
                     self._refuse(known[index][0], known[index][1], here, known[index - 1][1], COMPANY, most)
             except UserError as error:
                 self.does_it_answer_as_before()
-                if isinstance(error, Refused) and error.refusal.remedy == DRAWN.remedy:
+                if isinstance(error, Refused) and error.refusal.cause == DRAWN.name:
                     continue  # chance is no matter of company
                 return error
         return None

@@ -60,6 +60,7 @@ def test_a_foreign_network_is_explained_into_a_folder(elor: Callable, voice: Pat
     assert "://" not in page.replace("http://www.w3.org/", ""), "the page opens without a network"
 
 
+@pytest.mark.long
 def test_a_fixed_length_is_kept_and_a_refused_one_replaced(elor: Callable, voice: Path, tmp_path: Path) -> None:
     fixed = ("explain", voice, "--factory", f"{MODEL}:Fixed", "--output", tmp_path / "out", *CHEAP)
     result = elor(*fixed, "--samples", 8_000)
@@ -157,6 +158,7 @@ def test_channels_that_cancel_are_refused_and_one_of_them_taken(elor: Callable, 
     assert elor(*order, "--stereo", "left").exit_code == 0
 
 
+@pytest.mark.long
 def test_the_command_takes_values_and_says_doubts_once_in_plain_words(
     elor: Callable, voice: Path, tmp_path: Path
 ) -> None:

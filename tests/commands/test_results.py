@@ -37,6 +37,7 @@ def truth_and_prediction(workspace: Path, network: str) -> pd.DataFrame:
     return slices.merge(table, on="slice", suffixes=("", "_predicted"))
 
 
+@pytest.mark.long
 def test_the_table_is_what_scikit_learn_finds(workspace: Path, elor: Elor) -> None:
     text = elor("results", "--metrics", workspace / "metrics").stdout
     assert cells(text, "network")[1::2] == ["arousal WAR", "valence WAR"]

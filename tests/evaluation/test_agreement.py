@@ -182,6 +182,7 @@ def test_pairs_are_those_of_scikit_learn(monkeypatch):
     assert min(pair["utterances"] for pair in few) == sorted(weight)[-4]
 
 
+@pytest.mark.long
 def test_of_a_thousand_raters_the_largest_pairs_are_listed():
     ratings, utterances = crowd(1_000, 1_500, 8)
     found = agreement(ratings, utterances, "mean", Target())["valence"]

@@ -22,6 +22,8 @@ from elor.targets import Head
 
 from . import oracle
 
+pytestmark = pytest.mark.long
+
 FOLDS = {"A": "one", "B": "one", "C": "two", "D": "two", "E": "three", "F": "three", "G": "three", "H": "four"}
 TURNS = dict(zip(FOLDS, (9, 21, 13, 28, 10, 17, 8, 24), strict=True))
 CLASSES, CONFIDENCE, DRAWS, BINS = 4, 0.8, 1_000, 7

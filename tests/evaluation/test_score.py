@@ -200,7 +200,9 @@ def test_distribution(world):
     assert "cross_entropy" not in found["hard"]
 
 
-@pytest.mark.parametrize(("speakers", "classes"), [(3, 2), (24, 7), pytest.param(1000, 5, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("speakers", "classes"), [(3, 2), (24, 7), pytest.param(1000, 5, marks=[pytest.mark.long, pytest.mark.slow])]
+)
 def test_any_size_of_corpus(speakers, classes):
     world = make_world(speakers, utterances=6, classes=classes)
     folds = make_folds(world.slices, "paper", 0.2, 10, seed=0)

@@ -95,7 +95,7 @@ def test_family_wise_error_where_labels_are_random(experiments: int) -> None:
     assert rejected(errors) <= 0.05
 
 
-@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("lazy", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_family_wise_error_where_predictions_are_random(lazy: bool) -> None:
     rng, errors, unguarded = np.random.default_rng(3), [], []
     known = given(1, 1e-9, 1e-4).measured.scores

@@ -24,6 +24,8 @@ from elor.explain.correlation import (
 )
 from elor.explain.guided import guided_backprop
 
+pytestmark = pytest.mark.long
+
 SAMPLES = 8_000
 
 

@@ -27,6 +27,8 @@ from tests.explain.test_put_back import drawn
 from tests.explain.test_questions import voice
 from tests.explain.test_strange import made
 
+pytestmark = pytest.mark.long
+
 
 class Half(Plain):
     """Computes in bfloat16 and gives its answer as float32, at a temperature."""

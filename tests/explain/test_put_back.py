@@ -27,6 +27,8 @@ from tests.explain.strange import Plain
 from tests.explain.test_questions import voice
 from tests.explain.test_strange import made
 
+pytestmark = pytest.mark.long
+
 METHODS = [gradient, guided_backprop, occlusion, integrated_gradients, predict]
 
 
@@ -240,11 +242,14 @@ class Attends(Flexible):
         return F.scaled_dot_product_attention(*parts)
 
 
-@pytest.mark.long  # torch compiles them
 @pytest.mark.filterwarnings("ignore:.*flex_attention called without")
 @pytest.mark.parametrize(
     ("kind", "plain", "name"),
-    [(Conditional, Twice, "cond"), (Repeats, Twice, "while_loop"), (Flexible, Attends, "flex_attention")],
+    [  # torch compiles them
+        (Flexible, Attends, "flex_attention"),
+        pytest.param(Conditional, Twice, "cond", marks=pytest.mark.slow),
+        pytest.param(Repeats, Twice, "while_loop", marks=pytest.mark.slow),
+    ],
 )
 def test_operators_with_code_in_them_are_explained_and_work_as_before(kind: type, plain: type, name: str) -> None:
     torch._dynamo.reset()
@@ -349,7 +354,7 @@ def test_a_network_of_inference_mode_is_explained_and_not_frozen() -> None:
     [
         ("under_inference", Plain, set()),
         ("shared", Plain, set()),
-        pytest.param("conditional", Twice, {"guided"}, marks=pytest.mark.long),
+        pytest.param("conditional", Twice, {"guided"}, marks=pytest.mark.slow),
     ],
 )
 def test_the_command_takes_them(tmp_path, factory: str, kind: type[Plain], refused: set[str]) -> None:

@@ -109,7 +109,8 @@ SMOOTH = {
 }
 
 
-@pytest.mark.parametrize("over", ["relu", *(pytest.param(name, marks=pytest.mark.long) for name in list(SMOOTH)[1:])])
+@pytest.mark.long
+@pytest.mark.parametrize("over", ["relu", *(pytest.param(name, marks=pytest.mark.slow) for name in list(SMOOTH)[1:])])
 def test_what_rounds_not_is_not_refused(over: str) -> None:
     class Smooth(Single):
         def forward(self, audio: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ from elor.errors import UserError
 from tests.explain.strange import Plain
 from tests.explain.test_strange import SAMPLES, made
 
+pytestmark = pytest.mark.long
+
 FALSE = ("what it was asked before", "the signals beside it", "the last digits")
 
 

@@ -24,6 +24,8 @@ from elor.registry import METHODS
 from tests.explain.foreign_networks import Functional, Outside, faint
 from tests.worlds.networks import new_network
 
+pytestmark = pytest.mark.long
+
 HERE = "tests.explain.foreign_networks"
 QUICK = Effort(twins=3, steps=8, most=16)
 
@@ -168,7 +170,6 @@ def test_a_classifier_outside_torch_is_explained_by_occlusion() -> None:
     assert not sought.signals
 
 
-@pytest.mark.long
 def test_a_classifier_on_is10_is_explained_by_occlusion() -> None:
     found = explain(factory.load(f"{HERE}:OnIs10"), faint(101, burst=0.4), 16_000, QUICK)
     assert {name for name, one in found.summary["methods"].items() if not one["refused"]} == {"occlusion", "bands"}

@@ -22,6 +22,8 @@ from elor.report.explanation import _held, opening
 from tests.explain.strange import Plain
 from tests.explain.test_true_sentences import page
 
+pytestmark = pytest.mark.long
+
 
 class NoisyLevel(nn.Module):
     """Answers with the level of the sound and a noise about as large as what 0.1 of 2 s add to it."""

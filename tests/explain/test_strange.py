@@ -33,6 +33,8 @@ from elor.report.text import Notes
 from tests.explain import strange
 from tests.worlds.networks import new_network
 
+pytestmark = pytest.mark.long
+
 QUICK = Effort(twins=2, steps=8, most=32)
 SAMPLES = 4_000
 
@@ -316,7 +318,6 @@ def test_a_committee_explains_the_mean_of_logits_and_answers_the_mean_of_probabi
     torch.testing.assert_close(drops, mean)
 
 
-@pytest.mark.long
 def test_a_head_that_has_not_learned_is_said_so_beside_untrained_heads() -> None:
     scores = {"arousal": Score(0.21, None, 0.4, False), "valence": Score(0.6, None, 0.001, True)}
     subject = committee("ELoR", [new_network(seed=seed) for seed in range(2)], scores)

@@ -18,6 +18,8 @@ from elor.explain.prototypes.descriptors import DESCRIPTORS, describe
 from elor.explain.prototypes.trends import Trend, effects, judge, page, scores, trend, trends
 from elor.files import plain
 
+pytestmark = pytest.mark.long
+
 LABELS = ["0", "1", "2", "3", "4"]
 
 
@@ -174,7 +176,6 @@ def sought(network: nn.Module, untrained: int, seed: int) -> list[dict]:
     return rows
 
 
-@pytest.mark.long
 def test_no_trend_is_claimed_from_real_prototypes_of_untrained_networks() -> None:
     null = [row for seed in range(100, 120) for row in sought(Chance(seed), 1, seed)]
     judged = {}

@@ -22,6 +22,8 @@ from tests.explain.test_guided import Layer
 from tests.explain.test_questions import voice
 from tests.explain.test_strange import made
 
+pytestmark = pytest.mark.long
+
 SAMPLES = 1_600
 
 

@@ -27,6 +27,8 @@ from tests.watch import Refusals, Watch
 from tests.worlds import toy
 from tests.worlds.networks import save, trained_network
 
+pytestmark = pytest.mark.long
+
 META = torch.device("meta")
 
 
