@@ -29,6 +29,8 @@ from tests.explain.strange import DrawsForNothing, Plain, falls_alone
 from tests.explain.test_questions import SAMPLES, voice
 from tests.explain.test_strange import QUICK, made
 
+pytestmark = pytest.mark.long
+
 
 class SameMemory(Plain):
     """Writes every answer into the memory of the one before, as a static graph does."""
@@ -151,9 +153,7 @@ class Formed(Plain):
         return self.form(super().forward(audio))
 
 
-@pytest.mark.parametrize(
-    "form", ["tuple", *(pytest.param(name, marks=pytest.mark.long) for name in sorted(FORMS.keys() - {"tuple"}))]
-)
+@pytest.mark.parametrize("form", sorted(FORMS))
 def test_what_is_none_is_no_head(form: str) -> None:
     head = "1" if form in ("tuple", "list") else "logits"
     net = made(Formed, FORMS[form])

@@ -20,6 +20,8 @@ from elor.explain.guided_operators import BENT, FACTORS, GIVEN, LINEAR, NAMES
 from tests.explain.models import audio
 from tests.explain.test_guided import Layer
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def _undetermined() -> Iterator[None]:

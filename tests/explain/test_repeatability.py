@@ -21,6 +21,8 @@ from elor.explain.occlusion import occlusion
 from tests.explain import deceptive
 from tests.explain.test_strange import QUICK, SAMPLES, made, sound
 
+pytestmark = pytest.mark.long
+
 METHODS = [gradient, segment_saliency, guided_backprop, integrated_gradients]
 
 
