@@ -2,14 +2,15 @@
 
 Ten folds on the data that `dvc repro` left in a workspace, with the profile's default values, without a search; several
 training seeds each. A difference is paired by speaker over the sum of the seeds: its interval says how far other
-speakers might move it. Runs that the results hold are not made again, and one that was ended goes on.
+speakers might move it. Choices that differ only in the epoch that is kept are made of one training. Runs that the
+results hold are not made again, and one that was ended goes on.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,15 +20,20 @@ import numpy as np
 import typer
 
 from benchmarks.publish import RESULTS, command, publish, resumed
+from elor.device import local
 from elor.evaluation.comparisons import difference_interval, exchange
 from elor.evaluation.recall import confusion, uar
 from elor.files import discard
 from elor.params import NETWORKS, Params, load
+from elor.progress import Progress
 from elor.report import text
 from elor.report.results import title
 from elor.report.text import Block, Table
-from elor.training.job import TrainingJob
-from elor.training.train import place, run
+from elor.targets import Head
+from elor.training.job import Outcome, TrainingJob
+from elor.training.loop import Trainer
+from elor.training.resume import epochs_done
+from elor.training.train import place, spread
 from elor.training.tune import merge
 from stages.task import engine_of, task_of
 
@@ -47,6 +53,12 @@ CHOICES: dict[str, dict[str, Any]] = {
     "gain, noise, masks": {"augment": "all"},
     "those of the profile demo": ALL,
 }
+WEIGHTS = ("schedule", "balance", "augment")
+"""What decides the weights of every epoch; all else decides which epoch is kept."""
+
+SELECTS = ("accuracy", "uar", "loss")
+"""By what epochs are chosen."""
+
 BASE = next(iter(CHOICES))
 AVERAGED = "several seeds averaged"
 """The mean of the probabilities that the paper's training gives with each seed (in a run `train.seeds`), beside those
@@ -61,9 +73,6 @@ ASKED = {
 
 SEEDS = (1, 2, 3)
 CONFIDENCE = 0.95
-
-Answers = dict[str, np.ndarray]
-"""By head the probabilities of the test slices, (slices, classes)."""
 
 
 def measure(workspace: Path = Path(), networks: tuple[str, ...] = tuple(ASKED)) -> dict[str, Any]:
@@ -82,60 +91,118 @@ def measure(workspace: Path = Path(), networks: tuple[str, ...] = tuple(ASKED)) 
     params = load(workspace / "params.yaml")
     corpus = " + ".join(source.name for source in params.corpus.sources)
     done = {(one["corpus"], one["network"], one["choice"]) for one in runs}
-    asked = [(network, choice) for network in networks for choice in ASKED[network]]
-    left = [f"{network}: {choice}" for network, choice in asked if (corpus, network, choice) not in done]
     what = {"corpus": corpus, "seeds": SEEDS, "choices": CHOICES, "params": params.model_dump(mode="json")}
+    left = [
+        f"{network}: {first}"
+        for network in networks
+        for first, made_of_it in trainings(network).items()
+        if any((corpus, network, choice) not in done for choice in made_of_it)
+    ]
     for made in resumed("choices", what, left, partial(_trained, workspace=workspace)):
-        network, _, choice = made["name"].partition(": ")
-        own = {"corpus": corpus, "network": network, "seeds": list(SEEDS)}
-        runs.append(own | {"choice": choice, "counts": made["counts"]})
-        if "averaged" in made:
-            runs.append(own | {"choice": AVERAGED, "counts": made["averaged"]})
+        network = made["name"].partition(": ")[0]
+        for choice, counts in made["counts"].items():
+            if (corpus, network, choice) not in done:
+                runs.append(
+                    {"corpus": corpus, "network": network, "seeds": list(SEEDS), "choice": choice, "counts": counts}
+                )
     return {"runs": runs}
 
 
+def trainings(network: str) -> dict[str, list[str]]:
+    """The choices of a network by the first of those that are made of the same training."""
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for choice in ASKED[network]:
+        how = PAPER | CHOICES[choice]
+        found.setdefault(tuple(how[name] for name in WEIGHTS), []).append(choice)
+    return {choices[0]: choices for choices in found.values()}
+
+
 def _trained(name: str, workspace: Path) -> dict[str, Any]:
-    """The counts of a network's choice over all seeds, and with the paper's training those of the seeds `averaged`."""
-    network, _, choice = name.partition(": ")
+    """The counts of all choices that are made of one training, over all seeds; of the paper's also `AVERAGED`."""
+    network, _, first = name.partition(": ")
     with contextlib.chdir(workspace):
         params = load()
-        runs = [_one_seed(params, network, choice, seed) for seed in SEEDS]
-    jobs, answers = runs[0][0], [said for _, said in runs]
-    found = {"counts": _counts(jobs, answers)}
-    if choice == BASE:
-        mean = [
-            {head: np.mean([one[head] for one in fold], axis=0) for head in fold[0]}
-            for fold in zip(*answers, strict=True)
-        ]
-        found["averaged"] = _counts(jobs, [mean] * len(SEEDS))  # as often as the others, so that all totals agree
-    return found
+        runs = [_one_seed(params, network, first, seed) for seed in SEEDS]
+    jobs, outcomes = runs[0][0], [outcomes for _, outcomes in runs]
+    counts = {choice: _counts(jobs, outcomes, PAPER | CHOICES[choice]) for choice in trainings(network)[first]}
+    if first == BASE:
+        counts[AVERAGED] = _counts_averaged(jobs, outcomes)
+    return {"counts": counts}
 
 
-def _one_seed(params: Params, network: str, choice: str, seed: int) -> tuple[list[TrainingJob], list[Answers]]:
-    """All folds of one training seed: the jobs, and what each network says of its test slices."""
+def _one_seed(params: Params, network: str, choice: str, seed: int) -> tuple[list[TrainingJob], list[Outcome]]:
+    """All folds of one training seed; no training ends before its last epoch."""
     task = task_of(network, params.model_copy(update={"seed": seed}))
     task = replace(task, how=task.how.model_copy(update=PAPER | CHOICES[choice]), patience=task.epochs)
     settings = merge(params.scale.networks[network].defaults, params.networks[network])
     engine = engine_of(network, params)
     jobs = place([task.job(fold, settings) for fold in task.fold_names()], engine)
-    outcomes = run(jobs, engine, f"{network}, {choice}, seed {seed}")
+    with Progress(f"{network}, {choice}, seed {seed}", len(jobs) * task.epochs, unit="epoch") as progress:
+        progress.resume(sum(epochs_done(job.scratch) for job in jobs))
+
+        def watch() -> None:
+            progress.advance(sum(epochs_done(job.scratch) for job in jobs) - progress.done)
+
+        outcomes = spread(train_all, jobs, engine, watch)
     discard([job.scratch for job in jobs])
-    return jobs, [outcome.predictions for outcome in outcomes]
+    return jobs, outcomes
 
 
-def _counts(jobs: list[TrainingJob], answers: list[list[Answers]]) -> dict[str, Any]:
-    """By head the confusion counts of each fold, summed over seeds."""
+class Scored(Trainer):
+    """A training that notes of every epoch what each of `SELECTS` says of it."""
+
+    def validate(self) -> dict[str, float]:
+        row, options = super().validate(), self.options
+        for select in SELECTS:
+            self.options = replace(options, select=select)
+            row[select] = super().validate()["score"]
+        self.options = options
+        return row
+
+
+def train_all(jobs: Sequence[TrainingJob]) -> list[Outcome]:
+    """Train folds one after the other, on the device that the machine has."""
+    return [Scored(replace(job, device=str(local(job.device)))).run() for job in jobs]
+
+
+def kept(outcome: Outcome, how: dict[str, Any]) -> int:
+    """The epoch that is kept: the last, or of the best the first."""
+    if how["keep"] == "last":
+        return len(outcome.history) - 1
+    return int(np.argmax([row[how["select"]] for row in outcome.history]))
+
+
+def _counts(jobs: list[TrainingJob], seeds: list[list[Outcome]], how: dict[str, Any]) -> dict[str, Any]:
+    """By head the confusion counts of each fold's kept epochs, (folds, classes, classes), summed over seeds."""
+    found = {head.name: np.zeros((len(jobs), head.classes, head.classes), int) for head in _heads(jobs)}
+    for outcomes in seeds:
+        for fold, outcome in enumerate(outcomes):
+            for row in outcome.audit:
+                if row["epoch"] == kept(outcome, how):
+                    found[row["head"]][fold, row["actual"], row["predicted"]] += row["count"]
+    return {head: counts.tolist() for head, counts in found.items()}
+
+
+def _counts_averaged(jobs: list[TrainingJob], seeds: list[list[Outcome]]) -> dict[str, Any]:
+    """The same of the seeds' mean probabilities in the epochs that the training kept, as often as there are seeds."""
     return {
         head.name: [
-            sum(
-                confusion(job.truth[head.name][job.test], said[fold][head.name].argmax(1), head.classes)
-                for said in answers
+            (
+                len(seeds)
+                * confusion(
+                    job.truth[head.name][job.test],
+                    np.mean([outcomes[fold].predictions[head.name] for outcomes in seeds], axis=0).argmax(1),
+                    head.classes,
+                )
             ).tolist()
             for fold, job in enumerate(jobs)
         ]
-        for head in jobs[0].architecture.heads
-        if head.classes
+        for head in _heads(jobs)
     }
+
+
+def _heads(jobs: list[TrainingJob]) -> list[Head]:
+    return [head for head in jobs[0].architecture.heads if head.classes]
 
 
 def tables(measured: dict[str, Any]) -> list[Block]:
@@ -179,7 +246,7 @@ def main(
     workspace: Annotated[Path, typer.Option(help="A folder with params.yaml and the data of a finished run.")] = Path(),
     network: Annotated[list[str] | None, typer.Option(help="Which: ftr, lom, elor; all if none.")] = None,
 ) -> None:
-    """Train with one choice at a time; FTR takes ten minutes of CPU, LoM one hour, ELoR two. It can be ended."""
+    """Train with one choice at a time; FTR takes minutes, LoM half an hour, ELoR more than one. It can be ended."""
     publish("choices", "choices", lambda: measure(workspace.resolve(), tuple(network or ASKED)), tables)
 
 

@@ -228,11 +228,16 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     path = tmp_path / "data" / "is10.npy"
     np.save(path, np.pad(np.load(path), ((0, 0), (0, 1_552))))
-    yaml = YAML()
-    params = yaml.load(tmp_path / "params.yaml")
-    params["scale"]["demo"]["networks"]["ftr"] |= {"evaluations": 3, "epochs": 2}
-    yaml.dump(params, tmp_path / "params.yaml")
+    change_ftr(tmp_path, evaluations=3, epochs=2)
     return tmp_path
+
+
+def change_ftr(folder: Path, **values: int) -> None:
+    """Change values of FTR's section of the profile `demo`."""
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    params["scale"]["demo"]["networks"]["ftr"] |= values
+    yaml.dump(params, folder / "params.yaml")
 
 
 def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(quick: Path) -> None:
@@ -270,6 +275,19 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
     (quick / "choices.json").write_text(json.dumps({"measured": found}))
     (quick / "choices.parts.json").unlink()
     assert choices.measure(quick, ("ftr",)) == found
+
+
+def test_a_choice_of_the_epoch_is_what_training_keeps_by_itself(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_ftr(quick, epochs=8)
+    monkeypatch.chdir(quick)
+    monkeypatch.setattr(Engine, "run", run_here)
+    params = load()
+    _, watched = choices._one_seed(params, "ftr", choices.BASE, 1)
+    for choice in choices.trainings("ftr")[choices.BASE]:
+        _, trained = choices._one_seed(params, "ftr", choice, 1)
+        assert [choices.kept(one, choices.PAPER | choices.CHOICES[choice]) for one in watched] == [
+            one.best for one in trained
+        ]
 
 
 def test_the_profile_lab_is_projected_from_a_sample_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
