@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-# Twice as many workers as cores, as many tests wait for processes that they have started; quick ones start none.
+# One worker more than there are cores, as many tests wait for processes that they have started; quick ones start none.
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-WORKERS = $(shell expr $(CORES) '*' 2)
+WORKERS = $(shell expr $(CORES) + 1)
 # Hundreds of processes would each compile the package anew.
 export PYTHONDONTWRITEBYTECODE :=
 PYTEST = python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
