@@ -77,13 +77,18 @@ def set_params(path: Path, changes: dict[str, Any]) -> None:
     """Change some values of a params.yaml (`{"scale.demo.utterances": 60}`)."""
     yaml = YAML()
     params = yaml.load(path)
+    put(params, changes)
+    yaml.dump(params, path)
+
+
+def put(params: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Change some values of a tree, named as in `set_params`."""
     for name, value in changes.items():
         *parts, last = name.split(".")
         section = params
         for part in parts:
             section = section[part]
         section[last] = value
-    yaml.dump(params, path)
 
 
 def costs_of(workspace: Path) -> dict[str, dict[str, float]]:

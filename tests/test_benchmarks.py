@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ruamel.yaml import YAML
 
 from benchmarks import (
     choices,
@@ -31,7 +30,7 @@ from benchmarks import (
     untrained,
 )
 from benchmarks.invented import invent
-from benchmarks.measure import ROOT, alternated, ratio
+from benchmarks.measure import ROOT, alternated, ratio, set_params
 from benchmarks.plainstep import PlainStep
 from elor.engine import Engine
 from elor.errors import UserError
@@ -58,6 +57,8 @@ from tests.worlds.networks import new_network
 from tests.worlds.stages import run_here, run_stages
 
 pytestmark = pytest.mark.long
+
+FTR = "scale.demo.networks.ftr"
 
 SMALL = Settings(
     filters=[3, 4], lengths=[16, 5], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.0,
@@ -228,16 +229,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     path = tmp_path / "data" / "is10.npy"
     np.save(path, np.pad(np.load(path), ((0, 0), (0, 1_552))))
-    change_ftr(tmp_path, evaluations=3, epochs=2)
+    set_params(tmp_path / "params.yaml", {f"{FTR}.evaluations": 3, f"{FTR}.epochs": 2})
     return tmp_path
-
-
-def change_ftr(folder: Path, **values: int) -> None:
-    """Change values of FTR's section of the profile `demo`."""
-    yaml = YAML()
-    params = yaml.load(folder / "params.yaml")
-    params["scale"]["demo"]["networks"]["ftr"] |= values
-    yaml.dump(params, folder / "params.yaml")
 
 
 def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(quick: Path) -> None:
@@ -278,7 +271,7 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
 
 
 def test_a_choice_of_the_epoch_is_what_training_keeps_by_itself(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    change_ftr(quick, epochs=8)
+    set_params(quick / "params.yaml", {f"{FTR}.epochs": 8})
     monkeypatch.chdir(quick)
     monkeypatch.setattr(Engine, "run", run_here)
     params = load()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from benchmarks.measure import put
 from elor.files import file_digest
 
 ROOT = Path(__file__).parents[2]
@@ -42,12 +43,7 @@ def shrink(path: Path, **changes: object) -> None:
         if network != "ftr":
             filters, lengths, pools, stride = TINY["lom" if network == "lom" else "elor"]
             section["defaults"] |= {"filters": filters, "lengths": lengths, "pools": pools, "stride": stride}
-    for name, value in changes.items():
-        section = params
-        *parts, last = name.split("__")
-        for part in parts:
-            section = section[part]
-        section[last] = value
+    put(params, {name.replace("__", "."): value for name, value in changes.items()})
     yaml.dump(params, path)
 
 
