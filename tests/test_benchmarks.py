@@ -13,28 +13,11 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import (
-    choices,
-    kills,
-    lab,
-    learning,
-    maps,
-    projection,
-    publish,
-    results,
-    search,
-    spread,
-    steps,
-    svm,
-    toy,
-    untrained,
-)
-from benchmarks.invented import invent
-from benchmarks.measure import ROOT, alternated, ratio, set_params
+from benchmarks import kills, lab, learning, maps, projection, results, spread, steps, toy, untrained
+from benchmarks.measure import ROOT, alternated, ratio
 from benchmarks.plainstep import PlainStep
 from elor.engine import Engine
 from elor.errors import UserError
-from elor.evaluation.predictions import check_predictions
 from elor.evidence.model import write
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
@@ -43,22 +26,17 @@ from elor.explain.correlation import pearson
 from elor.explain.guided import guided_backprop
 from elor.files import write_json
 from elor.networks import MultiHeadNetwork
-from elor.params import NETWORKS, Settings, load
+from elor.params import Settings, load
 from elor.registry import WORDLESS
 from elor.report.text import Format, render
 from elor.runs.run import Folder
-from elor.tables import read_table
-from elor.targets import Head, Target
-from elor.training.folds import make_folds
+from elor.targets import Head
 from elor.training.loop import Trainer
 from elor.training.task import architecture
-from elor.vectors import IS10
 from tests.worlds.networks import new_network
 from tests.worlds.stages import run_here, run_stages
 
 pytestmark = pytest.mark.long
-
-FTR = "scale.demo.networks.ftr"
 
 SMALL = Settings(
     filters=[3, 4], lengths=[16, 5], pools=[20, 30], stride=8, hidden=[6, 5], dropout=0.0,
@@ -176,30 +154,6 @@ def test_projected_hours_follow_from_the_step(tmp_path: Path) -> None:
     assert found["share"] == pytest.approx((ended + unended) / 2 / 100)
 
 
-def test_invented_predictions_pass_the_evaluations_checks(tmp_path: Path) -> None:
-    slices = workspace(tmp_path)
-    invent(tmp_path / "data")
-    folds = read_table(tmp_path / "data" / "folds.csv")
-    for network in NETWORKS:
-        table = read_table(tmp_path / "data" / "predictions" / f"{network}.csv")
-        checked = check_predictions(table, slices, Target("classes").heads, folds)
-        assert 0.2 < (checked["arousal"] == slices["arousal"]).mean() < 0.8
-
-
-def test_the_svm_learns_what_is_there_and_is_compared(tmp_path: Path) -> None:
-    slices = workspace(tmp_path)
-    invent(tmp_path / "data")
-    found = svm.measure(tmp_path)
-    arousal, valence = found["heads"]["arousal"], found["heads"]["valence"]
-    assert arousal["svm"]["uar"] > 0.9  # planted in the features
-    assert valence["svm"]["uar"] < 0.45  # not planted
-    assert arousal["svm"]["uar_low"] <= arousal["svm"]["uar"] <= arousal["svm"]["uar_high"]
-    assert arousal["difference"]["difference"] == pytest.approx(arousal["ftr"]["uar"] - arousal["svm"]["uar"])
-    assert set(arousal["chosen"]) == set(slices["speaker"])
-    assert {row["balanced"] for row in arousal["chosen"].values()} <= {True, False}
-    assert [row[:2] for row in svm.tables(found)[0].groups[0]][1] == ("arousal", "SVM")
-
-
 def test_settings_are_tried_on_corpora_of_other_seeds_and_known_runs_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,69 +174,6 @@ def test_settings_are_tried_on_corpora_of_other_seeds_and_known_runs_are_kept(
     assert learning.tables(found)[0].groups[0][0][:4] == ("lom", "60", "1", "2")
 
 
-@pytest.fixture
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace whose FTR trains two epochs in three trials; results of benchmarks are kept there."""
-    workspace(tmp_path)
-    monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
-    for module in (publish, choices):
-        monkeypatch.setattr(module, "RESULTS", tmp_path)
-    path = tmp_path / "data" / "is10.npy"
-    np.save(path, np.pad(np.load(path), ((0, 0), (0, 1_552))))
-    set_params(tmp_path / "params.yaml", {f"{FTR}.evaluations": 3, f"{FTR}.epochs": 2})
-    return tmp_path
-
-
-def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(quick: Path) -> None:
-    found = search.measure(quick, seeds=2)
-    best = found["best"]
-    assert [row[0] for row in best["tpe"]] == [row[0] for row in best["random"]]  # the default
-    for rows in best.values():
-        assert all(row == sorted(row) and len(row) == 3 for row in rows)
-    table = search.tables(found)[0]
-    assert table.header == ("search", "1", "2", "3", "ends ahead")
-    assert float(table.groups[0][0][3]) == pytest.approx(np.mean([row[-1] for row in best["tpe"]]), abs=6e-4)
-    shutil.rmtree(quick / "scratch", ignore_errors=True)
-    (quick / "data" / "is10.npy").unlink()  # nothing is trained again
-    again = search.measure(quick, seeds=2)
-    for way, rows in best.items():
-        assert again["best"][way] == pytest.approx(np.array(rows), abs=1e-6)
-
-
-def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_none_twice(quick: Path) -> None:
-    found = choices.measure(quick, ("ftr",))
-    by_choice = {one["choice"]: one["counts"] for one in found["runs"]}
-    assert set(by_choice) == {*choices.ASKED["ftr"], choices.AVERAGED}
-    slices = len(pd.read_csv(quick / "data" / "slices.csv"))
-    for name, counts in by_choice.items():
-        for table in counts.values():
-            assert np.sum(table) == len(choices.SEEDS) * slices, name
-    averaged = np.array(by_choice[choices.AVERAGED]["arousal"])
-    assert (averaged % len(choices.SEEDS) == 0).all()  # one answer, counted once a seed
-    assert (averaged != by_choice[choices.BASE]["arousal"]).any()
-    rows = choices.tables(found)[0].groups[0]
-    assert [row[1] for row in rows] == [*choices.ASKED["ftr"], choices.AVERAGED]
-    shutil.rmtree(quick / "scratch", ignore_errors=True)
-    (quick / "data" / "is10.npy").unlink()
-    assert choices.measure(quick, ("ftr",)) == found
-    (quick / "choices.json").write_text(json.dumps({"measured": found}))
-    (quick / "choices.parts.json").unlink()
-    assert choices.measure(quick, ("ftr",)) == found
-
-
-def test_a_choice_of_the_epoch_is_what_training_keeps_by_itself(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_params(quick / "params.yaml", {f"{FTR}.epochs": 8})
-    monkeypatch.chdir(quick)
-    monkeypatch.setattr(Engine, "run", run_here)
-    params = load()
-    _, watched = choices._one_seed(params, "ftr", choices.BASE, 1)
-    for choice in choices.trainings("ftr")[choices.BASE]:
-        _, trained = choices._one_seed(params, "ftr", choice, 1)
-        assert [choices.kept(one, choices.PAPER | choices.CHOICES[choice]) for one in watched] == [
-            one.best for one in trained
-        ]
-
-
 def test_the_profile_lab_is_projected_from_a_sample_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "WORDLESS", ("ftr",))
     found = lab.measure(seconds=0.5, shapes=2)
@@ -297,16 +188,6 @@ def test_the_profile_lab_is_projected_from_a_sample_of_it(monkeypatch: pytest.Mo
     first, hours = lab.tables(found)
     assert float(first.groups[0][0][3]) == pytest.approx(one["measured"] / one["projected"], abs=0.01)
     assert f"{one['search'] + one['folds']:.1f} in all" in hours.caption
-
-
-def test_the_svm_wants_a_finished_run_and_classes(tmp_path: Path) -> None:
-    workspace(tmp_path)
-    with pytest.raises(UserError, match="run dvc repro"):
-        svm.measure(tmp_path)
-    params = (tmp_path / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(params.replace("target: classes", "target: regression"))
-    with pytest.raises(UserError, match="regression has no single classes"):
-        svm.measure(tmp_path)
 
 
 def test_a_difference_after_kills_is_a_failure() -> None:
@@ -343,26 +224,6 @@ def small_job(folder: Path, network: str) -> toy.TrainingJob:
     return replace(
         job, options=replace(job.options, fast=True, update="alternating", precision="float32", balance=False)
     )
-
-
-def workspace(folder: Path) -> pd.DataFrame:
-    """params.yaml, slices, folds and features whose first column tells the arousal; returns the slices."""
-    random = np.random.default_rng(0)
-    names = [f"S{speaker}_{index}" for speaker in range(4) for index in range(30)]
-    slices = pd.DataFrame({"slice": [f"{name}_0" for name in names], "utterance": names, "part": 0})
-    slices["speaker"] = [name[:2] for name in names]
-    slices["gender"] = ["FM"[int(name[1]) % 2] for name in names]
-    slices["valence"], slices["arousal"] = random.integers(0, 5, 120), random.permutation(np.arange(120) % 5)
-    features = random.normal(size=(120, 30)).astype(np.float32)
-    features[:, :5] += 8 * np.eye(5)[slices["arousal"]]
-    data = folder / "data"
-    data.mkdir()
-    slices.to_csv(data / "slices.csv", index=False)
-    make_folds(slices, "paper", 0.2, 10, seed=1).to_csv(data / "folds.csv", index=False)
-    np.save(data / "is10.npy", features)
-    IS10.write(data / "is10.json")
-    (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    return slices
 
 
 def test_every_method_of_maps_is_timed_and_told() -> None:
