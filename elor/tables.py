@@ -1,4 +1,4 @@
-"""CSV tables as the stages hand them on: names stay text, numbers come back bit for bit, writes are atomic."""
+"""CSV tables as the stages hand them on: names stay text, numbers have twelve digits or as asked, writes are atomic."""
 
 import csv
 from collections import Counter

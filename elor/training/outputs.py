@@ -23,7 +23,7 @@ from elor.training import weights_file
 from elor.training.job import Outcome, TrainingJob
 from elor.training.task import Task
 
-PROBABILITY_DIGITS = "%.7g"  # all that float32 holds
+PROBABILITY_DIGITS = "%.7g"  # float32 holds no more than seven for sure
 
 Members = list[tuple[TrainingJob, Outcome]]
 """The trainings of one fold: one, or as many as there are seeds."""

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import elor
+from elor import arithmetic
 from elor.device import local
 from elor.engine import Engine
+from elor.errors import UserError
 from elor.files import digest, file_digest, scratch
 from elor.progress import Progress
 from elor.training import budget
-from elor.training.job import Outcome, TrainingJob
+from elor.training.job import Diverged, Outcome, TrainingJob
 from elor.training.loop import train
 from elor.training.memory import fitting, needed
 from elor.training.resume import STATE, epochs_done
@@ -26,7 +28,9 @@ Result = TypeVar("Result")
 
 CODE = (
     "device.py",
+    "matrix_products.py",
     "networks.py",
+    "portable_environment.py",
     "targets.py",
     "vectors.py",
     "fastconv",
@@ -61,7 +65,12 @@ def train_folds(
 
 def place(jobs: Sequence[TrainingJob], engine: Engine) -> list[TrainingJob]:
     """Give each job its device, and the scratch folder that everything which decides its result names."""
-    shared = {"files": {name: file_digest(path) for name, path in jobs[0].files.items()}, "code": code_digest()}
+    shared = {
+        "files": {name: file_digest(path) for name, path in jobs[0].files.items()},
+        "code": code_digest(),
+        "arithmetic": arithmetic.choice(),
+        "versions": arithmetic.conditions().versions,
+    }
     devices = engine.devices()
     placed = []
     for index, job in enumerate(jobs):
@@ -81,7 +90,7 @@ def _say_what_is_left_aside(jobs: Sequence[TrainingJob]) -> None:
     if others:
         print(
             f"{jobs[0].architecture.network}: {len(others)} unfinished trainings in {jobs[0].scratch.parents[1]} are "
-            "of other code, parameters or data and are left aside.",
+            "of other code, packages, parameters or data and are left aside.",
             file=sys.stderr,
         )
 
@@ -105,7 +114,11 @@ def run(jobs: Sequence[TrainingJob], engine: Engine, title: str) -> list[Outcome
         def watch() -> None:
             progress.advance(sum(epochs_done(job.scratch) for job in jobs) - progress.done)
 
-        return spread(train_all_here, jobs, engine, watch)
+        try:
+            return spread(train_all_here, jobs, engine, watch)
+        except Diverged as error:
+            network = jobs[0].architecture.network
+            raise UserError(f"{error}; set a smaller networks.{network}.learning_rate.") from None
 
 
 def spread(

@@ -12,6 +12,7 @@ from dvc.repo import Repo
 
 from elor.params import Train
 from elor.sections import read_yaml
+from elor.training.train import CODE
 from stages import inputs
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +50,7 @@ EXEMPT = {
     "elor/registry.py": "names; what a network reads, dvc.yaml declares too (compared below)",
     "elor/progress.py": "bars and lines",
     "elor/provenance.py": "what is said of trained networks; changes no number",
-    "elor/tables.py": "CSV back and forth, bit for bit (tested)",
+    "elor/tables.py": "CSV back and forth, to the digits asked for (tested)",
     "elor/training/__init__.py": "says what the package is",
     "elor/training/budget.py": "refuses work that is too long, or lets it be",
     "elor/training/weights_file.py": "safetensors back and forth, bit for bit (tested)",
@@ -122,6 +123,12 @@ def test_every_module_that_decides_numbers_is_declared(stages) -> None:
         if not any(covers(dep, module) for dep in deps) and name != "sources"  # always runs
     }
     assert not missing, "imported but not declared in dvc.yaml: " + ", ".join(sorted(missing))
+
+
+def test_unfinished_training_is_of_the_modules_that_decide_its_numbers() -> None:
+    """The scratch folder of a training is named after them: work of another version of one is not gone on with."""
+    needed = closure("elor/training/loop.py") | closure("elor/training/together.py")
+    assert not [one for one in needed - set(EXEMPT) if not any(covers(f"elor/{name}", one) for name in CODE)]
 
 
 def test_what_stages_watch_over_is_what_dvc_records(stages) -> None:

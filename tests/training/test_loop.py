@@ -12,12 +12,14 @@ import torch.nn.functional as F
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_sample_weight
 
+from elor import arithmetic
 from elor.engine import Engine
+from elor.errors import UserError
 from elor.params import NETWORKS
 from elor.targets import Head
 from elor.training import loop, resume
 from elor.training.job import Diverged, Outcome, TrainingJob
-from elor.training.train import place
+from elor.training.train import place, run
 from tests.worlds import toy
 
 
@@ -275,7 +277,13 @@ def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, sl
     np.save(files["is10"], values + 1)
     places.add(job().scratch)
     np.save(files["is10"], values)
-    assert len(places) == 7
+    with monkeypatch.context() as patch:
+        patch.setenv(arithmetic.CHOICE, "fastest")
+        places.add(job().scratch)
+    conditions = replace(arithmetic.conditions(), versions={"torch": "another"})
+    monkeypatch.setattr(arithmetic, "conditions", lambda: conditions)
+    places.add(job().scratch)
+    assert len(places) == 9
 
 
 def test_patience_keeps_the_best_epoch_and_the_audit_marks_every_epoch(job) -> None:
@@ -316,6 +324,8 @@ def test_without_testing_the_test_speaker_is_never_read(job, monkeypatch: pytest
 def test_a_loss_that_is_not_finite_is_named(job) -> None:
     with pytest.raises(Diverged, match=r"ftr, fold S00: in epoch 0 the loss is .*nan"):
         loop.train(job(alpha=1e300))  # more than float32 holds
+    with pytest.raises(UserError, match=r"the loss is .*nan.*; set a smaller networks.ftr.learning_rate"):
+        run([job(alpha=1e300)], Engine("cpu"), "train ftr")
 
 
 def test_a_floor_stops_a_losing_trial(job) -> None:
