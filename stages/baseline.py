@@ -17,7 +17,8 @@ def baseline() -> None:
     write_table(predictions, DATA / "predictions" / "svm.csv")
     write_table(chosen, DATA / "tuning" / "svm.csv", "%.6g")
     how = (params.folds.protocol, params.folds.validation, params.folds.most, params.seed)
-    write_table(across(DATA / "is10.npy", slices, how, asked, engine), DATA / "transfer.csv")
+    copies = read_table(DATA / "copies.csv")
+    write_table(across(DATA / "is10.npy", slices, copies, how, asked, engine), DATA / "transfer.csv")
 
 
 if __name__ == "__main__":

@@ -85,6 +85,24 @@ def make_folds(
     return pd.concat(parts, ignore_index=True)
 
 
+def without_copies(folds: pd.DataFrame, slices: pd.DataFrame, copies: pd.DataFrame) -> pd.DataFrame:
+    """Folds in which nothing is learned from a recording that is tested under another speaker's name.
+
+    Args:
+        folds: as `make_folds` returned it.
+        slices: slices.csv.
+        copies: copies.csv, pairs `utterance` and `other`.
+    """
+    table = folds.assign(utterance=folds["slice"].map(slices.set_index("slice")["utterance"]))
+    pairs = copies[["utterance", "other"]]
+    both = pd.concat([pairs, pairs.rename(columns={"utterance": "other", "other": "utterance"})])
+    heard = table[table["role"] == "test"].merge(both, on="utterance")
+    of_copies = pd.MultiIndex.from_frame(table[["fold", "utterance"]]).isin(
+        pd.MultiIndex.from_frame(heard[["fold", "other"]])
+    )
+    return folds[~of_copies | (folds["role"] == "test")].reset_index(drop=True)
+
+
 def _drawn(draw: RandomSlices | WholeSpeakers, rows: np.ndarray, speakers: np.ndarray, fold: str) -> Split:
     """What a fold trains and validates on.
 

@@ -26,7 +26,7 @@ from sklearn.svm import SVC, SVR
 from elor.engine import Engine
 from elor.evaluation.continuous import ccc, moments
 from elor.targets import Head
-from elor.training.folds import FEWEST, SPEAKER, Protocol, make_folds
+from elor.training.folds import FEWEST, SPEAKER, Protocol, make_folds, without_copies
 
 COSTS = {"linear": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "rbf": (0.1, 1.0, 10.0, 100.0)}
 """The values of C that are tried, by kernel; rbf's gamma is scikit-learn's `scale`."""
@@ -112,13 +112,20 @@ def cross_validated(
 
 
 def across(
-    features: Path, slices: pd.DataFrame, how: tuple[Protocol, float, int, int], heads: tuple[Head, ...], engine: Engine
+    features: Path,
+    slices: pd.DataFrame,
+    copies: pd.DataFrame,
+    how: tuple[Protocol, float, int, int],
+    heads: tuple[Head, ...],
+    engine: Engine,
 ) -> pd.DataFrame:
     """What the machine says of every corpus after every single one: elsewhere, and at home with speakers held out.
 
     Args:
         features, heads, engine: as above.
         slices: slices.csv.
+        copies: copies.csv: of a recording that stands under two speakers' names none is learned from where the other
+            is tested.
         how: protocol, validation, most and seed of `elor.training.folds.make_folds`.
 
     Returns:
@@ -136,7 +143,7 @@ def across(
         tables = [away[away["fold"] == "away"]]
         if speakers >= FEWEST[SPEAKER]:
             tables.append(make_folds(slices[own], protocol, validation, most, seed))
-        folds = pd.concat(tables, ignore_index=True)
+        folds = without_copies(pd.concat(tables, ignore_index=True), slices, copies)
         parts.append(cross_validated(features, slices, folds, heads, engine)[0].assign(trained_on=name))
     columns = ["slice", "utterance", "fold", "speaker", *(head.column for head in heads), "trained_on"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from elor.errors import UserError
 from elor.evaluation.leakage import check_folds
-from elor.training.folds import HeldOut, RandomSlices, WholeSpeakers, held_out, make_folds
+from elor.training.folds import HeldOut, RandomSlices, WholeSpeakers, held_out, make_folds, without_copies
 from tests.worlds import toy
 
 
@@ -55,6 +55,18 @@ def test_the_order_of_rows_says_nothing(ten: pd.DataFrame, protocol: str) -> Non
     for fold in first["fold"].unique():
         for role in ("train", "validation", "test"):
             assert roles(first, fold, role) == roles(again, fold, role)
+
+
+def test_a_recording_is_not_learned_from_where_it_is_tested_under_another_name(ten: pd.DataFrame) -> None:
+    folds = make_folds(ten, "paper", 0.2, 10, seed=1)
+    one, other = (ten.loc[ten["speaker"] == name, "utterance"].iloc[0] for name in ("S00", "S01"))
+    copies = pd.DataFrame([{"utterance": one, "other": other, "likeness": 0.99}])
+    kept = without_copies(folds, ten, copies)
+    utterance = ten.set_index("slice")["utterance"]
+    gone = folds.merge(kept, how="left", indicator=True).query("_merge == 'left_only'")
+    assert set(zip(gone["fold"], gone["slice"].map(utterance), strict=True)) == {("S00", other), ("S01", one)}
+    assert "test" not in set(gone["role"])
+    pd.testing.assert_frame_equal(without_copies(folds, ten, copies[:0]), folds)
 
 
 def test_many_speakers_become_groups_of_like_size() -> None:
