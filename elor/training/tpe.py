@@ -135,7 +135,8 @@ def search(
     table = pd.DataFrame(rows)
     if table["score"].isna().all():
         raise UserError(f"All {len(table)} trials failed, the first one because: {table['reason'][0]}.")
-    best = table.loc[table["score"].idxmax()]
+    ended = table["score"].where(table["status"] != "stopped")  # a stopped one's score may be of an early epoch
+    best = table.loc[(ended if ended.notna().any() else table["score"]).idxmax()]
     return Result(settings_at(best[[d.label for d in searched]].to_dict(), base, searched), table)
 
 

@@ -16,8 +16,8 @@ from elor.sections import Section, check, read_yaml
 SEEN = {
     "shared": "One search for all folds: its validation slices, drawn from fold {fold}, are of speakers whom the other "
     "folds test; the values have seen test speakers.",
-    "nested": "One search per fold on that fold's own training and validation slices: no value has seen its fold's "
-    "test speaker.",
+    "nested": "One search per fold on that fold's own training and validation slices: no value has seen what its fold "
+    "tests.",
     "none": "No search: the values have seen no test speaker.",
 }
 
