@@ -297,7 +297,7 @@ class Manifest:
             "speaker": first.fields["speaker"],
             "gender": _GENDERS.get(first.fields.get("gender", "").lower(), ""),
             "samples": samples_at_16k(stop - start, header.rate),
-            "emotion": _majority([row.fields.get("emotion", "") for row in rows]),
+            "emotion": _majority(rows),
             "start_s": segment.start_s,
             "end_s": segment.end_s,
             "language": first.fields.get("language", ""),
@@ -361,9 +361,12 @@ def _names(segments: dict[Segment, list[Row]]) -> dict[Segment, str]:
     return found
 
 
-def _majority(votes: Sequence[str]) -> str:
-    """The emotion that most rows give, or IEMOCAP's `xxx` where two are level."""
-    ranked = Counter(vote for vote in votes if vote).most_common(2)
+def _majority(rows: Sequence[Row]) -> str:
+    """The emotion that most evaluators give (a speaker's own is asked where nobody else rated), or IEMOCAP's `xxx`
+    where two are level."""
+    others = [row for row in rows if row.fields.get("rater", GOLD) != row.fields["speaker"]] or rows
+    votes = (row.fields.get("emotion", "") for row in others)
+    ranked = Counter(vote for vote in votes if vote.lower() not in _MISSING).most_common(2)
     if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
         return "xxx"
     return ranked[0][0] if ranked else ""

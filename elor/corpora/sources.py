@@ -51,8 +51,8 @@ def read(opened: Sequence[Opened], rater: str, target: Target, scale: tuple[floa
         scale: lowest and highest rating of the joined table.
 
     Returns:
-        Labelled tables; their report is that of the one corpus, or the counts of all with each one's own below
-        `corpora`.
+        Labelled tables, ratings on `scale`; their report is that of the one corpus, or the counts of all with each
+        one's own below `corpora`.
 
     Raises:
         UserError: as `Reader.read` and `label` do; of several corpora it names the one at fault.
@@ -63,7 +63,8 @@ def read(opened: Sequence[Opened], rater: str, target: Target, scale: tuple[floa
             tables = of_source(reader.read(), source)
             found[source] = label(tables, source.rater or rater, target, source.low, source.high)
     if len(found) == 1:
-        return next(iter(found.values()))
+        ((source, tables),) = found.items()
+        return _on_scale(tables, source, scale)
     return _joined(found, scale)
 
 
@@ -195,17 +196,26 @@ def naming(source: Source, count: int) -> Iterator[None]:
         raise UserError(f"Corpus {source.name}: {error}") from None
 
 
+def _on_scale(tables: Tables, source: Source, scale: tuple[float, float]) -> Tables:
+    """The tables with ratings between the run's ends, where the source's own are others."""
+    if (source.low, source.high) == scale:
+        return tables
+    rated = tables.ratings.copy()
+    for dimension in DIMENSIONS:
+        known = rated[dimension].notna()
+        share = scaled(rated.loc[known, dimension].to_numpy(), 2, source.low, source.high)
+        rated.loc[known, dimension] = (scale[0] + share * (scale[1] - scale[0])).round(9)
+    labels = tables.report["labels"] | {"range": list(scale)}
+    return replace(tables, ratings=rated, report=tables.report | {"labels": labels})
+
+
 def _joined(found: Mapping[Source, Tables], scale: tuple[float, float]) -> Tables:
     utterances, ratings = [], []
     for source, tables in found.items():
-        turns, rated = tables.utterances.copy(), tables.ratings.copy()
+        turns, rated = tables.utterances.copy(), _on_scale(tables, source, scale).ratings.copy()
         for table, names in ((turns, NAMED), (rated, ("utterance", "rater"))):
             for name in names:
                 table[name] = table[name].where(table[name] == "", source.name + SEPARATOR + table[name])
-        for dimension in DIMENSIONS if (source.low, source.high) != scale else ():
-            known = rated[dimension].notna()
-            share = scaled(rated.loc[known, dimension].to_numpy(), 2, source.low, source.high)
-            rated.loc[known, dimension] = (scale[0] + share * (scale[1] - scale[0])).round(9)
         utterances.append(turns)
         ratings.append(rated)
     turns = pd.concat(utterances).sort_values("utterance", ignore_index=True)

@@ -185,6 +185,17 @@ def test_the_emotion_is_the_raters_majority(folder: Path) -> None:
     assert found.emotion.tolist() == ["fear", "xxx"]
 
 
+def test_a_speakers_own_rating_has_no_vote_on_the_emotion_unless_it_is_alone(folder: Path) -> None:
+    rows = [f"wav/{file}.wav,s,{rater},{emotion},1,1" for file, rater, emotion in (
+        ("a", "r1", "joy"), ("a", "r2", "fear"), ("a", "s", "fear"),
+        ("b", "r1", "NA"), ("b", "r2", "none"), ("b", "r3", "fear"),
+    )]  # fmt: skip
+    found = read(folder, "file,speaker,rater,emotion,valence,arousal", *rows).utterances
+    assert found.emotion.tolist() == ["xxx", "fear"]
+    alone = read(folder, "file,speaker,rater,emotion", "wav/a.wav,s,s,joy", "wav/b.wav,t,t,fear").utterances
+    assert alone.emotion.tolist() == ["joy", "fear"]
+
+
 def test_odd_genders_are_unknown_and_reported(folder: Path) -> None:
     tables = read(folder, "file,speaker,gender,valence,arousal", "wav/a.wav,s,Male,1,1", "wav/b.wav,t,divers,1,1")
     assert tables.utterances.gender.tolist() == ["M", ""]

@@ -98,6 +98,16 @@ def test_each_is_labelled_by_its_own_rater_and_range_and_all_lie_on_one_scale(th
     assert wanted.loc["two-a", "valence"] == pytest.approx(4 * (6 - 1) / 6)
 
 
+def test_a_single_corpus_with_a_range_of_its_own_lies_on_the_runs_scale(tmp_path: Path) -> None:
+    table = manifest(tmp_path / "one", "file,speaker,valence,arousal", "a.wav,s,4,1", "b.wav,t,1,2", "c.wav,u,2,3")
+    tables = together(corpus({"path": str(table), "low": 1.0, "high": 4.0}))
+    assert tables.utterances.valence.tolist() == [4, 0, 1]  # 4 is the top of 1..4; 2 lies at a third of five classes
+    assert tables.ratings.valence.tolist() == pytest.approx([5, 1, 1 + 4 / 3])
+    wanted = targets(tables.utterances, tables.ratings, Target("regression"), 1, 5)
+    assert wanted.valence.tolist() == pytest.approx([4, 0, 4 / 3])
+    assert tables.report["labels"]["range"] == [1.0, 5.0]
+
+
 def test_counts_are_of_all_and_of_each(three: Corpus) -> None:
     report = together(three).report
     assert (report["utterances"], report["speakers"]) == (16, 2 + 2 + 2 + 2 + 2 + 4)
