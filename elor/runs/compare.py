@@ -96,7 +96,7 @@ def compare(one: str | Path, other: str | Path) -> Comparison:
         files=len(files[0] | files[1]),
         numbers=numbers,
         differences=differences,
-        outputs=len(runs[0].outputs()),
+        outputs=len(runs[0].outputs()) if locked is runs else 0,
         changed=_unequal(*(run.outputs() for run in locked)),
         params=_unequal(*(run.params for run in locked)),
         inputs=_unequal(*(run.inputs() for run in locked)),

@@ -14,6 +14,7 @@ import numpy as np
 
 from elor.runs.compare import is_number
 from elor.runs.run import Run, open_run
+from elor.targets import Target
 
 TRAINING, CORPORA, ALL = "training seeds", "fresh corpora", "runs"
 """The groups: runs on the first run's corpus; one run of every corpus; all, where dvc.lock does not tell."""
@@ -126,7 +127,8 @@ def scores(run: Run) -> dict[str, dict[str, float]]:
     What runs of before have not written is left out.
     """
     tests = run.json("metrics/comparisons.json")["comparisons"] if run.read("metrics/comparisons.json") else []
-    values = any(test["score"] == "ccc" for test in tests)
+    asked = Target(run.params.get("labels.target", "classes")).heads
+    values = asked[0].valued or any(test["score"] == "ccc" for test in tests)
     found = {"CCC" if values else "UAR": run.json("metrics/uar.json")}
     if run.read("metrics/war.json"):
         found["RMSE" if values else "WAR"] = run.json("metrics/war.json")

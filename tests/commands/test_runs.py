@@ -18,7 +18,7 @@ from elor.errors import UserError
 from elor.files import write_json, write_text
 from elor.runs.compare import sentence
 from elor.runs.run import MADE, Folder
-from elor.runs.seeds import over_seeds
+from elor.runs.seeds import over_seeds, scores
 
 SCORES = (0.30, 0.36, 0.33)
 
@@ -162,6 +162,13 @@ def test_training_seeds_and_fresh_corpora_are_two_columns(tmp_path: Path) -> Non
     assert found.groups == {"training seeds": [*map(str, runs[:3])], "fresh corpora": [str(runs[0]), str(runs[3])]}
 
 
+def test_values_are_called_so_where_no_comparison_was_declared(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a", 1, "x", 0.3, ("holds", "holds"))
+    (folder / "metrics/comparisons.json").unlink()
+    (folder / "dvc.lock").write_text((folder / "dvc.lock").read_text().replace("seed: 1", "labels.target: spread", 1))
+    assert set(scores(Folder(folder))) == {"CCC", "RMSE"}
+
+
 def test_runs_that_differ_in_more_than_seeds_are_named(tmp_path: Path) -> None:
     some = [
         make_run(tmp_path / "a", 1, "x", 0.30, ("holds", "holds")),
@@ -191,6 +198,8 @@ def test_two_runs_with_the_same_numbers_are_said_to_be_the_same(tmp_path: Path, 
         "committed run was made on A CPU (avx2)."
     )
     assert run("HEAD", ".", "--compare").output.strip() == sentence(found)
+    (repository / "dvc.lock").unlink()  # nothing names the outputs of this side: none was compared
+    assert f"was reproduced: {numbers} in 5 files; the" in sentence(elor.compare_runs("HEAD", "."))
 
 
 def test_what_was_not_reproduced_is_said_and_by_how_much(tmp_path: Path, repository: Path) -> None:
