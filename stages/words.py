@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from elor.engine import ANALYSIS, Engine
-from elor.evaluation.predictions import judge_all
+from elor.evaluation.predictions import judge_all, tested
 from elor.evaluation.settings import Settings
 from elor.evaluation.words import added, heard_before, leak, parts
 from elor.evidence.model import write
@@ -48,6 +48,7 @@ def scores(params: Params) -> dict[str, Any]:
     how = params.evaluate
     settings = Settings(confidence=how.confidence, permutations=how.permutations, seed=params.seed)
     predictions = {net: read_table(DATA / "predictions" / f"{net}.csv") for net in (TOLD, PLAIN)}
+    slices = tested(slices, folds)
     judged = judge_all(predictions, slices, params.labels.asked.heads, folds)
     heard = heard_before(texts, slices, folds)
     told, plain = ({head: by[net] for head, by in judged.items()} for net in predictions)
@@ -58,7 +59,7 @@ def scores(params: Params) -> dict[str, Any]:
 def hearing(params: Params) -> dict[str, Any]:
     """Train networks of both kinds from several seeds in one fold; compare their maps and what alterations do."""
     slices, folds = read_table(DATA / "slices.csv"), read_table(DATA / "folds.csv")
-    fold = fold_of(exemplary_speaker(slices, params.explain.speaker), slices, folds)
+    fold = fold_of(exemplary_speaker(slices, params.explain.speaker, folds), slices, folds)
     paths, done = trained(params, fold)
     tests = folds.loc[(folds["fold"] == fold) & (folds["role"] == "test"), "slice"]
     rows = np.flatnonzero(slices["slice"].isin(tests))

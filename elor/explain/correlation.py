@@ -99,18 +99,20 @@ def over_units(z: ArrayLike, speakers: ArrayLike, networks: ArrayLike | None = N
     speakers, (units,).
 
     Where folds hold several speakers, these share a network, trained and untrained, and with it what is due to its
-    random weights; a fold is one observation then, however many speakers it has.
+    random weights; a fold is one observation then, however many speakers it has. A speaker whom several folds test has
+    a mean in each.
 
     Args:
         z: one value per slice, (n,).
         speakers: (n,).
         networks: which network, that is which fold, each slice has, (n,); none: every speaker is a unit.
     """
-    speakers = np.asarray(speakers)
-    means = by_speaker(z, speakers)
-    if networks is not None:
-        _, first = np.unique(speakers, return_index=True)
-        means = by_speaker(means, np.asarray(networks)[first])
+    names, speaker = np.unique(np.asarray(speakers), return_inverse=True)
+    if networks is None:
+        means = by_speaker(z, speaker)
+    else:
+        pairs = np.unique(np.asarray(networks), return_inverse=True)[1] * len(names) + speaker
+        means = by_speaker(by_speaker(z, pairs), np.unique(pairs) // max(len(names), 1))
     return means[np.isfinite(means)]
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from elor.audio import FULL_SCALE
 from elor.device import exact, local
+from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.run import answers
 from elor.explain.interventions.versions import UNALTERED, versions
 from elor.explain.occlusion import occlusion
@@ -161,7 +162,7 @@ def of_maps(maps: Sequence[NDArray]) -> dict[str, Any]:
 
 
 def reaches(changes: pd.DataFrame) -> pd.DataFrame:
-    """What each alteration does to each network's answers from its lowest dose to its highest.
+    """What each alteration does to each network's answers over its doses, the unaltered sound among them.
 
     Args:
         changes: of all slices, see `Heard.changes`.
@@ -174,6 +175,8 @@ def reaches(changes: pd.DataFrame) -> pd.DataFrame:
     rows = {}
     for (name, answer, network), some in means.groupby(["intervention", "answer", "network"]):
         doses, change = some["dose"].to_numpy(), some["change"].to_numpy()
+        if np.isfinite(none := ALTERATIONS[name].none):
+            doses, change = np.append(doses, none), np.append(change, 0.0)  # by definition
         rows.setdefault((name, answer), {})[network] = np.polyfit(doses, change, 1)[0] * np.ptp(doses)
     table = pd.DataFrame.from_dict(rows, orient="index").sort_index(axis=1)
     table.index = pd.MultiIndex.from_tuples(table.index, names=["intervention", "answer"])

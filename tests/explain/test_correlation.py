@@ -199,6 +199,11 @@ def test_speakers_of_a_fold_count_once() -> None:
     np.testing.assert_allclose(over_units([1.0, 3.0, 4.0, 5.0, 7.0], speakers, speakers), [2.0, 4.0, 5.0, 7.0])
 
 
+def test_a_speaker_whom_two_folds_test_counts_in_each() -> None:
+    speakers, folds = ["a", "a", "b", "a", "b"], ["x", "x", "y", "y", "x"]
+    np.testing.assert_allclose(over_units([1.0, 3.0, 4.0, 8.0, 6.0], speakers, folds), [(2.0 + 6.0) / 2, 6.0])
+
+
 def test_where_folds_hold_several_speakers_only_the_fold_as_unit_covers() -> None:
     rng = np.random.default_rng(7)
     folds, each = 10, 4

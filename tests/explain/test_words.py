@@ -54,7 +54,7 @@ def test_a_planted_difference_of_maps_is_found_and_chance_is_not() -> None:
 def effects(planted: float, seed: int = 0) -> pd.DataFrame:
     """Changes of eight networks by two alterations at four doses, one of them told to rise more with the words."""
     rng = np.random.default_rng(seed)
-    slopes = {(name, answer): rng.normal(1, 0.2, 8) for name in ("gain", "tilt") for answer in ("arousal", "valence")}
+    slopes = {(name, answer): rng.normal(1, 0.2, 8) for name in ("gain", "pitch") for answer in ("arousal", "valence")}
     slopes["gain", "arousal"] = slopes["gain", "arousal"] + planted * kinds(8)
     return pd.DataFrame(
         {"intervention": name, "answer": answer, "network": network, "dose": dose, "change": slope[network] * dose / 4}
@@ -76,6 +76,13 @@ def test_effects_are_slopes_over_the_range_of_doses_and_a_planted_one_is_found()
     assert row["told"] - row["plain"] == pytest.approx(3, abs=0.5)
     p = [of_effects(reaches(effects(0.0, seed)))["p"] for seed in range(40)]
     assert np.mean(np.array(p) <= 0.2) < 0.45
+
+
+def test_what_is_as_strong_at_every_dose_is_not_nothing() -> None:
+    """Half a point for 1, 2 and 4 pauses, nothing for none: by hand a line of slope 0.875 / 8.75 over four pauses."""
+    rows = [{"network": 0, "dose": dose, "change": 0.5} for dose in (1.0, 2.0, 4.0)]
+    table = reaches(pd.DataFrame(rows).assign(intervention="pause_insertion", answer="arousal"))
+    assert table.loc[("pause_insertion", "arousal"), 0] == pytest.approx(0.4)
 
 
 @pytest.fixture
@@ -107,7 +114,7 @@ def test_all_networks_are_asked_about_one_slice_and_the_words_stay(job: HearingJ
     assert found.maps["arousal"].shape == (4, 119)
     assert (found.maps["arousal"][:, 40:] == 0).all()  # beyond the sound
     assert set(found.changes["network"]) == {0, 1, 2, 3}
-    assert {"gain", "high_shelf"} & set(found.changes["intervention"])
+    assert {"gain", "pitch"} & set(found.changes["intervention"])
     network = weights_file.load_network(job.networks[2])
     words = torch.from_numpy(np.load(job.words)[1][None])
     audio = torch.randn(2, 1, 96_000, generator=torch.Generator().manual_seed(0)) / 10
