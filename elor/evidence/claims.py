@@ -72,10 +72,13 @@ class Needed(Part):
     """the smallest effect that this run could have shown, in the piece's unit (its difference, else `ours`); of an
     absence the largest one of which it could have been shown: below 0, only one the other way; 0 if of none"""
     speakers: int | None = None
-    """how many speakers would have shown the effect that was found, at k times its p where a claim falls by any of k
-    tests; null above 10,000, and where it lies within its control or, of a map, below it"""
+    """how many speakers (see `unit`) would have shown the effect that was found, at k times its p where a claim falls
+    by any of k tests; null above 10,000, and where it lies within its control or, of a map, below it"""
     decided: int | None = None
-    """how many speakers would have decided the claim, all of its pieces as they were found; null if none would"""
+    """how many (see `unit`) would have decided the claim, all of its pieces as they were found; null if none would"""
+    unit: str = "speaker"
+    """what these two numbers count: `speaker`, or `fold` of as many speakers as those of this run, where a fold holds
+    several"""
 
 
 class Claim(Part):

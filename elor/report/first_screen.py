@@ -79,7 +79,7 @@ def sentences(results: Results, saliency: Saliency, claims: Claims | None) -> It
         return
     yield _holding(claims)
     yield _failing(claims)
-    if sentence := _open(claims, results.any_scores["speakers"]):
+    if sentence := _open(claims, results.any_scores["speakers"], results.protocol.get("folds", 0)):
         yield sentence
 
 
@@ -115,7 +115,7 @@ def provenance(results: Results, settings: Mapping[str, Any], versions: Sequence
     return {
         "Corpus": f"{speech[0].upper()}{speech[1:]}.",
         "Tests": f"{plural(scores['count'], 'slice')} labelled by {rater_name(results)}, each by networks that have "
-        f"not heard its speaker. Best {results.score}: {', '.join(best)}.",
+        f"not heard its {results.withheld}. Best {results.score}: {', '.join(best)}.",
     } | {name: f"{', '.join(some)}." for name, some in said.items() if some}
 
 
@@ -168,8 +168,8 @@ def _failing(claims: Claims) -> Sentence:
     return Sentence(f"{f'{same[0].upper()}{same[1:]}; ' if same else ''}{len(against)} {verb} contradicted", against)
 
 
-def _open(claims: Claims, speakers: int) -> Sentence | None:
-    """How many claims stay open, why, and how many speakers would have decided them."""
+def _open(claims: Claims, speakers: int, folds: int) -> Sentence | None:
+    """How many claims stay open, why, and how many speakers, or folds of them, would have decided them."""
     undecided = [row for row in claims.claims if row.verdict in (Verdict.undecided, Verdict.disagree)]
     unlearned = sum(row.verdict is Verdict.unlearned for row in claims.claims)
     if not undecided and not unlearned:
@@ -178,9 +178,12 @@ def _open(claims: Claims, speakers: int) -> Sentence | None:
         f"{count} {OPEN[case]}" for case, count in Counter(row.case for row in undecided).items() if case in OPEN
     ]
     reasons += [f"{unlearned} because a head has not learned"] if unlearned else []
-    chance = [row.needed.decided for row in undecided if row.case is Case.chance and row.needed]
-    beyond = sorted(count for count in chance if count is not None and count > speakers)
-    would = f" ({speakers} speakers spoke; {_span(beyond)} would have decided {len(beyond)} of these)" if beyond else ""
+    chance = [row.needed for row in undecided if row.case is Case.chance and row.needed]
+    would = ""
+    for unit, there, verb in (("speaker", speakers, "spoke"), ("fold", folds, "were tested")):
+        beyond = sorted(one.decided for one in chance if one.unit == unit and (one.decided or 0) > there)
+        if beyond:
+            would += f" ({there} {unit}s {verb}; {_span(beyond)} would have decided {len(beyond)} of these)"
     verb = "stay" if len(undecided) + unlearned > 1 else "stays"
     return Sentence(f"{len(undecided) + unlearned} {verb} open: {', '.join(reasons)}{would}.")
 

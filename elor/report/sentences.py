@@ -138,7 +138,7 @@ def unlearned(found: Results) -> str:
 
 def worthless(head: str, p: float) -> str:
     """What is said of the answers of a head that has learned nothing."""
-    return f"{head}: on speakers that were withheld no better than permuted labels (p {p_value(p)})"
+    return f"{head}: on withheld speech no better than permuted labels (p {p_value(p)})"
 
 
 def worth(score: Mapping[str, Any] | None) -> str:
@@ -146,7 +146,7 @@ def worth(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return ""
     measure = f"UAR {score['uar']:.2f}" if score["uar"] is not None else f"CCC {number(score['ccc'], 2)}"
-    text = f"; on speakers that it has not heard {measure}, {p_said(score['p'])} against permuted labels"
+    text = f"; on withheld speech {measure}, {p_said(score['p'])} against permuted labels"
     return text if score["learned"] else f"{text}: it has not learned, so its maps say nothing of feelings"
 
 
@@ -209,7 +209,7 @@ def needed_line(needed: Needed, claim: Claim) -> str:
     piece = claim.evidence[needed.piece]
     others = "" if needed.piece == claim.deciding else f" of {piece.what}"
     if needed.decided is None and needed.speakers is not None and needed.speakers <= (piece.units or 0):
-        return f"More speakers are not what it lacks: {piece.what} is seen, and another piece stands in the way."
+        return f"More {needed.unit}s are not what it lacks: {piece.what} is seen, and another piece stands in the way."
     unit = "of z" if piece.difference is not None and piece.unit == "r" else piece.unit
     amount = f"{quantity(abs(needed.effect or 0.0))} {unit}".rstrip()
     if not piece.absence:
@@ -221,12 +221,17 @@ def needed_line(needed: Needed, claim: Claim) -> str:
     else:
         effect = f"This run could have shown an absence{others} only had {amount} been found the other way"
     if needed.decided is not None:
-        return f"{effect}; what was found would have needed {plural(needed.decided, 'speaker')}."
+        return f"{effect}; what was found would have needed {_units(needed.decided, needed)}."
     if needed.speakers is not None:
-        shown = plural(needed.speakers, "speaker")
+        shown = _units(needed.speakers, needed)
         return f"{effect}; {shown} would show what was found, but another piece stands in the way."
     way = " Another piece stands in the way, too." if others else ""
     return f"{effect}; what was found goes no further than its control, and no number of speakers shows it.{way}"
+
+
+def _units(count: int, needed: Needed) -> str:
+    """`25 speakers`, or `25 folds of as many speakers`."""
+    return plural(count, needed.unit) + (" of as many speakers" if needed.unit == "fold" else "")
 
 
 def _named(pieces: list[Piece], way: int) -> str:

@@ -252,7 +252,12 @@ def test_few_speakers_are_what_is_needed() -> None:
     row = by_id(claims(some.facts))["arousal-easier"]
     assert (row.verdict, row.case) == (UNDECIDED, Case.chance)
     assert row.needed.speakers > 3
+    assert row.needed.unit == "speaker"
     assert f"would have needed {row.needed.speakers} speakers" in said(claims(some.facts), "arousal-easier")
+    for networks in few.values():
+        for net, one in networks.items():
+            networks[net] = replace(one, fold=np.where(one.speaker == "S2", "two", "one"))  # S0 and S1 share a network
+    assert by_id(claims(some.facts))["arousal-easier"].needed.unit == "fold"
 
 
 def test_speakers_who_share_a_network_count_as_one() -> None:

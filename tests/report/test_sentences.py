@@ -72,6 +72,8 @@ def test_more_speakers_are_not_asked_for_where_another_piece_stands_in_the_way()
     )
     decides = said(Case.chance, piece(), piece("peaks"), needed=Needed(piece=0, effect=0.02, speakers=30, decided=40))
     assert decides.endswith("is 0.02; what was found would have needed 40 speakers.")
+    grouped = Needed(piece=0, effect=0.02, speakers=30, decided=40, unit="fold")
+    assert said(Case.chance, piece(), needed=grouped).endswith("would have needed 40 folds of as many speakers.")
     assert said(Case.disagree, piece(points=0), needed=Needed(piece=0, effect=0.02)).endswith(
         "what was found goes no further than its control, and no number of speakers shows it."
     )

@@ -1,4 +1,4 @@
-"""What an undecided claim would have needed: a larger effect, or more speakers."""
+"""What an undecided claim would have needed: a larger effect, or more speakers, or folds of as many."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ MOST_SPEAKERS = 10_000
 """Beyond so many an effect counts as none that more speakers could show."""
 
 
-def needed(claim: Picture, place: int, level: float, confidence: float = 0.95) -> Needed | None:
+def needed(claim: Picture, place: int, level: float, confidence: float = 0.95, unit: str = "speaker") -> Needed | None:
     """What would have taken a claim's piece below a level of p, and how many speakers would have decided the claim.
 
     The spread over units is taken as it was found. The smallest effect is t(1 - level / 2, n - 1) standard errors, and
@@ -26,6 +26,7 @@ def needed(claim: Picture, place: int, level: float, confidence: float = 0.95) -
         place: of the one that its verdict hangs on; if that has no test, the one of the largest p counts.
         level: of p that its family left to a further claim.
         confidence: of the interval.
+        unit: what its pieces' units are, see `elor.evidence.claims.Needed`.
 
     Returns:
         None for a claim without a test.
@@ -44,6 +45,7 @@ def needed(claim: Picture, place: int, level: float, confidence: float = 0.95) -
         effect=_least(piece, error, own),
         speakers=_speakers(piece, error, own),
         decided=_decided(claim, level, confidence),
+        unit=unit,
     )
 
 

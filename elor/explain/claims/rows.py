@@ -11,6 +11,7 @@ from elor.explain.claims.decide import LEVEL, METHOD, Picture, Settled, Table, l
 from elor.explain.claims.evidence import Missing, Seen
 from elor.explain.claims.known_truth import Known, planted, scoreboard, truth_of
 from elor.explain.claims.needs import needed
+from elor.explain.claims.scores import share_networks
 from elor.explain.claims.table import CLAIMS
 
 DECLARED = ("id", "group", "claim", "where", "paper", "test", "confirmatory", "nulled", "undecidable", "untested")
@@ -44,8 +45,9 @@ def claims(
         Picture(pieces, claim.every, bool(claim.undecidable)) for claim, pieces in zip(declared, gathered, strict=True)
     ]
     table = settle([lean(picture) for picture in pictures], [claim.confirmatory for claim in declared], level)
+    grouped = any(share_networks(one) for networks in facts.scored.judged.values() for one in networks.values())
     rows = [
-        row(claim, picture, final, table, facts.measured.confidence, known)
+        row(claim, picture, final, table, facts.measured.confidence, known, grouped)
         for claim, picture, final in zip(declared, pictures, table.settled, strict=True)
     ]
     tally = Counter(one.verdict for one in rows)
@@ -92,11 +94,22 @@ def _role(look: Look, seen: Seen) -> Role:
 
 
 def row(
-    claim: Declared, picture: Picture, final: Settled, table: Table, confidence: float, known: Known | None
+    claim: Declared,
+    picture: Picture,
+    final: Settled,
+    table: Table,
+    confidence: float,
+    known: Known | None,
+    grouped: bool,
 ) -> Claim:
-    """One row of metrics/claims.json; its numbers are those of the piece that the verdict hangs on."""
+    """One row of metrics/claims.json; its numbers are those of the piece that the verdict hangs on.
+
+    Args:
+        grouped: whether folds hold several speakers, so that these are the units of all that networks do.
+    """
     place = final.lean.deciding
     own = None if place is None else picture.pieces[place]
+    unit = "fold" if grouped and claim.group != "corpus" else "speaker"
     wanting = final.lean.verdict in (Verdict.undecided, Verdict.disagree, Verdict.indistinct) and claim.confirmatory
     return Claim(
         **{name: getattr(claim, name) for name in DECLARED},
@@ -110,6 +123,6 @@ def row(
         q=final.q,
         truth=None if known is None else truth_of(claim.id, known),
         planted=None if known is None else planted(claim.id, known),
-        needed=needed(picture, place, table.next_p, confidence) if wanting and place is not None else None,
+        needed=needed(picture, place, table.next_p, confidence, unit) if wanting and place is not None else None,
         evidence=tuple(picture.pieces),
     )

@@ -111,8 +111,13 @@ class Scored:
 
 def units(judged: Judged) -> NDArray:
     """What is independent: the speaker of every row, or its fold where any fold tests several speakers, (rows,)."""
+    return judged.fold if share_networks(judged) else judged.speaker
+
+
+def share_networks(judged: Judged) -> bool:
+    """Whether any fold tests several speakers."""
     pairs = np.unique(np.stack([judged.fold, judged.speaker]).astype(str), axis=1)
-    return judged.speaker if len(np.unique(pairs[0])) == pairs.shape[1] else judged.fold
+    return len(np.unique(pairs[0])) < pairs.shape[1]
 
 
 def better(scored: Scored, heads: Sequence[str], one: str, other: str) -> Seen:

@@ -333,7 +333,7 @@ CORPUS = (
         claim="the chosen evaluator's ratings are more balanced than the others'",
         where="IEMOCAP dataset",
         paper="more balanced over the complete valence–arousal space",
-        test="exchange tests over speakers of the entropy of the valence-arousal cells on common utterances, per rater",
+        test="paired t tests over speakers of the entropy of the valence-arousal cells on common utterances, per rater",
         looks=(
             Look(
                 "evenness over the valence-arousal cells, on common utterances",
