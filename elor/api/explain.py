@@ -229,15 +229,14 @@ def _explain_window(
     stem: Path,
 ) -> dict[str, Any]:
     """One window's numbers; its maps and players are written beside `stem`."""
-    waveform, audio = None if other is None else fitted(other, len(sound)), batch(sound)
-    rate = subject.rate
+    audio, rate = batch(sound), subject.rate
     try:
         heads_of(spare(subject.model), audio)
     except CannotRun as error:
         raise UserError(f"{error} {beside_length(error, subject.model, sound)}".rstrip()) from None
     subject, noted = made_repeatable(replace(subject, model=spare(subject.model)), audio)  # it has heard nothing else
     with aside(Doubt) as doubts, prepared(subject.model), repeatable(subject.model, audio, beside=1):
-        explained = explain(subject, sound, support, effort, waveform)
+        explained = explain(subject, sound, support, effort, other)
         remarks = explained.summary["remarks"]
         altered = _altered(subject, sound, support, effort.seed, remarks) if effort.thorough else {}
     remarks[:0] = _said(noted, doubts)

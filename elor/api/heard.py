@@ -74,14 +74,17 @@ def windows(sound: NDArray, length: int | None) -> list[tuple[int, int, NDArray]
 
 
 def left_out(sound: NDArray, windows: Sequence[Mapping[str, Any]], rate: int) -> list[dict[str, Any]]:
-    """The stretches of a recording that no window holds, s, and whether anything sounds there."""
-    starts = [round(window["start_s"] * rate) for window in windows] + [len(sound)]
-    ends = [0, *(round(window["end_s"] * rate) for window in windows)]
-    return [
-        {"start_s": end / rate, "end_s": start / rate, "sounds": bool(sound[end:start].any())}
-        for end, start in zip(ends, starts, strict=True)
-        if end < start
-    ]
+    """The stretches of a recording that no window holds, s, each silent throughout or part of one window."""
+    length, held = windows[0]["samples"], {round(window["start_s"] * rate) for window in windows}
+    found: list[dict[str, Any]] = []
+    for start in (start for start in range(0, len(sound), length) if start not in held):
+        part = sound[start : start + length]
+        one = {"start_s": start / rate, "end_s": (start + len(part)) / rate, "sounds": bool(part.any())}
+        if found and found[-1]["end_s"] == one["start_s"] and not found[-1]["sounds"] and not one["sounds"]:
+            found[-1]["end_s"] = one["end_s"]
+        else:
+            found.append(one)
+    return found
 
 
 def batch(sound: NDArray) -> Tensor:

@@ -66,7 +66,8 @@ def weighted(signal: ArrayLike, drops: ArrayLike, rate: int = SAMPLE_RATE) -> ND
     values = np.asarray(signal, dtype=float)
     hop, frame = segment_at(rate), round(FRAME * rate)
     weight = np.maximum(spread(drops, len(values), 2 * hop, hop), 0.0)
-    smooth = np.convolve(weight, np.hanning(2 * frame + 1) / frame, mode="same")  # no clicks at a window's edge
+    edge = np.hanning(2 * frame + 1) / frame  # no clicks at a window's edge
+    smooth = np.convolve(weight, edge)[frame : frame + len(values)]  # also of a signal that is shorter than it
     return values * smooth / (smooth.max() or 1.0)
 
 

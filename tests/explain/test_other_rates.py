@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elor.api.explain import QUICK, explain_files, foreign_network
+from elor.api.heard import left_out, windows
 from elor.errors import UserError
 from elor.report.explanation import blocks, opening
 from elor.report.recording import recordings
@@ -112,6 +113,15 @@ def test_what_no_window_holds_is_said(tmp_path: Path) -> None:
         assert "4.00-4.40 s was not explained: it fills up to half a window" in text
         assert "1.00-2.00 s was not explained: it is digital silence" in text
     assert "4.00-4.40 s was not explained" in recordings(found, tmp_path / "out")
+
+
+def test_silence_and_a_short_rest_beside_it_are_told_apart() -> None:
+    sound = np.concatenate([np.ones(100), np.zeros(200), np.ones(40)])
+    held = [{"start_s": start / 100, "samples": 100} for start, _, _ in windows(sound, 100)]
+    assert left_out(sound, held, 100) == [
+        {"start_s": 1, "end_s": 3, "sounds": False},
+        {"start_s": 3, "end_s": 3.4, "sounds": True},
+    ]
 
 
 def test_faint_sounds_are_not_rounded_to_silence(tmp_path: Path) -> None:

@@ -179,6 +179,13 @@ def test_a_classifier_on_is10_is_explained_by_occlusion() -> None:
     assert strongest["drop"] > 1
 
 
+def test_a_shorter_other_sound_is_compared_on_what_both_have() -> None:
+    sound, other = voice(0.5), voice(0.2, seed=1)
+    found = explain(factory.load(f"{HERE}:Functional"), sound, len(sound), QUICK, other)
+    (entry, *_), cells = found.summary["methods"]["gradient"]["heads"].values(), found.maps["gradient"][0]
+    assert entry["other"] == pytest.approx(np.corrcoef(cells[: len(other)], other)[0, 1], abs=1e-5)
+
+
 def test_interventions_ask_the_network_itself() -> None:
     class Level(nn.Module):
         """Loud or soft, from the level in dB; and the level itself as a value."""
@@ -220,6 +227,20 @@ def test_prototypes_of_a_foreign_network_beat_those_of_its_start() -> None:
     level = signal.square().mean().sqrt()
     assert entry["logit"] > asked(subject.model, level * noise)["0"][:, 2].max().item()
     assert np.isfinite(entry["initial_logit"])
+
+
+def test_where_classes_are_many_both_ends_of_a_value_are_sought_and_no_head_that_was_left_out() -> None:
+    class Many(nn.Module):
+        """Twelve classes, a value, and a head without a derivative."""
+
+        def forward(self, audio: torch.Tensor) -> dict[str, torch.Tensor]:
+            level = audio[:, 0].square().mean(1, keepdim=True)
+            return {"tune": level * torch.arange(12), "level": level, "rounded": level.round().expand(-1, 2)}
+
+    subject = Subject("many", Many().eval(), None)
+    predicted = {"tune": 3, "level": 0, "rounded": 1}
+    found = seek(subject, {"tune": 12, "level": 1}, predicted, 4_000, Ascent(steps=2, restarts=1))
+    assert {name.partition(".")[2] for name in found.signals} == {"tune.3", "level.0", "level.1"}
 
 
 def test_a_committee_is_the_mean_of_its_members() -> None:

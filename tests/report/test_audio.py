@@ -65,6 +65,9 @@ def test_weighting_keeps_what_speaks_for_the_class_and_silences_the_rest() -> No
     assert not heard[:31_000].any()
     assert not heard[35_000:].any()
     assert not weighted(signal, -np.abs(drops)).any()
+    short = weighted(signal[:480], [1.0])
+    assert short.shape == (480,)
+    assert short.any()
 
 
 def test_the_wav_is_what_other_programs_read() -> None:

@@ -82,13 +82,13 @@ def seek(subject: Subject, outputs: dict[str, int], predicted: dict[str, int], s
     Args:
         subject: the network and its twin.
         outputs: by head how many it has.
-        predicted: by head the class that was predicted, which alone is sought where there are many.
+        predicted: by head the class that was predicted, of whose classes it alone is sought where there are many.
         samples: length of the signals, at the network's rate.
         how: steps, restarts, level, seed; rate, parametrisation and mode are set here.
     """
     targets, how = targets_of_heads(outputs), replace(how, rate=subject.rate)
     if len(targets) > MOST_TARGETS:
-        targets = [Goal(head, label) for head, label in predicted.items()]
+        targets = [one for one in targets if outputs[one.head] == 1 or one.label == predicted[one.head]]
     summary: dict[str, Any] = {"refused": None, "settings": asdict(how) | {"mode": "level"}, "targets": {}}
     signals: dict[str, NDArray] = {}
     try:

@@ -30,6 +30,7 @@ from elor.explain.erasure import MEASURES
 from elor.explain.examination import Scope, erase, examine, orders_of, singles
 from elor.explain.finite_differences import Unchecked
 from elor.explain.heads import SomeHeads
+from elor.explain.interventions.stretch_and_pitch import fitted
 from elor.explain.maps import Maps, Steps, predicted
 from elor.explain.model import Heads, logits_of, predict, prepared, targets_of
 from elor.explain.occlusion import CLEAR, Coarse, Noisy, carried
@@ -71,7 +72,8 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
         sound: (samples,) at the network's rate, in [-1, 1].
         support: samples before the padding.
         effort: how much.
-        other: the sound of another window, for the map of this one with the waveform of that one.
+        other: another sound, (any samples,), for the map of this one with the waveform of that one; r is on what both
+            have.
 
     Returns:
         As `summary`: `prediction`, by head `label`, `logits`, `probabilities` (None for a single value); `scores`, by
@@ -92,7 +94,9 @@ def explain(subject: Subject, sound: NDArray, support: int, effort: Effort, othe
     logits, answers = asked(subject.model, audio), probabilities(subject.model, audio)
     decisive, single = deciding(subject.model, logits, answers), singles(logits)
     targets, second = targets_of(decisive, None), runner_up(decisive)
-    others = {} if other is None else {0: (np.asarray(other, dtype=np.float32), len(other))}
+    others = {}
+    if other is not None:
+        others[0] = fitted(np.asarray(other, dtype=np.float32), len(sound)), min(len(other), len(sound))
     windows, found = Windows([0], audio, [support], others, subject.rate), Found()
     steps = Steps(effort.steps, effort.most)
     checked = COMPARED if effort.thorough else BACKWARD
