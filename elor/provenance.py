@@ -21,7 +21,7 @@ class Score:
     """How well a head answers on its corpus: what an answer of it, and an explanation, is worth.
 
     Attributes:
-        uar: its unweighted average recall on speakers that it has not heard; None for a value, whose `ccc` counts.
+        uar: its unweighted average recall on the test slices of its run; None for a value, whose `ccc` counts.
         ccc: the concordance with the labels; None where it is not defined.
         p: of the score against permuted labels.
         learned: whether it is better than those.

@@ -66,16 +66,18 @@ class Method:
         title: what it is called where all are told apart.
         by_sample: whether its maps have a value per sample; the others have segments, windows, frequencies or bands.
         shown: what figures and the page call it, which show its maps in time; empty where they do not.
+        rate: whether its values are derivatives, of the answer by the amplitude; the others are changes of the answer.
     """
 
     title: str
     by_sample: bool = False
     shown: str = ""
+    rate: bool = False
 
 
 METHODS = {
-    "guided": Method("guided backpropagation", True, "guided backpropagation"),
-    "gradient": Method("gradient", True, "gradient"),
+    "guided": Method("guided backpropagation", True, "guided backpropagation", True),
+    "gradient": Method("gradient", True, "gradient", True),
     "segments": Method("input x gradient, 50-ms segments"),
     "integrated": Method("integrated gradients, time", True, "integrated gradients"),
     "frequency": Method("integrated gradients, frequency"),

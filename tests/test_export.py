@@ -259,7 +259,7 @@ def test_an_export_says_what_its_networks_have_heard_and_what_their_answers_are_
     said = shown(ensemble, sound)
     for sentence in (
         "These networks have never heard a person",
-        "valence: on speakers that were withheld no better than permuted labels (p 0.400), so its answers mean",
+        "valence: on withheld speech no better than permuted labels (p 0.400), so its answers mean",
         "Too short to judge, less than 0.5 s of sound, the rest of the window is silence: short.wav.",
         "arousal from 0 (calm) to 4 (excited)",
     ):

@@ -14,6 +14,9 @@ from elor.report.text import Format
 Target = Literal["classes", "regression", "spread", "distribution", "emotion"]
 Protocol = Literal["paper", "strict"]
 
+FILES = (".safetensors", ".onnx")
+"""Ends of files that hold networks."""
+
 
 def score(
     corpus: Annotated[
@@ -147,7 +150,7 @@ def _models(paths: list[Path], networks: list[str]) -> dict[Path, tuple[Path, st
     found: dict[Path, tuple[Path, str | None]] = {}
     for path in paths:
         for network in networks or [None]:
-            own = path.suffix or any(path.glob("*.safetensors"))
+            own = path.suffix in FILES or any(path.glob("*.safetensors"))
             found[path if own else path / (network or "elor")] = (path, network)
     return found
 

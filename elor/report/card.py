@@ -90,10 +90,10 @@ def card(model: Model, found: Results) -> str:
     """
     *scores, protocol = results(found)
     sections = {
-        f"# {title(model.network)}: model card": _what(model),
+        f"# {title(model.network)}: model card": _what(model, found.withheld),
         "## Files": _files(model),
         "## Trained on": f"{CORPORA[model.corpus]}\n\n{render([protocol], Format.markdown)}",
-        "## Scores": f"{_tested(model)}\n\n{render(scores, Format.markdown)}",
+        "## Scores": f"{_tested(model, found.withheld)}\n\n{render(scores, Format.markdown)}",
         "## Limits": _items(_limits(found)),
         "## Intended use": INTENDED,
         "## Licence": _licence(model),
@@ -123,15 +123,16 @@ The raters' standard deviation was learned beside each value, and is scored belo
 file. `elor predict` and the ONNX graph answer with the value alone."""
 
 
-def _what(model: Model) -> str:
+def _what(model: Model, withheld: str) -> str:
     heads = [f"{head.name} ({'a value' if head.valued else f'{head.classes} classes'})" for head in model.any.heads]
     folds, count = folds_of(model.architectures), len(model.architectures)
     answers = "values" if model.any.heads[0].valued else "probabilities"
     if count > 1:
-        whose = f"one fold's speakers ({', '.join(folds)})" if len(folds) > 1 else f"the speakers of fold {folds[0]}"
+        named = ", ".join(folds)
+        whose = f"one fold's {withheld}s ({named})" if len(folds) > 1 else f"the {withheld}s of fold {named}"
         who = f"{count} networks, each trained without {whose}; the answer is the mean of their {answers}."
     else:
-        who = f"The network of fold {folds[0]}, which was trained without that fold's speakers."
+        who = f"The network of fold {folds[0]}, which was trained without that fold's {withheld}s."
     return (
         f"Predicts {' and '.join(heads)} from six seconds of speech, after Wieser et al., 2020. {who}"
         f"{SPREAD if any(head.spread for head in model.any.heads) else ''}\n\n"
@@ -166,17 +167,17 @@ def _shape(model: Model) -> str:
     return f"Layers: {'; '.join(layers)}{others}."
 
 
-def _tested(model: Model) -> str:
+def _tested(model: Model, withheld: str) -> str:
     folds = folds_of(model.architectures)
     several = len(folds) < len(model.architectures)
     tested = (
-        "The networks of a fold were tested as one, on the speakers that were withheld from them."
+        f"The networks of a fold were tested as one, on the {withheld}s that were withheld from them."
         if several
-        else "Every network was tested on the speakers that were withheld from it."
+        else f"Every network was tested on the {withheld}s that were withheld from it."
     )
     which = (
-        "The mean of the networks was not tested, and cannot be on this corpus: each of its speakers has trained all "
-        f"networks but {'those of one fold' if several else 'one'}."
+        f"The mean of the networks was not tested, and cannot be on this corpus: each of its {withheld}s has trained "
+        f"all networks but {'those of one fold' if several else 'one'}."
         if len(folds) > 1
         else f"The scores are of the networks of all folds, of which this is one{' fold' if several else ''}."
     )
@@ -195,7 +196,8 @@ def _limits(found: Results) -> Iterator[str]:
             yield f"{name}: found more rarely than by a uniform guess: class {', '.join(weak)}."
         if scores.get("ece") is not None:
             yield f"{name}: its probabilities are off by {number(scores['ece'])} on average (calibration error)."
-    yield "Predictions for a speaker of the training corpus are of no worth, unless of the network of that fold."
+    one = found.withheld
+    yield f"Predictions for a {one} of the training corpus are of no worth, unless of the network of that fold."
 
 
 def _weak(scores: dict[str, float | None]) -> list[str]:

@@ -52,7 +52,7 @@ def waveform_map(shown: Shown, method: str, head: str) -> Figure:
         middle.fill_between(seconds, 0.0, peaks, color=HUES[1], linewidth=0.4)
         coloured_waveform(bottom, shown, method, head)
         top.set(ylabel=bottom.get_ylabel(), ylim=bottom.get_ylim())
-        middle.set(ylabel="saliency > 0\n(logit per unit)", ylim=(0.0, 1.05 * peaks.max() + 1e-12))
+        middle.set(ylabel=f"saliency > 0\n({shown.unit(method, head)})", ylim=(0.0, 1.05 * peaks.max() + 1e-12))
         middle.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
         for axes in (top, middle):
             _hatch_padding(axes, shown)
@@ -70,7 +70,7 @@ def coloured_waveform(axes: Axes, shown: Shown, method: str, head: str) -> None:
         axes, _column_times(len(signal), rate=shown.rate), low, high, strongest(values, PIXELS), full_colour(values)
     )
     bar = axes.figure.colorbar(shades, cax=axes.inset_axes((1.012, 0.0, 0.012, 1.0)))
-    bar.set_label("saliency\n(logit per unit)")
+    bar.set_label(f"saliency\n({shown.unit(method, head)})")
     bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     limit = 1.05 * np.abs(signal).max() + 1e-6
     axes.set(ylabel="amplitude\n(1 = full scale)", ylim=(-limit, limit), xlim=(0.0, len(signal) / shown.rate))

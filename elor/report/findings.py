@@ -156,6 +156,11 @@ class Shown:
         drops = self.drops.get(head, np.zeros(0))
         return np.abs(drops) if head in self.valued else drops
 
+    def unit(self, method: str, head: str) -> str:
+        """Of a map's values: `logit per unit`, where they are derivatives by the amplitude (1 is full scale), `logit`
+        where they are changes of it; or the same of a value."""
+        return f"{'value' if head in self.valued else 'logit'}{' per unit' if registry.METHODS[method].rate else ''}"
+
     def target_text(self, head: str) -> str:
         """Which class of which head a map explains, and how people rated: `arousal, class 3 predicted (rated 4)`."""
         rated = self.rated.get(head)
@@ -273,7 +278,8 @@ def _completeness(saliency: Saliency, head: str) -> str:
     known = saliency.integrated.get(head)
     if known is None:
         return ""
-    error = f"completeness error {100 * (known.median_error or 0):.1f} %"
+    median = "undefined" if known.median_error is None else f"{100 * known.median_error:.1f} %"
+    error = f"completeness error {median}"
     return f"{error} (median of {plural(known.maps, 'map')}, {known.incomplete} of them incomplete)"
 
 

@@ -137,6 +137,7 @@ def _shown(shown: Shown) -> dict[str, Any]:
         "wave": column_bytes(shown.signal),
         "maps": {method: {head: column_bytes(m) for head, m in by.items()} for method, by in shown.maps.items()},
         "full": {method: {head: full_colour(m) for head, m in by.items()} for method, by in shown.maps.items()},
+        "units": {method: {head: shown.unit(method, head) for head in by} for method, by in shown.maps.items()},
         "sentences": {
             method: {head: one.sentence() for head, one in by.items()} for method, by in shown.correlations.items()
         },

@@ -221,7 +221,7 @@ def _reading(ensemble: Ensemble) -> Notes:
     items += [f"{'; '.join(scales)}."] if scales else []
     folds = folds_of(ensemble.folds)
     if len(ensemble.folds) > 1 and ensemble.heads[0].ordered:
-        each = ", from each of which another speaker was withheld" if len(folds) == len(ensemble.folds) else ""
+        each = ", each trained without another fold" if len(folds) == len(ensemble.folds) else ""
         items.append(f"+-: standard deviation over the networks{each}.")
     if len(folds) > 1:
         items.append("A voice of the training corpus needs --fold: only the network of its fold has not trained on it.")

@@ -105,6 +105,12 @@ class Results:
         """One network's scores, for what is the same in all of them; `has` asks for what is not."""
         return next(iter(next(iter(self.scores.values())).values()))
 
+    @property
+    def withheld(self) -> str:
+        """What the networks have not heard of a slice that they are tested on: `speaker`, or, where test speakers were
+        heard, the column that was held out."""
+        return self.protocol.get("hold_out", "speaker") if self.protocol.get("heard_speakers") else "speaker"
+
     def has(self, key: str) -> bool:
         """Whether any network has a score of that name, for any head."""
         return any(one.get(key) is not None for networks in self.scores.values() for one in networks.values())

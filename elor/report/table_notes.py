@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from elor.corpora.faults import plural
+from elor.evaluation.intervals import SPEAKERS_FOR_INTERVAL
 from elor.registry import ON_VECTORS
 from elor.report.results import Results, rater_name, title
 from elor.report.text import Notes, number, p_value
@@ -14,14 +15,11 @@ from elor.vectors import Vectors
 MOST_DEVIATIONS = 3
 """Deviations of the corpus that are spelt out."""
 
-FEWEST_SPEAKERS = 3
-"""With two, t(1) = 12.7 makes an interval that says nothing; with one there is none."""
-
 
 def few_speakers(found: Results) -> Notes | None:
     """What is to be said where speakers are too few for any interval and any test."""
     speakers = found.any_scores["speakers"]
-    if speakers >= FEWEST_SPEAKERS:
+    if speakers >= SPEAKERS_FOR_INTERVAL:
         return None
     what = "one speaker" if speakers == 1 else "two speakers"
     return Notes(
@@ -177,7 +175,7 @@ def _cautions(found: Results) -> Iterator[str]:
     named: dict[str, list[str]] = {}
     for dimension, networks in found.scores.items():
         for network, scores in networks.items():
-            if (caution := scores.get("caution")) and scores["speakers"] >= FEWEST_SPEAKERS:
+            if (caution := scores.get("caution")) and scores["speakers"] >= SPEAKERS_FOR_INTERVAL:
                 named.setdefault(caution, []).append(f"{dimension} {title(network)}")
     return (f"{', '.join(names)}: {caution}" for caution, names in named.items())
 

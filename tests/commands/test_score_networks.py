@@ -11,6 +11,7 @@ from sklearn import metrics
 from typer.testing import Result
 
 from elor.api.score import dimensions_of, rater_of
+from elor.commands.score import _models
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.inference import load
@@ -31,6 +32,16 @@ def test_the_raters_of_a_workspace_need_not_be_said_again(workspace_of: Callable
     assert "labels: E-2" in said
     assert elor("score", *where, "--rater", "E-2").stdout == said
     assert elor("score", *where, "--rater", "E-1").exit_code == 1
+
+
+def test_a_folder_with_a_dot_in_its_name_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "models.old").mkdir()
+    models, network = tmp_path / "models.old", tmp_path / "elor.onnx"
+    assert _models([models, network], ["elor", "ftr"]) == {
+        models / "elor": (models, "elor"),
+        models / "ftr": (models, "ftr"),
+        network: (network, "ftr"),
+    }
 
 
 def test_the_dimensions_of_a_workspace_need_not_be_said_either(tmp_path: Path) -> None:

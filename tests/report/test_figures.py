@@ -41,8 +41,17 @@ def test_fig_4_shows_r_beside_its_control_and_hatches_the_padding(found: Finding
         (patch,) = [patch for patch in axes.patches if patch.get_hatch()]
         assert patch.get_x() == pytest.approx(shown.support / 16_000)
     assert [axes.get_ylabel() != "" for axes in figure.axes] == [True] * 3
+    units = {method: bar_of(waveform_map(shown, method, "arousal")) for method in shown.maps}
+    assert {method for method, unit in units.items() if unit == "saliency\n(logit per unit)"} == {"guided", "gradient"}
+    assert {method for method, unit in units.items() if unit == "saliency\n(logit)"} == {"integrated", "occlusion"}
+    value = replace(shown, valued=frozenset({"arousal"}))
+    assert bar_of(waveform_map(value, "integrated", "arousal")) == "saliency\n(value)"
+
+
+def bar_of(figure: Figure) -> str:
+    """What the bar of colours says."""
     (bar,) = figure.axes[2].child_axes
-    assert "logit" in bar.get_ylabel()
+    return bar.get_ylabel()
 
 
 def test_the_coloured_waveform_has_the_maps_sign(found: Findings) -> None:

@@ -85,7 +85,7 @@ const explorer = (() => {
       bar(boxes[2], up, down, colours[16 + Math.round(16 * clamp(value / full, -1, 1))]);
     }
     if (inBoth(shown)) spectrogram(pen, boxes[3], left, right, colours);
-    colourBar(pen, boxes[2], right, colours, shown.full[state.method][state.head]);
+    colourBar(pen, boxes[2], right, colours, shown.full[state.method][state.head], shown.units[state.method][state.head]);
     axis(pen, boxes, left, right, top);
     padding(pen, boxes, left, right);
     regions(pen, boxes, left, right);
@@ -151,8 +151,8 @@ const explorer = (() => {
   }
 
   // What the colours of the map stand for.
-  function colourBar(pen, [y], right, colours, full) {
-    const wide = 3, ends = [`against -${full.toPrecision(2)}`, `${full.toPrecision(2)} for (logit per unit)`];
+  function colourBar(pen, [y], right, colours, full, unit) {
+    const wide = 3, ends = [`against -${full.toPrecision(2)}`, `${full.toPrecision(2)} for (${unit})`];
     const left = right - pen.measureText(ends[1]).width - 6 - wide * colours.length;
     if (left - pen.measureText(ends[0]).width < right / 2) return; // a phone has no room
     colours.forEach((colour, k) => {
