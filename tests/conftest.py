@@ -22,10 +22,14 @@ def nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 LONGEST = (
-    *("pipeline/test_toy", "pipeline/test_outside", "pipeline/test_a_fifth_network", "pipeline/test_targets"),
-    *("pipeline/test_words", "stages/test_across", "explain/test_selfcheck", "pipeline/test_ensembles"),
+    *("pipeline/test_toy", "pipeline/test_outside", "pipeline/test_a_fifth_network", "explain/test_selfcheck"),
+    *("pipeline/test_targets", "pipeline/test_words", "stages/test_across", "tests/test_benchmarks"),
+    *("docs/test_commands", "training/test_engine", "tests/test_benchmark_gpu", "features/test_is10"),
+    *("tests/test_shipped", "training/test_ensembles", "tests/test_benchmark_choices", "tests/test_export"),
+    *("pipeline/test_ensembles", "stages/test_bad_input"),
 )
-"""Files that take longest: they are begun first, since whoever ends last should have little left to do."""
+"""Files begun first: those that take longest, since whoever ends last should have little left to do; and those that
+mostly wait for processes of their own, beside which the others have a core to compute on."""
 
 
 def pytest_collection_modifyitems(items: list) -> None:
