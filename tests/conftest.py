@@ -8,8 +8,11 @@ import pytest
 
 import elor  # noqa: F401  # before numpy and torch, so that their arithmetic is the portable one
 from elor import arithmetic
+from tests.worlds.shared import begin
 
 os.environ["DVC_TEST"] = "true"  # else every command of DVC starts another process, which looks for a newer DVC
+
+begin()  # before pytest-xdist starts workers
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side: threads in each would only wait for each other's
     os.environ.setdefault("OMP_NUM_THREADS", "1")
