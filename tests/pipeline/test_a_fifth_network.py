@@ -16,6 +16,7 @@ from elor.evidence.model import read
 from elor.evidence.prototypes import Prototypes
 from elor.registry import FILES, NETWORKS, VECTORS
 from tests.worlds.project import MODELS, ROOT, Project
+from tests.worlds.shared import share_vectors
 from tests.worlds.stages import UNSEEN
 
 NAME, TITLE = "lom_ftr", "LoM+FTR"
@@ -56,6 +57,7 @@ def add(project: Project) -> None:
 @pytest.mark.parametrize("explained", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_fifth_network_and_a_third_head_reach_the_page(tmp_path: Path, explained: bool) -> None:
     project = Project(tmp_path / "project")
+    share_vectors(tmp_path / "scratch")
     project.set_params(
         labels__dimensions=["dominance", "valence", "arousal"],
         folds__most=3,

@@ -22,6 +22,7 @@ from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.versions import versions
 from elor.files import file_digest
 from tests.worlds.project import NETWORKS, ROOT, shrink
+from tests.worlds.shared import share_vectors
 
 CORPUS = (("sources",), ("corpus",))
 """What no choice of labels changes."""
@@ -109,6 +110,7 @@ class Workspace:
         self.set_params()
         patch.chdir(folder)
         patch.setenv("ELOR_SCRATCH", str(folder.parent / "scratch"))
+        share_vectors(folder.parent / "scratch")
         patch.setattr(Engine, "run", run_here)
 
     def set_params(self, **changes: object) -> None:
