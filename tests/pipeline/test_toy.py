@@ -155,7 +155,7 @@ def test_a_killed_run_elsewhere_goes_on_and_ends_with_the_same_bytes(project: Pr
             shutil.rmtree(entry)  # searches from the cache, everything else anew
     kills = 0
     while kills < 2:
-        run = twin.start("repro", "train@elor", "train@ftr")
+        run = twin.start("repro", "train@elor", "train@ftr", quick=True)
         wait_for_progress(twin.folder.parent / "scratch", run, after=kills)
         if run.poll() is not None:
             break
