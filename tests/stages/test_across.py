@@ -176,8 +176,8 @@ def test_bad_input_is_one_sentence_before_anything_long(
         listed[0] = ["x.csv"]
     if changes.get("target") == "emotion":
         pd.read_csv(rated, dtype=str, keep_default_na=False).drop(columns="emotion").to_csv(rated, index=False)
-    made.set_params(corpus__path=listed, **{k: v for k, v in changes.items() if k.startswith("folds")})
-    made.set_params(labels__target=changes.get("target", "classes"))
+    folds = {name: value for name, value in changes.items() if name.startswith("folds")}
+    made.set_params(corpus__path=listed, labels__target=changes.get("target", "classes"), **folds)
     before = made.files()
     said = ""
     for name in ("sources", "corpus", "labels"):
