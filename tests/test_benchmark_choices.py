@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,8 @@ def test_invented_predictions_pass_the_evaluations_checks(tmp_path: Path) -> Non
         assert 0.2 < (checked["arousal"] == slices["arousal"]).mean() < 0.8
 
 
-def test_the_svm_learns_what_is_there_and_is_compared(tmp_path: Path) -> None:
+def test_the_svm_learns_what_is_there_and_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "run", run_here)
     slices = workspace(tmp_path)
     invent(tmp_path / "data")
     found = svm.measure(tmp_path)
@@ -74,8 +76,13 @@ def test_the_svm_learns_what_is_there_and_is_compared(tmp_path: Path) -> None:
 
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace whose FTR trains two epochs in three trials; results of benchmarks are kept there."""
+    """A workspace whose FTR trains two epochs in three trials; results of benchmarks are kept there.
+
+    Processes are another test's matter (tests/test_benchmark_truth.py); here everything is made in this one.
+    """
     workspace(tmp_path)
+    monkeypatch.setattr(Engine, "run", run_here)
+    monkeypatch.setattr(publish, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     for module in (publish, choices):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
@@ -125,7 +132,6 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
 def test_a_choice_of_the_epoch_is_what_training_keeps_by_itself(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_params(quick / "params.yaml", {f"{FTR}.epochs": 8})
     monkeypatch.chdir(quick)
-    monkeypatch.setattr(Engine, "run", run_here)
     params = load()
     _, watched = choices._one_seed(params, "ftr", choices.BASE, 1)
     for choice in choices.trainings("ftr")[choices.BASE]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from elor.corpora.declared_truth import read_pairs, read_truth
 from elor.corpora.manifest import Manifest
 from elor.evidence.names import FALSE_DISCOVERY, HOLM
 from elor.explain.claims.table import CLAIMS
+from tests.worlds.parts import part
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +86,6 @@ def test_planted_cues_follow_their_label_and_no_other() -> None:
     assert rest.abs().to_numpy().max() < 0.2
     assert abs(r.loc["arousal", "valence"]) < 0.15
     assert np.array_equal(sound(some[0]), sound(some[0]))
-
-
-def part(name: str, folder: Path) -> dict:
-    """A part of a measurement: notes that it was made; `b` fails until something is mended."""
-    if name == "b" and not (folder / "mended").exists():
-        raise ValueError(name)
-    (folder / f"{name}.{time.time_ns()}").touch()
-    return {"value": name.upper()}
 
 
 @pytest.mark.long
