@@ -35,6 +35,10 @@ LARGE = [
     (3, 16, 4001, 9, 201, 10, 1),
     (20, 8, 1000, 6, 199, 25, 1),  # spectral, in several chunks where `split`
 ]
+HOW = [(*one, train) for one in ((torch.float64, DOUBLE), (torch.float32, SINGLE)) for train in (True, False)]
+CASES = [(one, *how) for one in BLOCKS for how in HOW]
+CASES += [pytest.param(one, *HOW[0], marks=pytest.mark.long) for one in LARGE]
+CASES += [pytest.param(one, *how, marks=pytest.mark.slow) for one in LARGE for how in HOW[1:]]
 CONVOLUTIONS = [  # batch, channels, samples, filters, length, frame size
     (2, 3, 100, 4, 5, 16),
     (3, 2, 97, 5, 8, 16),
@@ -88,8 +92,7 @@ def results(module: nn.Module, signal: Tensor, needs_signal: bool) -> dict[str, 
 
 
 def compare(block: ConvBlock, signal: Tensor, tolerance: float, needs_signal: bool = True) -> None:
-    twin = plain(block)
-    expected = results(twin, signal, needs_signal)
+    expected = results(plain(block), signal, needs_signal)
     for name, value in results(block, signal, needs_signal).items():
         assert_close(value, expected[name], tolerance, name)
 
@@ -102,9 +105,7 @@ def split(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("split")
 @pytest.mark.parametrize("needs_signal", [False, True], ids=["first", "inner"])
-@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, DOUBLE), (torch.float32, SINGLE)])
-@pytest.mark.parametrize("shape", [*BLOCKS, *(pytest.param(one, marks=pytest.mark.long) for one in LARGE)], ids=str)
+@pytest.mark.parametrize(("shape", "dtype", "tolerance", "training"), CASES)
 def test_block_equals_plain_modules(shape, dtype, tolerance, training, needs_signal):
     torch.manual_seed(0)
     batch, channels, samples, *rest = shape

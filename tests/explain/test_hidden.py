@@ -155,7 +155,7 @@ def _kept(net: Beside, _audio: Tensor, values: Tensor) -> Tensor:
     return net.other(values) * net.calls
 
 
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))]
 
 CHANCE = {
     "dropout": lambda net, _, values: net.other(F.dropout(values, 0.5)),

@@ -66,7 +66,10 @@ def _seeded(seed: int, step: float = 0.0, how: str = "round") -> Plain:
     return Single(step, how, True).eval()
 
 
-STEPS = [1e-5, *(pytest.param(step, marks=pytest.mark.long) for step in (0.001, 0.003, 0.01, 0.05))]
+STEPS = [
+    *(1e-5, pytest.param(0.01, marks=pytest.mark.long)),
+    *(pytest.param(step, marks=pytest.mark.slow) for step in (0.001, 0.003, 0.05)),
+]
 
 
 @pytest.mark.parametrize("how", ["round", "fake"])

@@ -34,6 +34,17 @@ def named(functions: tuple) -> list:
 def test_what_leaves_torchs_operators_is_noticed_where_it_comes_back(gate) -> None:
     with pytest.raises(UserError, match="Guided backpropagation is defined for linear layers and ReLU only"):
         guided_backprop(made(deceptive.Between, gate), sound())
+
+
+ON_THE_PAGE = [
+    pytest.param(gate, id=gate.__name__, marks=() if gate is deceptive.by_list else pytest.mark.slow)
+    for gate in deceptive.LEAVING
+]
+"""The refusal is the one above; that it is written down does not hang on the gate."""
+
+
+@pytest.mark.parametrize("gate", ON_THE_PAGE)
+def test_what_leaves_torchs_operators_is_refused_in_the_summary_and_has_no_map(gate) -> None:
     found = explain(Subject("net", made(deceptive.Between, gate), None), sound()[0, 0].numpy(), SAMPLES, QUICK)
     assert "linear layers and ReLU only" in found.summary["methods"]["guided"]["refused"]
     assert "guided" not in found.maps

@@ -155,7 +155,10 @@ def session_of(process: subprocess.Popen) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
-@pytest.mark.parametrize("whole_group", [True, False], ids=["group", "parent alone"])
+@pytest.mark.parametrize(
+    "whole_group",
+    [pytest.param(True, marks=pytest.mark.slow, id="group"), pytest.param(False, id="parent alone")],
+)
 def test_a_kill_loses_little_and_leaves_nothing(tmp_path: Path, scratch: Path, whole_group: bool) -> None:
     slices = pseudo_speech(40)
     np.save(tmp_path / "slices.npy", slices)
