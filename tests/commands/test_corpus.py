@@ -39,7 +39,7 @@ def refused(elor: Elor, *arguments: object) -> str:
 @pytest.mark.long
 def test_a_made_corpus_is_read_back_and_repeats_itself(tmp_path: Path, elor: Elor) -> None:
     for name in ("a", "b"):
-        result = elor("corpus", "make", tmp_path / name, "--utterances", 70, "--seed", 3, "--recipe", RECIPE)
+        result = elor("corpus", "make", tmp_path / name, "--utterances", 35, "--seed", 3, "--recipe", RECIPE)
         assert result.exit_code == 0, result.output
     assert f"Use it: dvc exp run -S corpus.path={tmp_path / 'b'}" in result.stdout
     tables = open_corpus(tmp_path / "a").read()

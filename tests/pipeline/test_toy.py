@@ -186,8 +186,13 @@ def wait_for_progress(scratch: Path, run: subprocess.Popen, after: int) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"corpus__path": "no/such/corpus"}, "no/such/corpus does not exist"),
-        ({"labels__rater": "E-9"}, "E-9 rated nothing in this corpus"),
+        pytest.param(
+            {"corpus__path": "no/such/corpus"},
+            "no/such/corpus does not exist",
+            marks=pytest.mark.slow,
+            id="first",
+        ),
+        pytest.param({"labels__rater": "E-9"}, "E-9 rated nothing in this corpus", id="later"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_loses_nothing(project: Project, here: Here, change: dict, sentence: str) -> None:

@@ -25,6 +25,7 @@ from elor.training.task import Task
 from elor.training.train import place, train_all_here, train_folds
 from elor.training.tuning_file import Tuning
 from tests.worlds import toy
+from tests.worlds.stages import run_here
 
 pytestmark = pytest.mark.long
 
@@ -41,10 +42,12 @@ def asked(files: dict[str, Path], slices: pd.DataFrame):
 
 
 def learned(folder: Path, task: Task, max_hours: float = 24.0) -> list[TrainingJob]:
-    """What the stage `train@<net>` does; its scratch folders are left."""
+    """What the stage `train@<net>` does, in this process; its scratch folders are left."""
     values = dict.fromkeys(task.fold_names(), toy.settings(task.network))
     tuning = Tuning(task.network, "none", None, values, {})
-    jobs, outcomes = train_folds(task, tuning, Engine("cpu", 2), max_hours)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "run", run_here)
+        jobs, outcomes = train_folds(task, tuning, Engine("cpu", 2), max_hours)
     outputs.write_results(folder / "data", folder / "curves", task, jobs, outcomes)
     return jobs
 
