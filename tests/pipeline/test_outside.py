@@ -52,9 +52,7 @@ class Outside:
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.table = voices.build(folder / "voices", each=4)
-        self.project = Project(folder / "project")
-        self.project.set_params(**QUICK)
-        self.project.commit("what each takes least time for")
+        self.project = Project(folder / "project", **QUICK)
         self.project.environment["ELOR_SPY_ROOT"] = str(folder)
         self.folder = folder
         patch.setenv("ELOR_SCRATCH", str(folder / "scratch"))

@@ -65,10 +65,15 @@ def _shrunk(text: str, changes: str) -> str:
 
 
 class Project:
-    """A working copy of this repository, without its data, shrunk to seconds."""
+    """A working copy of this repository, without its data, shrunk to seconds.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: where.
+        always: what is changed in params.yaml as well, given as `a__b=value`, whatever else is changed later.
+    """
+
+    def __init__(self, folder: Path, **always: object) -> None:
+        self.folder, self.always = folder, always
         tracked = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
         )
@@ -94,7 +99,7 @@ class Project:
 
     def set_params(self, **changes: object) -> None:
         """Apply changes, given as `a__b=value`, to the shrunk params.yaml."""
-        shrink(self.folder / "params.yaml", **changes)
+        shrink(self.folder / "params.yaml", **self.always | changes)
 
     def git(self, *arguments: str) -> None:
         identity = ["-c", "user.name=test", "-c", "user.email=test@test"]
