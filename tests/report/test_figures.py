@@ -67,10 +67,30 @@ def test_the_coloured_waveform_has_the_maps_sign(found: Findings) -> None:
     assert set(found_values[2 * third + 2 :]) == {0.0}
 
 
-def test_every_figure_is_drawn_named_and_captioned(found: Findings, tmp_path: Path) -> None:
-    write_figures(replace(found, shown=found.shown[:1]), tmp_path / "figures", tmp_path / "paper")
-    captions = json.loads((tmp_path / "paper" / "captions.json").read_text())
-    names = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    """The figures of `written`, by name."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def written(found: Findings, drawn: dict[str, Figure], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all figures of one signal."""
+
+    def keep(figure: Figure, path: Path) -> None:
+        drawn[path.stem] = figure
+        save(figure, path)
+
+    folder = tmp_path_factory.mktemp("written")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("elor.report.album.save", keep)
+        write_figures(replace(found, shown=found.shown[:1]), folder / "figures", folder / "paper")
+    return folder
+
+
+def test_every_figure_is_drawn_named_and_captioned(found: Findings, written: Path) -> None:
+    captions = json.loads((written / "paper" / "captions.json").read_text())
+    names = {path.stem for path in (written / "figures").glob("*.png")}
     assert names == set(captions)
     kinds = {name.split("-")[0] for name in names}
     assert kinds == {"fig4", "fig5", "spectrogram"}  # all other charts have one description, that of the page
@@ -78,18 +98,20 @@ def test_every_figure_is_drawn_named_and_captioned(found: Findings, tmp_path: Pa
     for name, texts in captions.items():
         assert len(texts) >= 2, name
         assert "n = " in texts[-1] or "n in brackets" in texts[-1], name
-    vectors = {path.stem for path in (tmp_path / "paper").glob("*.svg")}
+    vectors = {path.stem for path in (written / "paper").glob("*.svg")}
     assert vectors == {name for name in names if not name.startswith("spectrogram")}
-    assert "<text" in (tmp_path / "paper" / "fig5-paper-time.svg").read_text()  # editable
-    numbers = json.loads((tmp_path / "paper" / "fig4.json").read_text())[found.shown[0].name]["arousal"]["guided"]
+    assert "<text" in (written / "paper" / "fig5-paper-time.svg").read_text()  # editable
+    numbers = json.loads((written / "paper" / "fig4.json").read_text())[found.shown[0].name]["arousal"]["guided"]
     shown = found.shown[0].correlations["guided"]["arousal"]
     assert numbers["r"] == pytest.approx(shown.r, abs=1e-4)
     assert numbers["controls"]["initial"] == pytest.approx(shown.controls["initial"], abs=1e-4)
 
 
-def test_every_axis_says_what_it_shows(found: Findings) -> None:
-    for name, draw in album(replace(found, shown=found.shown[:1])):
-        axes = [one for one in draw().axes if one.axison and one.get_label() != "<colorbar>"]
+@pytest.mark.usefixtures("written")
+def test_every_axis_says_what_it_shows(drawn: dict[str, Figure]) -> None:
+    assert drawn
+    for name, figure in drawn.items():
+        axes = [one for one in figure.axes if one.axison and one.get_label() != "<colorbar>"]
         across = max(one.get_subplotspec().colspan.stop for one in axes)
         for one in axes[-across:]:  # the lowest of every column
             assert one.get_xlabel(), name
