@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from elor.corpora.faults import plural
-from elor.evaluation.intervals import SPEAKERS_FOR_INTERVAL
 from elor.registry import ON_VECTORS
 from elor.report.results import Results, rater_name, title
 from elor.report.text import Notes, number, p_value
@@ -15,11 +14,14 @@ from elor.vectors import Vectors
 MOST_DEVIATIONS = 3
 """Deviations of the corpus that are spelt out."""
 
+FEWEST_SPEAKERS = 3
+"""As `elor.evaluation.intervals.SPEAKERS_FOR_INTERVAL`, which loads scipy: `elor results` starts without it."""
+
 
 def few_speakers(found: Results) -> Notes | None:
     """What is to be said where speakers are too few for any interval and any test."""
     speakers = found.any_scores["speakers"]
-    if speakers >= SPEAKERS_FOR_INTERVAL:
+    if speakers >= FEWEST_SPEAKERS:
         return None
     what = "one speaker" if speakers == 1 else "two speakers"
     return Notes(
@@ -175,7 +177,7 @@ def _cautions(found: Results) -> Iterator[str]:
     named: dict[str, list[str]] = {}
     for dimension, networks in found.scores.items():
         for network, scores in networks.items():
-            if (caution := scores.get("caution")) and scores["speakers"] >= SPEAKERS_FOR_INTERVAL:
+            if (caution := scores.get("caution")) and scores["speakers"] >= FEWEST_SPEAKERS:
                 named.setdefault(caution, []).append(f"{dimension} {title(network)}")
     return (f"{', '.join(names)}: {caution}" for caution, names in named.items())
 
