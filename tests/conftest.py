@@ -1,5 +1,6 @@
 """For all tests, before any of them imports torch."""
 
+import gc
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,8 @@ from elor import arithmetic
 from tests.worlds.shared import begin
 
 os.environ["DVC_TEST"] = "true"  # else every command of DVC starts another process, which looks for a newer DVC
+
+gc.disable()  # what modules make while they are collected stays: to look through it again and again takes seconds
 
 begin()  # before pytest-xdist starts workers
 
@@ -38,6 +41,11 @@ mostly wait for processes of their own, beside which the others have a core to c
 def pytest_collection_modifyitems(items: list) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(f"{item.path.parent.name}/{item.path.stem}", len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

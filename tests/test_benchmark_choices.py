@@ -92,6 +92,7 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(quick: Path) -> None:
     found = search.measure(quick, seeds=2)
     best = found["best"]

@@ -40,6 +40,7 @@ gpu.main(["--small", "--device", "cpu", "--out", sys.argv[1], "--only", "ceiling
 """It has no git either: the folder of programs is empty."""
 
 
+@pytest.mark.slow
 def test_a_machine_with_pytorch_and_little_else_can_run_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", BARE, str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": ""}, capture_output=True, text=True)

@@ -226,6 +226,7 @@ def small_job(folder: Path, network: str) -> toy.TrainingJob:
     )
 
 
+@pytest.mark.slow
 def test_every_method_of_maps_is_timed_and_told() -> None:
     shape = architecture("elor", HEADS, SMALL, standardize=True)
     seconds = maps.seconds_per_map(MultiHeadNetwork(shape).eval(), batch=2, rounds=1)
@@ -237,6 +238,7 @@ def test_every_method_of_maps_is_timed_and_told() -> None:
     assert limits.groups[0][-1][1:] == ("5 min 01 s", "< 10 min 00 s")
 
 
+@pytest.mark.slow
 def test_the_memory_of_integrated_gradients_does_not_grow_with_their_steps() -> None:
     network = MultiHeadNetwork(architecture("elor", HEADS, SMALL, standardize=True)).eval()
     _, few, many = (maps.peak_memory(network, steps) for steps in (16, 16, 96))  # at first the heap grows

@@ -72,6 +72,7 @@ def test_the_shipped_network_says_where_it_comes_from() -> None:
     assert "never heard a person" in MODEL.with_suffix(".md").read_text()
 
 
+@pytest.mark.slow
 def test_commands_work_in_an_empty_folder_without_what_only_the_pipeline_needs(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "talk.wav", pseudo_speech(1)[0], 16_000)
     predicted, explained, looked, made, checked, scored = elor(

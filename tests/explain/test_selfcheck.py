@@ -39,7 +39,7 @@ WHOLE = replace(SMALL, networks=3)
 """As many networks as verdicts need."""
 
 LEAST = Amount(networks=1, signals=64, explained=2, epochs=1)
-"""Of random labels, of which one network says nothing: that no method finds them takes all networks, and is slow."""
+"""Of sets that only slow tests look at: that no method finds random labels takes all networks, for instance."""
 
 SEED = 2
 SPEAKERS = ("Ses01F", "Ses01M")
@@ -127,7 +127,7 @@ def whole(workspace: Path) -> Run:
 @pytest.fixture(scope="module", params=["one network", pytest.param("all networks", marks=pytest.mark.slow)])
 def run(workspace: Path, request: pytest.FixtureRequest) -> Run:
     if request.param == "one network":
-        return checked(workspace, SMALL, least=("random labels",))
+        return checked(workspace, SMALL, least=("random labels", "pauses", "level"))
     return request.getfixturevalue("whole")
 
 
@@ -194,6 +194,7 @@ def test_a_pitch_at_random_times_is_found_in_time_and_in_frequency(run: Run) -> 
     assert untrained["mass"].max() < 0.4  # three bursts of 100 ms have 30 % of the time
 
 
+@pytest.mark.slow
 def test_silence_is_found_by_filling_it_and_not_by_silencing_it(run: Run) -> None:
     heads, scores = run.rests_on("pauses"), run.of("pauses")["auc"]
     assert heads["accuracy"].min() > 0.95
@@ -203,6 +204,7 @@ def test_silence_is_found_by_filling_it_and_not_by_silencing_it(run: Run) -> Non
         assert scores[method].max() < 0.4
 
 
+@pytest.mark.slow
 def test_a_level_has_no_place_and_is_found_by_a_gain(run: Run) -> None:
     assert run.of("level").empty
     heads = run.rests_on("level")

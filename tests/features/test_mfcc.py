@@ -126,7 +126,7 @@ def test_a_missing_input_is_a_sentence(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     """300 slices are 58 MB of sound and 19 MB of coefficients; neither may stay in the process's own memory."""
     np.save(tmp_path / "slices.npy", np.tile(pseudo_speech(1), (300, 1)))

@@ -40,6 +40,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_the_estimate_is_what_a_process_takes() -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
     root = Path(__file__).parents[2]
