@@ -8,6 +8,7 @@ when `elor` is imported, before numpy and torch; worker processes inherit them.
     torch     vectors of 256 bits (ATen, oneDNN); of MKL the one branch that is the same on Intel and on other makes
     numpy     no AVX-512 loops; matrix products by OpenBLAS' kernel for Haswell
     threads   one in each process: a sum that is split among threads depends on their number
+    soxr      no settings of its own
 
 MKL's faster branches (MKL_CBWR=AVX2) give other bits on AMD than on Intel, in matrix products, Fourier transforms and
 exponentials. `fastest` leaves every choice to the libraries and to the user's environment. Where bits may differ all
@@ -115,6 +116,8 @@ def _doubts() -> Iterator[str]:
         return
     if _late:
         yield late()
+    if changed := [name for name, value in SETTINGS.items() if os.environ.get(name) != value]:
+        yield f"{', '.join(changed)} was set after elor was imported"
     if platform.machine() not in ("x86_64", "AMD64"):
         yield f"the processor is of the kind {platform.machine()}, not x86-64"
     elif "torch" in sys.modules and sys.modules["torch"].backends.cpu.get_cpu_capability() != "AVX2":

@@ -22,5 +22,15 @@ SETTINGS: dict[str, str | None] = {
     "NPY_ENABLE_CPU_FEATURES": None,
     "ONEDNN_CPU_ISA_HINTS": None,
     "ONEDNN_DEFAULT_FPMATH_MODE": None,
+    "SOXR_COEFS_SIZE": None,
+    "SOXR_COEF_INTERP": None,
+    "SOXR_LARGE_DFT_SIZE": None,
+    "SOXR_MIN_DFT_SIZE": None,
+    "SOXR_NOSMALLINTOPT": None,
+    "SOXR_NUM_THREADS": None,
+    "SOXR_STRICT_BUF": None,
+    "SOXR_USE_SIMD": None,
+    "SOXR_USE_SIMD32": None,
+    "SOXR_USE_SIMD64": None,
 }
 """What every process that computes must find in its environment; None: nothing."""

@@ -43,6 +43,13 @@ def test_a_process_is_portable_whatever_its_environment_says(theirs: dict[str, s
     assert not done.stderr
 
 
+def test_what_is_set_after_elor_was_imported_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [one for one in arithmetic.doubts() if "was set after" in one]
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    monkeypatch.setenv("SOXR_USE_SIMD", "0")
+    assert "MKL_CBWR, SOXR_USE_SIMD was set after elor was imported" in arithmetic.doubts()
+
+
 def test_what_is_overruled_is_told_and_comes_back_for_the_fastest() -> None:
     code = "from elor import arithmetic as a; print(a.overruled()); a.hold('fastest'); import os"
     code += "; print(os.environ['MKL_CBWR'], os.environ.get('ONEDNN_MAX_CPU_ISA'), a.overruled() == '', a.doubts())"

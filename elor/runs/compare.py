@@ -139,9 +139,10 @@ def _difference(name: str, one: dict[str, Leaf], other: dict[str, Leaf]) -> Diff
     numbers, others, largest, where = 0, 0, 0.0, ""
     for key in sorted(one.keys() | other.keys()):
         pair = one.get(key), other.get(key)
-        if key in one and key in other and pair[0] == pair[1]:
+        both = key in one and key in other
+        if both and pair[0] == pair[1] and is_number(pair[0]) == is_number(pair[1]):  # true is not 1
             continue
-        if key in one and key in other and all(map(is_number, pair)):
+        if both and all(map(is_number, pair)):
             numbers += 1
             apart = abs(pair[0] - pair[1])
             if apart > largest or not where:
@@ -159,9 +160,9 @@ def _leaves(run: Run, name: str) -> dict[str, Leaf]:
     if name.endswith(".csv"):
         header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
         cells = {
-            f"{column}, row {place}": _cell(cell)
+            f"{header[number] if number < len(header) else number}, row {place}": _cell(cell)
             for place, row in enumerate(rows, 1)
-            for column, cell in zip(header, row, strict=False)
+            for number, cell in enumerate(row)
         }
         return {"columns": ",".join(header), "rows": str(len(rows)), **cells}
     return {"text": text}
@@ -186,5 +187,5 @@ def _cell(text: str) -> Leaf:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value of a JSON file or a table is a number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether a value of a JSON file or a table is a number; NaN and infinity are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

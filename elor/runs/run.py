@@ -65,9 +65,10 @@ class Run(ABC):
         """
         text = self.read("dvc.lock")
         try:
-            return {} if text is None else YAML(typ="safe", pure=True).load(text).get("stages", {})
-        except YAMLError:
-            raise UserError(f"dvc.lock of {self.name} is not valid YAML; run that one again.") from None
+            found = {} if text is None else YAML(typ="safe", pure=True).load(text)["stages"]
+            return {name: dict(stage) for name, stage in found.items()}
+        except (YAMLError, TypeError, KeyError, AttributeError, ValueError):
+            raise UserError(f"dvc.lock of {self.name} is none that DVC wrote; run that one again.") from None
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -78,7 +79,8 @@ class Run(ABC):
     def made_on(self) -> list[str]:
         """The processors on which these results were made, as far as that was recorded of just these results."""
         record = {} if self.read(MADE) is None else self.json(MADE)
-        return record.get("processors", []) if record.get("outputs") == self.outputs_digest() else []
+        own = isinstance(record, dict) and record.get("outputs") == self.outputs_digest()
+        return record.get("processors", []) if own else []
 
     def outputs(self) -> dict[str, str]:
         """The hash of every output that dvc.lock names, by its path."""
@@ -110,6 +112,8 @@ class Folder(Run):
             return (self.folder / path).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+        except UnicodeDecodeError:
+            raise UserError(f"{self.folder / path} is no text; run that one again, or take it away.") from None
 
     def files(self) -> list[str]:
         found = (path for part in RESULTS for path in (self.folder / part).rglob("*") if path.is_file())

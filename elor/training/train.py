@@ -70,6 +70,7 @@ def place(jobs: Sequence[TrainingJob], engine: Engine) -> list[TrainingJob]:
         "code": code_digest(),
         "arithmetic": arithmetic.choice(),
         "versions": arithmetic.conditions().versions,
+        "doubts": arithmetic.doubts(),
     }
     devices = engine.devices()
     placed = []

@@ -231,6 +231,41 @@ def test_what_was_not_reproduced_is_said_and_by_how_much(tmp_path: Path, reposit
     assert (gone.numbers, gone.others) == (0, 8)  # columns, rows, six cells
 
 
+def test_what_is_no_number_hides_no_difference(tmp_path: Path) -> None:
+    """A value that is NaN, true in the place of 1, a cell more than there are columns."""
+    one, other = (make_run(tmp_path / name, 1, "x", 0.3, ("holds", "holds")) for name in ("one", "other"))
+    (other / "metrics/uar.json").write_text('{"arousal.elor": NaN, "arousal.lom": 0.5}')
+    (one / "metrics/uar.json").write_text('{"arousal.elor": 0.3, "arousal.lom": 0.3}')
+    (one / "metrics/war.json").write_text('{"arousal.elor": 1}')
+    (other / "metrics/war.json").write_text('{"arousal.elor": true}')
+    text = (other / "plots/data/curve.csv").read_text()
+    (other / "plots/data/curve.csv").write_text(text.replace("F,2,nan", "F,2,nan,999"))
+    found = {each.file: each for each in elor.compare_runs(one, other).differences}
+    uar = found["metrics/uar.json"]
+    assert (uar.numbers, uar.where, uar.others) == (1, "arousal.lom", 1)
+    assert uar.largest == pytest.approx(0.2)
+    assert found["metrics/war.json"].others == found["plots/data/curve.csv"].others == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("dvc.lock", b"", "dvc.lock of .* is none that DVC wrote"),
+        ("dvc.lock", b"[1]", "dvc.lock of .* is none that DVC wrote"),
+        ("dvc.lock", b"stages:", "dvc.lock of .* is none that DVC wrote"),
+        ("metrics/uar.json", b"\xff\xfe", "metrics/uar.json is no text"),
+    ],
+)
+def test_a_damaged_folder_is_named(file: str, content: bytes, says: str, tmp_path: Path) -> None:
+    one, other = (make_run(tmp_path / name, 1, "x", 0.3, ("holds", "holds")) for name in ("one", "other"))
+    (other / file).write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        elor.compare_runs(one, other)
+    (other / file).unlink()
+    (other / MADE).write_text("[]")
+    elor.compare_runs(one, one)
+
+
 def test_a_missing_revision_raises_in_python_too(repository: Path) -> None:
     with pytest.raises(UserError, match="neither a folder"):
         elor.compare_runs("nowhere", ".")
