@@ -14,7 +14,7 @@ from elor.report.text import Format
 Target = Literal["classes", "regression", "spread", "distribution", "emotion"]
 Protocol = Literal["paper", "strict"]
 
-FILES = (".safetensors", ".onnx")
+NETWORK_FILES = (".safetensors", ".onnx")
 """Ends of files that hold networks."""
 
 
@@ -150,7 +150,7 @@ def _models(paths: list[Path], networks: list[str]) -> dict[Path, tuple[Path, st
     found: dict[Path, tuple[Path, str | None]] = {}
     for path in paths:
         for network in networks or [None]:
-            own = path.suffix in FILES or any(path.glob("*.safetensors"))
+            own = path.suffix in NETWORK_FILES or any(path.glob("*.safetensors"))
             found[path if own else path / (network or "elor")] = (path, network)
     return found
 

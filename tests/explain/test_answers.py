@@ -153,11 +153,14 @@ class Formed(Plain):
         return self.form(super().forward(audio))
 
 
-TWO = [form if form in ("dict", "tuple") else pytest.param(form, marks=pytest.mark.slow) for form in FORMS]
-"""Answers whose parts have a name or a place; what gives nothing but None is refused in every form below."""
+BY_NAME_AND_PLACE = ("dict", "tuple")
+"""Forms whose parts have a name or a place; the others go the same two ways, and are slow."""
 
 
-@pytest.mark.parametrize("form", TWO)
+@pytest.mark.parametrize(
+    "form",
+    [form if form in BY_NAME_AND_PLACE else pytest.param(form, marks=pytest.mark.slow) for form in sorted(FORMS)],
+)
 def test_what_is_none_is_no_head(form: str) -> None:
     head = "1" if form in ("tuple", "list") else "logits"
     net = made(Formed, FORMS[form])
