@@ -123,6 +123,8 @@ def _trained(name: str, workspace: Path) -> dict[str, Any]:
     with contextlib.chdir(workspace):
         params = load()
         runs = [_one_seed(params, network, first, seed) for seed in SEEDS]
+    for seed_jobs, _ in runs:
+        discard([job.scratch for job in seed_jobs])
     jobs, outcomes = runs[0][0], [outcomes for _, outcomes in runs]
     counts = {choice: _counts(jobs, outcomes, PAPER | CHOICES[choice]) for choice in trainings(network)[first]}
     if first == BASE:
@@ -144,7 +146,6 @@ def _one_seed(params: Params, network: str, choice: str, seed: int) -> tuple[lis
             progress.advance(sum(epochs_done(job.scratch) for job in jobs) - progress.done)
 
         outcomes = spread(train_all, jobs, engine, watch)
-    discard([job.scratch for job in jobs])
     return jobs, outcomes
 
 
