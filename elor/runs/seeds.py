@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from elor.corpora.faults import some
 from elor.runs.compare import is_number
 from elor.runs.run import Run, open_run
 from elor.targets import Target
@@ -20,6 +21,9 @@ TRAINING, CORPORA, ALL = "training seeds", "fresh corpora", "runs"
 """The groups: runs on the first run's corpus; one run of every corpus; all, where dvc.lock does not tell."""
 
 SEEDS = ("seed", "corpus.seed")
+
+LISTED = 5
+"""Scores that a warning names."""
 
 Spread = dict[str, float]
 """mean, sd (n - 1; NaN for one run), low, high, runs."""
@@ -35,7 +39,7 @@ class Summary:
         values: by kind of score (UAR or CCC, WAR or RMSE, difference) and its name, one value per run.
         spreads: by kind, name and group.
         verdicts: by claim and group how many runs gave each verdict.
-        warnings: sentences: in what else the runs differ.
+        warnings: sentences: in what else the runs differ, and which scores are left out.
     """
 
     runs: list[str]
@@ -66,25 +70,25 @@ def summarise(where: Sequence[str | Path], metrics: str | None = None) -> Summar
         names = over_seeds(tables)
         values[kind] = {name: [table[name] for table in tables] for name in names}
         spread = {
-            group: over_seeds([table for table, run in zip(tables, runs, strict=True) if run in some])
-            for group, some in groups.items()
+            group: over_seeds([table for table, run in zip(tables, runs, strict=True) if run in members])
+            for group, members in groups.items()
         }
         spreads[kind] = {name: {group: one[name] for group, one in spread.items()} for name in names}
     judged = {run: {} if metrics else verdicts(run) for run in runs}
     claims = {claim: None for run in runs for claim in judged[run]}
     return Summary(
         runs=[run.name for run in runs],
-        groups={group: [run.name for run in some] for group, some in groups.items()},
+        groups={group: [run.name for run in members] for group, members in groups.items()},
         values=values,
         spreads=spreads,
         verdicts={
             claim: {
-                group: dict(Counter(judged[run][claim] for run in some if claim in judged[run]).most_common())
-                for group, some in groups.items()
+                group: dict(Counter(judged[run][claim] for run in members if claim in judged[run]).most_common())
+                for group, members in groups.items()
             }
             for claim in claims
         },
-        warnings=warnings(runs),
+        warnings=[*warnings(runs), *left_out(runs, found)],
     )
 
 
@@ -107,6 +111,16 @@ def over_seeds(runs: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
         low, high = float(values.min()), float(values.max())
         summary[key] = {"mean": float(values.mean()), "sd": spread, "low": low, "high": high, "runs": len(runs)}
     return summary
+
+
+def left_out(runs: Sequence[Run], found: Sequence[dict[str, dict[str, float]]]) -> list[str]:
+    """Which runs lack scores that others have, so that no table has these."""
+    has = [
+        {f"{kind} {name}" for kind, by in one.items() for name, value in by.items() if is_number(value)}
+        for one in found
+    ]
+    lacks = {run.name: sorted(set().union(*has) - own) for run, own in zip(runs, has, strict=True)}
+    return [f"{name} lacks {some(names, LISTED)}: left out of the tables." for name, names in lacks.items() if names]
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -160,5 +174,5 @@ def warnings(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         if run.stages:
             names.setdefault(run.outputs_digest(), []).append(run.name)
-    twice = [some for some in names.values() if len(some) > 1]
-    return found + [f"{' and '.join(some)} are one run, counted {len(some)} times." for some in twice]
+    twice = [alike for alike in names.values() if len(alike) > 1]
+    return found + [f"{' and '.join(alike)} are one run, counted {len(alike)} times." for alike in twice]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import statistics
 import subprocess
@@ -180,6 +181,18 @@ def test_runs_that_differ_in_more_than_seeds_are_named(tmp_path: Path) -> None:
         f"{some[0]} and {some[2]} are one run, counted 2 times.",
     ]
     assert "in more than seeds" in " ".join(run(*some).output.split())  # of lines of 80 columns
+
+
+def test_a_score_that_one_run_lacks_is_named(tmp_path: Path) -> None:
+    first, second = (make_run(tmp_path / name, seed, "x", 0.3, ("holds", "holds")) for seed, name in enumerate("ab"))
+    lines = json.loads((second / "metrics/uar.json").read_text())
+    write_json(second / "metrics/uar.json", dict.fromkeys(lines))
+    (uar,) = lines
+    assert f"{second} lacks UAR {uar}: left out of the tables." in elor.summarise_runs([first, second]).warnings
+    (first / "metrics/war.json").unlink()
+    found = elor.summarise_runs([first, second])
+    assert set(found.spreads) == {"UAR", "difference"}
+    assert any(one.startswith(f"{first} lacks WAR ") for one in found.warnings)
 
 
 def test_two_runs_with_the_same_numbers_are_said_to_be_the_same(tmp_path: Path, repository: Path) -> None:
