@@ -21,9 +21,10 @@ import typer
 
 from benchmarks.publish import RESULTS, command, publish, resumed
 from elor.device import local
+from elor.errors import UserError
 from elor.evaluation.comparisons import difference_interval, exchange
 from elor.evaluation.recall import confusion, uar
-from elor.files import discard
+from elor.files import digest, discard, file_digest
 from elor.params import NETWORKS, Params, load
 from elor.progress import Progress
 from elor.report import text
@@ -75,37 +76,52 @@ SEEDS = (1, 2, 3)
 CONFIDENCE = 0.95
 
 
-def measure(workspace: Path = Path(), networks: tuple[str, ...] = tuple(ASKED)) -> dict[str, Any]:
+def measure(
+    workspace: Path = Path(), networks: tuple[str, ...] = tuple(ASKED), corpus: str | None = None
+) -> dict[str, Any]:
     """Train what the results do not hold yet; a run that was ended goes on where it was.
 
     Args:
         workspace: a folder with params.yaml and the data of a finished run.
         networks: which.
+        corpus: its name in the table; none: as params.yaml calls it.
 
     Returns:
-        `runs`: corpus, network, choice, seeds, and `counts`: by head the confusion counts by fold, (folds, classes,
-        classes), summed over the seeds.
+        `runs`: corpus, `data` (the digest of its slices, folds and default values), network, choice, seeds, and
+        `counts`: by head the confusion counts by fold, (folds, classes, classes), summed over the seeds.
     """
     path = RESULTS / "choices.json"
     runs = json.loads(path.read_text())["measured"]["runs"] if path.exists() else []
     params = load(workspace / "params.yaml")
-    corpus = " + ".join(source.name for source in params.corpus.sources)
-    done = {(one["corpus"], one["network"], one["choice"]) for one in runs}
+    corpus = corpus or " + ".join(source.name for source in params.corpus.sources)
+    data = {network: _digest(workspace, params, network) for network in networks}
+    done = {(one["data"], one["network"], one["choice"]) for one in runs}
+    if any(one["corpus"] == corpus and one["data"] != data.get(one["network"], one["data"]) for one in runs):
+        raise UserError(
+            f"The results hold runs of another corpus or other values called {corpus}; give another --corpus."
+        )
     what = {"corpus": corpus, "seeds": SEEDS, "choices": CHOICES, "params": params.model_dump(mode="json")}
     left = [
         f"{network}: {first}"
         for network in networks
         for first, made_of_it in trainings(network).items()
-        if any((corpus, network, choice) not in done for choice in made_of_it)
+        if any((data[network], network, choice) not in done for choice in made_of_it)
     ]
     for made in resumed("choices", what, left, partial(_trained, workspace=workspace)):
         network = made["name"].partition(": ")[0]
         for choice, counts in made["counts"].items():
-            if (corpus, network, choice) not in done:
-                runs.append(
-                    {"corpus": corpus, "network": network, "seeds": list(SEEDS), "choice": choice, "counts": counts}
-                )
+            if (data[network], network, choice) not in done:
+                named = {"corpus": corpus, "data": data[network], "network": network, "choice": choice}
+                runs.append({**named, "seeds": list(SEEDS), "counts": counts})
     return {"runs": runs}
+
+
+def _digest(workspace: Path, params: Params, network: str) -> str:
+    """What decides a network's runs beside the choice and the seed, but the code."""
+    scale = params.scale.networks[network]
+    settings = merge(scale.defaults, params.networks[network]).model_dump(mode="json")
+    files = [file_digest(workspace / "data" / name) for name in ("slices.csv", "folds.csv")]
+    return digest([files, settings, scale.epochs, params.train.model_dump(mode="json")])
 
 
 def trainings(network: str) -> dict[str, list[str]]:
@@ -246,9 +262,11 @@ def _cells(counts: dict[str, Any], base: dict[str, Any] | None) -> Iterator[str]
 def main(
     workspace: Annotated[Path, typer.Option(help="A folder with params.yaml and the data of a finished run.")] = Path(),
     network: Annotated[list[str] | None, typer.Option(help="Which: ftr, lom, elor; all if none.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="What the table calls it; as params.yaml does if none.")] = None,
 ) -> None:
     """Train with one choice at a time; FTR takes minutes, LoM half an hour, ELoR more than one. It can be ended."""
-    publish("choices", "choices", lambda: measure(workspace.resolve(), tuple(network or ASKED)), tables)
+    asked = (workspace.resolve(), tuple(network or ASKED), corpus)
+    publish("choices", "choices", lambda: measure(*asked), tables, adding=True)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def main(
 ) -> None:
     """Train on fresh corpora; one corpus takes ELoR about six minutes on two cores."""
     asked = tuple(seeds or SEEDS), tuple(network or ("elor",))
-    publish("fresh", "fresh", lambda: measure(*asked), tables)
+    publish("fresh", "fresh", lambda: measure(*asked), tables, adding=True)
 
 
 if __name__ == "__main__":

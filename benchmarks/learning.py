@@ -256,7 +256,7 @@ def main(
 ) -> None:
     """Train settings beside each other; a run takes about a minute."""
     asked = tuple(names or SETTINGS), tuple(seed or (11,))
-    publish("learning", "learning", lambda: measure(*asked, folds, utterances), tables)
+    publish("learning", "learning", lambda: measure(*asked, folds, utterances), tables, adding=True)
 
 
 if __name__ == "__main__":

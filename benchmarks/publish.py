@@ -30,7 +30,12 @@ Tables = Callable[[dict[str, Any]], Sequence[Block]]
 
 
 def publish(
-    name: str, benchmark: str, measure: Measure, tables: Tables, headline: Tables | None = None
+    name: str,
+    benchmark: str,
+    measure: Measure,
+    tables: Tables,
+    headline: Tables | None = None,
+    adding: bool = False,
 ) -> dict[str, Any]:
     """Measure, keep the numbers, print the tables and write them into their page.
 
@@ -39,6 +44,8 @@ def publish(
         benchmark: the module that can turn the numbers into tables again.
         measure, tables: its two functions.
         headline: what of it stands in the README as well, between the markers `<name>-headline`.
+        adding: whether what was measured holds numbers that were there already: under the tables stand all of their
+            dates and commits.
 
     Returns:
         What was measured.
@@ -50,10 +57,19 @@ def publish(
     measured = measure()
     on |= {"load_average_after": [round(value, 2) for value in os.getloadavg()]}
     record = {"benchmark": benchmark, "machine": on, "seconds": time.monotonic() - started, "measured": measured}
+    if adding:
+        record["earlier"] = _earlier(RESULTS / f"{name}.json", on)
     write_json(RESULTS / f"{name}.json", record, digits=6)
     (RESULTS / f"{name}.parts.json").unlink(missing_ok=True)
     republish(RESULTS / f"{name}.json", tables, headline)
     return measured
+
+
+def _earlier(path: Path, on: dict[str, Any]) -> list[dict[str, str]]:
+    """Dates and commits of the numbers that are there, without those of today's commit."""
+    record = json.loads(path.read_text()) if path.exists() else {}
+    made = [*record.get("earlier", []), *([record["machine"]] if record else [])]
+    return [{"date": one["date"], "commit": one["commit"]} for one in made if one["commit"] != on["commit"]]
 
 
 def resumed(
@@ -140,9 +156,11 @@ def _written(record: dict[str, Any], tables: Tables) -> str:
     on = record["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in on["packages"].items())
     device = on["cpu"] if "gpu" not in record["measured"] else f"{on['cpu']}, {record['measured']['gpu']}"
+    before = "; ".join(f"{one['date'][:10]}, commit {one['commit']}" for one in record.get("earlier", ()))
+    earlier = f" Some of the rows are of {before}." if before else ""
     line = (
         f"*{on['date'][:10]}, {on['cores']} cores of {device}, {on['memory_gib']} GiB, load average before "
         f"{on['load_average'][0]} and after {on['load_average_after'][0]}; commit {on['commit']}, "
-        f"Python {on['python']}, {versions}.*"
+        f"Python {on['python']}, {versions}.{earlier}*"
     )
     return render(tables(record["measured"]), Format.markdown) + f"\n\n{line}"

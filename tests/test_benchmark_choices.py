@@ -128,6 +128,9 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
     (quick / "choices.json").write_text(json.dumps({"measured": found}))
     (quick / "choices.parts.json").unlink()
     assert choices.measure(quick, ("ftr",)) == found
+    set_params(quick / "params.yaml", {f"{FTR}.epochs": 3})
+    with pytest.raises(UserError, match=r"another corpus or other values called demo; give another --corpus"):
+        choices.measure(quick, ("ftr",))
 
 
 def test_a_choice_of_the_epoch_is_what_training_keeps_by_itself(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,19 @@ def test_numbers_are_kept_even_where_no_page_has_a_place_for_them(
     assert "| sleep | 2 |" in readme.read_text()
 
 
+def test_rows_that_were_there_keep_their_commit(tmp_path: Path, readme: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "RESULTS", tmp_path / "results")
+    readme.write_text("<!-- bench:one -->\n<!-- /bench:one -->")
+    on = publish.machine()
+    for commit in ("aaa", "bbb", "bbb", "ccc"):
+        monkeypatch.setattr(publish, "machine", lambda commit=commit: on | {"commit": commit})
+        publish.publish("one", "one", dict, lambda measured: [], adding=True)
+    record = json.loads((tmp_path / "results" / "one.json").read_text())
+    assert [one["commit"] for one in record["earlier"]] == ["aaa", "bbb"]
+    day = on["date"][:10]
+    assert f"Some of the rows are of {day}, commit aaa; {day}, commit bbb." in readme.read_text()
+
+
 def test_one_failing_benchmark_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
     done = []
 
