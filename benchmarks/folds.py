@@ -84,7 +84,8 @@ def make_jobs(folder: Path, size: str, epochs: int) -> list[TrainingJob]:
         tested = TESTED + fold - FOLDS // 2  # speakers differ in how much they say
         validated = tested + (SLICES - tested) // 5
         parts = (rows[validated:], rows[tested:validated], rows[:tested])
-        jobs.append(TrainingJob(architecture, options, str(fold), 1, files, *parts, truth, truth, folder / str(fold)))
+        whole, scratch = np.ones(SLICES), folder / str(fold)
+        jobs.append(TrainingJob(architecture, options, str(fold), 1, files, *parts, truth, truth, whole, scratch))
     return jobs
 
 

@@ -51,6 +51,7 @@ def toy_job(case: Case, params: Params, folder: Path, device: str = "cpu", slice
         test=np.arange(0),
         targets=labels,
         truth=labels,
+        sounding=np.ones(count),
         scratch=folder / "scratch",
         device=device,
     )

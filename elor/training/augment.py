@@ -24,41 +24,49 @@ mean (Park et al., SpecAugment, 2019, whose masks lie on mel bands)."""
 
 
 def augmented(
-    batch: Sequence[Tensor], names: Sequence[str], rows: Sequence[int], how: str, seed: int, epoch: int
+    batch: Sequence[Tensor],
+    names: Sequence[str],
+    rows: Sequence[int],
+    sounding: Sequence[float],
+    how: str,
+    seed: int,
+    epoch: int,
 ) -> tuple[Tensor, ...]:
-    """Alter a minibatch.
+    """Alter a minibatch; the padding stays as it is, and counts for nothing.
 
     Args:
         batch: the inputs, (batch, 1, samples) audio, (batch, 26, frames) MFCCs, or vectors, which stay as they are.
         names: of the inputs.
         rows: (batch,) numbers of the slices.
+        sounding: (batch,) share of each slice that lies before its padding.
         how: `gain`, `noise`, `mask` or `all`.
         seed: of the run.
         epoch: counted from 0.
     """
     draws = [np.random.default_rng([seed, epoch, row]) for row in rows]
     return tuple(
-        torch.stack([_altered(one, name, how, draw) for one, draw in zip(value, draws, strict=True)])
+        torch.stack([_altered(one, name, how, *of) for one, *of in zip(value, sounding, draws, strict=True)])
         if value.dim() == 3
         else value
         for name, value in zip(names, batch, strict=True)
     )
 
 
-def _altered(value: Tensor, name: str, how: str, draw: np.random.Generator) -> Tensor:
+def _altered(value: Tensor, name: str, how: str, sounding: float, draw: np.random.Generator) -> Tensor:
     """One slice of one input, (channels, time). The same is drawn whatever is used: `all` is the sum of its parts."""
     gain, snr = 10 ** (np.array([draw.uniform(-GAIN_DB, GAIN_DB), draw.uniform(*SNR_DB)]) / 20)
-    (channels, time), share = value.shape, draw.uniform(0, MOST_TIME)
-    length, height = int(share * time), int(draw.integers(0, MOST_COEFFICIENTS + 1))
+    value, channels, time = value.clone(), len(value), max(1, math.ceil(sounding * value.shape[1]))
+    sound = value[:, :time]
+    length, height = int(draw.uniform(0, MOST_TIME) * time), int(draw.integers(0, MOST_COEFFICIENTS + 1))
     start, low = int(draw.uniform() * (time - length + 1)), int(draw.integers(0, max(1, channels - height + 1)))
     if name == "audio" and how in ("noise", "all"):
-        level = math.sqrt(value.square().mean().item()) / snr
-        value = value + torch.from_numpy(draw.standard_normal((channels, time)) * level).to(value)
+        level = math.sqrt(sound.square().mean().item()) / snr
+        sound += torch.from_numpy(draw.standard_normal((channels, time)) * level).to(value)
     if name == "audio" and how in ("gain", "all"):
-        value = value * float(gain)
+        sound *= float(gain)
     if how in ("mask", "all"):
-        value, mean = value.clone(), value.mean(1, keepdim=True)
-        value[:, start : start + length] = mean
+        mean = sound.mean(1, keepdim=True)
+        sound[:, start : start + length] = mean
         if channels > 1:
-            value[low : low + height] = mean[low : low + height]
+            sound[low : low + height] = mean[low : low + height]
     return value

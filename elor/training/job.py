@@ -64,6 +64,7 @@ class TrainingJob:
         train, validation, test: (n,) row numbers of the slices in each role; no test rows: none is looked at.
         targets: per head, one row per slice of the corpus: what its loss compares with.
         truth: per head, one number per slice: what its predictions are scored against.
+        sounding: (n,) share of every slice of the corpus that lies before its padding.
         scratch: folder for the checkpoint; decides nothing.
         floor: validation scores by epoch that the best score so far must reach, or the job ends (search only).
     """
@@ -78,6 +79,7 @@ class TrainingJob:
     test: np.ndarray
     targets: dict[str, np.ndarray]
     truth: dict[str, np.ndarray]
+    sounding: np.ndarray
     scratch: Path
     device: str = "cpu"
     floor: tuple[float, ...] = ()

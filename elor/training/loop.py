@@ -173,8 +173,9 @@ class Trainer:
         rows = torch.as_tensor(rows, device=self.device)
         batch = self.inputs.batch(rows)
         if (how := self.options.augment) != "none":
-            inputs = self.job.architecture.inputs
-            batch = augmented(batch, inputs, rows.tolist(), how, self.job.seed, self.state.epoch)
+            inputs, places = self.job.architecture.inputs, rows.tolist()
+            sounding = self.job.sounding[places]
+            batch = augmented(batch, inputs, places, sounding, how, self.job.seed, self.state.epoch)
         if self.options.update == "joint":
             return self.update_jointly(batch, rows)
         return {head.name: self.update(head, batch, rows) for head in turns}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from elor.features.slices import SLICE_SAMPLES
 from elor.networks import INPUTS, Architecture
 from elor.params import Settings, Train
 from elor.registry import FILES
@@ -89,6 +90,7 @@ class Task:
             test=rows["test"] if testing else rows["test"][:0],
             targets=targets_of(self.slices, self.heads),
             truth=truth_of(self.slices, self.heads),
+            sounding=self.slices["samples"].to_numpy() / SLICE_SAMPLES,
             scratch=Path(),
             floor=floor,
         )

@@ -25,7 +25,8 @@ from elor.training.trials import Trial
 
 LISTS = ("filters", "lengths", "pools", "hidden")
 RANDOM_AT_MOST = 20
-"""Trials drawn at random before TPE begins (hyperopt's own default); a third of the budget if that is less."""
+"""Trials drawn at random before TPE begins (hyperopt's own default); a third of the budget if that is less, but at
+least the first round."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def search(
         run: trains the settings of a round and returns their trials; its second argument is the floor that a trial
             must not fall below, by epoch (empty: no floor).
         stop_losers: end trials below the median of all trials of earlier rounds.
-        startup: trials drawn at random before TPE begins; None: `RANDOM_AT_MOST`, or a third if that is less.
+        startup: trials drawn at random before TPE begins; None: `RANDOM_AT_MOST`, or a third if that is less, but all
+            of the first round, which has no scores to go by.
 
     Raises:
         UserError: if every trial failed.
@@ -115,12 +117,12 @@ def search(
         return Result(base, no_trials())
     history = generate_trials_to_calculate([{d.label: d.default for d in searched}])
     domain = Domain(lambda point: 0.0, {d.label: d.expression for d in searched})
-    startup = min(RANDOM_AT_MOST, max(1, evaluations // 3)) if startup is None else startup
+    startup = max(round_size, min(RANDOM_AT_MOST, evaluations // 3)) if startup is None else startup
     propose = partial(tpe.suggest, n_startup_jobs=startup)
     rows: list[dict[str, Any]] = []
     done: list[Trial] = []
     for number in range(math.ceil(evaluations / round_size)):
-        documents = _proposals(history, domain, propose, min(round_size, evaluations - len(rows)), seed + number)
+        documents = _proposals(history, domain, propose, min(round_size, evaluations - len(rows)), [seed, number])
         points = [{label: value[0] for label, value in d["misc"]["vals"].items()} for d in documents]
         proposals = [settings_at(point, base, searched) for point in points]
         trials = run(proposals, _floor(done) if stop_losers else ())
@@ -166,8 +168,14 @@ def no_trials() -> pd.DataFrame:
     return pd.DataFrame(columns=["trial", "round", "status", "score", "epoch", "epochs", "reason"])
 
 
-def _proposals(history: Trials, domain: Domain, propose: Callable, count: int, seed: int) -> list[dict[str, Any]]:
-    """The trials of one round: the ones that wait (at first the default), filled up by TPE."""
+def _proposals(
+    history: Trials, domain: Domain, propose: Callable, count: int, seed: Sequence[int]
+) -> list[dict[str, Any]]:
+    """The trials of one round: the ones that wait (at first the default), filled up by TPE.
+
+    Args:
+        seed: the run's and the round's number: no round of another run draws the same.
+    """
     history.refresh()
     waiting = [document for document in history._dynamic_trials if document["state"] == JOB_STATE_NEW]
     random = np.random.SeedSequence(seed).generate_state(count)

@@ -174,7 +174,7 @@ def works(folder: Path) -> Iterator[tuple[str, Callable[[], Sequence[object]]]]:
     yield (
         "altered training slices",
         lambda: augmented(
-            [audio, mfcc.mfcc(torch.from_numpy(signal[None].copy()))], ["audio", "mfcc"], [3], "all", 1, 2
+            [audio, mfcc.mfcc(torch.from_numpy(signal[None].copy()))], ["audio", "mfcc"], [3], [1.0], "all", 1, 2
         ),
     )
     yield "map", lambda: list(gradient(_network(jobs, trained), audio).values())

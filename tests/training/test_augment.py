@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from elor.engine import Engine
+from elor.features.slices import SLICE_SAMPLES
 from elor.training import loop
 from elor.training.augment import GAIN_DB, MOST_COEFFICIENTS, MOST_TIME, SNR_DB, augmented
 from elor.training.train import place
@@ -21,9 +22,15 @@ VECTORS = torch.ones(40, 7)
 
 
 def altered(
-    value: torch.Tensor, name: str, how: str, rows: list[int] = ROWS, seed: int = 1, epoch: int = 3
+    value: torch.Tensor,
+    name: str,
+    how: str,
+    rows: list[int] = ROWS,
+    seed: int = 1,
+    epoch: int = 3,
+    sounding: float = 1.0,
 ) -> torch.Tensor:
-    return augmented([value], [name], rows, how, seed, epoch)[0]
+    return augmented([value], [name], rows, [sounding] * len(rows), how, seed, epoch)[0]
 
 
 def test_gain_scales_a_slice_by_up_to_six_decibels() -> None:
@@ -60,6 +67,17 @@ def test_a_mask_is_one_piece_and_some_neighbouring_coefficients(value: torch.Ten
     assert max(heights) == (MOST_COEFFICIENTS if channels > 1 else 0)
 
 
+@pytest.mark.parametrize(("value", "name"), [(AUDIO, "audio"), (MFCC, "mfcc")])
+def test_padding_is_left_alone_and_decides_nothing(value: torch.Tensor, name: str) -> None:
+    """As if the slice ended where its sound does."""
+    short = value.shape[2] // 4
+    padded = value.clone()
+    padded[:, :, short:] = 0.25
+    found = altered(padded, name, "all", sounding=0.25)
+    assert torch.equal(found[:, :, short:], padded[:, :, short:])
+    torch.testing.assert_close(found[:, :, :short], altered(value[:, :, :short], name, "all"))
+
+
 def test_only_seed_epoch_and_slice_decide() -> None:
     every = altered(AUDIO, "audio", "all")
     backwards = altered(AUDIO.flip(0), "audio", "all", ROWS[::-1])
@@ -81,9 +99,10 @@ def test_it_trains_on_them_and_is_judged_on_slices_as_they_are(
     seen: list[tuple[list[int], int]] = []
     honest = augmented
 
-    def noting(batch, names, rows, how, seed, epoch):
+    def noting(batch, names, rows, sounding, how, seed, epoch):
         seen.append((rows, epoch))
-        return honest(batch, names, rows, how, seed, epoch)
+        assert sounding.tolist() == (slices["samples"] / SLICE_SAMPLES)[rows].tolist()
+        return honest(batch, names, rows, sounding, how, seed, epoch)
 
     monkeypatch.setattr(loop, "augmented", noting)
     how = toy.TRAIN.model_copy(update={"augment": "all"})

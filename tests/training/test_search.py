@@ -74,6 +74,18 @@ def test_the_outcome_depends_on_the_seed_alone() -> None:
     assert not run(12).trials["dropout"].equals(run(12, seed=2).trials["dropout"])
 
 
+def test_neighbouring_seeds_have_no_trial_in_common_but_the_default() -> None:
+    """Of draws alone; a round whose seed was the sum of the two numbers came again under the next seed."""
+    drawn = [run(24, seed=seed, startup=24).trials["dropout"].iloc[1:] for seed in (1, 2, 3)]
+    assert pd.concat(drawn).is_unique
+
+
+def test_tpe_does_not_propose_before_a_score_is_there() -> None:
+    few, drawn = run(6).trials["dropout"], run(6, startup=6).trials["dropout"]
+    assert few.iloc[:4].tolist() == drawn.iloc[:4].tolist()
+    assert few.iloc[4:].tolist() != drawn.iloc[4:].tolist()
+
+
 def test_a_failed_trial_is_recorded_and_does_not_end_the_search() -> None:
     def half_fail(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial]:
         good = quadratic(proposals, floor)
