@@ -15,11 +15,15 @@ from elor.corpora.faults import some
 from elor.errors import UserError
 from elor.features.packed import packed
 from elor.files import write_text
+from elor.targets import HEADS
 
 KEYS = ("slice", "utterance")
 """What a row may be for, the finer one first."""
 
 FORMATS = (".csv", ".parquet", ".npz")
+
+COUNTED = 10
+"""From so many rows on, a column that rises by one from row to row is their number."""
 
 
 def write_vectors(vectors: np.ndarray, names: list[str], out: Path, names_out: Path) -> None:
@@ -44,10 +48,15 @@ def vectors_of(path: Path, slices: pd.DataFrame) -> tuple[np.ndarray, list[str]]
         float32 (slices, width), and the names of the numbers.
 
     Raises:
-        UserError: if the table cannot be read, has no key or no numbers, names something twice, lacks a slice, or holds
-            text, NaN or infinities.
+        UserError: if the table cannot be read, has no key or no numbers, names something twice, lacks a slice, holds
+            text, NaN or infinities, or has among its numbers a label, a column of slices.csv or its rows' numbers.
     """
     key, rows, values, names = _read(path)
+    if known := _no_features(values, names, slices):
+        raise UserError(
+            f"{path} has {some(known, 5)} among its numbers: labels, columns of slices.csv and numbers of rows are no "
+            "features; leave such columns out, or rename yours if it is none of these."
+        )
     if twice := list(rows[rows.duplicated()].unique()):
         raise UserError(f"{path} has {some(twice, 5)} more than once; keep one row of each {key}.")
     wanted = slices[key].drop_duplicates()
@@ -64,6 +73,17 @@ def vectors_of(path: Path, slices: pd.DataFrame) -> tuple[np.ndarray, list[str]]
             "every vector must be complete."
         )
     return found, names
+
+
+def _no_features(values: np.ndarray, names: list[str], slices: pd.DataFrame) -> list[str]:
+    """The columns that tell whose slice it is, or the answer: by their names, or as they count the rows."""
+    taken = {*slices.columns, *HEADS, "index"}
+    counts = len(values) >= COUNTED and np.all(np.diff(values, axis=0) == 1, axis=0)
+    return [
+        name
+        for name, counting in zip(names, np.broadcast_to(counts, len(names)), strict=True)
+        if counting or name.lower() in taken or name.startswith("Unnamed:")
+    ]
 
 
 def _read(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:

@@ -44,6 +44,15 @@ def test_names_that_look_like_numbers_stay_names(tmp_path: Path) -> None:
     np.testing.assert_array_equal(vectors_of(path, SLICES)[0], [[1], [1], [2], [3]])
 
 
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_the_number_of_a_row_is_no_feature(tmp_path: Path, suffix: str) -> None:
+    names = ["a", "b", "03", *"cdefghi"]
+    numbers = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    numbers[:, 1] = np.arange(5, 15)
+    with pytest.raises(UserError, match=r"has (x1|vectors_1) among its numbers"):
+        vectors_of(write(tmp_path / f"t.{suffix}", "utterance", names, numbers), SLICES)
+
+
 def test_the_finer_key_counts(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("utterance,slice,e\na,a_0,1\na,a_1,2\n03,03_0,3\nb,b_0,4\n")
@@ -56,6 +65,8 @@ def test_the_finer_key_counts(tmp_path: Path) -> None:
         ("utterance,e\na,1\nb,2\n", r"lacks 1 of 3 in the column utterance of data/slices\.csv \(03\)"),
         ("slice,e\na_0,1\n", r"lacks 3 of 4 in the column slice .* \(a_1, 03_0, b_0\)"),
         ("utterance,e\na,1\nb,2\n03,3\nb,4\n", "has b more than once; keep one row of each utterance"),
+        (",utterance,e\n0,a,1\n1,b,2\n2,03,3\n", r"has Unnamed:_0 among its numbers"),
+        ("utterance,Arousal,e,samples\na,1,1,7\nb,2,2,8\n03,3,9,1\n", r"has Arousal, samples among its numbers"),
         ("utterance,e\na,1\nb,\n03,3\n", r"has no finite number in e of b \(1 such in all\)"),
         ("utterance,e,f\na,1,2\nb,inf,NaN\n03,3,1\n", r"has no finite number in e of b \(2 such in all\)"),
         ("utterance,e\na,1e39\nb,2\n03,3\n", "has no finite number in e of a"),  # beyond float32
