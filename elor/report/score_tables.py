@@ -216,12 +216,15 @@ def score_table(
 
 
 def _guess(found: Results, guess: str, network: str, before: str) -> Row:
-    """A guess's row, with the class that it always answers; it is the same beside each network."""
+    """A guess's row, with the class that it answers by head (`-`: folds answer different ones); the same beside each
+    network."""
     keys = ("war", "uar") if found.headline == "uar" else ("ccc", "rmse")
     scores = {name: found.scores[name][network] for name in found.scores}
-    said = ", ".join(str(one.get(f"{before}baseline_{guess}_class", "")) for one in scores.values()).strip(", ")
+    said = [one.get(f"{before}baseline_{guess}_class") for one in scores.values()]
     cells = (number(one[f"{before}baseline_{guess}_{key}"]) for one in scores.values() for key in keys)
-    return (f"{GUESSES[guess]} ({said})" if said else GUESSES[guess], *cells)
+    if set(said) == {None}:
+        return (GUESSES[guess], *cells)
+    return (f"{GUESSES[guess]} ({', '.join(MISSING if one is None else str(one) for one in said)})", *cells)
 
 
 def _labels(found: Results) -> str:

@@ -61,6 +61,17 @@ def test_the_table_is_what_scikit_learn_finds(workspace: Path, elor: Elor) -> No
     assert cells(text, "guess: majority, tests")[0].endswith(f"({most[0]}, {most[1]})")  # the class, by dimension
 
 
+def test_a_guess_whose_class_differs_between_folds_keeps_its_place(workspace: Path, elor: Elor, tmp_path: Path) -> None:
+    """Then evaluate writes no class; the other dimension's must not be read as this one's."""
+    shutil.copytree(workspace / "metrics", tmp_path / "metrics")
+    for path in (tmp_path / "metrics/arousal").glob("*.json"):
+        scores = json.loads(path.read_text())
+        write_json(path, {key: value for key, value in scores.items() if key != "baseline_tested_class"})
+    said = json.loads((tmp_path / "metrics/valence/elor.json").read_text())["baseline_tested_class"]
+    text = elor("results", "--metrics", tmp_path / "metrics").stdout
+    assert cells(text, "guess: majority, tests")[0] == f"guess: majority, tests (-, {said})"
+
+
 def test_people_are_the_other_evaluators(workspace: Path, elor: Elor) -> None:
     ratings = pd.read_csv(workspace / "data/ratings.csv")
     evaluators = ratings[ratings["kind"] == "evaluator"]
