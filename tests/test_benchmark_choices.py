@@ -33,7 +33,7 @@ def workspace(folder: Path) -> pd.DataFrame:
     """params.yaml, slices, folds and features whose first column tells the arousal; returns the slices."""
     random = np.random.default_rng(0)
     names = [f"S{speaker}_{index}" for speaker in range(4) for index in range(30)]
-    slices = pd.DataFrame({"slice": [f"{name}_0" for name in names], "utterance": names, "part": 0})
+    slices = pd.DataFrame({"slice": [f"{name}_0" for name in names], "utterance": names, "part": 0, "samples": 96_000})
     slices["speaker"] = [name[:2] for name in names]
     slices["gender"] = ["FM"[int(name[1]) % 2] for name in names]
     slices["valence"], slices["arousal"] = random.integers(0, 5, 120), random.permutation(np.arange(120) % 5)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from elor.commands.printing import AsJson, How, Output, answer
+from elor.errors import UserError
 from elor.evidence.claims import Claims
 from elor.evidence.model import check, read
 from elor.report.claims import claims as blocks
@@ -31,11 +32,17 @@ def claims(
 
     \b
         elor claims
-        dvc exp run -S labels.shuffle=true --name shuffled
+        dvc exp run --temp -S labels.shuffle=true --name shuffled
         elor claims --against shuffled
         elor claims --json -o claims.json
     """
     file = metrics / "claims.json"
     other = None if against is None else check(Claims, open_run(against).json(file.as_posix()), f"{file} of {against}")
     found = read(Claims, file)
+    if found == other:
+        raise UserError(
+            f"{file} is that of {against}, and would stand beside itself: `dvc exp run` without --temp leaves results "
+            "in the workspace; name the other run (--against HEAD), or go back (`git restore params.yaml dvc.lock "
+            "metrics plots/data`, `dvc checkout`)."
+        )
     answer(found.tree(), blocks(found, other, against or ""), how, as_json, output, metrics)

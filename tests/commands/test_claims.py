@@ -76,9 +76,18 @@ def test_beside_the_shuffled_control(elor, repository: Path) -> None:
 def test_beside_another_run_stand_all_claims(elor, repository: Path) -> None:
     commit = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "other"]
     subprocess.run(commit, check=True, cwd=repository)
+    write(repository / "metrics/claims.json", claims(facts(1, learned=0.5)))
     output = elor("claims", "--against", "HEAD").output
     beside = output[output.index("Beside HEAD") :]
     assert row(beside, "rater-balanced")[:3] == ["rater-balanced", "holds", "holds"]
+
+
+def test_a_run_is_not_set_beside_itself(elor, repository: Path) -> None:
+    """As when `dvc exp run` has left the control's results in the workspace."""
+    write(repository / "metrics/claims.json", claims(facts(-1, learned=0.5), shuffled=True))
+    result = elor("claims", "--against", "shuffled")
+    assert result.exit_code == 1
+    assert "metrics/claims.json is that of shuffled" in " ".join(result.output.split())
 
 
 def test_a_shuffled_run_says_so_of_itself(elor, repository: Path) -> None:
