@@ -62,15 +62,17 @@ with a dot; a list is JSON, `nan` is undefined, an empty cell absent. `elor.evid
 
 def page() -> str:
     """The whole page, as Markdown."""
-    parts = [HEAD, _cases(), *map(_file, FILES), _words()]
+    before = (None, *FILES[:-1])
+    parts = [HEAD, _cases(), *map(_file, FILES, before), _words()]
     return "\n".join(parts)
 
 
-def _file(kind: type[BaseModel]) -> str:
-    """A file: what it is, its keys, and those of its parts."""
-    where = _line((inspect.getmodule(kind).__doc__ or "").split("\n\n")[0])
-    schema = getattr(kind, "SCHEMA", "")
-    lines = [f"## {kind.__name__}", "", where, "", _line(kind.__doc__ or ""), ""]
+def _file(kind: type[BaseModel], before: type[BaseModel] | None) -> str:
+    """A file: what it is, its keys, and those of its parts; what it shares with the one before is said there."""
+    module, schema = inspect.getmodule(kind), getattr(kind, "SCHEMA", "")
+    where = [_line((module.__doc__ or "").split("\n\n")[0]), ""]
+    said = before is not None and inspect.getmodule(before) is module
+    lines = [f"## {kind.__name__}", "", *([] if said else where), _line(kind.__doc__ or ""), ""]
     if schema:
         lines += [f"Schema `{schema}`.", ""]
     if tables := getattr(kind, "TABLES", ()):
@@ -150,9 +152,9 @@ def _cases() -> str:
         "## The table of cases",
         "",
         "How the pieces of a claim become its verdict: the first row that fits, by where pieces point; no row asks for",
-        "their p. What illustrates does not count.",
+        "their p. A piece that only stands beside the claim (role `illustrates`) does not count.",
         "A condition that can only stop a claim (a map no less like the input than untrained networks', or two heads'",
-        "maps no less alike than one head's of two classes: random heads draw such maps) illustrates otherwise.",
+        "maps no less alike than one head's of two classes: random heads draw such maps) stands beside it otherwise.",
         "",
         "| case | where it fits | verdict | if this survives the correction |",
         "| :-- | :-- | :-- | :-- |",
@@ -166,7 +168,7 @@ def _cases() -> str:
 
 def _words() -> str:
     """The words that stand in several files, and what each means."""
-    lines = ["## Words", ""]
+    lines = ["## Vocabulary", ""]
     for kind in (names.Control, names.Reference, names.Role, names.Finding, names.Case, names.Verdict):
         lines += [f"**{kind.__name__}**: {_line(kind.__doc__)}", "", *_members(kind), ""]
     return "\n".join(lines)

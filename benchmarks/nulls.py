@@ -191,7 +191,8 @@ def counted(tables: Iterable[list[Drawn]]) -> dict[str, Found]:
 def tables(measured: dict[str, Any], count: int = 1_000) -> list[Block]:
     """The null check of interventions, errors of tables drawn from the runs, what these hold, and the scoreboards."""
     runs = measured["runs"]
-    return [_effects(runs), _errors(runs, count), _pieces(runs), _gaps(runs), _scoreboard(runs)]
+    errors = (_errors(runs, count), _reading(len(runs)))
+    return [_effects(runs), *errors, _pieces(runs), _gaps(runs), _scoreboard(runs)]
 
 
 def _effects(runs: Sequence[dict[str, Any]]) -> Table:
@@ -202,9 +203,8 @@ def _effects(runs: Sequence[dict[str, Any]]) -> Table:
         beyond = sum(one["finding"] in (Finding.raises, Finding.lowers) for one in some)
         rows.append((network, str(len(some)), *_share(small, len(some)), *_share(beyond, len(some))))
     caption = (
-        f"Alterations of real slices, {len(runs)} trainings on shuffled labels: effects with p below {LEVEL:g}, and "
-        "those that are said to raise or lower the answer (beyond calibrated networks too), with 95 % intervals; that "
-        "the head has learned is not asked"
+        f"Alterations of real slices, {len(runs)} trainings on shuffled labels (small p: below {LEVEL:g}; found: said "
+        "to raise or lower the answer, whether or not the head has learned)"
     )
     return Table(caption, ("network", "effects", "small p", "interval", "found", "interval"), (tuple(rows),), labels=1)
 
@@ -218,17 +218,26 @@ def _errors(runs: Sequence[dict[str, Any]], count: int) -> Table:
             redrawn = (f"{one.wrong} of {one.tables}", number(error), number(low), "yes" if low <= LEVEL else "no")
             counts = (f"{one.asserted:,}", f"{one.unknown:,}")
             rows.append((world, said, method, *redrawn, *counts, *_share(mine.wrong, mine.tables)))
-    caption = (
-        f"{count:,} tables of all claims, which redraw {len(runs)} trainings on shuffled labels; error: of Holm the "
-        "share of tables with a wrong assertion, of Benjamini-Hochberg the mean share of wrong ones among all; from: "
-        "where its 95 % interval over redraws begins, which knows nothing of further trainings; valid: that lies below "
-        "5 %; asserted: by all tables together; absent: of these, that an alteration does nothing where the network's "
-        f"truth is unknown, which is counted as right. The evidence is that of the {len(runs)} trainings: last stands "
-        "of how many of their own tables something is wrong, with the exact 95 % binomial interval"
-    )
+    caption = f"{count:,} tables of all claims, drawn from {len(runs)} trainings on shuffled labels"
     header = ("world", "how drawn", "correction", "tables with a wrong one", "error", "from", "valid", "asserted")
     beside = ("absent, truth unknown", "trainings with a wrong one", "interval")
     return Table(caption, header + beside, (tuple(rows),), labels=3)
+
+
+def _reading(trainings: int) -> Notes:
+    """What the columns of `_errors` mean."""
+    return Notes(
+        "How to read it",
+        (
+            "Error: with Holm the share of tables with a wrong assertion; with Benjamini-Hochberg the mean share of "
+            "wrong assertions among all. From: where its 95 % interval over the draws begins, which knows nothing of "
+            "further trainings. Valid: that lies below 5 %.",
+            "Asserted: by all tables together. Absent, truth unknown: of these, that an alteration does nothing where "
+            "the network's truth is unknown, which counts as right.",
+            f"Trainings with a wrong one: of the {trainings} trainings' own tables, which are all the evidence there "
+            "is; with the exact 95 % binomial interval.",
+        ),
+    )
 
 
 def _judging(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
@@ -255,9 +264,8 @@ def _pieces(runs: Sequence[dict[str, Any]]) -> Table:
         cells = (len(some), len(some) - len(points), *(points.count(way) for way in (1, -1, 0)))
         rows.append((kind, *map(str, cells)))
     caption = (
-        f"What the tables are drawn from: pieces of {len(runs)} trainings that decide or condition, or could have "
-        "(vetoes), by their source; how many are missing, and where the others point: with the claim, against it, or "
-        "nowhere"
+        f"What the tables are drawn from: pieces of evidence of {len(runs)} trainings by their source, and where they "
+        "point (with the claim, against it, nowhere)"
     )
     return Table(caption, ("source", "pieces", "missing", "with", "against", "nowhere"), (tuple(rows),))
 

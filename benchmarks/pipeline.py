@@ -23,7 +23,7 @@ ANALYSIS, ANALYSIS_S = ("saliency", "prototypes", "interventions", "gather", "cl
 
 RUNS = {
     "first": "`dvc repro {until}` in a fresh clone",
-    "everything": "and all other stages",
+    "everything": "`dvc repro`, all stages",
     "again": "`dvc repro` once more",
 }
 
@@ -50,7 +50,7 @@ def measure(until: str = "evaluate", keep: Path | None = None) -> dict[str, Any]
 def tables(measured: dict[str, Any]) -> list[Block]:
     """The runs beside their aims, and the stages."""
     runs = tuple(
-        (RUNS[name].format(until=measured["until"]), clock(seconds), f"< {clock(AIMS[name])}")
+        (RUNS[name].format(until=measured["until"]), clock(seconds), _aim(seconds, AIMS[name]))
         for name, seconds in measured["runs"].items()
     )
     stages = tuple(
@@ -59,11 +59,17 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     )
     parts = {name: cost["seconds"] for name, cost in measured["stages"].items() if name.split("@")[0] in ANALYSIS}
     if {name.split("@")[0] for name in parts} == set(ANALYSIS):
-        runs += ((f"of all that {', '.join(ANALYSIS)}", clock(sum(parts.values())), f"< {clock(ANALYSIS_S)}"),)
+        took = sum(parts.values())
+        runs += ((f"the analysis alone: {', '.join(ANALYSIS)}", clock(took), _aim(took, ANALYSIS_S)),)
     return [
         Table("The demonstration corpus, from nothing", ("run", "time", "aim"), (runs,)),
         Table("Its stages, each with its worker processes", ("stage", "seconds", "CPU seconds", "peak MiB"), (stages,)),
     ]
+
+
+def _aim(seconds: float, most: float) -> str:
+    """An aim, and whether it was missed."""
+    return f"< {clock(most)}" + ("" if seconds < most else ", missed")
 
 
 def main(

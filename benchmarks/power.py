@@ -45,7 +45,7 @@ from elor.explain.claims.claim import Declared
 from elor.explain.claims.decide import GATE, LEVEL, METHOD, Lean, Picture, lean, settle
 from elor.explain.claims.looks import weighing
 from elor.explain.claims.table import CLAIMS, DIMENSIONS, NETWORKS
-from elor.report.text import Block, Table, number
+from elor.report.text import Block, Notes, Table, number
 
 SPEAKERS = 10
 SHAPES = ("normal", "skewed", "heavy")
@@ -348,15 +348,18 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         rows.append((test, correction, family, *cells))
     count = next(iter(next(iter(by.values())).values())).tables
     in_use = next(family for family, gate in GATES.items() if gate == GATE)
-    caption = (
-        f"{count:,} random tables of {SPEAKERS} speakers in each of {len(WORLDS) * len(SHAPES)} settings. Error: of "
-        "Holm and gatekeeping the share of tables with any wrong assertion, of Benjamini-Hochberg and "
-        "Benjamini-Bogomolov the mean share of wrong ones among all; the largest over normal, skewed and heavy-tailed "
-        "speakers. Valid: no 95 % interval lies above 5 %. Found: decided rightly, of all that are true or false for "
-        "an absent effect, or a level that weighs otherwise; of these those with prototypes are never, as here these "
-        f"always point with the claim. In use: t, {METHOD}, {in_use}"
+    caption = f"{count:,} random tables of {SPEAKERS} speakers in each of {len(WORLDS) * len(SHAPES)} settings"
+    notes = (
+        "Error: with Holm and gatekeeping the share of tables with any wrong assertion; with Benjamini-Hochberg and "
+        "Benjamini-Bogomolov the mean share of wrong assertions among all. It is the largest over normal, skewed and "
+        "heavy-tailed speakers.",
+        "Valid: no 95 % interval of an error lies above 5 %.",
+        "Found: the share of claims decided rightly, of those that are true, and of those that are false because an "
+        "effect is absent or a level weighs otherwise. Claims with prototypes are never found false, since prototypes "
+        "always point with the claim here.",
+        f"In use: t, {METHOD}, {in_use}.",
     )
-    return [Table(caption, header, (tuple(rows),), labels=3)]
+    return [Table(caption, header, (tuple(rows),), labels=3), Notes("How to read it", notes)]
 
 
 def main(count: Annotated[int, typer.Option(min=1, help="Tables per setting.")] = 1_000) -> None:

@@ -127,14 +127,14 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         "r given the means [95 %]",
         "p",
         "KL",
-        "one for all",
+        "KL, one for all",
         "within 80 %",
-        "one for all",
+        "within 80 %, one for all",
     )
     first = next(iter(cases.values()))
     caption = (
         f"About {first['slices']} slices, {first['folds']} folds, {first['epochs']} epochs; within 80 %: single "
-        "ratings in the interval that should hold 80 %"
+        "ratings in the interval that should hold 80 %; one for all: one deviation for all slices"
     )
     return [Table(caption, header, groups, labels=3)]
 

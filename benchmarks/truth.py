@@ -125,8 +125,8 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     """The scoreboard by corpus, and by how cues were planted."""
     by_corpus = {name: one["claims"] for name, one in measured["corpora"].items()}
     everything = [row for rows in by_corpus.values() for row in rows]
-    lines = [_line(name, rows) for name, rows in by_corpus.items()]
-    kinds = [_line(str(kind), [row for row in everything if row["planted"] == kind]) for kind in Planted]
+    lines = [_line(f"corpus {name}", rows) for name, rows in by_corpus.items()]
+    kinds = [_line(f"cue {kind}", [row for row in everything if row["planted"] == kind]) for kind in Planted]
     kinds.append(_line("true of the corpus or by construction", [row for row in everything if row["planted"] is None]))
     of = ("of these not learned", "of these no further than untrained")
     header = ("corpus, or cue", "decidable", "right", "wrong", "undecided", *of, "undecidable", "decided")

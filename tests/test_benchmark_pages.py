@@ -138,6 +138,8 @@ def test_tables_say_how_far_the_aims_were_met() -> None:
     runs = {"first": 500.0, "everything": 700.0, "again": 4.0}
     found = pipeline.tables({"until": "evaluate", "runs": runs, "stages": {"labels": cost}})
     assert found[0].groups[0][0] == ("`dvc repro evaluate` in a fresh clone", "8 min 20 s", "< 16 min 00 s")
+    late = pipeline.tables({"until": "evaluate", "runs": runs | {"first": 960.0}, "stages": {"labels": cost}})
+    assert late[0].groups[0][0][-1] == "< 16 min 00 s, missed"
     assert len(found[0].groups[0]) == len(runs)  # nothing is summed where a stage is missing
     whole = {name: cost | {"seconds": 70.0} for name in pipeline.ANALYSIS}
     summed = pipeline.tables({"until": "evaluate", "runs": runs, "stages": whole})[0].groups[0][-1]

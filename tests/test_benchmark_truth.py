@@ -139,7 +139,7 @@ def test_what_is_missing_in_every_training_is_told() -> None:
     row["evidence"][0]["missing"] = ""  # in the second it is there
     for one in some:
         next(row for row in one["claims"] if row["id"] == "arousal-easier")["evidence"][0]["missing"] = "nowhere"
-    _, _, pieces, gaps, _ = tables({"runs": some}, 10)
+    _, _, _, pieces, gaps, _ = tables({"runs": some}, 10)
     never, left = gaps.items
     assert never == "Missing in all 2 trainings: arousal against valence, mean over networks (`arousal-easier`)."
     assert "`rater-balanced`" in left

@@ -16,6 +16,7 @@ from elor.report.sentences import (
     control_of,
     corrected_name,
     corrected_of,
+    counted,
     interval_of,
     leaning,
     p_of,
@@ -133,8 +134,7 @@ def reading(found: Claims) -> Notes:
 
 
 def _caption(found: Claims) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items() if count)
-    caption = f"{plural(len(found.claims), 'claim')} of the paper: {counts}"
+    caption = f"{plural(len(found.claims), 'claim')} of the paper: {counted(found.counts)}"
     caption += "" if found.scoreboard is None else f"; {scored(found.scoreboard)}"
     return f"{caption} ({CONTROL})" if found.shuffled else caption
 

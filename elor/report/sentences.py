@@ -178,11 +178,22 @@ def known(claim: Claim) -> str:
     return f"known to be {str(claim.truth).lower()} here: {said}"
 
 
+def counted(counts: Mapping[Verdict, int]) -> str:
+    """How many claims have each verdict: `4 hold, 8 contradicted, 4 undecided because the pieces disagree, ..`."""
+    disagree = counts.get(Verdict.disagree, 0)
+    said = {
+        Verdict.holds: "holds" if counts.get(Verdict.holds, 0) == 1 else "hold",
+        Verdict.disagree: "undecided because the pieces disagree",
+        Verdict.undecided: "undecided otherwise" if disagree else "undecided",
+    }
+    return ", ".join(f"{count} {said.get(verdict, verdict)}" for verdict, count in counts.items() if count)
+
+
 def scored(board: Scoreboard) -> str:
     """The scoreboard in words."""
     return (
-        f"beside known truth {board.right} right, {board.wrong} wrong, {board.undecided} undecided, of "
-        f"{board.undecidable} no truth known"
+        f"beside known truth {board.right} right, {board.wrong} wrong, {board.undecided} undecided; "
+        f"the truth of {board.undecidable} is not known"
     )
 
 

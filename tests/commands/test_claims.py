@@ -44,7 +44,7 @@ def test_the_table_has_every_claim_with_its_numbers_and_its_sentence(elor, repos
         "<0.001",
         *("SD", "of", "answers"),
     ]
-    assert "25 claims of the paper: 23 holds, 1 contradicted, 1 undecided" in result.output
+    assert "25 claims of the paper: 23 hold, 1 contradicted, 1 undecided" in result.output
     written = elor("claims", "--format", "markdown").output
     family = read(Claims, repository / "metrics/claims.json").family
     for claim in read(Claims, repository / "metrics/claims.json").claims:
