@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import around, speaker_interval
+from elor.evaluation.units import by_speaker, over_units
 from elor.evidence.names import Control
 
 READINGS = ("padded", "padded magnitude", "signed", "magnitude", "envelope", "level")
@@ -82,38 +83,6 @@ def pearson(a: ArrayLike, b: ArrayLike) -> float:
 def fisher(r: ArrayLike) -> NDArray:
     """z = artanh(r), |r| held just below 1; NaN stays NaN."""
     return np.arctanh(np.clip(np.asarray(r, dtype=np.float64), -LARGEST, LARGEST))
-
-
-def by_speaker(z: ArrayLike, speakers: ArrayLike) -> NDArray:
-    """Mean over each speaker's defined values, (speakers,) in their sorted order; NaN for one without any."""
-    z, speakers = np.asarray(z, dtype=np.float64), np.asarray(speakers)
-    names, member = np.unique(speakers, return_inverse=True)
-    defined = np.isfinite(z)
-    count = np.bincount(member[defined], minlength=len(names))
-    total = np.bincount(member[defined], weights=z[defined], minlength=len(names))
-    return np.divide(total, count, out=np.full(len(names), np.nan), where=count > 0)
-
-
-def over_units(z: ArrayLike, speakers: ArrayLike, networks: ArrayLike | None = None) -> NDArray:
-    """What intervals and tests take as independent: the defined means of speakers, or those of each network over its
-    speakers, (units,).
-
-    Where folds hold several speakers, these share a network, trained and untrained, and with it what is due to its
-    random weights; a fold is one observation then, however many speakers it has. A speaker whom several folds test has
-    a mean in each.
-
-    Args:
-        z: one value per slice, (n,).
-        speakers: (n,).
-        networks: which network, that is which fold, each slice has, (n,); none: every speaker is a unit.
-    """
-    names, speaker = np.unique(np.asarray(speakers), return_inverse=True)
-    if networks is None:
-        means = by_speaker(z, speaker)
-    else:
-        pairs = np.unique(np.asarray(networks), return_inverse=True)[1] * len(names) + speaker
-        means = by_speaker(by_speaker(z, pairs), np.unique(pairs) // max(len(names), 1))
-    return means[np.isfinite(means)]
 
 
 def estimate(

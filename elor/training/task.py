@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from elor.features.slices import SLICE_SAMPLES
-from elor.networks import INPUTS, Architecture
+from elor.networks import INPUTS, SHAPES, Architecture
 from elor.params import Settings, Train
 from elor.registry import FILES
 from elor.targets import Head
@@ -90,7 +89,7 @@ class Task:
             test=rows["test"] if testing else rows["test"][:0],
             targets=targets_of(self.slices, self.heads),
             truth=truth_of(self.slices, self.heads),
-            sounding=self.slices["samples"].to_numpy() / SLICE_SAMPLES,
+            sounding=self.slices["samples"].to_numpy() / SHAPES["audio"][1],
             scratch=Path(),
             floor=floor,
         )

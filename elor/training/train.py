@@ -65,12 +65,13 @@ def train_folds(
 
 def place(jobs: Sequence[TrainingJob], engine: Engine) -> list[TrainingJob]:
     """Give each job its device, and the scratch folder that everything which decides its result names."""
+    here = arithmetic.conditions()
     shared = {
         "files": {name: file_digest(path) for name, path in jobs[0].files.items()},
         "code": code_digest(),
-        "arithmetic": arithmetic.choice(),
-        "versions": arithmetic.conditions().versions,
-        "doubts": arithmetic.doubts(),
+        "arithmetic": here.arithmetic,
+        "versions": here.versions,
+        "doubts": here.doubts,
     }
     devices = engine.devices()
     placed = []

@@ -10,16 +10,15 @@ import torch
 from scipy.stats import pearsonr, spearmanr
 from torch import nn
 
+from elor.evaluation.units import by_speaker, over_units
 from elor.explain.attribution import gradient
 from elor.explain.correlation import (
     View,
     among_networks,
-    by_speaker,
     contrast,
     envelope,
     estimate,
     fisher,
-    over_units,
     verdict,
 )
 from elor.explain.guided import guided_backprop

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from elor.evaluation.units import share_networks
 from elor.evidence.claims import Claim, Claims, Counterfactual, Family, Piece
 from elor.evidence.names import Role, Verdict
 from elor.explain.claims.claim import Declared, Facts, Look
@@ -11,7 +12,6 @@ from elor.explain.claims.decide import LEVEL, METHOD, Picture, Settled, Table, l
 from elor.explain.claims.evidence import Missing, Seen
 from elor.explain.claims.known_truth import Known, planted, scoreboard, truth_of
 from elor.explain.claims.needs import needed
-from elor.explain.claims.scores import share_networks
 from elor.explain.claims.table import CLAIMS
 
 DECLARED = ("id", "group", "claim", "where", "paper", "test", "confirmatory", "nulled", "undecidable", "untested")
@@ -45,7 +45,8 @@ def claims(
         Picture(pieces, claim.every, bool(claim.undecidable)) for claim, pieces in zip(declared, gathered, strict=True)
     ]
     table = settle([lean(picture) for picture in pictures], [claim.confirmatory for claim in declared], level)
-    grouped = any(share_networks(one) for networks in facts.scored.judged.values() for one in networks.values())
+    every = [one for networks in facts.scored.judged.values() for one in networks.values()]
+    grouped = any(share_networks(one.fold, one.speaker) for one in every)
     rows = [
         row(claim, picture, final, table, facts.measured.confidence, known, grouped)
         for claim, picture, final in zip(declared, pictures, table.settled, strict=True)

@@ -28,6 +28,7 @@ from elor.evaluation.continuous import ccc
 from elor.evaluation.intervals import Statistic, jackknife, speaker_interval
 from elor.evaluation.predictions import Judged, judge_all, tested
 from elor.evaluation.recall import Array, ratio, uar, war
+from elor.evaluation.units import share_networks
 from elor.evidence.names import Reference
 from elor.explain.claims.evidence import Missing, Seen, below, t_test
 from elor.explain.correlation import fisher, pearson
@@ -111,13 +112,7 @@ class Scored:
 
 def units(judged: Judged) -> NDArray:
     """What is independent: the speaker of every row, or its fold where any fold tests several speakers, (rows,)."""
-    return judged.fold if share_networks(judged) else judged.speaker
-
-
-def share_networks(judged: Judged) -> bool:
-    """Whether any fold tests several speakers."""
-    pairs = np.unique(np.stack([judged.fold, judged.speaker]).astype(str), axis=1)
-    return len(np.unique(pairs[0])) < pairs.shape[1]
+    return judged.fold if share_networks(judged.fold, judged.speaker) else judged.speaker
 
 
 def better(scored: Scored, heads: Sequence[str], one: str, other: str) -> Seen:

@@ -9,6 +9,7 @@ from scipy.special import stdtr
 
 from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import around
+from elor.evaluation.units import over_units, share_networks
 
 ROUNDING = 1e-9
 """A standard error that is no larger a part of its mean is the rounding of equal numbers."""
@@ -29,17 +30,12 @@ class Units:
     @property
     def name(self) -> str:
         """What a unit is: `speaker` where every fold tests one, else `fold`."""
-        return "fold" if (self.table.groupby("fold")["speaker"].nunique() > 1).any() else "speaker"
+        return "fold" if share_networks(self.table["fold"], self.table["speaker"]) else "speaker"
 
     def means(self, values: pd.Series) -> NDArray:
-        """Means over a speaker's slices, then over a fold's speakers: (units,).
-
-        Args:
-            values: by row number; NaN is left out.
-        """
+        """Means over a speaker's slices, then over a fold's speakers, (units,); values by row number."""
         where = self.table.loc[values.index]
-        speakers = values.groupby([where["fold"], where["speaker"]]).mean()
-        return speakers.groupby(level="fold").mean().dropna().to_numpy()
+        return over_units(values, where["speaker"], where["fold"])
 
     def estimate(self, values: pd.Series, name: str) -> dict:
         """The mean over units as `name`, its interval `low` and `high`, and the two-sided p of the same t."""

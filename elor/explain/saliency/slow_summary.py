@@ -3,7 +3,8 @@
 import pandas as pd
 
 from elor.evaluation.intervals import speaker_interval
-from elor.explain.correlation import estimate, over_units, tested
+from elor.evaluation.units import over_units
+from elor.explain.correlation import estimate, tested
 from elor.explain.erasure import MEASURES, points
 from elor.explain.integrated import TOLERANCE
 from elor.explain.occlusion import band_hertz

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from elor.evaluation.intervals import bootstrap, percentile_coverage
+from elor.evaluation.units import over_units
 from elor.evidence.names import Control
 from elor.evidence.saliency import Saliency
-from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, over_units, tested
+from elor.explain.correlation import READINGS, among_networks, contrast, estimate, fisher, tested
 from elor.explain.exemplary_speaker import exemplary_speaker
 from elor.explain.experiment import Experiment
 from elor.explain.saliency import slow_summary
