@@ -117,7 +117,7 @@ def differences(
         for network, one in networks.items():
             for factor, names in groups.items():
                 for a, b in combinations(sorted(set(names)), 2):
-                    sides = [Side.of(part) for part in (one.where(names == a), one.where(names == b))]
+                    sides = sides_of(one, names == a, names == b)
                     about = {"dimension": head, "network": network, "factor": factor, "a": a, "b": b}
                     found = apart(*sides, headline_statistic(one), how, how.rng(*about.values()), range_of(one))
                     rows.append(about | {"score": headline_of(one)} | found)
@@ -134,15 +134,24 @@ class Side:
     tallies: NDArray
 
     @classmethod
-    def of(cls, judged: Judged) -> Side:
-        """Those of a group's predictions."""
-        return cls(np.unique(judged.speaker), judged.tallies(judged.speaker).astype(float))
-
-    @classmethod
     def of_means(cls, values: pd.Series) -> Side:
         """One number per speaker, by name."""
         values = values.sort_index()
         return cls(values.index.to_numpy(dtype=object), np.stack([values.to_numpy(float), np.ones(len(values))], 1))
+
+
+def sides_of(judged: Judged, a: NDArray, b: NDArray) -> tuple[Side, Side]:
+    """The speakers of two groups of slices, (n,) masks that share none.
+
+    All are tallied together, since moments are taken about one centre, and only those of the same centre add up.
+    """
+    both, second = judged.where(a | b), b[a | b]
+    names, speaker = np.unique(both.speaker, return_inverse=True)
+    member = speaker + len(names) * second
+    tallies, place = both.tallies(member).astype(float), np.unique(member)
+    of_b = place >= len(names)
+    speakers = names[place % len(names)]
+    return Side(speakers[~of_b], tallies[~of_b]), Side(speakers[of_b], tallies[of_b])
 
 
 def apart(

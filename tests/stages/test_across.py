@@ -362,6 +362,25 @@ def test_scores_of_people_who_speak_two_languages_are_paired() -> None:
     assert other["p"] > 0.2
 
 
+def test_values_of_two_corpora_are_tallied_about_one_centre() -> None:
+    """The p deals speakers out between corpora: what is summed then must be what these speakers' slices give."""
+    from elor.evaluation.across import sides_of
+    from elor.evaluation.continuous import ccc
+    from elor.evaluation.predictions import Judged
+
+    rng = np.random.default_rng(0)
+    corpus = np.repeat(["a", "b"], [30, 50]).astype(object)
+    truth = rng.normal(size=80) + 3 * (corpus == "b")  # one corpus is rated higher
+    speaker = np.array([f"{name}{k % 3}" for k, name in enumerate(corpus)], dtype=object)
+    judged = Judged(Target("regression").heads[0], truth, truth + rng.normal(size=80), None, speaker, speaker)
+    left, right = sides_of(judged, corpus == "a", corpus == "b")
+    assert (left.speakers.tolist(), right.speakers.tolist()) == (["a0", "a1", "a2"], ["b0", "b1", "b2"])
+    mixed = np.isin(speaker, ["a0", "b1", "b2"])
+    t, v = truth[mixed], judged.value[mixed]
+    lin = 2 * np.cov(t, v, ddof=0)[0, 1] / (t.var() + v.var() + (t.mean() - v.mean()) ** 2)
+    assert ccc(left.tallies[0] + right.tallies[1] + right.tallies[2]) == pytest.approx(lin)
+
+
 def test_who_is_right_less_often_than_one_guess_does_not_transfer() -> None:
     """A network that mostly answers classes that the other corpus lacks may still order the few that it has."""
     rows = [
