@@ -107,7 +107,7 @@ def machine() -> dict[str, Any]:
         "load_average": [round(value, 2) for value in os.getloadavg()],
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "commit": _commit(),
+        "commit": commit(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
     }
 
@@ -120,12 +120,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str:
+def commit(folder: Path = ROOT) -> str:
     """The commit, with a plus where files differ from it; `unknown` outside a repository, or without git."""
     asked = (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "-uno"])
     try:
         head, changed = (
-            subprocess.run(["git", *one], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+            subprocess.run(["git", *one], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
             for one in asked
         )
     except (FileNotFoundError, subprocess.CalledProcessError):

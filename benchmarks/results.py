@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.measure import commit
 from benchmarks.publish import command, write_between
 from elor.errors import UserError
 from elor.evidence.claims import Claims
@@ -33,8 +34,9 @@ def main(
     found = results.Results.read(workspace / "metrics")
     judged = read(Claims, workspace / "metrics" / "claims.json")
     notes = [note for note in (table_notes.contradictions(found), table_notes.setting(found)) if note is not None]
-    write("results", corpus, [score_tables.headline(found), score_tables.comparisons(found), *notes])
-    write("claims", corpus, [claims.overview(judged), claims.evidence(judged)])
+    made = f"*On {', '.join(Folder(workspace).made_on())}; commit {commit(workspace)}.*" if corpus else ""
+    write("results", corpus, [score_tables.headline(found), score_tables.comparisons(found), *notes], made)
+    write("claims", corpus, [claims.overview(judged), claims.evidence(judged)], made)
     if not corpus:
         write("headline", corpus, [score_tables.headline(found)])
         write("five", corpus, [five(judged)])
@@ -54,9 +56,10 @@ def record(workspace: Path) -> None:
     write_json(workspace / MADE, {"processors": found, "outputs": run.outputs_digest()})
 
 
-def write(name: str, corpus: str, blocks: Sequence[Block]) -> None:
-    """Some blocks between the markers of a name, and of a corpus that is not the demo's."""
-    write_between(f"{name}-{corpus}" if corpus else name, render(blocks, Format.markdown))
+def write(name: str, corpus: str, blocks: Sequence[Block], made: str = "") -> None:
+    """Some blocks between the markers of a name, and of a corpus that is not the demo's; below them how it was made."""
+    body = render(blocks, Format.markdown)
+    write_between(f"{name}-{corpus}" if corpus else name, f"{body}\n\n{made}" if made else body)
 
 
 def five(judged: Claims) -> Table:
