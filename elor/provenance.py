@@ -12,8 +12,8 @@ from elor.errors import UserError
 from elor.evaluation.learned import learned
 from elor.files import plain
 
-DEMO, KINDS = "demo", ("demo", "iemocap", "manifest")
-"""Kinds of corpora; the demonstration corpus is released in IEMOCAP's layout, and is none."""
+DEMO, KINDS = "demo", ("demo", "iemocap", "manifest", "several")
+"""Kinds of corpora, `several` of any kind; the demonstration corpus is released in IEMOCAP's layout, and is none."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Provenance:
 
     @classmethod
     def of_notes(cls, notes: Any) -> Provenance:
-        """From the notes of a file, as `tree` wrote them; unknown where they hold nothing of the kind."""
+        """From the notes of a file, as `tree` wrote them; what they do not tell soundly is unknown."""
         try:
             corpus, scores = notes["corpus"], {name: Score(**one) for name, one in notes["scores"].items()}
         except (KeyError, TypeError, AttributeError):
             return cls(classes=_classes(notes))
-        sound = corpus in KINDS and all(isinstance(one.p, float) for one in scores.values())
-        return cls(corpus if sound else "", scores if sound else {}, _classes(notes))
+        sound = all(isinstance(one.p, float) for one in scores.values())
+        return cls(corpus if corpus in KINDS else "", scores if sound else {}, _classes(notes))
 
     def tree(self) -> dict[str, Any]:
         """Plain values."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from elor.provenance import DEMO, Provenance
+from elor.provenance import DEMO, Provenance, Score
 from elor.sections import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
     [
         ("data/demo.yaml", DEMO),
         (["data/demo.yaml", "data/other.yaml"], DEMO),
-        (["data/demo.yaml", "table.csv"], ""),  # several, which is no kind
+        (["data/demo.yaml", "table.csv"], "several"),
         ([3], ""),
     ],
 )
@@ -47,3 +47,12 @@ def test_the_scale_of_values_is_told_by_a_run_and_by_its_export(
     assert found == Provenance(classes=classes)
     assert Provenance.of_notes(found.tree()) == found
     assert Provenance.of_notes({"corpus": "demo", "scores": {}, "classes": said}) == Provenance("demo", {}, classes)
+
+
+@pytest.mark.parametrize("corpus", ["demo", "iemocap", "manifest", "several", ""])
+def test_an_export_warns_of_chance_whatever_it_has_heard(corpus: str) -> None:
+    run = Provenance(corpus, {"arousal": Score(0.2, 0.0, 0.4, False)})
+    told = Provenance.of_notes(run.tree())
+    assert told == run
+    assert told.at_chance("arousal")
+    assert Provenance.of_notes(run.tree() | {"corpus": "else"}) == Provenance("", run.scores)
