@@ -142,7 +142,7 @@ class Manifest:
         report = counts(utterances, ratings) | {
             "source": self.kind,
             "range": [self.low, self.high],
-            "left_out": {"rows_without_sound": sum(row.segment.file not in headers for row in self._rows)},
+            "left_out": {"rows_without_sound": sum(row.segment.file not in headers for row in self.rows)},
             "deviations": self._deviations() + notes(headers),
         }
         return check(Tables(utterances, ratings, report))
@@ -165,7 +165,7 @@ class Manifest:
     def _segments(self, files: Collection[str]) -> dict[Segment, list[Row]]:
         """The rows of each segment of some sound files."""
         found: dict[Segment, list[Row]] = {}
-        for row in self._rows:
+        for row in self.rows:
             if row.segment.file in files:
                 found.setdefault(row.segment, []).append(row)
         return found
@@ -201,7 +201,12 @@ class Manifest:
         return line, {name: value.strip() for name, value in zip(columns, values, strict=True)}
 
     @cached_property
-    def _rows(self) -> list[Row]:
+    def rows(self) -> list[Row]:
+        """The lines of the table; no sound file is looked for.
+
+        Raises:
+            UserError: for a faulty table; names the line.
+        """
         seen: dict[tuple[Segment, str], int] = {}
         rows = []
         for line, fields in self._table[1]:
@@ -264,7 +269,7 @@ class Manifest:
 
     @cached_property
     def _absent(self) -> list[str]:
-        return [file for file in dict.fromkeys(row.segment.file for row in self._rows) if not is_file(self.root / file)]
+        return [file for file in dict.fromkeys(row.segment.file for row in self.rows) if not is_file(self.root / file)]
 
     @cached_property
     def _files(self) -> list[str]:
@@ -275,7 +280,7 @@ class Manifest:
                 f"{plural(len(self._absent), 'sound file')} of {self.path} cannot be found: {names}; restore them, or "
                 "set corpus.partial to true to go on without them."
             )
-        files = dict.fromkeys(row.segment.file for row in self._rows)
+        files = dict.fromkeys(row.segment.file for row in self.rows)
         present = [file for file in files if file not in set(self._absent)]
         if not present:
             raise UserError(f"No sound file of {self.path} exists; its paths must be relative to its folder.")

@@ -4,16 +4,15 @@ Metrics, plots and predictions bear the names of speakers and raters, and metric
 names are real ones, the run is made from a manifest that holds none; the key stays where the names are.
 """
 
-import csv
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from elor.corpora.manifest import Manifest, Row
 from elor.errors import UserError
 from elor.files import write_csv
-
-SEGMENT = ("file", "start", "end")
 
 
 @dataclass(frozen=True)
@@ -37,47 +36,33 @@ def rename(table: Path, output: Path) -> Renamed:
         output: the new one; its key is `<output>.key.csv`: kind, name, pseudonym.
 
     Raises:
-        UserError: if the table has no columns `file` and `speaker`, a row is longer than the header, or the output is
-            the table.
+        UserError: for a table that a run would refuse, whatever the range of its ratings; if the output is the table.
     """
-    rows = _rows(table)
+    if not table.is_file():
+        raise UserError(f"{table} does not exist; give a manifest CSV.")
     if output.resolve() == table.resolve():
         raise UserError(f"{output} is the table itself; give another file.")
-    speakers = _numbered("S", (row["speaker"] for row in rows))
-    raters = _numbered("R", (row.get("rater", "") for row in rows if row.get("rater", "") not in speakers))
-    utterances = _numbered("u", (_segment(row) for row in rows))
+    rows = Manifest(table, low=-math.inf, high=math.inf).rows  # by the run's reader: who is one there is one here
+    speakers = _numbered("S", (row.fields["speaker"] for row in rows))
+    others = (row.fields.get("rater", "") for row in rows)
+    raters = _numbered("R", (name for name in others if name not in speakers))
+    utterances = _numbered("u", map(_segment, rows))
+    people = raters | speakers
+    named: list[dict[str, str]] = []
     for row in rows:
-        row["utterance"] = utterances[_segment(row)]
-        row["speaker"] = speakers.get(row["speaker"], "")
-        if "rater" in row:
-            row["rater"] = (raters | speakers).get(row["rater"], "")
-        row["file"] = os.path.relpath(table.parent / row["file"], output.parent)
-    write_csv(output, rows)
+        file = os.path.relpath(table.parent / row.segment.file, output.parent)
+        new = {"file": file, "speaker": speakers[row.fields["speaker"]], "utterance": utterances[_segment(row)]}
+        named.append(row.fields | new | ({"rater": people[row.fields["rater"]]} if "rater" in row.fields else {}))
+    write_csv(output, named)
     key = output.with_suffix(".key.csv")
     kinds = {"speaker": speakers, "rater": raters, "utterance": utterances}
-    pairs = [(kind, *pair) for kind, named in kinds.items() for pair in named.items()]
+    pairs = [(kind, *pair) for kind, names in kinds.items() for pair in names.items()]
     write_csv(key, [{"kind": kind, "name": name, "pseudonym": pseudonym} for kind, name, pseudonym in pairs])
     return Renamed(len(speakers), len(raters), len(utterances), key)
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    try:
-        lines = table.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    except FileNotFoundError:
-        raise UserError(f"{table} does not exist; give a manifest CSV.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{table} is no text in UTF-8 ({error}); save it as UTF-8.") from None
-    reader = csv.DictReader(lines, restval="")
-    rows = [dict(row) for row in reader]
-    if not rows or not {"file", "speaker"} <= rows[0].keys():
-        raise UserError(f"{table} has no rows with the columns file and speaker; give a manifest CSV.")
-    if long := [number for number, row in enumerate(rows, start=2) if None in row]:
-        raise UserError(f"{table}, line {long[0]}, has more fields than the header; mend it.")
-    return rows
-
-
-def _segment(row: dict[str, str]) -> str:
-    return "@".join(row.get(name, "") for name in SEGMENT).rstrip("@")
+def _segment(row: Row) -> str:
+    return row.segment.file + row.segment.suffix()
 
 
 def _numbered(letter: str, names: Iterable[str]) -> dict[str, str]:

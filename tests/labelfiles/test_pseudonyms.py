@@ -47,9 +47,39 @@ def test_the_corpus_is_the_same_but_for_its_names(table: Path, tmp_path: Path) -
     assert not [name for name in ("Anna", "Bert", "Carl", "Zoe", "Yan", "anna", "bert") if name in carried]
 
 
+def test_a_name_is_one_however_a_row_spells_its_blanks_and_its_segment(table: Path, tmp_path: Path) -> None:
+    table.write_text(
+        "file ,speaker,rater, start,end,valence,arousal,text\n"
+        'wav/anna_1.wav,Anna,Zoe,0,0.5,4,2,"so,\nthen"\n'
+        './wav/anna_1.wav,Anna ,Anna, ,0 days 00:00:00.5,5,1,"so,\nthen"\n'
+        "wav/bert_1.wav,Bert, Anna,,,1,3,\n"
+        "wav/bert_1.wav,Bert,Bert ,,,1,-3,\n"
+    )
+    made = rename(table, tmp_path / "public/nameless.csv")
+    assert (made.speakers, made.raters, made.utterances) == (2, 1, 2)
+    rows = pd.read_csv(tmp_path / "public/nameless.csv")
+    assert rows.speaker.tolist() == ["S01", "S01", "S02", "S02"]
+    assert rows.rater.tolist() == ["R01", "S01", "S01", "S02"]  # 2 and 4 are reports on oneself
+    assert rows.utterance.tolist() == ["u01", "u01", "u02", "u02"]
+    assert rows.text.tolist()[:2] == ["so,\nthen"] * 2
+    before, after = (open_corpus(path, low=-9.0, high=9.0).read() for path in (table, tmp_path / "public/nameless.csv"))
+    assert before.ratings.kind.tolist() == ["self", "evaluator", "evaluator", "self"]
+    assert sorted(after.ratings.kind) == sorted(before.ratings.kind)
+    assert after.utterances.speaker.tolist() == ["S01", "S02"]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("", "no rows"), ("file,rater\na,b\n", "columns file and speaker"), ("file,speaker\na,b,c\n", "line 2, has more")],
+    [
+        ("", "lacks 4 columns: file, speaker"),
+        ("file,speaker,emotion\n", "has no rows"),
+        ("file,rater,emotion\na,b,joy\n", "lacks 1 column: speaker"),
+        ("file,speaker,emotion\na,b,joy,c\n", "Line 2 .* has 4 fields where the header has 3"),
+        ("file,speaker,gender,valence,arousal\na,b,4,2\n", "Line 2 .* has 4 fields where the header has 5"),
+        ("file,speaker,speaker,emotion\na,b,c,joy\n", "has speaker more than once"),
+        ("file,speaker,emotion\n,b,joy\n", "Line 2 .* has no file"),
+        ("file,speaker,rater,emotion\na,b,,joy\n", "Line 2 .* has no rater"),
+    ],
 )
 def test_what_is_no_manifest_is_refused_and_nothing_written(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "table.csv").write_text(text)
