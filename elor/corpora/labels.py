@@ -39,6 +39,12 @@ _SPELT = {"joy": "happy", "joyful": "happy", "rage": "angry", "mad": "angry", "s
 """What other corpora call the emotions; offered, never taken for them."""
 
 
+def emotion_key(name: str) -> int | str:
+    """What two names of one emotion share: the class, of others the name in small letters."""
+    plain = name.strip().lower()
+    return _EMOTION_CLASS.get(plain, plain)
+
+
 def emotion_classes(utterances: pd.DataFrame) -> pd.Series:
     """The class of each utterance's emotion, 0..3 for `elor.targets.EMOTIONS`; missing where it is none of them."""
     return utterances.emotion.str.strip().str.lower().map(_EMOTION_CLASS)

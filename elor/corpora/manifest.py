@@ -24,7 +24,7 @@ from elor.audio import AudioInfo, samples_at_16k
 from elor.corpora.declared_truth import truth_files
 from elor.corpora.faults import listed, plural
 from elor.corpora.headers import channels_fault, inspect, notes
-from elor.corpora.labels import GOLD, MEAN
+from elor.corpora.labels import GOLD, MEAN, emotion_key
 from elor.corpora.missing_sounds import explained, is_file
 from elor.corpora.schema import RATED, RATING_COLUMNS, UTTERANCE_COLUMNS, Tables, check, counts, typed
 from elor.corpora.texts import spoken
@@ -367,11 +367,12 @@ def _names(segments: dict[Segment, list[Row]]) -> dict[Segment, str]:
 
 
 def _majority(rows: Sequence[Row]) -> str:
-    """The emotion that most evaluators give (a speaker's own is asked where nobody else rated), or IEMOCAP's `xxx`
-    where two are level."""
+    """The emotion that most evaluators give (a speaker's own is asked where nobody else rated), as the first of them
+    calls it, or IEMOCAP's `xxx` where two are level. Names of one class are one emotion, in any case."""
     others = [row for row in rows if row.fields.get("rater", GOLD) != row.fields["speaker"]] or rows
-    votes = (row.fields.get("emotion", "") for row in others)
-    ranked = Counter(vote for vote in votes if vote.lower() not in _MISSING).most_common(2)
+    votes = [row.fields.get("emotion", "") for row in others]
+    named = [vote for vote in votes if vote.lower() not in _MISSING]
+    ranked = Counter(map(emotion_key, named)).most_common(2)
     if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
         return "xxx"
-    return ranked[0][0] if ranked else ""
+    return next((vote for vote in named if emotion_key(vote) == ranked[0][0]), "")

@@ -185,6 +185,24 @@ def test_the_emotion_is_the_raters_majority(folder: Path) -> None:
     assert found.emotion.tolist() == ["fear", "xxx"]
 
 
+@pytest.mark.parametrize(
+    ("votes", "emotion"),
+    [
+        ("Happy,happy,sad,sad", "xxx"),
+        ("Happy,happy,sad", "Happy"),
+        ("Joy,JOY,sad", "Joy"),
+        ("anger,Angry,sad,sad", "xxx"),
+        ("sad,excited,happiness", "excited"),
+        ("fear,Fear,joy,joy", "xxx"),
+        ("mad,angry", "xxx"),  # a spelling that is only offered is another emotion
+    ],
+)
+def test_names_of_one_emotion_are_one_vote_in_any_case(folder: Path, votes: str, emotion: str) -> None:
+    rows = [f"wav/a.wav,s,r{number},{vote},1,1" for number, vote in enumerate(votes.split(","))]
+    found = read(folder, "file,speaker,rater,emotion,valence,arousal", *rows).utterances
+    assert found.emotion.tolist() == [emotion]
+
+
 def test_a_speakers_own_rating_has_no_vote_on_the_emotion_unless_it_is_alone(folder: Path) -> None:
     rows = [f"wav/{file}.wav,s,{rater},{emotion},1,1" for file, rater, emotion in (
         ("a", "r1", "joy"), ("a", "r2", "fear"), ("a", "s", "fear"),
