@@ -56,7 +56,7 @@ def agreement(
         Per dimension: `others`, all other evaluators' ratings as predictions of the chosen one's, or each evaluator's
         as predictions of the mean of the others (`war`, `uar`, `kappa`, and on 0 .. classes-1 `ccc` and `rmse`; an
         interval over speakers of the UAR, for regression of the CCC; `no_spread`, `caution`, `utterances`, `ratings`);
-        `raters`, the same for each single rater, self-reports included; `pairs` and `pairs_summary` (`pairs_of`);
+        `raters`, the same for each single rater, self-reports apart; `pairs` and `pairs_summary` (`pairs_of`);
         `alpha`, Krippendorff's ordinal alpha of all evaluators. And `exact`, the share of utterances of two and more
         evaluators on which all give the same to every dimension, with `exact_utterances` and `ratings_per_utterance`;
         `rater` and `reference`, whom they are compared with; `note`, for emotions, that there is no ceiling. A corpus
@@ -81,8 +81,8 @@ def agreement(
         result[dimension] = {
             "others": _prediction(everyone[everyone["kind"] == "evaluator"], *how),
             "raters": [
-                {"rater": name, "kind": group["kind"].iloc[0], **_prediction(group, *how)}
-                for name, group in everyone.groupby("rater")
+                {"rater": name, "kind": kind, **_prediction(group, *how)}
+                for (name, kind), group in everyone.groupby(["rater", "kind"])  # who rates others and herself is two
             ],
             "pairs": pairs,
             "pairs_summary": summary,
@@ -117,7 +117,7 @@ def against(rated: pd.DataFrame, rater: str | pd.Series, dimension: str, speaker
         One row per rating that has something beside it: rater, kind, utterance, truth, predicted, speaker.
     """
     names = rater if isinstance(rater, str) else rater.reindex(rated["utterance"]).to_numpy(dtype=object)
-    own = (rated["rater"] == names).to_numpy()
+    own = ((rated["rater"] == names) & (rated["kind"] == "evaluator")).to_numpy()
     chosen = rated[own].set_index("utterance")[dimension].reindex(rated["utterance"]).to_numpy()
     truth = np.where(own, np.nan, chosen)
     if np.any(mean := np.asarray(names == MEAN)):

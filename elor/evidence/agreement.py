@@ -82,7 +82,7 @@ class Dimension(Part):
     others: Raters
     """all other evaluators together"""
     raters: tuple[Rater, ...] = ()
-    """one by one, self-reports included"""
+    """one by one, self-reports apart"""
     pairs: tuple[Pair, ...] = ()
     """the pairs with the most common utterances"""
     pairs_summary: Pairs | None = None

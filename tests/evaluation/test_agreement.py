@@ -189,3 +189,29 @@ def test_of_a_thousand_raters_the_largest_pairs_are_listed():
     assert found["pairs_summary"]["pairs"] > 30_000
     assert len(found["pairs"]) == module.MOST_PAIRS
     assert len(found["raters"]) == 1_000
+
+
+def test_who_rates_others_and_herself_is_two_raters():
+    rows = [
+        ("u1", "anna", "self", 1, 1), ("u1", "bert", "evaluator", 5, 5),
+        ("u2", "anna", "self", 2, 2), ("u2", "bert", "evaluator", 4, 4),
+        ("u3", "anna", "evaluator", 3, 3), ("u3", "bert", "self", 3, 3),
+        ("u4", "anna", "evaluator", 2, 2), ("u4", "bert", "self", 5, 5),
+    ]  # fmt: skip
+    ratings = pd.DataFrame(rows, columns=["utterance", "rater", "kind", "valence", "arousal"])
+    utterances = pd.DataFrame({"utterance": ["u1", "u2", "u3", "u4"], "speaker": ["anna", "anna", "bert", "bert"]})
+    found = agreement(ratings, utterances, "anna", Target())["valence"]
+    assert found["others"]["ratings"] == 0  # bert's are of utterances that anna labels nothing of
+    (own,) = found["raters"]
+    assert (own["rater"], own["kind"], own["ratings"], own["war"]) == ("bert", "self", 2, 0.5)
+
+
+def test_a_self_report_is_pooled_with_no_rating_of_others():
+    people = ("anna", "bert", "carl")  # everybody rates everybody
+    rows = [(own, rater, "self" if own == rater else "evaluator", 3, 3) for own in people for rater in people]
+    ratings = pd.DataFrame(rows, columns=["utterance", "rater", "kind", "valence", "arousal"])
+    utterances = pd.DataFrame({"utterance": people, "speaker": people})
+    found = agreement(ratings, utterances, "mean", Target())["valence"]["raters"]
+    assert [(one["rater"], one["kind"], one["ratings"]) for one in found] == [
+        (name, kind, count) for name in people for kind, count in (("evaluator", 2), ("self", 1))
+    ]
