@@ -50,13 +50,16 @@ class Provenance:
     @classmethod
     def of_run(cls, models: Path, network: str) -> Provenance:
         """Of the networks of a run, by its `params.yaml` and `metrics/` above the folder of models; what is there."""
-        above = models.resolve().parents[:3]
-        project = next((folder for folder in above if (folder / "metrics").is_dir()), None)
-        if project is None:
-            return cls()
-        scores = {path.parent.name: _score(path) for path in sorted((project / "metrics").glob(f"*/{network}.json"))}
+        project = project_of(models)
+        return cls() if project is None else cls.of_files(project / "params.yaml", project / "metrics", network)
+
+    @classmethod
+    def of_files(cls, params: Path, metrics: Path, network: str) -> Provenance:
+        """Of the networks of a run, by the file of its parameters and the folder of its metrics; what is there."""
+        scores = {path.parent.name: _score(path) for path in sorted(metrics.glob(f"*/{network}.json"))}
         known = {head: one for head, one in scores.items() if one is not None}
-        return cls(_corpus(project), known, _classes(_report(project).get("labels")))
+        report = _report(metrics)
+        return cls(_corpus(params, report), known, _classes(report.get("labels")))
 
     @classmethod
     def of_notes(cls, notes: Any) -> Provenance:
@@ -78,25 +81,32 @@ class Provenance:
         return head in self.scores and not self.scores[head].learned
 
 
-def _corpus(project: Path) -> str:
+def project_of(models: Path) -> Path | None:
+    """The folder of the run that a folder of models belongs to: the nearest above it with `metrics/`; None without, and
+    of a file, which may lie anywhere."""
+    above = [] if models.is_file() else models.resolve().parents[:3]
+    return next((folder for folder in above if (folder / "metrics").is_dir()), None)
+
+
+def _corpus(params: Path, report: Mapping[str, Any]) -> str:
     """What a run has learnt from; empty if its files do not say."""
     from elor.corpus_params import RECIPES, listed
     from elor.sections import read_yaml
 
     try:
-        entries = listed(read_yaml(project / "params.yaml")["corpus"]["path"])
+        entries = listed(read_yaml(params)["corpus"]["path"])
         if entries and all(one["path"].endswith(RECIPES) for one in entries):
             return DEMO
     except (UserError, OSError, ValueError, LookupError, TypeError, AttributeError):
         return ""
-    source = _report(project).get("source")
+    source = report.get("source")
     return source if source in KINDS else ""
 
 
-def _report(project: Path) -> dict[str, Any]:
+def _report(metrics: Path) -> dict[str, Any]:
     """metrics/corpus.json; empty if it is not to be read."""
     try:
-        found = json.loads((project / "metrics" / "corpus.json").read_text(encoding="utf-8"))
+        found = json.loads((metrics / "corpus.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

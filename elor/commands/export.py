@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from elor.errors import UserError
 from elor.params import Network, Params, load
 
 if TYPE_CHECKING:
@@ -28,8 +29,12 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path("data/export"),
     onnx: Annotated[bool, typer.Option(help="Write ONNX as well.")] = True,
     model: Annotated[Path, typer.Option(help="Trained networks: a run's data/models.")] = Path("data/models"),
-    metrics: Annotated[Path, typer.Option(help="The folder that dvc repro wrote.")] = Path("metrics"),
-    params: Annotated[Path, typer.Option(help="The parameters of the run.")] = Path("params.yaml"),
+    metrics: Annotated[
+        Path | None, typer.Option(help="The folder that dvc repro wrote.", show_default="metrics above --model")
+    ] = None,
+    params: Annotated[
+        Path | None, typer.Option(help="The parameters of the run.", show_default="params.yaml beside the metrics")
+    ] = None,
 ) -> None:
     """Write a network of this workspace as safetensors and ONNX, with a card that says what it can and cannot do.
 
@@ -47,19 +52,22 @@ def export(
         elor export elor --fold Ses03F -o models
     """
     from elor.files import write_text
-    from elor.inference import load_networks, provenance
+    from elor.inference import load_networks
     from elor.onnx_model import need, write_onnx
+    from elor.provenance import Provenance
     from elor.report.card import Model, card, results_of
     from elor.report.results import Results
     from elor.safetensors_model import write_weights
 
     if onnx:
         need()
-    run, networks = load(params), load_networks(model, network, fold)
+    networks = load_networks(model, network, fold)
+    metrics, params = _run(model, metrics, params)
+    run = load(params)
     results = results_of(Results.read(metrics), next(iter(networks.values())).architecture)
     name = network if fold is None else f"{network}-{fold}"
     weights, graph, text = (output / f"{name}.{suffix}" for suffix in ("safetensors", "onnx", "md"))
-    about = provenance(model, network)
+    about = Provenance.of_files(params, metrics, network)
     write_weights(networks, weights, about)
     files = [_file(weights, f"weights, {_size(networks)} numbers")]
     if onnx:
@@ -71,11 +79,29 @@ def export(
         files=tuple(files),
         corpus=_corpus(run, results),
         shareable=run.corpus.all_shareable,
-        made_by=_versions(),
+        made_by=_versions(params.parent),
     )
     write_text(text, card(model, results))
     for path in (weights, *([graph] if onnx else []), text):
         typer.echo(path)
+
+
+def _run(model: Path, metrics: Path | None, params: Path | None) -> tuple[Path, Path]:
+    """The metrics and parameters of the run that trained the networks; what is not given lies beside the other.
+
+    Raises:
+        UserError: if neither is given, and no folder above the networks has metrics.
+    """
+    from elor.provenance import project_of
+
+    given = metrics or params
+    project = project_of(model) if given is None else given.resolve().parent
+    if project is None:
+        raise UserError(
+            f"No run lies around {model}, whose scores a card could tell; give --metrics of the run that trained these "
+            "networks."
+        )
+    return metrics or project / "metrics", params or project / "params.yaml"
 
 
 def _file(path: Path, holds: str) -> File:
@@ -95,9 +121,9 @@ def _corpus(params: Params, results: Results) -> str:
     return "demo" if params.corpus.all_invented else str(results.corpus["source"])
 
 
-def _versions() -> str:
+def _versions(project: Path) -> str:
     """The versions of this package, of what decides numbers, and of the project's files if git knows them."""
     packages = ", ".join(f"{name} {version(name)}" for name in DECIDING)
-    shown = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    shown = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=project, capture_output=True, text=True)
     commit = f", commit {shown.stdout.strip()}" if shown.returncode == 0 else ""
     return f"elor {version('elor')}{commit}, with {packages}"

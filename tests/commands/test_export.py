@@ -115,6 +115,29 @@ def test_every_target_has_a_card(target: str, workspace_of: Callable[[str], Path
     assert ("Predicts emotion (4 classes)" in card) == (target == "emotion")
 
 
+def test_the_card_is_of_the_run_that_trained_the_networks_wherever_it_is_asked_for(
+    workspace: Path, models: Path, tmp_path: Path, elor: Elor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never of the workspace that one happens to stand in."""
+    other = tmp_path / "other"
+    shutil.copytree(workspace / "metrics", other / "metrics")
+    shutil.copytree(models, other / "data" / "models")
+    shutil.copy(workspace / "params.yaml", other)
+    path = other / "metrics" / "valence" / "ftr.json"
+    write_json(path, json.loads(path.read_text()) | {"utterance_permutation_p": 0.4321})
+    monkeypatch.chdir(workspace)
+    assert elor("export", "ftr", "--no-onnx", "-o", tmp_path, "--model", other / "data" / "models").exit_code == 0
+    assert "no better than permuted labels (p 0.432)" in (tmp_path / "ftr.md").read_text()
+    assert load(tmp_path / "ftr.safetensors").provenance.scores["valence"].p == 0.4321
+    for lone in (models, tmp_path / "ftr.safetensors"):  # a file may lie in any workspace
+        refused = elor("export", "ftr", "--no-onnx", "-o", tmp_path, "--model", lone)
+        assert "whose scores a card could tell; give --metrics" in refused.stderr
+    where = ("--model", models, "--metrics", other / "metrics")
+    assert elor("export", "ftr", "--no-onnx", "-o", tmp_path / "again", *where).exit_code == 0
+    same = [(folder / "ftr.md").read_text() for folder in (tmp_path, tmp_path / "again")]
+    assert same[0] == same[1]
+
+
 def test_what_cannot_be_exported(
     workspace: Path,
     workspace_of: Callable[[str], Path],
