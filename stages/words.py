@@ -48,9 +48,9 @@ def scores(params: Params) -> dict[str, Any]:
     how = params.evaluate
     settings = Settings(confidence=how.confidence, permutations=how.permutations, seed=params.seed)
     predictions = {net: read_table(DATA / "predictions" / f"{net}.csv") for net in (TOLD, PLAIN)}
-    slices = tested(slices, folds)
+    slices = tested(slices.assign(heard=heard_before(texts, slices, folds)), folds)  # parts that are only learnt count
+    heard = slices["heard"].to_numpy()
     judged = judge_all(predictions, slices, params.labels.asked.heads, folds)
-    heard = heard_before(texts, slices, folds)
     told, plain = ({head: by[net] for head, by in judged.items()} for net in predictions)
     some = added(told, plain, parts(slices, heard), settings)
     return {"leak": leak(slices, heard), "added": list(some)}

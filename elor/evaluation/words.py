@@ -28,7 +28,7 @@ def heard_before(texts: pd.DataFrame, slices: pd.DataFrame, folds: pd.DataFrame)
 
     Args:
         texts: utterance, text.
-        slices, folds: the tables of these names.
+        slices, folds: the tables of these names; slices that no fold tests are there, too.
     """
     plain = texts["text"].str.lower().str.findall(r"\w+").str.join(" ")
     said = pd.Series(plain.to_numpy(), index=texts["utterance"])
