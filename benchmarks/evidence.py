@@ -56,7 +56,8 @@ sentence. What is undefined is `null`; a key that does not apply is absent. Numb
 
 The three largest keep what people read; the bulk is in tables below `data/evidence/`, CSV, which the file names under
 `tables`, each with its digest. Their columns are the names in braces below and the keys of a part, those of its parts
-with a dot; a list is JSON, `nan` is undefined, an empty cell absent. `elor.evidence.model.read` puts all together.
+with a dot; a list is JSON, `nan` is undefined, an empty cell absent; a text that reads like one of these (the language
+`nan`) is JSON, too, in quotation marks. `elor.evidence.model.read` puts all together.
 """
 
 

@@ -20,7 +20,8 @@ TABLES = "tables"
 """The key of a file that names its tables, each with its digest."""
 
 UNDEFINED = "nan"
-"""What stands for null; an empty cell is a key that is absent."""
+"""What stands for null; an empty cell is a key that is absent. A text that would be read as something else (a language
+called `nan`, a name that begins with a bracket) is written as JSON, in quotation marks."""
 
 LISTED = "[]"
 """Ends the name of a list of parts."""
@@ -159,12 +160,12 @@ def _cells(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]
         elif value is None:
             yield above + key, UNDEFINED
         else:
-            yield above + key, value if isinstance(value, str) else json.dumps(value)
+            yield above + key, value if isinstance(value, str) and _value(value) == value else json.dumps(value)
 
 
 def _value(cell: str) -> Any:
     """A cell's value; the model that reads it knows which texts are numbers."""
-    if cell.startswith("["):
+    if cell.startswith(("[", '"')):
         with suppress(ValueError):  # a sentence that begins so
             return json.loads(cell)
     return None if cell == UNDEFINED else cell

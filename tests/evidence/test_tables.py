@@ -78,6 +78,20 @@ def test_a_list_of_parts_is_a_table_too(tmp_path: Path) -> None:
     assert read(Across, path).alterations == ()
 
 
+NAMES = ("nan", "[]", "[1, 2]", '"nan"', '"', "[not a list", "null", "3", "true", "a,b\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_comes_back_whatever_it_looks_like(tmp_path: Path, name: str) -> None:
+    about = {"dimension": "arousal", "network": "elor", "factor": "language", "a": name, "b": "y", "what": "gain 6"}
+    rest = {"difference": None, "ci_low": None, "ci_high": None, "p": 0.25, "p_holm": 1.0}
+    moved = about | rest | {"speakers_a": 2, "speakers_b": 3, "speakers_both": 0}
+    path = tmp_path / "metrics/across.json"
+    write(path, Across.of(hold_out="corpus", transfer=(), alterations=[moved]), beside=tmp_path / "data")
+    (back,) = read(Across, path).alterations
+    assert (back.a, back.b, back.difference) == (name, "y", None)
+
+
 def test_a_table_of_another_run_or_none_is_refused(path: Path) -> None:
     table = path.parents[1] / "data" / "bulk" / "doses.csv"
     text = table.read_text()
