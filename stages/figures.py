@@ -1,4 +1,4 @@
-"""Stage `figures`: the paper's figures redrawn, and charts of everything measured."""
+"""Stage `figures`: the paper's figures redrawn."""
 
 from pathlib import Path
 

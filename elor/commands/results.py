@@ -26,8 +26,8 @@ def results(
 ) -> None:
     """Print the results of this workspace: the paper's Table 5 for the corpus, beside guesses and people.
 
-    Below it: further scores and chance, the declared comparisons, what picking the epoch on the test speaker would
-    have gained, the values that the searches selected (the paper's Tables 1 to 4), what they have seen of test
+    Below it: further scores and chance, the declared comparisons, what picking the epoch on the test part would have
+    gained, the values that the searches selected (the paper's Tables 1 to 4), what they have seen of test
     speakers, and the time and memory that the stages took on this machine. --detail adds intervals by bootstrap, WAR's
     intervals, means over folds, calibration, each rater, and the time and memory of each stage. docs/scores.md defines
     every number.

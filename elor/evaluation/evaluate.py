@@ -70,7 +70,10 @@ def evaluate(
         UserError: if the folds break the protocol, predictions are incomplete, or a comparison names what is not there.
     """
     asked = settings.heads
-    protocol = {} if folds is None else check_folds(folds, slices, settings.protocol, hold_out=settings.hold_out)
+    protocol: dict[str, Any] = {}
+    if folds is not None:
+        protocol = check_folds(folds, slices, settings.protocol, hold_out=settings.hold_out)
+        protocol["shuffled"] = settings.shuffled
     every, slices = slices, tested(slices, folds)
     fold = fold_per_slice(slices, folds)
     judged: dict[str, dict[str, Judged]] = {head.name: {} for head in asked}

@@ -62,6 +62,10 @@ class Piece(Part):
         return self.control == Reference.nothing or (self.control == Reference.correlation and below)
 
 
+MOST_SPEAKERS = 10_000
+"""Beyond so many an effect counts as none that more speakers could show."""
+
+
 class Needed(Part):
     """What an undecided claim would have needed, at the level that its family left it."""
 
@@ -74,6 +78,9 @@ class Needed(Part):
     speakers: int | None = None
     """how many speakers (see `unit`) would have shown the effect that was found, at k times its p where a claim falls
     by any of k tests; null above 10,000, and where it lies within its control or, of a map, below it"""
+    beyond: bool = False
+    """whether what was found goes further than its control, or of an absence is less than counts as none: where not, no
+    number of speakers shows it"""
     decided: int | None = None
     """how many (see `unit`) would have decided the claim, all of its pieces as they were found; null if none would"""
     unit: str = "speaker"

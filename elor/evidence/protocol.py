@@ -55,6 +55,9 @@ class Protocol(File):
     heard_speakers: int = 0
     """pairs of a fold and a speaker whom it tests and has learned from: none, unless a column is held out that speakers
     share"""
+    shuffled: bool = False
+    """whether the labels were shuffled within speakers (`labels.shuffle`): then the run is the control, and its scores
+    are those of chance"""
     heads_left_out: tuple[str, ...] = ()
     """heads that `elor score --head` did not score"""
     confidence: Number = None

@@ -183,7 +183,7 @@ class Scores(Utterances, File):  # type: ignore[misc, valid-type]
     coverage_95_constant: Number = None
     """the same of 95 %"""
     selection_gap_uar: Number = None
-    """what picking the epoch on the test speaker would have gained"""
+    """what picking the epoch on the test part would have gained"""
     selection_gap_war: Number = None
     """the same of WAR"""
     selection_gap_ccc: Number = None

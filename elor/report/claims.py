@@ -7,7 +7,8 @@ from itertools import groupby
 
 from elor.corpora.faults import plural
 from elor.evidence.claims import Claim, Claims, Piece
-from elor.evidence.names import Role
+from elor.evidence.names import Control, Reference, Role
+from elor.report.results import SHUFFLED
 from elor.report.sentences import (
     PROMISES,
     ROLES,
@@ -15,7 +16,7 @@ from elor.report.sentences import (
     control,
     control_of,
     corrected_name,
-    corrected_of,
+    corrected_said,
     counted,
     interval_of,
     leaning,
@@ -28,8 +29,7 @@ from elor.report.sentences import (
 )
 from elor.report.text import MISSING, Block, Notes, Row, Table, p_value
 
-CONTROL = "labels shuffled within speakers: the control"
-NULLED = f"{CONTROL} of these claims"
+NULLED = f"{SHUFFLED} of these claims"
 
 PIECES = ("claim", "piece of evidence", "role", "ours", "control", "", "difference [interval]", "p", "points", "unit")
 """Columns of the pieces; the one without a name says which control."""
@@ -83,21 +83,35 @@ def piece_cells(row: Claim, piece: Piece, level: float) -> Row:
 
 
 def comparison(found: Claims, against: Claims, name: str) -> Table:
-    """The verdicts of two runs side by side; a claim that the other run lacks has an empty cell.
+    """The verdicts of two runs side by side, and what was found in the piece that this run's verdict hangs on.
 
-    Beside a run with shuffled labels stand only the claims that the shuffle voids.
+    A claim that the other run lacks has an empty cell, and so has a piece that is another quantity there. Beside a
+    run with shuffled labels stand only the claims that the shuffle voids.
     """
     rows = [row for row in found.claims if not against.shuffled or row.nulled]
     others = {row.id: row for row in against.claims}
 
     def cells(row: Claim) -> Row:
         other = others.get(row.id)
-        there = (MISSING, MISSING) if other is None else (other.verdict, quantity(other.ours))
-        return (row.id, row.verdict, there[0], quantity(row.ours), there[1])
+        verdict = MISSING if other is None else other.verdict
+        return (row.id, row.verdict, verdict, quantity(row.ours), quantity(_the_same(row, other)), row.unit)
 
     caption = f"Beside {name}" + (f" ({NULLED})" if against.shuffled else "")
-    header = ("claim", "verdict here", "verdict there", "ours here", "ours there")
+    header = ("claim", "verdict here", "verdict there", "ours here", "ours there", "unit")
     return Table(caption, header, _groups(rows, cells), labels=3)
+
+
+def _the_same(row: Claim, other: Claim | None) -> float | None:
+    """What another run found in the piece that this run's verdict hangs on; None if it is not the same quantity there.
+
+    The two verdicts may hang on different pieces. Of several rivals each has its own numbers.
+    """
+    if other is None or row.deciding is None or row.deciding >= len(other.evidence):
+        return None
+    ours, theirs = row.evidence[row.deciding], other.evidence[row.deciding]
+    rivals = {ours.control, theirs.control} - {"", *Control, *Reference}
+    alike = (ours.what, ours.unit) == (theirs.what, theirs.unit)
+    return theirs.ours if alike and (not rivals or ours.control == theirs.control) else None
 
 
 def in_words(found: Claims) -> list[Notes]:
@@ -136,7 +150,7 @@ def reading(found: Claims) -> Notes:
 def _caption(found: Claims) -> str:
     caption = f"{plural(len(found.claims), 'claim')} of the paper: {counted(found.counts)}"
     caption += "" if found.scoreboard is None else f"; {scored(found.scoreboard)}"
-    return f"{caption} ({CONTROL})" if found.shuffled else caption
+    return f"{caption} ({SHUFFLED})" if found.shuffled else caption
 
 
 def _groups(claims: Sequence[Claim], cells: Callable[[Claim], Row]) -> tuple[tuple[Row, ...], ...]:
@@ -147,5 +161,5 @@ def _groups(claims: Sequence[Claim], cells: Callable[[Claim], Row]) -> tuple[tup
 def _cells(found: Claims, row: Claim) -> Row:
     numbers = (paper_of(row), quantity(row.ours), control_of(row))
     truth = {True: "true", False: "false", None: MISSING}[row.truth]
-    cells = (row.id, row.verdict, *numbers, p_value(row.p), p_value(corrected_of(row, found.family)), row.unit)
+    cells = (row.id, row.verdict, *numbers, p_value(row.p), corrected_said(row, found.family), row.unit)
     return cells if found.scoreboard is None else (*cells, truth)

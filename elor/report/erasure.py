@@ -61,14 +61,14 @@ def _erasures(by_head: Mapping[str, Mapping[str, Mapping[str, Order]]]) -> Itera
 
 
 def _overlaps(by_network: Mapping[str, Overlap]) -> Iterator[Table]:
-    """How far the windows overlap that matter most to the two heads."""
+    """How far the windows overlap that matter most to arousal and to valence, the paper's pair."""
     lines = tuple(
         (name, number(entry.overlap), number(entry.chance), *_beyond(entry.over_chance), *_beyond(entry.over_initial))
         for name, entry in by_network.items()
     )
     if lines:
         slices = next(iter(by_network.values())).slices
-        caption = f"Overlap of the heads' top 10 % of occlusion windows (Jaccard index), n = {slices}"
+        caption = f"Overlap of the top 10 % of occlusion windows of arousal and valence (Jaccard index), n = {slices}"
         header = ("networks", "overlap", "by chance", "over chance", "p", "over initial", "p")
         yield Table(caption, header, (lines,))
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elor.corpora.faults import plural
+from elor.corpora.faults import joined, plural
 from elor.evidence.claims import Claim, Claims
 from elor.evidence.names import Case, Control, Verdict
 from elor.evidence.saliency import Pair, Saliency
-from elor.report.results import Results, rater_name, title
+from elor.report.results import SHUFFLED, Results, labelled, title
 from elor.report.text import number
 
 PAPER = (
@@ -66,15 +66,19 @@ def what(pair: str) -> str:
 
 
 def sentences(results: Results, saliency: Saliency, claims: Claims | None) -> Iterator[Sentence]:
-    """Five sentences at most: the answer, what holds, what does not, what stays open and why."""
+    """Five sentences at most: the answer, what holds, what does not, what stays open and why; before them, of a run on
+    shuffled labels, that it is one."""
+    if results.shuffled:
+        yield Sentence(f"{SHUFFLED.capitalize()}. What is found here, chance finds.")
     pairs = saliency.own.get("guided", {})
     heads = {pair.partition("~")[0]: entry for pair, entry in pairs.items() if pair.endswith("~input")}
     if heads:
-        where = " and ".join(heads)
+        where = joined(list(heads))
         yield Sentence(f"The map follows the input's amplitude with {_beside(heads.values())} ({where}).")
     both = {pair: entry for pair, entry in pairs.items() if not pair.endswith("~input")}
     if both:
-        yield Sentence(f"The maps of the two heads are alike with {_beside(both.values())}.")
+        which = "the two heads" if len(both) == 1 else f"two heads, {joined([_pair(pair) for pair in both])},"
+        yield Sentence(f"The maps of {which} are alike with {_beside(both.values())}.")
     if claims is None or not claims.claims:
         return
     yield _holding(claims)
@@ -111,11 +115,12 @@ def provenance(results: Results, settings: Mapping[str, Any], versions: Sequence
         f"{seeds} in every fold, from as many seeds, answer by the mean of their {answers}, which is scored; maps, "
         "prototypes, interventions and training curves are those of the first alone"
     )
+    shuffled = f" ({SHUFFLED})" if results.shuffled else ""
     said = {"Networks": [ensembles] if seeds > 1 else [], "Parameters": made, "Packages": packages}
     return {
         "Corpus": f"{speech[0].upper()}{speech[1:]}.",
-        "Tests": f"{plural(scores['count'], 'slice')} labelled by {rater_name(results)}, each by networks that have "
-        f"not heard its {results.withheld}. Best {results.score}: {', '.join(best)}.",
+        "Tests": f"{plural(scores['count'], 'slice')} {labelled(results)}{shuffled}, each by networks that have not "
+        f"heard its {results.withheld}. Best {results.score}: {', '.join(best)}.",
     } | {name: f"{', '.join(some)}." for name, some in said.items() if some}
 
 
@@ -130,6 +135,10 @@ def _beside(entries: Any) -> str:
     return f"r = {'; '.join([here, ', '.join(beside)] if beside else [here])}"
 
 
+def _pair(pair: str) -> str:
+    return pair.replace("~", " and ")
+
+
 def _initial(entry: Pair) -> float | None:
     known = entry.controls.get("initial")
     return None if known is None or entry.decisive not in known.readings else known.readings[entry.decisive].r
@@ -137,7 +146,7 @@ def _initial(entry: Pair) -> float | None:
 
 def _listed(values: Any) -> str:
     known = [number(value, 2) for value in values if value is not None]
-    return " and ".join(known)
+    return joined(known) if known else ""
 
 
 def _holding(claims: Claims) -> Sentence:

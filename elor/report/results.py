@@ -19,6 +19,7 @@ from elor.evidence.model import read
 from elor.evidence.protocol import Protocol
 from elor.files import plain
 from elor.registry import TITLES
+from elor.targets import EMOTIONS, ordered
 
 if TYPE_CHECKING:  # the evaluation brings pandas and scipy, drawing matplotlib: reading metrics needs none of them
     from matplotlib.axes import Axes
@@ -30,6 +31,9 @@ Scores = dict[str, Any]
 
 ALL_PAIRS = "all pairs"
 """The family of comparisons that were not declared beforehand."""
+
+SHUFFLED = "labels shuffled within speakers: the control"
+"""What is said of a run that learned such labels, wherever its numbers stand."""
 
 SCORE_TITLES = {"uar": "UAR", "ccc": "CCC"}
 """The headlines of classes and of values."""
@@ -116,6 +120,16 @@ class Results:
         return any(one.get(key) is not None for networks in self.scores.values() for one in networks.values())
 
     @property
+    def ordered(self) -> bool:
+        """Whether the answers of all heads lie on a scale, as emotions do not."""
+        return all(map(ordered, self.scores))
+
+    @property
+    def shuffled(self) -> bool:
+        """Whether the labels were shuffled within speakers: then nothing but chance is to be found."""
+        return bool(self.protocol.get("shuffled"))
+
+    @property
     def averaged(self) -> bool:
         """Whether what is learned are means over all evaluators: then it is nothing to whom the corpus' labels are."""
         return self.agreement.get("rater") == "mean"
@@ -167,6 +181,16 @@ def made_of(source: Path | str) -> Iterator[None]:
 def title(network: str) -> str:
     """The paper's name of a network; other names as they are."""
     return TITLES.get(network, network)
+
+
+def labelled(found: Results) -> str:
+    """Whose judgement the labels are, said of what has them: `labelled by E-2`."""
+    return f"labelled by {rater_name(found)}" if found.ordered else "with one of the four emotions"
+
+
+def class_name(head: str, place: int) -> str:
+    """What a class is called: its number on a scale, or an emotion."""
+    return str(place) if ordered(head) else EMOTIONS[place]
 
 
 def rater_name(found: Results) -> str:

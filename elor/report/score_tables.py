@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from elor.corpora.faults import plural
-from elor.report.results import SCORE_TITLES, Results, Scores, rater_name, title
+from elor.report.results import SCORE_TITLES, SHUFFLED, Results, Scores, class_name, rater_name, title
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
-from elor.targets import ordered
 
 GUESSES = {
     "uniform": "guess: uniform",
@@ -38,6 +37,7 @@ def headline(found: Results) -> Table:
     caption = (
         f"Pooled over {plural(scores['count'], 'slice')} of {plural(scores['utterance_count'], 'utterance')} by "
         f"{plural(scores['speakers'], 'speaker')}; labels: {_labels(found)}"
+        f"{f' ({SHUFFLED})' if found.shuffled else ''}"
     )
     return table5(found, caption, found.people)
 
@@ -194,7 +194,7 @@ def score_table(
         columns: see `Column`.
         people: by dimension the scores of a last row, for people.
     """
-    omitted = () if all(map(ordered, found.scores)) else ORDERED
+    omitted = () if found.ordered else ORDERED
     groups = [
         [(dimension, title(network), scores) for network, scores in networks.items()]
         + ([(dimension, "evaluators", people[dimension])] if people and dimension in people else [])
@@ -220,17 +220,18 @@ def _guess(found: Results, guess: str, network: str, before: str) -> Row:
     network."""
     keys = ("war", "uar") if found.headline == "uar" else ("ccc", "rmse")
     scores = {name: found.scores[name][network] for name in found.scores}
-    said = [one.get(f"{before}baseline_{guess}_class") for one in scores.values()]
+    said = {name: one.get(f"{before}baseline_{guess}_class") for name, one in scores.items()}
     cells = (number(one[f"{before}baseline_{guess}_{key}"]) for one in scores.values() for key in keys)
-    if set(said) == {None}:
+    if set(said.values()) == {None}:
         return (GUESSES[guess], *cells)
-    return (f"{GUESSES[guess]} ({', '.join(MISSING if one is None else str(one) for one in said)})", *cells)
+    names = ", ".join(MISSING if one is None else class_name(name, one) for name, one in said.items())
+    return (f"{GUESSES[guess]} ({names})", *cells)
 
 
 def _labels(found: Results) -> str:
     """Whose judgement the predictions are scored against."""
     classes = f"{found.corpus['labels']['classes']} classes"
-    if not all(map(ordered, found.scores)):
+    if not found.ordered:
         return "emotion in four classes"
     if found.headline == "ccc":
         return "mean of all evaluators"

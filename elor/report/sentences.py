@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from elor.corpora.faults import plural
-from elor.evaluation.learned import learned
-from elor.evidence.claims import Claim, Family, Needed, Piece, Scoreboard
+from elor.corpora.faults import joined, plural
+from elor.evaluation.learned import LEARNED, learned
+from elor.evidence.claims import MOST_SPEAKERS, Claim, Family, Needed, Piece, Scoreboard
 from elor.evidence.names import FALSE_DISCOVERY, HOLM, Case, Control, Reference, Role, Verdict
 from elor.report.results import Results, title
 from elor.report.text import MISSING, NO_SPREAD, number, p_said, p_value
@@ -101,12 +101,14 @@ def reason(claim: Claim, family: Family) -> str:
     """Why a claim has its verdict, naming the pieces that it hangs on."""
     judging = [piece for piece in claim.evidence if piece.role is not Role.illustrates]
     corrected = corrected_of(claim, family)
-    survives = "without a test" if corrected is None else f"{corrected_name(family)} {p_value(corrected)}"
+    survives = "without a test" if corrected is None else f"{corrected_name(family)} {corrected_said(claim, family)}"
     if claim.case is Case.undecidable:
         return claim.undecidable
     if claim.case is Case.unlearned:
         worst = max(piece.learned_p or 0.0 for piece in judging)
-        return f"its heads answer {AT_CHANCE} (p {p_value(worst)})"
+        some = list(dict.fromkeys(piece.what for piece in judging if not learned(piece.learned_p)))
+        which = f": that of {joined(some)}" if len(some) < len({piece.what for piece in judging}) else ""
+        return f"a head that it is about answers {AT_CHANCE} (p {apart(worst, LEARNED)}){which}"
     if claim.case is Case.missing:
         return "; ".join(dict.fromkeys(f"{piece.what}: {piece.missing}" for piece in judging if piece.missing))
     if claim.case is Case.agree:
@@ -150,9 +152,21 @@ def worth(score: Mapping[str, Any] | None) -> str:
     return text if score["learned"] else f"{text}: it has not learned, so its maps say nothing of feelings"
 
 
+def apart(p: float, level: float) -> str:
+    """A p value with as many digits as tell it from a level that it is above: `0.0502`, not `0.050`."""
+    digits = next((digits for digits in range(3, 9) if round(p, digits) > level), 3)
+    return p_value(p) if p <= level else number(p, digits)
+
+
 def corrected_of(claim: Claim, family: Family) -> float | None:
     """p after the correction that verdicts rest on."""
     return claim.p_holm if family.method == HOLM else claim.q
+
+
+def corrected_said(claim: Claim, family: Family) -> str:
+    """The same in words; `MISSING` without one."""
+    p = corrected_of(claim, family)
+    return MISSING if p is None else apart(p, family.level)
 
 
 def corrected_name(family: Family) -> str:
@@ -237,7 +251,11 @@ def needed_line(needed: Needed, claim: Claim) -> str:
         shown = _units(needed.speakers, needed)
         return f"{effect}; {shown} would show what was found, but another piece stands in the way."
     way = " Another piece stands in the way, too." if others else ""
-    return f"{effect}; what was found goes no further than its control, and no number of speakers shows it.{way}"
+    found = "is less than counts as none" if piece.absence else "goes further than its control"
+    if needed.beyond:
+        return f"{effect}; what was found {found}, but not even {_units(MOST_SPEAKERS, needed)} would show it.{way}"
+    found = "is not less than counts as none" if piece.absence else "goes no further than its control"
+    return f"{effect}; what was found {found}, and no number of {needed.unit}s shows it.{way}"
 
 
 def _units(count: int, needed: Needed) -> str:

@@ -4,11 +4,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from elor.corpora.faults import plural
+from elor.corpora.faults import joined, plural
 from elor.registry import ON_VECTORS
-from elor.report.results import Results, rater_name, title
+from elor.report.results import SHUFFLED, Results, labelled, title
 from elor.report.text import Notes, number, p_value
-from elor.targets import ordered
 from elor.vectors import Vectors
 
 MOST_DEVIATIONS = 3
@@ -72,7 +71,7 @@ def reading(found: Results) -> Notes:
             if found.headline == "uar"
             else "the mean over folds of CCC (the column CCC folds, not the pooled CCC of the first table)"
         )
-        items.append(f"gap: what {which} would have gained by picking the epoch on the test speaker.")
+        items.append(f"gap: what {which} would have gained by picking the epoch on the test part.")
     return Notes("How to read it", tuple(items + list(_tests(found)) + list(_ceiling(found))))
 
 
@@ -83,6 +82,8 @@ def setting(found: Results) -> Notes:
         f"Corpus: {plural(corpus['utterances'], 'utterance')}, {_labelled(found)}; {corpus['minutes']:.1f} min, "
         f"{plural(corpus['speakers'], 'speaker')}, {plural(corpus['ratings'], 'rating')}."
     ]
+    if found.shuffled:
+        items.insert(0, f"{SHUFFLED.capitalize()}. What is found here, chance finds.")
     if left := protocol.get("heads_left_out"):
         items.append(f"Scored: {', '.join(found.scores)} only, as --head asks; not scored: {', '.join(left)}.")
     if deviations := corpus.get("deviations"):
@@ -129,7 +130,8 @@ def _joint(found: Results) -> Iterator[str]:
         first = [next(iter(networks.values())) for networks in found.scores.values()]
         combinations = math.prod(sum(key.startswith("recall_") for key in one) for one in first)
         said = ", ".join(f"{name} {number(value)}" for name, value in right.items())
-        yield f"{' and '.join(found.scores)} both right, one of {combinations} combinations: {said}."
+        both = "both" if len(found.scores) == 2 else "all"
+        yield f"{joined(list(found.scores))} {both} right, one of {combinations} combinations: {said}."
 
 
 def _holds_zero(test: dict[str, Any]) -> bool:
@@ -206,12 +208,12 @@ def _tests(found: Results) -> Iterator[str]:
 
 def _labelled(found: Results) -> str:
     """How many utterances have the labels, and whose these are."""
-    if not all(map(ordered, found.scores)):
-        return f"{found.any_scores['utterance_count']:,} of them with one of the four emotions"
+    if not found.ordered:
+        return f"{found.any_scores['utterance_count']:,} of them {labelled(found)}"
     labels = found.corpus["labels"]
     if found.averaged and labels["rater"] != "mean":  # the count there is of the one rater's
-        return f"{found.any_scores['utterance_count']:,} of them tested, labelled by {rater_name(found)}"
-    return f"{labels['utterances']:,} of them labelled by {rater_name(found)}"
+        return f"{found.any_scores['utterance_count']:,} of them tested, {labelled(found)}"
+    return f"{labels['utterances']:,} of them {labelled(found)}"
 
 
 def _theirs(found: Results) -> str:

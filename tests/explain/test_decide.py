@@ -182,6 +182,9 @@ def test_what_an_undecided_claim_would_have_needed() -> None:
     assert p_of(found.speakers) <= 0.01 < p_of(found.speakers - 1)
     inside = piece.model_copy(update={"difference": None, "ours": 0.1, "control_low": -0.2, "control_high": 0.2})
     assert needed(Picture([inside]), 0, 0.01).speakers is None
+    assert (found.beyond, needed(Picture([inside]), 0, 0.01).beyond) == (True, False)
+    tiny = needed(Picture([piece.model_copy(update={"difference": found.effect / 1000})]), 0, 0.01)
+    assert (tiny.speakers, tiny.beyond) == (None, True)  # more than 10,000 speakers would show it
     assert needed(Picture([inside]), 0, 0.5).effect == 0.2
     below = piece.model_copy(update={"difference": -found.effect / 2})
     assert needed(Picture([below]), 0, 0.01).speakers is None  # a map below its control, of however many speakers

@@ -17,7 +17,7 @@ from elor.evidence.model import write
 from elor.evidence.names import Verdict
 from elor.evidence.saliency import Saliency
 from elor.evidence.words import Words
-from elor.report import series
+from elor.report import first_screen, series
 from elor.report.analysis import style
 from elor.report.findings import Findings
 from elor.report.page import CONTENTS, Making, report
@@ -243,6 +243,27 @@ def test_whose_maps_they_are_is_said_where_several_networks_answer(text: str, fo
         f"3 in every fold, from as many seeds, answer by the mean of their probabilities, which is scored; {said}"
         in shown
     )
+
+
+def test_a_run_on_shuffled_labels_says_so_first(found: Findings, making: Making) -> None:
+    results = replace(found.results, protocol=found.results.protocol | {"shuffled": True})
+    claims = found.claims.model_copy(update={"shuffled": True})
+    text = report(replace(found, results=results, claims=claims), making)
+    said = "abels shuffled within speakers: the control"
+    assert re.search(rf'<ul class="answers">\s*<li>L{said}', text)
+    assert f"labelled by E-2 (l{said})" in part(text, "summary")
+    assert f"l{said}" in part(text, "results")
+    assert "shuffled within speakers" in part(text, "claims")
+    assert "shuffled" not in part(report(found, making), "summary")
+
+
+def test_of_three_heads_each_pair_is_named(found: Findings) -> None:
+    guided = dict(found.saliency.own["guided"])
+    guided["dominance~input"], guided["arousal~dominance"] = guided["arousal~input"], guided["arousal~input"]
+    saliency = found.saliency.model_copy(update={"own": {"guided": guided}})
+    lead = [one.lead for one in first_screen.sentences(found.results, saliency, None)]
+    assert lead[0].endswith("(arousal, valence and dominance).")
+    assert lead[1].startswith("The maps of two heads, arousal and valence and arousal and dominance, are alike")
 
 
 def test_claims_that_hold_and_say_nothing_of_hearing_are_told_apart(found: Findings, making: Making) -> None:

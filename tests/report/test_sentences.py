@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from elor.evidence.claims import Claim, Family, Needed, Piece
+from elor.evidence.claims import Claim, Claims, Family, Needed, Piece
 from elor.evidence.names import Case, Role, Verdict
+from elor.report.claims import comparison
 from elor.report.sentences import piece_line, sentence
+from elor.report.text import MISSING
 
 FAMILY = Family(claims=21, method="Benjamini-Hochberg", level=0.05)
 
@@ -77,3 +79,55 @@ def test_more_speakers_are_not_asked_for_where_another_piece_stands_in_the_way()
     assert said(Case.disagree, piece(points=0), needed=Needed(piece=0, effect=0.02)).endswith(
         "what was found goes no further than its control, and no number of speakers shows it."
     )
+
+
+def test_an_effect_that_only_very_many_speakers_would_show_is_not_said_to_be_its_controls() -> None:
+    far = Needed(piece=0, effect=0.02, beyond=True)
+    assert said(Case.chance, piece(), needed=far).endswith(
+        "what was found goes further than its control, but not even 10,000 speakers would show it."
+    )
+    folds = far.model_copy(update={"unit": "fold"})
+    assert "not even 10,000 folds of as many speakers" in said(Case.chance, piece(), needed=folds)
+    absent = piece(control="no change", control_high=0.0077, ours=-0.0001, points=-1)
+    assert "what was found is less than counts as none, but not" in said(Case.chance, absent, needed=far)
+    more = Needed(piece=0, effect=0.0)
+    assert "what was found is not less than counts as none, and no number" in said(Case.chance, absent, needed=more)
+
+
+def test_only_the_head_that_has_not_learned_is_said_to_have_not() -> None:
+    both = said(Case.unlearned, piece(learned_p=0.4), piece("that", learned_p=0.001))
+    assert (
+        "a head that it is about answers no better than if labels were permuted within speakers (p 0.400): that "
+        in both
+    )
+    assert both.endswith(": that of this.")
+    one = said(Case.unlearned, piece(learned_p=0.0502))
+    assert one.endswith("permuted within speakers (p 0.0502).")
+
+
+def test_a_q_that_rounds_to_the_level_has_the_digits_that_tell_it_from_the_level() -> None:
+    assert "(q 0.0502, more than 0.05)" in said(Case.chance, piece(), q=0.0502)
+    assert "(q 0.050001, more than 0.05)" in said(Case.chance, piece(), q=0.050001)
+    assert "(q 0.051, more than 0.05)" in said(Case.chance, piece(), q=0.0512)
+
+
+def row(*pieces: Piece, deciding: int = 0) -> Claim:
+    about = {"id": "one", "group": "scores", "claim": "", "where": "", "paper": "", "test": "", "case": Case.chance}
+    own = {name: getattr(pieces[deciding], name) for name in ("ours", "unit", "control")}
+    about |= own | {"verdict": Verdict.undecided, "confirmatory": True, "nulled": True}
+    return Claim(**about, deciding=deciding, evidence=pieces)
+
+
+def test_beside_another_run_stands_the_same_quantity_or_none() -> None:
+    """The two verdicts hang on different pieces; the other run's rivals, or its units, may be others."""
+    trend, effect = piece("trend", unit="Hz", ours=100.0, control="initial"), piece("effect", unit="SD", ours=0.5)
+    there = [trend.model_copy(update={"ours": 300.0}), effect.model_copy(update={"ours": 0.7})]
+
+    def cells(other: Claim) -> tuple[str, ...]:
+        here, beside = (Claims(claims=(one,), family=FAMILY) for one in (row(trend, effect, deciding=1), other))
+        return comparison(here, beside, "it").groups[0][0][3:]
+
+    assert cells(row(*there, deciding=0)) == ("0.50", "0.70", "SD")
+    for changed in ({"unit": "UAR"}, {"control": "LoM"}, {"what": "something else"}):
+        assert cells(row(there[0], there[1].model_copy(update=changed))) == ("0.50", MISSING, "SD")
+    assert cells(row(there[0])) == ("0.50", MISSING, "SD")

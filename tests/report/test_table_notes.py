@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from elor.evaluation.evaluate import Settings, evaluate
-from elor.report.results import Results, title
-from elor.report.score_tables import spread
-from elor.report.table_notes import _ceiling, _classes, setting
+from elor.report.results import Results, labelled, title
+from elor.report.score_tables import headline, spread
+from elor.report.table_notes import _ceiling, _classes, _joint, setting
 from tests.worlds.tables import World, make_world
 
 
@@ -54,6 +55,38 @@ def test_mean_ratings_are_nobodys_labels(target: str) -> None:
     assert "E-2" not in said
     one = Results(scores, {}, {"rater": "E-2"}, {}, corpus)
     assert "27 of them labelled by E-2" in setting(one).items[0]
+
+
+def test_emotions_are_nobodys_ratings() -> None:
+    """The corpus' rater is E-2, whose ratings are of valence and arousal."""
+    found = Results({"emotion": {}}, {}, {}, {}, {"labels": {"rater": "E-2"}})
+    assert labelled(found) == "with one of the four emotions"
+    assert labelled(replace(found, scores={"arousal": {}})) == "labelled by E-2"
+
+
+def test_a_run_on_shuffled_labels_says_so_in_its_results() -> None:
+    assert evaluated(make_world(), shuffled=False).protocol["shuffled"] is False
+    found = evaluated(make_world(), shuffled=True)
+    said = "abels shuffled within speakers: the control"
+    assert headline(found).caption.endswith(f"(l{said})")
+    assert setting(found).items[0].startswith(f"L{said}")
+
+
+def evaluated(world: World, shuffled: bool) -> Results:
+    how = Settings(permutations=20, draws=20, shuffled=shuffled)
+    predicted = {"elor": world.predict({"arousal": 5, "valence": 5})}
+    found = evaluate(world.slices, world.folds, world.utterances, world.ratings, predicted, {}, how)
+    corpus = {"utterances": 48, "minutes": 1, "speakers": 4, "ratings": 48}
+    return Results.of(found, corpus | {"labels": {"rater": "E-2", "classes": 5, "utterances": 48}}, 0.95, {})
+
+
+@pytest.mark.parametrize(
+    ("heads", "said"),
+    [(["arousal", "valence"], "arousal and valence both"), (["arousal", "dominance", "valence"], "and valence all")],
+)
+def test_as_many_heads_are_right_at_once_as_there_are(heads: list[str], said: str) -> None:
+    scores = {name: {"elor": {"joint_war": 0.1, "recall_0": 0.5, "recall_1": 0.5}} for name in heads}
+    assert f"{said} right, one of {2 ** len(heads)} combinations" in next(_joint(SimpleNamespace(scores=scores)))
 
 
 WORLD = Settings(target="spread", dimensions=("arousal",), permutations=20, draws=20)

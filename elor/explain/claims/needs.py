@@ -5,13 +5,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from elor.evidence.claims import Needed, Piece
+from elor.evidence.claims import MOST_SPEAKERS, Needed, Piece
 from elor.evidence.names import Reference, Role
 from elor.explain.claims.decide import Picture, lean
 from elor.explain.claims.evidence import ROUNDING, standard_error
-
-MOST_SPEAKERS = 10_000
-"""Beyond so many an effect counts as none that more speakers could show."""
 
 
 def needed(claim: Picture, place: int, level: float, confidence: float = 0.95, unit: str = "speaker") -> Needed | None:
@@ -44,6 +41,7 @@ def needed(claim: Picture, place: int, level: float, confidence: float = 0.95, u
         piece=place,
         effect=_least(piece, error, own),
         speakers=_speakers(piece, error, own),
+        beyond=_beyond(piece)[0] > 0,
         decided=_decided(claim, level, confidence),
         unit=unit,
     )

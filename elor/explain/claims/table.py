@@ -80,6 +80,7 @@ def _ranking(id: str, claim: str, paper: str, head: str, pairs: Sequence[tuple[s
 
 UNITS = "speakers (folds that hold several)"
 TREND = "trend of the prototypes in two parametrisations, beyond 20 untrained networks (a condition, without a p)"
+FROM_MIDDLE = "the label's distance from the middle of its scale"
 ON_SPEECH = "intervention on real slices, beyond untrained networks; against it, if it does less than counts as none"
 
 SALIENCY = (
@@ -189,7 +190,7 @@ PROTOTYPES = (
         "valence-extremes-frequencies",
         "extreme valence goes with high frequencies",
         "an extreme value ... if the signal contains high frequencies",
-        f"{TREND}: spectral centroid against |label - 2|; {ON_SPEECH}: high shelf, on the expected |label - 2|",
+        f"{TREND}: spectral centroid against {FROM_MIDDLE}; {ON_SPEECH}: high shelf, on its expected value",
         trends("valence", "centroid_hz", "extreme", "up"),
         alters("valence", "high_shelf", 1, EXTREMITY),
         beside(alters("valence", "high_shelf", 0)),  # a push to one side only raises the extremity too
@@ -198,7 +199,7 @@ PROTOTYPES = (
         "valence-extremes-periodic",
         "extreme valence goes with longer periodic parts",
         "an extreme value if the signal contains periodic frequencies for a longer period of time",
-        f"{TREND}: longest periodic run against |label - 2|",
+        f"{TREND}: longest periodic run against {FROM_MIDDLE}",
         trends("valence", "longest_periodic_s", "extreme", "up"),
         untested=EXPLORATORY,
     ),
@@ -309,8 +310,8 @@ CORPUS = (
         claim="a more extreme valence goes with high arousal",
         where="Conclusion",
         paper="a more extreme value on valence is correlated with high arousal",
-        test="Spearman's r per speaker of |valence - 2| with arousal, in the labels (against it: below 0.1); in ELoR's "
-        "predictions it is told beside, since the claim is of the corpus",
+        test="Spearman's r per speaker of valence's distance from the middle of its scale with arousal, in the labels "
+        "(against it: below 0.1); in ELoR's predictions it is told beside, since the claim is of the corpus",
         looks=(
             Look(
                 "Spearman's r in the labels",

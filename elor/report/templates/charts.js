@@ -40,7 +40,7 @@ async function drawOne(place) {
   const spec = { ...JSON.parse(filled), data: { values }, description: title };
   if (spec.title?.subtitle) spec.title.subtitle = lines(spec.title.subtitle, width / 7);
   if (chart === "curves") { // of one network: colours are free to tell its folds apart
-    const domain = [...new Set(values.map(({ fold }) => fold))], legend = { title: "fold (its test speaker)", orient: "right" };
+    const domain = [...new Set(values.map(({ fold }) => fold))], legend = { title: "fold", orient: "right" };
     for (const { spec: panel } of spec.vconcat) {
       panel.encoding.color = { field: "fold", type: "nominal", scale: { scheme: "tableau10", domain }, legend };
       for (const { mark, encoding } of panel.layer) if (mark.type === "rule") encoding.color = { value: "var(--ink)" };
