@@ -106,12 +106,18 @@ def control_tables(found: Findings) -> Iterator[Table]:
     """The correlations and their controls, a table per role."""
     for role, words in series.ROLES.items():
         lines = tuple(
-            (row["pair"], row["method"], row["name"], interval(one.r, one.low, one.high), str(one.slices))
+            (
+                row["pair"],
+                row["method"],
+                series.compared(row["name"]),
+                interval(one.r, one.low, one.high),
+                str(one.slices),
+            )
             for row in series.controls(found.saliency, role, "signed")
             if (one := row["estimate"]) is not None
         )
         if lines:
-            caption = f"r by {words}; {series.READINGS['signed']}, occlusion by windows"
+            caption = f"r by {words}; {series.READINGS['signed']}, occlusion by 25-ms levels"
             yield Table(caption, ("pair", "method", "network or control", "r", "slices"), (lines,), labels=3)
 
 

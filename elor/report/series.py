@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from elor.audio import SAMPLE_RATE
+from elor.evidence.names import Control
 from elor.evidence.prototypes import Label, Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain.occlusion import hertz, mel
@@ -36,6 +37,17 @@ ROLES = {
     "own": "each fold's own network on its test slices",
     "exemplary": "the exemplary speaker's network on all slices (the paper's way)",
 }
+
+COMPARED = {
+    "trained": "trained networks",
+    Control.initial: "untrained networks",
+    Control.shifted: "shifted waveform",
+    Control.class_swap: "runner-up class",
+    Control.heads: "random heads",
+    Control.other_waveform: "another waveform",
+    "paper": "the paper",
+}
+"""What stands beside each other in the figure of the controls, in words as short as its legend's."""
 
 DESCRIPTOR_NAMES = {name: (one.title, one.axis or one.unit) for name, one in DESCRIPTORS.items()}
 """What each descriptor is called, and what its axis says."""
@@ -143,11 +155,11 @@ def curves(found: Findings) -> pd.DataFrame:
 def controls(saliency: Saliency, role: str, reading: str) -> Rows:
     """A row per pair, method and control: its r with its interval, the trained network's first.
 
-    A method keeps the reading it has (occlusion has windows, not samples).
+    A method of one reading keeps it (occlusion has windows, not samples); a pair without the reading is left out.
 
     Yields:
-        pair, what (the pair in words), method, name (of the control, or `trained`), estimate; `paper` has a
-        number alone.
+        pair, what (the pair in words), method, reading (that is drawn), name (of the control, or `trained`), estimate;
+        `paper` has a number alone.
     """
     by_method = saliency.role(role)
     pairs = list(dict.fromkeys(pair for method in METHODS for pair in by_method.get(method, {})))
@@ -155,10 +167,10 @@ def controls(saliency: Saliency, role: str, reading: str) -> Rows:
         entry = by_method.get(method, {}).get(pair)
         if entry is None:
             continue
-        own = reading if reading in entry.readings else READING.get(method, entry.decisive)
+        own = READING.get(method, reading)
         if own not in entry.readings:
             continue
-        known = {"pair": pair, "what": _what(pair), "method": method}
+        known = {"pair": pair, "what": _what(pair), "method": method, "reading": own}
         yield known | {"name": "trained", "estimate": entry.readings[own].trained}
         for name, control in entry.controls.items():
             if own in control.readings:
@@ -172,10 +184,18 @@ def _controls(saliency: Saliency, role: str) -> Rows:
         for row in controls(saliency, role, reading):
             one = row["estimate"]
             numbers = (row["value"], None, None) if one is None else (one.r, one.low, one.high)
-            name = f"{row['what']}: {METHODS[row['method']]}"
+            name = f"{row['what']}: {METHODS[row['method']]}{'' if row['reading'] == reading else ', 25-ms levels'}"
             kind = {"trained": "network", "paper": "paper"}.get(row["name"], "control")
-            known = {"role": role, "reading": reading, "row": name, "series": row["name"], "kind": kind}
+            known = {"role": role, "reading": reading, "row": name, "series": compared(row["name"]), "kind": kind}
             yield known | _numbers(*numbers) | {"chance": 0.0}
+
+
+def compared(name: str) -> str:
+    """A control in short words; `heads cnn.2 cnn.1`: the last two convolutions are random, too."""
+    heads, *layers = name.split()
+    if heads == Control.heads and layers:
+        return f"random heads, last {f'{len(layers)} layers' if len(layers) > 1 else 'layer'}"
+    return COMPARED.get(name, name)
 
 
 def bands(saliency: Saliency) -> Rows:

@@ -315,7 +315,7 @@ def test_contrast_of_text_is_enough_in_both_themes(browser: Browser, page: Path)
       };
       const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
       const least = {"--ink": 7, "--soft": 4.5, "--accent": 4.5, "--h1": 4.5, "--h2": 4.5, "--h3": 4.5, "--h0": 3};
-      return Object.entries({...least, "--h4": 3}).flatMap(([name, ratio]) => ["--card", "--page"]
+      return Object.entries({...least, "--h4": 3, "--h6": 3}).flatMap(([name, ratio]) => ["--card", "--page"]
         .map(ground => [name + ground, contrast(name, ground), ratio])).filter(([, found, ratio]) => found < ratio);
     })()"""
     for dark in (False, True):

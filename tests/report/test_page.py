@@ -266,6 +266,39 @@ def test_of_three_heads_each_pair_is_named(found: Findings) -> None:
     assert lead[1].startswith("The maps of two heads, arousal and valence and arousal and dominance, are alike")
 
 
+def test_controls_are_words_of_nine_colours(text: str, found: Findings) -> None:
+    """The cascade of random layers has two steps beside the heads."""
+    names = [*series.COMPARED, "heads cnn.2", "heads cnn.2 cnn.1"]
+    words = [series.compared(name) for name in names]
+    assert words[-3:] == ["the paper", "random heads, last layer", "random heads, last 2 layers"]
+    numbers = re.search(
+        r"category: \[([\d, ]+)\]\.map\(\(hue\) => `var\(--h\$\{hue\}\)`\)\.concat\(([^)]+\)[^)]+\))", text
+    )
+    hues = numbers[1].split(", ")
+    assert len(hues) + numbers[2].count("var(") == len(words)
+    assert all(text.count(f"--h{hue}: #") == 3 for hue in hues)  # light, dark, and dark as chosen
+    assert {row["series"] for row in table(text, "controls")} <= set(words)
+    assert "random heads" in part(text, "controls")
+    assert "layers:" not in part(text, "controls")
+
+
+def test_the_chosen_reading_is_drawn_or_another_is_named(text: str, found: Findings) -> None:
+    pair = found.saliency.own["gradient"]["flattened"]
+    kept = {"readings": {name: pair.readings[name] for name in ("padded", "signed")}}
+    own = dict(found.saliency.own)
+    own["gradient"] = own["gradient"] | {"flattened": pair.model_copy(update=kept)}
+    saliency = found.saliency.model_copy(update={"own": own})
+    for reading in series.READINGS:
+        rows = list(series.controls(saliency, "own", reading))
+        assert {row["reading"] for row in rows if row["method"] != "occlusion"} == {reading}
+        assert any(row["pair"] == "flattened" for row in rows) == (reading in kept["readings"])
+    rows = [row["row"] for row in table(text, "controls", reading="signed") if ": occlusion" in row["row"]]
+    assert rows
+    assert all(row.endswith(", 25-ms levels") for row in rows)
+    same = [row["row"] for row in table(text, "controls", reading="envelope") if ": occlusion" in row["row"]]
+    assert not any("25-ms" in row for row in same)
+
+
 def test_claims_that_hold_and_say_nothing_of_hearing_are_told_apart(found: Findings, making: Making) -> None:
     rows = [row.model_copy(update={"verdict": Verdict.holds}) for row in found.claims.claims]
     text = report(replace(found, claims=found.claims.model_copy(update={"claims": tuple(rows)})), making)

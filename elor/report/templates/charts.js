@@ -7,11 +7,11 @@ const CONFIG = {
   background: null,
   font: "system-ui, sans-serif",
   axis: { ...text, gridColor: "var(--line)", domainColor: "var(--faint)", tickColor: "var(--faint)" },
-  legend: { ...text, labelColor: "var(--ink)" },
+  legend: { ...text, labelColor: "var(--ink)", labelLimit: 200 },
   header: { ...text, labelColor: "var(--ink)" },
   title: { color: "var(--ink)", subtitleColor: "var(--soft)", fontSize: 14, subtitleFontSize: 12 },
   view: { stroke: "var(--line)" },
-  range: { category: [0, 1, 2, 3, 4, 5].map((hue) => `var(--h${hue})`).concat("var(--ink)", "var(--soft)") },
+  range: { category: [0, 1, 2, 3, 4, 5, 6].map((hue) => `var(--h${hue})`).concat("var(--ink)", "var(--soft)") },
 };
 
 // One mark, one meaning, in all charts of points with intervals.
