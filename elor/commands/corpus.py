@@ -87,7 +87,7 @@ def import_(
         csv          any table; --column, --low, --high, --reverse describe it.
                      Ours are file speaker valence arousal, and if you have
                      them dominance rater emotion gender session scenario
-                     partition start end
+                     partition start end utterance language text
 
     Sound files are found by name below --audio and stay where they are. What
     was changed or left out is printed.

@@ -27,7 +27,8 @@ class Rating:
         rater: empty for a consensus.
         valence, arousal, dominance: on the corpus' own range, low to high; None where not given.
         start, end: seconds as text; empty for the whole file.
-        session, scenario, gender, partition, emotion: as text; empty where the label file says nothing.
+        session, scenario, gender, partition, emotion, utterance, language, text: as text; empty where the label file
+            says nothing.
     """
 
     line: int
@@ -44,6 +45,9 @@ class Rating:
     partition: str = ""
     start: str = ""
     end: str = ""
+    utterance: str = ""
+    language: str = ""
+    text: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, str]:

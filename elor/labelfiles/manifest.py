@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from elor.corpora.faults import listed, plural
-from elor.corpora.manifest import Manifest
+from elor.corpora.manifest import OPTIONAL, Manifest
 from elor.corpora.missing_sounds import explained, is_file
 from elor.errors import UserError
 from elor.files import replacing
@@ -17,7 +17,9 @@ from elor.labelfiles.labels import Labels, Rating
 from elor.targets import DIMENSIONS
 
 SUFFIXES = (".wav", ".flac")
-COLUMNS = ("file", "start", "end", "speaker", "gender", "session", "scenario", "partition", "rater", "emotion")
+COLUMNS = ("file", "speaker", *(name for name in OPTIONAL if name not in DIMENSIONS))
+"""What is written before the dimensions, where anybody fills it."""
+
 TOGETHER = "unknown"
 """The name that speakers who are not known share, if they are kept."""
 

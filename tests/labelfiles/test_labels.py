@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from elor.corpora.manifest import OPTIONAL
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
 from elor.labelfiles import columns, msp_improv, msp_podcast
@@ -122,6 +124,22 @@ def test_any_table_by_its_columns_range_and_direction(tmp_path: Path) -> None:
         ("b.wav", 0.5, -1.0),
         ("c.wav", None, 1.0),
     ]
+
+
+def test_every_column_of_a_manifest_is_kept_and_others_are_named(tmp_path: Path) -> None:
+    write_sound(tmp_path / "a.wav", 32_000)
+    said = {name: f"any {name}" for name in OPTIONAL} | {"start": "0.5", "end": "1.5", "dominance": "3", "gender": "F"}
+    said |= {"file": "a.wav", "speaker": "anna", "valence": "2", "arousal": "4", "text": "well,\nso"}
+    theirs = {name: f"their {name}" for name in said}
+    table = pd.DataFrame([{theirs[name]: value for name, value in said.items()} | {"mood": "x", "text": "y"}])
+    table.to_csv(tmp_path / "any.csv", index=False)
+    _, written = import_labels(tmp_path / "any.csv", "csv", tmp_path / "out.csv", names=theirs)
+    assert pd.read_csv(tmp_path / "out.csv", dtype=str).to_dict("records") == [said]
+    assert written.notes == ("columns not read: mood, text",)
+    corpus = open_corpus(tmp_path / "out.csv", words=True)
+    found = corpus.read().utterances.iloc[0]
+    assert (found.utterance, found.language, found.partition) == ("any utterance", "any language", "any partition")
+    assert corpus.texts() == {"any utterance": "well, so"}
 
 
 @pytest.mark.parametrize(
