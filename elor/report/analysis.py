@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from elor.evaluation.learned import learned
 from elor.evidence.claims import Claim, Claims, Family, Piece
 from elor.evidence.names import Case, Role, Verdict
 from elor.report import series
@@ -129,7 +130,7 @@ def slope_tables(found: Findings) -> Iterator[Table]:
             (
                 name.replace("_", " "),
                 head,
-                measured.verdict,
+                measured.verdict if learned(measured.learned_p) else f"{measured.verdict} (head not learned)",
                 f"{quantity(slope.per_unit)} [{quantity(slope.low)}, {quantity(slope.high)}]",
                 f"{quantity(slope.calibrated[0])} to {quantity(slope.calibrated[1])}",
                 p_value(slope.p),

@@ -1,6 +1,6 @@
 """Prose about evidence, made here and nowhere else, and only to be shown: on the terminal, the page, in documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from elor.corpora.faults import joined, plural
@@ -126,16 +126,16 @@ def reason(claim: Claim, family: Family) -> str:
     return "; ".join(f"{text}: {_named(judging, way)}" for way, text in parts.items() if _named(judging, way))
 
 
-def unlearned(found: Results) -> str:
-    """Which heads of the network that is looked into have learned nothing: what is seen there means nothing."""
-    heads = {head: nets.get("elor", {}).get("utterance_permutation_p") for head, nets in found.scores.items()}
-    poor = [f"{head} (p {p_value(p)})" for head, p in heads.items() if not learned(p)]
+def unlearned(found: Results, networks: Iterable[str] = ("elor",)) -> str:
+    """Which heads of the networks that are looked into have learned nothing: what is seen there means nothing."""
+    poor = []
+    for network in networks:
+        heads = {head: nets.get(network, {}).get("utterance_permutation_p") for head, nets in found.scores.items()}
+        if some := [f"{head} (p {p_value(p)})" for head, p in heads.items() if not learned(p)]:
+            poor.append(f"{title(network)} answers {AT_CHANCE} on {joined(some)}")
     if not poor:
         return ""
-    return (
-        f"{title('elor')} answers {AT_CHANCE} on {' and '.join(poor)}: what is seen here of that head says nothing "
-        "about what people express."
-    )
+    return f"{'; '.join(poor)}: what is seen here of such a head says nothing about what people express."
 
 
 def worthless(head: str, p: float) -> str:
