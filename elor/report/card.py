@@ -13,7 +13,7 @@ from elor.errors import UserError
 from elor.evaluation.learned import learned
 from elor.networks import Architecture
 from elor.report.blocks import results
-from elor.report.results import Results, title
+from elor.report.results import Results, class_name, title
 from elor.report.sentences import worthless
 from elor.report.text import Format, number, render
 
@@ -192,7 +192,7 @@ def _limits(found: Results) -> Iterator[str]:
         p = scores.get("utterance_permutation_p")
         if not learned(p):
             yield f"{worthless(name, p)}."
-        if weak := _weak(scores):
+        if weak := _weak(name, scores):
             yield f"{name}: found more rarely than by a uniform guess: class {', '.join(weak)}."
         if scores.get("ece") is not None:
             yield f"{name}: its probabilities are off by {number(scores['ece'])} on average (calibration error)."
@@ -200,9 +200,13 @@ def _limits(found: Results) -> Iterator[str]:
     yield f"Predictions for a {one} of the training corpus are of no worth, unless of the network of that fold."
 
 
-def _weak(scores: dict[str, float | None]) -> list[str]:
-    recalls = {key.removeprefix("recall_"): value for key, value in scores.items() if key.startswith("recall_")}
-    return [f"{k} (recall {number(v)})" for k, v in recalls.items() if v is not None and v < 1 / len(recalls)]
+def _weak(head: str, scores: dict[str, float | None]) -> list[str]:
+    recalls = {int(key.removeprefix("recall_")): value for key, value in scores.items() if key.startswith("recall_")}
+    return [
+        f"{class_name(head, k)} (recall {number(v)})"
+        for k, v in recalls.items()
+        if v is not None and v < 1 / len(recalls)
+    ]
 
 
 def _licence(model: Model) -> str:

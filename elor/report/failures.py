@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from elor.report import series
 from elor.report.findings import Findings
-from elor.report.results import title
+from elor.report.results import class_name, title
 from elor.report.text import MISSING, Table, interval, number
 
 FACTORS = {
@@ -48,7 +48,7 @@ def confusion_tables(found: Findings) -> Iterator[Table]:
     """A table per dimension and network: rated classes down, predicted ones across."""
     for dimension, networks in found.confusion.items():
         for network, counts in networks.items():
-            classes = tuple(map(str, range(len(counts))))
+            classes = tuple(class_name(dimension, label) for label in range(len(counts)))
             rows = tuple((name, *map(str, row)) for name, row in zip(classes, counts, strict=True))
             caption = f"{title(network)}, {dimension}: slices by rated class (down) and predicted class (across)"
             yield Table(f"{caption}, n = {counts.sum()}", ("rated", *classes), (rows,))

@@ -39,7 +39,8 @@ def course(prediction: Prediction, extremes: np.ndarray, name: str, who: str) ->
     """
     ordered = any(head.ordered for head in prediction.heads)
     shades = "shading: probability of each class, mean over networks. " if not prediction.heads[0].valued else ""
-    lines = "Line: expected label; band: standard deviation over networks. " if ordered else ""
+    line = "value" if prediction.heads[0].valued else "expected label"
+    lines = f"Line: {line}; band: standard deviation over networks. " if ordered else ""
     caption = (
         f"{who}. n = {len(prediction.starts)} windows of at most {WINDOW_S:g} s, each drawn at its middle; "
         f"{shades}{lines}Windows of digital silence are left empty."
@@ -78,7 +79,8 @@ def envelope(recording: Recording, columns: int = COLUMNS) -> np.ndarray:
 
 
 def draw_head(figure: Figure, axis: Axes, prediction: Prediction, head: Head) -> None:
-    """One head: shades of probability, and the expected label with its spread where labels have an order."""
+    """One head: shades of probability, and the value, or the expected label where labels have an order, with its
+    spread."""
     middles = (prediction.starts + prediction.ends) / 2
     answers = prediction.windows(head.name)
     if not head.valued:

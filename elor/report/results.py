@@ -100,6 +100,11 @@ class Results:
         return "uar" if "uar" in self.any_scores else "ccc"
 
     @property
+    def output(self) -> str:
+        """What maps explain, and what falls or rises where parts are taken away: a class' `logit`, or a `value`."""
+        return "logit" if self.headline == "uar" else "value"
+
+    @property
     def score(self) -> str:
         """What it is called: UAR, or CCC."""
         return SCORE_TITLES[self.headline]

@@ -121,7 +121,8 @@ def test_the_course_of_other_heads(target: str, elor: Elor, speech: Path, tmp_pa
     assert elor("predict", speech, "--model", models, "--plot", tmp_path / "a.svg").exit_code == 0
     text = (tmp_path / "a.svg").read_text()
     assert ("angry" in text) == (target == "emotion")
-    assert ("Line: expected label" in text) == (target == "regression")
+    assert ("Line: value; band" in text) == (target == "regression")
+    assert "expected label" not in text
 
 
 def test_an_envelope_holds_every_peak() -> None:
