@@ -55,7 +55,7 @@ def playable(signal: ArrayLike, rate: int = SAMPLE_RATE) -> NDArray:
 
 
 def weighted(signal: ArrayLike, drops: ArrayLike, rate: int = SAMPLE_RATE) -> NDArray:
-    """The signal, each sample weighted by how much its windows speak for the class: (samples,).
+    """The signal, each sample weighted by how much its windows speak for the class, or move the value: (samples,).
 
     Args:
         signal: (samples,), with its padding.

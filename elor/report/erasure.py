@@ -16,25 +16,31 @@ MASKS = {"silence": ("deletion", "insertion"), "noise": ("noise deletion", "nois
 """By what stands in the place of what is taken away, the measures in metrics/saliency.json."""
 
 
-def curves(saliency: Saliency) -> Iterator[dict[str, Any]]:
-    """A point per head, mask, measure, order and share of the segments; the first is at nothing."""
+def curves(saliency: Saliency, output: str) -> Iterator[dict[str, Any]]:
+    """A point per head, mask, measure, order and share of the segments; the first is at nothing.
+
+    Args:
+        saliency: what was measured.
+        output: what moves, `logit` or `value`: of a value every change counts, up or down.
+    """
     for head, orders in saliency.erasure.items():
         for (mask, measures), (order, name) in product(MASKS.items(), ORDERS.items()):
             for place, measure in enumerate(measures):
                 entry = orders.get(order, {}).get(measure)
                 if entry is None or not entry.curve:
                     continue
-                known = {"mask": mask, "panel": f"{head}: {MASKS['silence'][place]}", "order": name}
+                known = {"mask": mask, "panel": f"{head} {output}: {MASKS['silence'][place]}", "order": name}
                 for share, change in {"0": 0.0, **entry.curve}.items():
                     yield known | {"share": float(share) / 100, "change": change}
 
 
-def tables(saliency: Saliency) -> list[Table]:
-    """How far the logit falls when parts are taken away in the order of a map, beside other orders and networks."""
-    return [*_erasures(saliency.erasure), *_overlaps(saliency.overlap)]
+def tables(saliency: Saliency, output: str) -> list[Table]:
+    """How far the logit, or the value, moves when parts are taken away in the order of a map, beside other orders and
+    networks; arguments as of `curves`."""
+    return [*_erasures(saliency.erasure, output), *_overlaps(saliency.overlap)]
 
 
-def _erasures(by_head: Mapping[str, Mapping[str, Mapping[str, Order]]]) -> Iterator[Table]:
+def _erasures(by_head: Mapping[str, Mapping[str, Mapping[str, Order]]], output: str) -> Iterator[Table]:
     """A table per head with a group per order, and one of what loudest first does in untrained networks."""
     header = ("order", "measure", "mean", "over random", "p", "over loudest first", "p")
     for head, orders in by_head.items():
@@ -47,7 +53,8 @@ def _erasures(by_head: Mapping[str, Mapping[str, Mapping[str, Order]]]) -> Itera
             if order in orders
         )
         slices = next(entry.slices for measures in orders.values() for entry in measures.values())
-        yield Table(f"{head}: change of the logit, n = {slices}", header, groups, labels=2)
+        change = f"change of the {output}{', up or down' if output == 'value' else ''}"
+        yield Table(f"{head}: {change}, n = {slices}", header, groups, labels=2)
     lines = tuple(
         (head, measure, number(entry.wins), number(entry.initial_wins), *_beyond(entry.over_initial))
         for head, orders in by_head.items()

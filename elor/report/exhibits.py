@@ -15,6 +15,9 @@ from elor.tables import read_table
 HEARD = 2
 """Exemplars per label that the page plays."""
 
+SIGNS = {"low": -1.0, "high": 1.0}
+"""The ends of a head that answers with a value, which are its labels: what was sought was so many times the value."""
+
 
 @dataclass(frozen=True)
 class Prototype:
@@ -40,10 +43,11 @@ class Prototype:
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A slice to which the shown network gives one of a label's highest logits.
+    """A slice to which the shown network gives one of a label's highest logits; of a value, the lowest or the highest.
 
     Attributes:
-        head, label, rank, logit: see `elor.explain.prototypes.summary.exemplars`; the first rank is 1.
+        head, label, rank, logit: see `elor.explain.prototypes.summary.exemplars`; the first rank is 1. What the network
+            answers is `answered` of the logit.
         name: of the slice.
         rated: the class, or the value, that people gave it.
         signal: (samples,) without the padding; only those of the first `HEARD` are kept.
@@ -56,6 +60,16 @@ class Exemplar:
     logit: float
     rated: Any
     signal: NDArray | None
+
+
+def output(label: str) -> str:
+    """What is highest where a label is answered most strongly: a `logit`; of a head's low and high end, its `value`."""
+    return "value" if label in SIGNS else "logit"
+
+
+def answered(label: str, logit: float) -> float:
+    """What the network answered where so much was reached: of a value's low end, that turned back."""
+    return SIGNS.get(label, 1.0) * logit
 
 
 def prototypes(folder: Path, table: Mapping[str, Mapping[str, Mapping[str, Label]]]) -> dict[str, list[Prototype]]:

@@ -8,9 +8,10 @@ from typing import Any
 from elor.explain.integrated import TOLERANCE
 from elor.provenance import DEMO
 from elor.report import sentences
+from elor.report.exhibits import SIGNS, answered
 from elor.report.predictions import NEVER_HEARD, SHORTEST_S, too_short
-from elor.report.text import Block, Notes, Table, fine, number
-from elor.targets import scale
+from elor.report.text import MISSING, Block, Notes, Table, fine, number
+from elor.targets import EMOTION, EMOTIONS, scale
 
 SHOWN = 5
 """Alterations that are named, those that move the answer farthest."""
@@ -27,7 +28,7 @@ def blocks(found: Mapping[str, Any]) -> list[Block]:
         for window in recording["windows"]:
             parts += _window(f"{name}, {window['start_s']:.2f}-{window['end_s']:.2f} s", window)
     if prototypes := found.get("prototypes"):
-        parts.append(_prototypes(prototypes))
+        parts.append(_prototypes(prototypes, found))
     if items := _care(found):
         parts.append(Notes("Take care", items))
     return [*parts, Notes("How to read it", (f"Network: {found['model']['name']}.", *_reading(found)))]
@@ -197,7 +198,7 @@ def _said(window: Mapping[str, Any]) -> Iterator[str]:
                 what = f"mean {fall} by deletion"
                 yield f"{head}, {what}, with {where} instead: {_listed(falls)}"
     for head in window["prediction"]:
-        moved = _farthest(window.get("interventions", {}), head)
+        moved = _farthest(window, head)
         if moved and _learned(window, head):
             yield f"{head} is moved farthest by: {'; '.join(moved)}."
     if paths := window.get("integrated"):
@@ -220,7 +221,19 @@ def _answers(window: Mapping[str, Any]) -> Iterator[str]:
         else:
             label, ends = answer["label"], scale(head, len(answer["probabilities"]))
             p, logit = answer["probabilities"][label], answer["logits"][label]
-            yield f"{head}: class {label}{f', from {ends}' if ends else ''} (p = {p:.2f}, logit {fine(logit)}){worth}."
+            said = f"{_class(window, head, label)}{f', from {ends}' if ends else ''}"
+            yield f"{head}: {said} (p = {p:.2f}, logit {fine(logit)}){worth}."
+
+
+def named(window: Mapping[str, Any], head: str) -> bool:
+    """Whether a head's classes are the four emotions in their order: of this project's networks, whose scores are
+    known; another's head of this name may have others."""
+    return head == EMOTION and head in window.get("scores", {})
+
+
+def _class(window: Mapping[str, Any], head: str, label: int) -> str:
+    """A class in words: `class 2`, or an emotion."""
+    return EMOTIONS[label] if named(window, head) else f"class {label}"
 
 
 def _what(window: Mapping[str, Any], head: str) -> str:
@@ -273,10 +286,10 @@ def completeness(error: float | None) -> str:
     )
 
 
-def _farthest(interventions: Mapping[str, Any], head: str) -> list[str]:
-    """The alterations that change a head's logit most, each at its strongest dose, beside its sham."""
+def _farthest(window: Mapping[str, Any], head: str) -> list[str]:
+    """The alterations that change a head's logit, or value, most, each at its strongest dose, beside its sham."""
     best = []
-    for name, entry in interventions.items():
+    for name, entry in window.get("interventions", {}).items():
         doses = {dose: effect for dose, effect in entry["heads"][head].items() if dose != "sham"}
         beyond = {dose: abs(effect["change"] - effect.get("length_control", 0.0)) for dose, effect in doses.items()}
         dose = max(beyond, key=lambda key: beyond[key])
@@ -284,33 +297,44 @@ def _farthest(interventions: Mapping[str, Any], head: str) -> list[str]:
         beside = f", {fine(sham['change'], 2, '+')} by the processing alone" if sham else ""
         beside += f", {fine(length, 2, '+')} by the length alone" if length is not None else ""
         now = doses[dose]["label"]
-        label = f", class {now}" if now is not None else ""
+        label = f", {_class(window, head, now)}" if now is not None else ""
         change = fine(doses[dose]["change"], 2, "+")
         text = f"{name.replace('_', ' ')} {dose} {entry['unit']} ({change}{label}{beside})"
         best.append((beyond[dose], text))
     return [text for _, text in sorted(best, reverse=True)[:SHOWN]]
 
 
-def _prototypes(found: Mapping[str, Any]) -> Block:
-    if found["refused"]:
-        return Notes("Prototypes", (f"There are none: {found['refused']}",))
+def _prototypes(sought: Mapping[str, Any], found: Mapping[str, Any]) -> Block:
+    """What was sought; of a head that answers with a value its low and its high end, by the value itself."""
+    if sought["refused"]:
+        return Notes("Prototypes", (f"There are none: {sought['refused']}",))
+    window = next(iter(found["recordings"].values()))["windows"][0]
     rows = tuple(
         (
             kind,
             head,
-            label,
-            number(entry["logit"], 2),
-            number(entry["initial_logit"], 2),
+            end,
+            number(answered(end, entry["logit"]), 2),
+            MISSING if (initial := entry["initial_logit"]) is None else number(answered(end, initial), 2),
             f"{entry['converged']}/{entry['restarts']}",
             number(entry["descriptors"]["centroid_hz"], 0),
             number(entry["descriptors"]["crest_db"], 1),
         )
-        for kind, heads in found["targets"].items()
+        for kind, heads in sought["targets"].items()
         for head, labels in heads.items()
         for label, entry in labels.items()
+        for end in [_end(window, head, int(label))]
     )
-    header = ("parametrisation", "head", "label", "logit", "untrained", "converged", "centroid, Hz", "crest, dB")
+    what = " or ".join(dict.fromkeys(_what(window, head) for heads in sought["targets"].values() for head in heads))
+    header = ("parametrisation", "head", "label", what, "untrained", "converged", "centroid, Hz", "crest, dB")
     return Table("Prototypes: the signals that maximise each answer, at one level", header, (rows,), labels=3)
+
+
+def _end(window: Mapping[str, Any], head: str, label: int) -> str:
+    """What a label of a head is called: a class' number or emotion, of a value its low or high end."""
+    if _what(window, head) == "value":
+        return tuple(SIGNS)[label]
+    return EMOTIONS[label] if named(window, head) else str(label)
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

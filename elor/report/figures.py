@@ -39,7 +39,7 @@ def waveform_map(shown: Shown, method: str, head: str) -> Figure:
     title = f"{shown.name}: {METHODS[method]}, {shown.target_text(head)}"
     caption = (
         f"n = 1 signal of {shown.support / SAMPLE_RATE:.2f} s; padding hatched. Above: waveform; middle: positive "
-        f"saliency; below: the waveform, orange where it speaks for the class and blue where against it. r "
+        f"saliency; below: the waveform coloured by the signed saliency; {shown.colours(head)}. r "
         f"{'of the windows and their level' if method == 'occlusion' else 'of map and waveform'}, without padding."
     )
     with style():
@@ -84,7 +84,7 @@ def spectrogram_map(shown: Shown, head: str) -> Figure:
     caption = (
         f"n = 1 signal of {shown.support / SAMPLE_RATE:.2f} s; padding hatched. Frames of "
         f"{1000 * FRAME / SAMPLE_RATE:g} ms every {1000 * HOP / SAMPLE_RATE:g} ms; all attributions add up to "
-        f"{heat.sum():.3g}, the logit's change from silence. Orange speaks for the class, blue against it."
+        f"{heat.sum():.3g}, the {shown.output(head)}'s change from silence; {shown.colours(head)}."
     )
     with style():
         figure = new_figure(9.0, 5.0, title, caption, arranged=False)
@@ -94,7 +94,10 @@ def spectrogram_map(shown: Shown, head: str) -> Figure:
         level = upper.imshow(levels.T, cmap="Greys", vmin=FLOOR_DB, vmax=0.0, **image)
         largest = full_colour(heat)
         signed = lower.imshow(heat.T, cmap=SIGNED, vmin=-largest, vmax=largest, **image)
-        for axes, shade, label in ((upper, level, "level (dB)"), (lower, signed, "attribution (logit)")):
+        for axes, shade, label in (
+            (upper, level, "level (dB)"),
+            (lower, signed, f"attribution ({shown.output(head)})"),
+        ):
             axes.set_ylabel("frequency (kHz)")
             _hatch_padding(axes, shown)
             numbers = ScalarFormatter()

@@ -28,6 +28,7 @@ from elor.report.downsample import spread
 from elor.report.exhibits import Exemplar, Prototype, exemplars, prototypes
 from elor.report.results import Results
 from elor.tables import read_table
+from elor.targets import EMOTIONS, ordered
 
 METHODS = {name: method.shown for name, method in registry.METHODS.items() if method.shown}
 """The methods with a map in time, the paper's own first."""
@@ -79,6 +80,7 @@ class Shown:
         correlations: by method and head.
         rated: by head the label; empty where there is none.
         valued: the heads that answer with a value, not with classes.
+        named: the heads whose classes have the names of `elor.targets.EMOTIONS`.
         rate: samples per second.
     """
 
@@ -93,6 +95,7 @@ class Shown:
     rated: dict[str, float] = field(default_factory=dict)
     valued: frozenset[str] = frozenset()
     rate: int = SAMPLE_RATE
+    named: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -106,11 +109,12 @@ class Shown:
         rated: Mapping[str, float] | None = None,
         valued: Iterable[str] = (),
         rate: int = SAMPLE_RATE,
+        named: Iterable[str] = (),
     ) -> Shown:
         """Take the arrays as `elor.explain.saliency.run.write_maps` keeps them, heads first.
 
         Args:
-            name, signal, support, rated, valued, rate: as above.
+            name, signal, support, rated, valued, rate, named: as above.
             heads: in the network's order.
             arrays: guided, gradient, integrated, occlusion, stft, target; those that there are, NaN of a head
                 without.
@@ -132,7 +136,7 @@ class Shown:
         found = {method: {head: known[method, head] for head in by} for method, by in maps.items()}
         targets = {head: int(value) for head, value in by_head["target"].items()}
         stft = by_head.get("stft", {})
-        rest = (dict(rated or {}), frozenset(valued), rate)
+        rest = (dict(rated or {}), frozenset(valued), rate, frozenset(named))
         return cls(name, signal, support, targets, maps, drops, stft, found, *rest)
 
     def regions(self, head: str) -> list[tuple[float, float, float]]:
@@ -159,13 +163,28 @@ class Shown:
     def unit(self, method: str, head: str) -> str:
         """Of a map's values: `logit per unit`, where they are derivatives by the amplitude (1 is full scale), `logit`
         where they are changes of it; or the same of a value."""
-        return f"{'value' if head in self.valued else 'logit'}{' per unit' if registry.METHODS[method].rate else ''}"
+        return f"{self.output(head)}{' per unit' if registry.METHODS[method].rate else ''}"
+
+    def output(self, head: str) -> str:
+        """What a head's maps explain: `logit`, or `value`."""
+        return "value" if head in self.valued else "logit"
+
+    def colours(self, head: str) -> str:
+        """What the colours of a signed map mean."""
+        if head in self.valued:
+            return "orange raises the value, blue lowers it"
+        return "orange speaks for the class, blue against it"
 
     def target_text(self, head: str) -> str:
-        """Which class of which head a map explains, and how people rated: `arousal, class 3 predicted (rated 4)`."""
-        rated = self.rated.get(head)
-        said = f" (rated {rated:g})" if rated is not None and np.isfinite(rated) else ""
-        return f"{head}, {'the value' if head in self.valued else f'class {self.targets[head]} predicted'}{said}"
+        """Which class of which head a map explains, and how people rated: `arousal, class 3 predicted (rated 4)`, or
+        `emotion, sad predicted (rated angry)`."""
+        rated, named = self.rated.get(head), head in self.named
+        there = rated is not None and np.isfinite(rated)
+        said = f" (rated {EMOTIONS[int(rated)] if named else f'{rated:g}'})" if there else ""
+        if head in self.valued:
+            return f"{head}, the value{said}"
+        predicted = EMOTIONS[self.targets[head]] if named else f"class {self.targets[head]}"
+        return f"{head}, {predicted} predicted{said}"
 
 
 @dataclass(frozen=True)
@@ -269,7 +288,8 @@ def _shown(data: Path, heads: Sequence[str], saliency: Saliency, valued: Sequenc
                 replace(known, note=_completeness(saliency, head)) if method == "integrated" else known
             )
         rated = {head: float(slices[head][row]) for head in heads if head in slices}
-        found.append(Shown.of(path.stem, signal, support, heads, arrays, measured, rated, valued))
+        named = [head for head in heads if not ordered(head)]
+        found.append(Shown.of(path.stem, signal, support, heads, arrays, measured, rated, valued, named=named))
     return found
 
 

@@ -7,7 +7,7 @@ from elor.audio import SAMPLE_RATE
 from elor.evidence.names import Finding
 from elor.evidence.prototypes import Label, Pattern
 from elor.report import series
-from elor.report.exhibits import Exemplar, Prototype
+from elor.report.exhibits import SIGNS, Exemplar, Prototype, answered, output
 from elor.report.findings import Findings
 from elor.report.sentences import quantity
 from elor.report.text import Table, number
@@ -43,7 +43,7 @@ def cards(found: Findings) -> list[Card]:
 
 def near(one: Exemplar) -> str:
     """A real slice in a line."""
-    return f"{one.name}: logit {number(one.logit)}, rated {_rated(one)}"
+    return f"{one.name}: {output(one.label)} {number(answered(one.label, one.logit))}, rated {_rated(one)}"
 
 
 def described(entry: Label) -> dict[str, str]:
@@ -75,19 +75,21 @@ def strength_tables(found: Findings) -> Iterator[Table]:
     for key in series.ways(found.prototypes):
         heads = found.prototypes.table[key]
         groups = tuple(
-            tuple((head, label, note(entry)) for label, entry in labels.items()) for head, labels in heads.items()
+            tuple((head, label, note(label, entry)) for label, entry in labels.items())
+            for head, labels in heads.items()
         )
         yield Table(f"Prototypes: {series.way(key)}", ("head", "label", "how strong"), groups, labels=3)
 
 
 def exemplar_tables(found: Sequence[Exemplar]) -> Iterator[Table]:
-    """The slices with a label's highest logits, a table per head with a group per label."""
+    """The slices with a label's highest logits, or the lowest and highest values, a table per head with a group per
+    label."""
     heads: dict[str, dict[str, list[tuple[str, ...]]]] = {}
     for one in found:
-        cells = (one.label, str(one.rank), one.name, number(one.logit), _rated(one))
+        cells = (one.label, str(one.rank), one.name, number(answered(one.label, one.logit)), _rated(one))
         heads.setdefault(one.head, {}).setdefault(one.label, []).append(cells)
-    header = ("label", "rank", "slice", "logit", "rated")
     for head, by in heads.items():
+        header = ("label", "rank", "slice", output(next(iter(by))), "rated")
         yield Table(f"The slices that {head} answers most strongly", header, tuple(map(tuple, by.values())), labels=3)
 
 
@@ -116,12 +118,13 @@ def played_ways(keys: Sequence[str]) -> list[str]:
     return [first, *(others or keys[1:])[: PLAYED - 1]]
 
 
-def note(entry: Label) -> str:
-    """Logits of the trained and the untrained networks, where they lie among natural ones, and what has converged."""
+def note(label: str, entry: Label) -> str:
+    """Logits, or values, of the trained and the untrained networks, where they lie among natural ones, and what has
+    converged."""
     best = "" if entry.converged_best_first[0] else ", the best one not"
     return (
-        f"logit {_placed(entry.logit, entry.percentile, 'the natural slices')}; in untrained networks "
-        f"{_placed(entry.calibrated_logit, entry.calibrated_percentile, 'theirs')}; "
+        f"{output(label)} {_placed(label, entry.logit, entry.percentile, 'the natural slices')}; in untrained networks "
+        f"{_placed(label, entry.calibrated_logit, entry.calibrated_percentile, 'theirs')}; "
         f"{entry.converged} of {entry.restarts} restarts converged{best}"
     )
 
@@ -130,7 +133,9 @@ def _rated(one: Exemplar) -> str:
     return one.rated if isinstance(one.rated, str) else f"{one.rated:g}"
 
 
-def _placed(logit: float | None, percentile: float | None, among: str) -> str:
+def _placed(label: str, logit: float | None, percentile: float | None, among: str) -> str:
+    """What was answered, and its percentile: that of a value which was turned round counts from the other end."""
     if logit is None:
         return "undefined"
-    return f"{logit:.2f}" + ("" if percentile is None else f" (percentile {percentile:.3g} of {among})")
+    where = percentile if percentile is None or SIGNS.get(label, 1.0) > 0 else 100.0 - percentile
+    return f"{answered(label, logit):.2f}" + ("" if where is None else f" (percentile {where:.3g} of {among})")

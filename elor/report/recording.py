@@ -12,7 +12,7 @@ import numpy as np
 from elor.audio import SAMPLE_RATE
 from elor.errors import UserError
 from elor.report import analysis, html
-from elor.report.explanation import blocks, completeness, opening
+from elor.report.explanation import blocks, completeness, named, opening
 from elor.report.findings import METHODS, Correlation, Shown, arrays_of
 from elor.report.page import maps_data
 from elor.report.text import Block, Notes, Table
@@ -124,6 +124,7 @@ def _shown(name: str, window: Mapping[str, Any], folder: Path, model: Mapping[st
         measured,
         valued=[head for head, label in zip(heads, answers, strict=True) if label is None],
         rate=rate,
+        named=[head for head in heads if named(window, head)],
     )
 
 

@@ -110,8 +110,8 @@ def _cues(corpus: Mapping) -> Table:
     header = ("cue", "planted A", "planted V", *heads, "alteration", *heads)
     caption = (
         "What ELoR uses of the demonstration corpus: change of its answer (expected label, value, or an emotion's "
-        "probability) when the same utterance is spoken "
-        f"with one cue a standard deviation higher ({corpus['utterances']} utterances, {corpus['speakers']} speakers; "
+        "probability) when the same utterance is spoken with one cue a standard deviation higher "
+        f"({corpus['utterances']} utterances, {corpus['speakers']} speakers; "
         "* the 95 % interval over speakers excludes 0), and when the finished sound is altered instead. Planted: "
         "correlation of the cue with the latent mood"
     )

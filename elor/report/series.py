@@ -23,6 +23,7 @@ from elor.report.findings import METHODS, READING, Findings
 from elor.report.results import Results, title
 from elor.report.score_tables import GUESSES, PEOPLE
 from elor.report.spectra import floor
+from elor.targets import EMOTIONS, ordered
 
 READINGS = {
     "signed": "r(S, x), the slice's own samples",
@@ -77,7 +78,7 @@ def tables(found: Findings) -> dict[str, dict[str, Any]]:
         "reliability": reliability(found),
         "curves": curves(found),
         "controls": pd.DataFrame(row for role in ROLES for row in _controls(found.saliency, role)),
-        "erasure": pd.DataFrame(erasure.curves(found.saliency)),
+        "erasure": pd.DataFrame(erasure.curves(found.saliency, found.results.output)),
         "bands": pd.DataFrame(bands(found.saliency)),
         "prototypes": pd.DataFrame(prototypes(found)),
         "descriptors": pd.DataFrame(descriptors(found.prototypes)),
@@ -134,7 +135,8 @@ def confusion(found: Findings) -> Rows:
         for network, counts in networks.items():
             for (actual, predicted), count in np.ndenumerate(counts):
                 if count:
-                    place = {"actual": actual, "predicted": predicted, "count": int(count)}
+                    names = (label if ordered(dimension) else EMOTIONS[label] for label in (actual, predicted))
+                    place = dict(zip(("actual", "predicted"), names, strict=True)) | {"count": int(count)}
                     yield {"dimension": dimension, "rev": title(network)} | place
 
 
@@ -199,7 +201,8 @@ def compared(name: str) -> str:
 
 
 def bands(saliency: Saliency) -> Rows:
-    """By head a point per mel band, at its middle: its share in the fall of the logit without bands."""
+    """By head a point per mel band, at its middle: its share in the fall of the logit, or the value, without
+    bands."""
     for head, entry in saliency.bands.items():
         edges = mel(entry.edges_hz)
         for band, middle in enumerate(hertz((edges[:-1] + edges[1:]) / 2)):

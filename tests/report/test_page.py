@@ -127,7 +127,9 @@ def test_a_head_that_has_learned_nothing_is_named_beside_what_is_seen_of_it(text
     unlearned = replace(found, results=replace(found.results, scores=scores))
     page = report(unlearned, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"]))
     said = "ELoR answers no better than if labels were permuted within speakers on valence (p 0.400)"
-    assert page.count(said) == 2  # beside the controls, and beside the prototypes
+    for section in ("maps", "controls", "erasure", "prototypes", "interventions"):
+        assert part(page, section).count(said) == 1, section
+    assert page.count(said) == 5
 
 
 def test_the_results_stand_beside_people_and_guesses(text: str, found: Findings) -> None:
@@ -328,7 +330,7 @@ def test_deletion_and_insertion_stand_beside_other_orders_and_networks(text: str
 
 
 def test_deletion_is_drawn_from_nothing_on(text: str, found: Findings) -> None:
-    rows = table(text, "erasure", mask="noise", panel="valence: insertion", order="occlusion")
+    rows = table(text, "erasure", mask="noise", panel="valence logit: insertion", order="occlusion")
     curve = found.saliency.erasure["valence"]["occlusion"]["noise insertion"].curve
     assert [row["share"] for row in rows] == [0, 0.05, 0.6]
     assert [row["change"] for row in rows] == pytest.approx([0, *curve.values()], rel=1e-4)

@@ -27,6 +27,7 @@ from elor.explain.occlusion import starts
 from elor.files import write_json
 from elor.report.series import DESCRIPTOR_NAMES
 from elor.tables import write_table
+from elor.targets import EMOTIONS
 
 NETWORKS = ("elor", "lom", "ftr", "elor_ftr")
 SPEAKERS = ("Ses01F", "Ses01M", "Ses02F")
@@ -51,6 +52,7 @@ class World:
     ) -> None:
         self.metrics, self.data, self.plots = folder / "metrics", folder / "data", folder / "plots" / "data"
         self.heads, self.values = heads, values
+        self.classes = len(EMOTIONS) if heads == ("emotion",) else len(LABELS)
         self.rng = np.random.default_rng(0)
         self._scores()
         self._slices()
@@ -78,7 +80,7 @@ class World:
                 scores |= {"ci_low": value - 0.1, "ci_high": value + 0.1}
                 scores |= {"rmse": 1.1} if self.values else {"war": self.draw(), "macro_f1": self.draw()}
                 if not self.values:
-                    scores |= {f"recall_{label}": self.draw() for label in LABELS}
+                    scores |= {f"recall_{label}": self.draw() for label in range(self.classes)}
                     scores |= {
                         f"baseline_{g}_{s}": 0.2 for g in ("uniform", "prior", "majority") for s in ("uar", "war")
                     }
@@ -118,7 +120,7 @@ class World:
                 frame = frame.assign(**{f"loss_{head}": 1.5 - frame["score"], f"validation_{head}": frame["score"]})
             write_table(frame, self.plots / "curves" / f"{network}.csv")
             for head in () if self.values else self.heads:
-                pairs = pd.DataFrame(self.rng.integers(0, 5, (6, 2)), columns=["actual", "predicted"])
+                pairs = pd.DataFrame(self.rng.integers(0, self.classes, (6, 2)), columns=["actual", "predicted"])
                 write_table(pairs, self.plots / "scores" / "confusion" / head / f"{network}.csv")
 
     def _groups(self, name: str) -> None:
@@ -145,7 +147,7 @@ class World:
     def _slices(self) -> None:
         self.names = [f"{speaker}_impro01_F00{k}_0" for speaker in SPEAKERS for k in range(2)]
         table = {"slice": self.names, "speaker": np.repeat(SPEAKERS, 2), "samples": SUPPORT}
-        table |= {head: self.rng.integers(0, 5, 6) for head in self.heads}
+        table |= {head: self.rng.integers(0, self.classes, 6) for head in self.heads}
         write_table(pd.DataFrame(table), self.data / "slices.csv")
         sound = self.rng.normal(0, 3000, (6, SAMPLES)).astype(np.int16)
         sound[:, SUPPORT:] = 0
@@ -208,7 +210,8 @@ class World:
         }
 
     def _prototypes(self) -> None:
-        labels = ("low", "high") if self.values else tuple(map(str, LABELS))
+        named = EMOTIONS if self.heads == ("emotion",) else tuple(map(str, LABELS))
+        labels = ("low", "high") if self.values else named
         ways, signals, table = ("level.fourier", "paper.time"), {}, {}
         spectra = {"hertz": np.linspace(62.5, 8_000, 509)}
         for way, head, label in product(ways, self.heads, labels):

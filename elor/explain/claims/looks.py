@@ -106,7 +106,7 @@ def deletions(head: str) -> tuple[Look, ...]:
     """The loudest segments taken away, with silence and with noise in their place."""
     return tuple(
         in_elor(
-            f"loudest segments replaced by {mask} before any others: the {head} logit falls more",
+            f"loudest segments replaced by {mask} before any others: the {head} logit falls (or value changes) more",
             Role.decides,
             (head,),
             loudest_first,
