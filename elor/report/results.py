@@ -19,7 +19,7 @@ from elor.evidence.model import read
 from elor.evidence.protocol import Protocol
 from elor.files import plain
 from elor.registry import TITLES
-from elor.targets import ordered
+from elor.targets import EMOTIONS, ordered
 
 if TYPE_CHECKING:  # the evaluation brings pandas and scipy, drawing matplotlib: reading metrics needs none of them
     from matplotlib.axes import Axes
@@ -191,6 +191,11 @@ def title(network: str) -> str:
 def labelled(found: Results) -> str:
     """Whose judgement the labels are, said of what has them: `labelled by E-2`."""
     return f"labelled by {rater_name(found)}" if found.ordered else "with one of the four emotions"
+
+
+def class_name(head: str, label: int) -> str:
+    """What a class of this project's labels is called: its number on a scale, or an emotion."""
+    return str(label) if ordered(head) else EMOTIONS[label]
 
 
 def rater_name(found: Results) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from elor.corpora.faults import plural
-from elor.report.results import SCORE_TITLES, SHUFFLED, Results, Scores, rater_name, title
+from elor.report.results import SCORE_TITLES, SHUFFLED, Results, Scores, class_name, rater_name, title
 from elor.report.text import MISSING, Row, Table, interval, number, p_value
 
 GUESSES = {
@@ -220,11 +220,12 @@ def _guess(found: Results, guess: str, network: str, before: str) -> Row:
     network."""
     keys = ("war", "uar") if found.headline == "uar" else ("ccc", "rmse")
     scores = {name: found.scores[name][network] for name in found.scores}
-    said = [one.get(f"{before}baseline_{guess}_class") for one in scores.values()]
+    said = {name: one.get(f"{before}baseline_{guess}_class") for name, one in scores.items()}
     cells = (number(one[f"{before}baseline_{guess}_{key}"]) for one in scores.values() for key in keys)
-    if set(said) == {None}:
+    if set(said.values()) == {None}:
         return (GUESSES[guess], *cells)
-    return (f"{GUESSES[guess]} ({', '.join(MISSING if one is None else str(one) for one in said)})", *cells)
+    names = ", ".join(MISSING if label is None else class_name(name, label) for name, label in said.items())
+    return (f"{GUESSES[guess]} ({names})", *cells)
 
 
 def _labels(found: Results) -> str:
