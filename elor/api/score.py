@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from elor.audio import Sounds, Stereo
-from elor.corpora.faults import some
+from elor.corpora.faults import joined, some
 from elor.corpora.labels import label, targets
 from elor.corpora.making import spoken
 from elor.corpora.reader import open_corpus
@@ -28,7 +28,8 @@ from elor.corpora.sources import joined_names, labels_together
 from elor.corpus_params import RECIPES, corpus_name
 from elor.errors import UserError
 from elor.evaluation.evaluate import Settings, evaluate
-from elor.evaluation.predictions import check_predictions
+from elor.evaluation.leakage import PARTITION
+from elor.evaluation.predictions import check_predictions, tested
 from elor.features.slices import plan_slices, split
 from elor.report.results import ALL_PAIRS, Results
 from elor.tables import read_rows, read_table, write_table
@@ -48,6 +49,7 @@ class Truth:
         ratings: ratings.csv.
         report: what metrics/corpus.json holds.
         sound: the slices themselves, int16 (96000,) each, in their order.
+        copies: copies.csv of a workspace: recordings under two speakers; None where nobody has looked for them.
     """
 
     slices: pd.DataFrame
@@ -55,6 +57,7 @@ class Truth:
     ratings: pd.DataFrame
     report: dict[str, Any]
     sound: Callable[[], Iterable[NDArray[np.int16]]]
+    copies: pd.DataFrame | None = None
 
 
 def score(
@@ -76,46 +79,58 @@ def score(
         files: by name.
         corpus, minimum_s, partial, stereo: as in `read_truth`.
         folds: folds.csv (fold, slice, role); None: each speaker is a fold, all others its training part.
-        settings: rater, target, classes, scale and protocol; its comparisons are replaced.
-        only: names of the heads to score; all of the target's if empty.
+        settings: rater, target, classes, scale, protocol and what the folds hold out; its comparisons are replaced.
+        only: names of the heads to score; all of the target's if empty, of dimensions those of a `data/`, else those of
+            the networks.
         models: trained networks (`elor.load`) that predict the corpus first, by name. Whom they have heard in training
             stands in the results' `heard`; a network that has heard a speaker does not answer for that one.
         strangers: whether its speakers are others than those of the networks' corpora, whatever their names.
         output: a CSV file for what the one network predicted, in the columns of data/predictions/.
 
     Raises:
-        UserError: as `read_truth` and `read_predictions` do, for a head that the target has not, and for networks that
-            answer something else than the target asks.
+        UserError: as `read_truth` and `read_predictions` do, for a head that the target has not, for networks that
+            answer something else than the target asks, and for folds that hold out what the corpus does not have.
     """
     settings = settings or Settings()
     models = models or {}
     for name, model in models.items():
         _check_heads(name, model, settings)
-    known_there = dimensions_of(corpus) or settings.dimensions
-    further = [name for name in only if name in DIMENSIONS and name not in known_there]
-    settings = replace(settings, dimensions=(*known_there, *further))
+    answers = {name: [head.name for head in model.heads] for name, model in models.items()}
+    settings = replace(settings, dimensions=_dimensions(corpus, settings, only, answers))
     known = [head.name for head in settings.asked.heads]
     if unknown := [name for name in only if name not in known]:
         raise UserError(f"Target {settings.target} has no head {', '.join(unknown)}; choose {' or '.join(known)}.")
     settings = replace(settings, only=tuple(only))
     asked = [head.name for head in settings.heads]
+    for name, answered_by in answers.items():
+        _check_answers(name, answered_by, asked)
     settings = replace(
         settings, comparisons=tuple((name, a, b) for name in asked for a, b in combinations([*files, *models], 2))
     )
     truth = read_truth(corpus, settings, minimum_s, partial, stereo)
-    given = {name: read_predictions(path, truth.slices, settings.heads) for name, path in files.items()}
+    if isinstance(settings.rater, str):
+        settings = replace(settings, rater=truth.report["labels"]["rater"])  # `gold` where nobody else rated
+    roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
+    if roles is not None and settings.hold_out not in truth.slices:
+        raise UserError(
+            f"{corpus} has no column {settings.hold_out} whose values the folds could hold out; give --hold-out."
+        )
+    wanted = tested(truth.slices, roles if settings.hold_out == PARTITION else None)
+    given = {name: read_predictions(path, wanted, settings.heads) for name, path in files.items()}
     heard = {}
     if models:
         from elor.api.answers import answered  # late: it brings torch, which tables do not need
     for name, model in models.items():
-        given[name], heard[name] = answered(model, truth.slices, truth.sound(), strangers)
+        said, heard[name] = answered(model, truth.slices, truth.sound(), strangers)
+        given[name] = said[said["slice"].isin(wanted["slice"])]
+        if not only and (unscored := [head for head in answers[name] if head not in asked]):
+            heard[name] += (f"what it says of {joined(unscored)} is not scored, since {corpus} has no labels of it",)
         if model.heads[0].valued and model.provenance.classes is None:
             heard[name] += (UNKNOWN.format(classes=settings.classes),)
         if output is not None:
-            write_table(given[name], output, "%.7g")
-    roles = None if folds is None else _read(folds, ("fold", "slice", "role"))
-    found = evaluate(truth.slices, roles, truth.utterances, truth.ratings, given, {}, settings)
-    left_out = [name for name in known if name not in asked]
+            write_table(said, output, "%.7g")
+    found = evaluate(truth.slices, roles, truth.utterances, truth.ratings, given, {}, settings, truth.copies)
+    left_out = [name for name in dict.fromkeys([*known, *chain(*answers.values())]) if only and name not in asked]
     found = replace(
         found,
         comparisons=found.comparisons | {"family": ALL_PAIRS},
@@ -157,21 +172,59 @@ def _check_heads(name: str, model: Ensemble, settings: Settings) -> None:
         )
 
 
+def _check_answers(name: str, answers: Sequence[str], asked: Sequence[str]) -> None:
+    """Networks must answer on every head that is scored; said before they hear anything."""
+    if absent := [head for head in asked if head not in answers]:
+        there = [head for head in asked if head in answers] or answers
+        raise UserError(
+            f"The networks {name} say nothing on {', '.join(absent)}; score {', '.join(there)} alone by "
+            f"{' '.join(f'--head {head}' for head in there)}."
+        )
+
+
+def _dimensions(
+    corpus: Path, settings: Settings, only: Sequence[str], answers: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """Whose ratings count: what a `data/` was made for, else what the networks answer, else the usual; and what is
+    asked for by name."""
+    learned = [name for name in DIMENSIONS if any(name in heads for heads in answers.values())]
+    usual = [name for name in learned if not only or name in settings.dimensions]
+    known = dimensions_of(corpus) or tuple(usual) or settings.dimensions
+    return (*known, *(name for name in only if name in DIMENSIONS and name not in known))
+
+
+def _said(corpus: Path, file: str) -> dict[str, Any]:
+    """What a workspace's metrics say of its own `data/`; nothing of any other corpus, or where they cannot be read."""
+    try:
+        found = json.loads((corpus / "../metrics" / file).read_text(encoding="utf-8")) if is_data(corpus) else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def hold_out_of(corpus: Path) -> str:
+    """The column whose values the folds of a workspace's `data/` test once each; of any other corpus `speaker`."""
+    return str(_said(corpus, "protocol.json").get("hold_out", Settings.hold_out))
+
+
+def is_data(corpus: Path) -> bool:
+    """Whether it is a workspace's folder `data/`."""
+    return (corpus / "slices.csv").is_file()
+
+
 def rater_of(corpus: Path) -> str | dict[str, str] | None:
     """Whose ratings are the labels of a workspace's `data/`, of several corpora by their names; None if none says."""
-    metrics = corpus / "../metrics/corpus.json"
+    report = _said(corpus, "corpus.json")
     try:
-        report = json.loads(metrics.read_text(encoding="utf-8"))
         used = {name: str(one["labels"]["rater"]) for name, one in report.get("corpora", {}).items()}
         return joined_names(used) or str(report["labels"]["rater"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         return None
 
 
 def dimensions_of(corpus: Path) -> tuple[str, ...]:
     """The dimensions that a workspace's `data/` was made for; none if it is no such folder, or learns emotions."""
-    slices = corpus / "slices.csv"
-    columns = read_table(slices).columns if slices.is_file() else ()
+    columns = read_table(corpus / "slices.csv").columns if is_data(corpus) else ()
     return tuple(name for name in DIMENSIONS if name in columns)
 
 
@@ -192,20 +245,21 @@ def read_truth(
         UserError: if it is none of these, the rater or target is not to be had, or a `data/` folder was made for
             another rater, target or scale.
     """
-    folder = (path / "slices.csv").is_file()
+    folder, copies = is_data(path), None
     low, high = settings.scale
     if folder:
         utterances, ratings = read_utterances(path / "utterances.csv"), read_ratings(path / "ratings.csv")
         sounds, tables = Sounds({}), Tables(utterances, ratings, counts(utterances, ratings))
     else:
         named, path = path, spoken(path) if path.suffix in RECIPES else path
-        source = open_corpus(path, partial=partial, low=low, high=high, stereo="mean")
+        source = open_corpus(path, partial=partial, low=low, high=high, stereo="mean", keep=settings.hold_out)
         sounds, tables = Sounds.of(source.root, stereo), source.read()
         tables = replace(tables, utterances=tables.utterances.assign(corpus=corpus_name(str(named))))
     tables = _labelled(tables, settings)
     wanted = targets(tables.utterances, tables.ratings, settings.asked, low, high)
     if folder:
-        slices = read_table(path / "slices.csv")
+        slices = read_table(path / "slices.csv", settings.hold_out)
+        copies = read_table(path / "copies.csv") if (path / "copies.csv").is_file() else None
         _check_targets(slices, wanted, path)
     else:
         slices = plan_slices(tables.utterances, wanted, minimum_s)
@@ -213,7 +267,7 @@ def read_truth(
     def sound() -> Iterable[NDArray[np.int16]]:
         return np.load(path / "slices.npy", mmap_mode="r") if folder else _slices(tables.utterances, slices, sounds)
 
-    return Truth(slices, tables.utterances, tables.ratings, tables.report, sound)
+    return Truth(slices, tables.utterances, tables.ratings, tables.report, sound, copies)
 
 
 def _labelled(tables: Tables, settings: Settings) -> Tables:

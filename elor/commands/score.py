@@ -56,6 +56,10 @@ def score(
         bool, typer.Option("--strangers", help="Its speakers are none that --model has heard, whatever their names.")
     ] = False,
     folds: Annotated[Path | None, typer.Option(help="fold, slice, role; without it each speaker is a fold.")] = None,
+    hold_out: Annotated[
+        str | None,
+        typer.Option(help="The column of which --folds hold out values.", show_default="that of data/, else speaker"),
+    ] = None,
     protocol: Annotated[Protocol, typer.Option(help="What the folds are checked against.")] = "paper",
     name: Annotated[list[str] | None, typer.Option(help="A name per file; else the file's own.")] = None,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
@@ -96,9 +100,9 @@ def score(
     More columns do no harm. An incomplete or overlapping file is refused and
     its rows are named. A file on one dimension alone is scored by --head. Two
     files and more are compared in all pairs, Holm over them. With the data/ of
-    a workspace, its rater is taken; give the target and scale of its
-    params.yaml. All of it, with examples and the definition of every score, is
-    in docs/scores.md.
+    a workspace, its rater and what its folds hold out are taken; give the
+    target and scale of its params.yaml. All of it, with examples and the
+    definition of every score, is in docs/scores.md.
 
     Examples:
 
@@ -111,7 +115,7 @@ def score(
         elor score --model data/models --corpus my/table.csv
         elor score --model elor.onnx --corpus my/table.csv --low 1 --high 7
     """
-    from elor.api.score import asked_by, rater_of
+    from elor.api.score import asked_by, hold_out_of, rater_of
     from elor.api.score import score as scored
     from elor.evaluation.evaluate import Settings
     from elor.files import plain
@@ -138,6 +142,7 @@ def score(
         seed=seed,
         rater=rater or rater_of(corpus) or "E-2",
         protocol=protocol,
+        hold_out=hold_out or hold_out_of(corpus),
         scale=(low, high),
         **asked,
     )

@@ -120,7 +120,7 @@ def choose_rater(ratings: pd.DataFrame, rater: str, target: Target) -> str:
         others = [name for name in target.dimensions if len(evaluations(ratings, [name]))]
         raise UserError(
             f"The corpus holds no evaluator's rating of {joined(target.dimensions)}; there is nothing to learn but "
-            + (f"{joined(others)}, as labels.dimensions, or " if others else "")
+            + (f"{joined(others)}, as labels.dimensions or --head, or " if others else "")
             + "emotion, as labels.target, --target or --emotion."
         )
     if evaluators.empty or list(evaluators.index) == [GOLD]:

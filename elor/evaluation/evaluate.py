@@ -53,6 +53,7 @@ def evaluate(
     predictions: dict[str, pd.DataFrame],
     audits: dict[str, pd.DataFrame],
     settings: Settings,
+    copies: pd.DataFrame | None = None,
 ) -> Evaluation:
     """Score the predictions of any number of networks.
 
@@ -65,6 +66,7 @@ def evaluate(
         predictions: per network, in the format of `elor.evaluation.predictions`.
         audits: per network, its confusion counts on the test part per epoch; a network without it has no selection gap.
         settings: see `Settings`.
+        copies: copies.csv, for folds that were not checked against it; None: not known, or checked.
 
     Raises:
         UserError: if the folds break the protocol, predictions are incomplete, or a comparison names what is not there.
@@ -72,7 +74,7 @@ def evaluate(
     asked = settings.heads
     protocol: dict[str, Any] = {}
     if folds is not None:
-        protocol = check_folds(folds, slices, settings.protocol, hold_out=settings.hold_out)
+        protocol = check_folds(folds, slices, settings.protocol, copies=copies, hold_out=settings.hold_out)
         protocol["shuffled"] = settings.shuffled
     every, slices = slices, tested(slices, folds)
     fold = fold_per_slice(slices, folds)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +14,13 @@ import pytest
 from sklearn import metrics
 from typer.testing import Result
 
+from elor.api.score import hold_out_of, rater_of
+from elor.corpora.copies import COLUMNS
 from elor.corpora.reader import open_corpus
 from elor.features.slices import slice_count
+from elor.files import write_json
+from elor.tables import read_table, write_table
+from elor.training.folds import make_folds
 from tests.worlds.release import build
 
 Elor = Callable[..., Result]
@@ -223,6 +229,61 @@ def test_files_that_are_no_predictions(workspace: Path, tmp_path: Path, elor: El
         assert sentence in result.stderr
         assert result.stderr.count("\n") == 1
     assert elor("score", good).exit_code == 2
+
+
+@pytest.mark.parametrize("column", ["dialect", "partition"])
+def test_what_a_workspace_holds_out_need_not_be_said(column: str, workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    """Folds that share their speakers; slices that were published to learn from have no predictions."""
+    folder = tmp_path / "run"
+    shutil.copytree(workspace / "data", folder / "data")
+    shutil.copytree(workspace / "metrics", folder / "metrics")
+    slices = read_table(folder / "data/slices.csv")
+    names = {"dialect": ["01", "02", "03"], "partition": ["train", "test"]}[column]
+    slices[column] = [names[int(name[-1]) % len(names)] for name in slices["utterance"]]
+    folds = make_folds(slices, "paper", 0.2, 20, 1, column)
+    predicted = read_table(folder / "data/predictions/elor.csv").drop(columns="fold")
+    kept = predicted["slice"].isin(folds["slice"][folds["role"] == "test"])
+    assert kept.all() == (column == "dialect")
+    write_table(slices, folder / "data/slices.csv")
+    write_table(folds, tmp_path / "folds.csv")
+    write_table(predicted[kept], tmp_path / "mine.csv")
+    said = measured(folder / "metrics/protocol.json")
+    write_json(folder / "metrics/protocol.json", {"schema": "protocol/1"} | said | {"hold_out": column})
+    where = (tmp_path / "mine.csv", "--corpus", folder / "data", "--folds", tmp_path / "folds.csv")
+    result = elor("score", *where, "--json")
+    assert result.exit_code == 0, result.stderr
+    protocol = json.loads(result.stdout)["protocol"]
+    assert (protocol["hold_out"], protocol["heard_speakers"] > 0) == (column, True)
+    assert elor("score", *where, "--hold-out", column, "--json").stdout == result.stdout
+    assert elor("score", *where, "--hold-out", "speaker").exit_code == 1
+    assert "has no column tongue whose values" in elor("score", *where, "--hold-out", "tongue").stderr
+
+
+def test_what_metrics_say_is_of_their_own_data_alone(workspace: Path, tmp_path: Path) -> None:
+    """A corpus that lies beside somebody's metrics is not of that run."""
+    metrics = shutil.copytree(workspace / "metrics", tmp_path / "metrics")
+    write_json(metrics / "protocol.json", json.loads((metrics / "protocol.json").read_text()) | {"hold_out": "session"})
+    shutil.copytree(workspace / "data", tmp_path / "data")
+    (tmp_path / "toy").mkdir()
+    assert (rater_of(tmp_path / "data"), hold_out_of(tmp_path / "data")) == ("E-2", "session")
+    assert (rater_of(tmp_path / "toy"), hold_out_of(tmp_path / "toy")) == (None, "speaker")
+
+
+def test_anybodys_folds_are_checked_for_copies(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    data = shutil.copytree(workspace / "data", tmp_path / "data")
+    pair = ("Ses01F_001", "Ses01F", "Ses02M_000", "Ses02M", 0.97)
+    write_table(pd.DataFrame([pair], columns=list(COLUMNS)), data / "copies.csv")
+    result = elor("score", data / "predictions/elor.csv", "--corpus", data, "--folds", data / "folds.csv")
+    assert result.exit_code == 1
+    assert "the same recording, under two speakers, is tested and learned from: Ses01F_001 (Ses01F) =" in result.stderr
+
+
+@pytest.mark.parametrize("rater", [(), ("--rater", "mean")])
+def test_agreement_is_with_whoever_labelled(rater: tuple[str, ...], manifest: Path, tmp_path: Path, elor: Elor) -> None:
+    predicted(manifest, "slice").to_csv(tmp_path / "mine.csv", index=False)
+    where = (tmp_path / "mine.csv", "--corpus", manifest, "--high", 7, "--classes", 3, *rater)
+    assert json.loads(elor("score", *where, "--json").stdout)["agreement"]["rater"] == "gold"
+    assert "labels: the corpus' own rater" in elor("score", *where).stdout
 
 
 def test_protocol_is_guarded(workspace: Path, elor: Elor) -> None:

@@ -1,6 +1,7 @@
 """`elor score` of networks, exports and what `elor predict` writes; what a workspace says need not be said again."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,12 @@ from typer.testing import Result
 from elor.api.score import dimensions_of, rater_of
 from elor.commands.score import _models
 from elor.corpora.reader import open_corpus
+from elor.ensemble import Ensemble
 from elor.errors import UserError
+from elor.features.slices import SLICE_SAMPLES
 from elor.inference import load
+from elor.tables import read_table, write_table
+from elor.targets import DIMENSIONS, Target
 from tests.worlds.networks import FOLDS, write_models
 
 pytestmark = pytest.mark.long
@@ -140,7 +145,6 @@ def test_networks_of_a_spread_are_known_as_such_and_may_be_scored_as_values() ->
     from elor.api.score import _check_heads, asked_by
     from elor.evaluation.settings import Settings
     from elor.provenance import Provenance
-    from elor.targets import Target
 
     model = SimpleNamespace(heads=Target("spread").heads, provenance=Provenance())
     assert asked_by(model.heads) == {"target": "spread"}
@@ -159,6 +163,46 @@ def test_networks_of_a_spread_are_known_as_such_and_may_be_scored_as_values() ->
             UserError, match=f"answer the target (spread|regression) of 9, not {kind} of 5; give --target"
         ):
             _check_heads("mine", nine, Settings(target=kind))
+
+
+def test_networks_are_scored_on_what_they_answer_and_refused_before_they_hear(
+    manifest: Path, tmp_path: Path, elor: Elor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever dimensions those are, where no `data/` says it."""
+    table = pd.read_csv(manifest, dtype={"speaker": str})
+    rated = tmp_path / "rated.csv"
+    table.assign(dominance=table["arousal"]).to_csv(rated, index=False)
+    one = write_models(tmp_path / "one", target=Target(dimensions=("arousal",)), folds=FOLDS[:1])
+    two = write_models(tmp_path / "two", folds=FOLDS[:1])
+    three = write_models(tmp_path / "three", target=Target(dimensions=DIMENSIONS), folds=FOLDS[:1])
+
+    def scored(models: Path, corpus: Path, *options: object) -> dict:
+        result = elor("score", "--model", models, "--corpus", corpus, "--high", 7, "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    assert list(scored(one, manifest)["scores"]) == ["arousal"]
+    assert list(scored(three, rated)["scores"]) == ["arousal", "dominance", "valence"]
+    found = scored(three, manifest, "--head", "arousal")
+    assert (list(found["scores"]), found["protocol"]["heads_left_out"]) == (["arousal"], ["valence", "dominance"])
+    monkeypatch.setattr(Ensemble, "answers", lambda *_: pytest.fail("heard"))
+    for models, corpus, sentence in (
+        (three, manifest, "nothing to learn but valence and arousal, as labels.dimensions or --head"),
+        (one, manifest, "The networks elor say nothing on valence; score arousal alone by --head arousal."),
+    ):
+        both = ("--model", two, "--name", "two", "--name", "elor") if models == one else ()
+        refused = elor("score", *both, "--model", models, "--corpus", corpus, "--high", 7)
+        assert sentence in refused.stderr
+
+
+def test_what_a_workspace_has_no_labels_of_is_said_to_be_unscored(workspace: Path, tmp_path: Path, elor: Elor) -> None:
+    data = shutil.copytree(workspace / "data", tmp_path / "data")
+    slices = read_table(data / "slices.csv").assign(corpus="demo")
+    write_table(slices, data / "slices.csv")
+    np.save(data / "slices.npy", np.full((len(slices), SLICE_SAMPLES), 100, np.int16))
+    models = write_models(tmp_path / "models", target=Target(dimensions=DIMENSIONS), folds=FOLDS[:1])
+    said = elor("score", "--model", models, "--corpus", data).stdout
+    assert "what it says of dominance is not scored" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("target", ["regression", "spread"])

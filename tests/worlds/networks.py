@@ -23,16 +23,19 @@ LAYERS |= dict.fromkeys(("elor_ftr", "elor_txt"), LAYERS["elor"])
 
 
 def new_network(
-    name: str = "elor", target: str = "classes", seed: int = 0, fast: bool = True, **layers: object
+    name: str = "elor", target: str | Target = "classes", seed: int = 0, fast: bool = True, **layers: object
 ) -> MultiHeadNetwork:
     """A network as it is before training; `layers` are fields of its architecture that are not those of `LAYERS`."""
     shape = {"hidden": (8,)} | LAYERS[name] | layers
+    asked = target if isinstance(target, Target) else Target(target)
     torch.manual_seed(seed)
-    made = MultiHeadNetwork(Architecture(name, Target(target).heads, dropout=0.5, standardize=True, **shape), fast=fast)
+    made = MultiHeadNetwork(Architecture(name, asked.heads, dropout=0.5, standardize=True, **shape), fast=fast)
     return made.eval()
 
 
-def trained_network(name: str = "elor", target: str = "classes", seed: int = 0, **layers: object) -> MultiHeadNetwork:
+def trained_network(
+    name: str = "elor", target: str | Target = "classes", seed: int = 0, **layers: object
+) -> MultiHeadNetwork:
     """The same with statistics, as if of data: no unit is dead, none is saturated."""
     made = new_network(name, target, seed, **layers)
     for module in made.modules():
@@ -61,7 +64,7 @@ def save(path: Path, made: MultiHeadNetwork, fold: str = "", heard: Sequence[str
 def write_models(
     folder: Path,
     names: Sequence[str] = ("elor",),
-    target: str = "classes",
+    target: str | Target = "classes",
     folds: Sequence[str] = FOLDS,
     **layers: object,
 ) -> Path:
