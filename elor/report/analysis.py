@@ -16,7 +16,7 @@ from elor.report.audio import weighted
 from elor.report.findings import Findings, Shown
 from elor.report.results import title
 from elor.report.sentences import POINTS, control, control_of, difference, interval_of, leaning, p_of, quantity, reason
-from elor.report.text import MISSING, Table, interval, p_value
+from elor.report.text import MISSING, Table, interval, number, p_value
 
 STYLES = {
     Verdict.holds: "holds",
@@ -140,3 +140,36 @@ def slope_tables(found: Findings) -> Iterator[Table]:
             for slope in [measured.slope]
         )
         yield Table(f"{title(network)}: slopes by dose", header, (lines,), labels=3)
+
+
+def dose_tables(found: Findings) -> Iterator[Table]:
+    """What each dose does, a table per network."""
+    for network, entries in found.interventions.networks.items():
+        lines = tuple(
+            (
+                name.replace("_", " "),
+                head,
+                f"{dose} {entry.unit}",
+                f"{quantity(point.change)} [{quantity(point.low)}, {quantity(point.high)}]",
+            )
+            for name, entry in entries.items()
+            for head, measured in entry.heads.items()
+            for dose, point in measured.doses.items()
+            if point.change is not None
+        )
+        if lines:
+            header = ("intervention", "head", "dose", "change of the answer")
+            yield Table(f"{title(network)}: change by dose", header, (lines,), labels=3)
+
+
+def band_tables(found: Findings) -> Iterator[Table]:
+    """A table per head: what each mel band carries, the figure's numbers."""
+    for head, rows in groupby(series.bands(found.saliency), key=lambda row: row["head"]):
+        by_network: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            by_network.setdefault(row["networks"], []).append(row)
+        lines = tuple(
+            (f"{own['hertz']:.0f}", interval(own["value"], own["low"], own["high"]), number(other["value"]))
+            for own, other in zip(by_network["trained"], by_network["initial"], strict=True)
+        )
+        yield Table(f"{head}: share of each mel band", ("Hz", "trained", "untrained"), (lines,))

@@ -1,7 +1,8 @@
-"""Where networks fail, as tables: confusions, scores by group of slices, and what their probabilities are worth."""
+"""Where networks fail, as tables: confusions, scores by group of slices, what probabilities are worth, and training."""
 
 from collections.abc import Iterator
 
+from elor.corpora.faults import joined, plural
 from elor.report import series
 from elor.report.findings import Findings
 from elor.report.results import class_name, title
@@ -24,6 +25,14 @@ def factors(found: Findings) -> dict[str, str]:
     """Those of `FACTORS` that the run has groups of."""
     known = set(series.groups(found)["factor"])
     return {factor: words for factor, words in FACTORS.items() if factor in known}
+
+
+def left_out(found: Findings) -> str:
+    """Which groups are too many to be shown; empty where none are."""
+    many = [
+        f"{FACTORS.get(factor, factor)} ({plural(count, 'group')})" for factor, count in series.crowded(found).items()
+    ]
+    return f"Too many to be shown: {joined(many)}; they stand in plots/data/scores/breakdown.csv." if many else ""
 
 
 def group_tables(found: Findings) -> Iterator[Table]:
@@ -74,3 +83,16 @@ def bin_tables(found: Findings) -> Iterator[Table]:
         said = ", ".join(f"{title(network)} {number(one.get('ece'))}" for network, one in scores.items())
         header = ("network", "bin", "slices", "mean probability", "share of hits")
         yield Table(f"Reliability of {dimension}; ECE: {said}", header, lines, labels=2)
+
+
+def training_tables(found: Findings) -> Iterator[Table]:
+    """A table per network: of each fold the epoch whose weights were kept and the last one, with their scores."""
+    for network, curves in found.curves.items():
+        lines = []
+        for fold, rows in curves.groupby("fold", sort=False):
+            kept, last = rows.loc[rows["selected"].idxmax()], rows.iloc[-1]
+            cells = (f"{kept['epoch']:g}", number(kept["score"]), f"{last['epoch']:g}", number(last["score"]))
+            lines.append((str(fold), *cells))
+        header = ("fold", "epoch kept", "validation score", "last epoch", "validation score")
+        if lines:
+            yield Table(f"Training of {title(network)}: its epochs, counted from 0", header, (tuple(lines),))

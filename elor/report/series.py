@@ -118,15 +118,25 @@ def groups(found: Findings) -> pd.DataFrame:
     kept = ["dimension", "factor", "group", "slices", "speakers", "classes", "network", *names.values()]
     if table.empty or key not in table:
         return pd.DataFrame(columns=kept)
-    some = table.rename(columns=names).reindex(columns=kept)
+    some = _fewer(table)[0].rename(columns=names).reindex(columns=kept)
     some = some[some["dimension"].isin(found.results.scores)].astype({"group": str})
-    count = some.groupby(["dimension", "factor"])["group"].transform("nunique")
-    some = some[(count <= MOST_GROUPS) | (some["factor"] == "speaker")]
     some = some.sort_values(["dimension", "factor", "group"], kind="stable")
     row = some["group"] + " (" + some["slices"].astype(str) + ")"
     chance = 1 / some["classes"].astype(float) if key == "uar" else 0.0
     known = {"row": row, "series": some["network"].map(title), "kind": "network", "chance": chance}
     return some.assign(**known).reset_index(drop=True)
+
+
+def crowded(found: Findings) -> dict[str, int]:
+    """By factor that the page leaves out, as it has too many groups, how many."""
+    return {} if found.breakdown.empty else _fewer(found.breakdown)[1]
+
+
+def _fewer(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The rows of factors with few groups, and of speakers; and how many groups the other factors have."""
+    count = table.astype({"group": str}).groupby("factor")["group"].nunique()
+    many = count[(count > MOST_GROUPS) & (count.index != "speaker")]
+    return table[~table["factor"].isin(many.index)], {str(factor): int(groups) for factor, groups in many.items()}
 
 
 def confusion(found: Findings) -> Rows:

@@ -74,6 +74,16 @@ def test_very_many_groups_stay_in_the_file(found: Findings) -> None:
     many = pd.DataFrame([{**about, "group": f"day {k}"} for k in range(series.MOST_GROUPS + 1)])
     groups = series.groups(replace(found, breakdown=pd.concat([found.breakdown, many])))
     assert "session" not in set(groups["factor"])
+    html = text_of(results(replace(found, breakdown=pd.concat([found.breakdown, many]))))
+    assert f"Too many to be shown: session ({series.MOST_GROUPS + 1} groups); they stand in plots/data/scores" in html
+    assert "Too many" not in text_of(results(found))
+
+
+def test_training_stands_in_a_table_too(found: Findings) -> None:
+    (row,) = found.curves["ftr"].query("fold == 'Ses01M' and selected == 1").to_dict("records")
+    (last,) = found.curves["ftr"].query("fold == 'Ses01M' and epoch == 3").to_dict("records")
+    own = text_of(results(found)).split("Training of FTR: its epochs, counted from 0")[-1]
+    assert f"Ses01M 2 {row['score']:.3f} 3 {last['score']:.3f}" in own
 
 
 def test_what_is_missing_is_said(found: Findings, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from elor.evidence.model import write
 from elor.evidence.names import Verdict
 from elor.evidence.saliency import Saliency
 from elor.evidence.words import Words
-from elor.report import first_screen, series
+from elor.report import first_screen, sentences, series
 from elor.report.analysis import style
 from elor.report.findings import Findings
 from elor.report.page import CONTENTS, Making, report
@@ -299,6 +299,17 @@ def test_the_chosen_reading_is_drawn_or_another_is_named(text: str, found: Findi
     assert all(row.endswith(", 25-ms levels") for row in rows)
     same = [row["row"] for row in table(text, "controls", reading="envelope") if ": occlusion" in row["row"]]
     assert not any("25-ms" in row for row in same)
+
+
+def test_bands_and_doses_stand_in_tables_too(text: str, found: Findings) -> None:
+    band = found.saliency.bands["valence"]
+    own = f"{band.trained[3]:.3f} [{band.low[3]:.3f}, {band.high[3]:.3f}]"
+    shown = " ".join(part(text, "erasure").split("valence: share of each mel band")[-1].split())
+    assert f"{own} {band.initial[3]:.3f}" in shown
+    dose = found.interventions.networks["ftr"]["pause_insertion"].heads["arousal"].doses["-6"]
+    shown = " ".join(part(text, "interventions").split("FTR: change by dose")[-1].split())
+    numbers = [sentences.quantity(value) for value in (dose.change, dose.low, dose.high)]
+    assert f"pause insertion arousal -6 dB {numbers[0]} [{numbers[1]}, {numbers[2]}]" in shown
 
 
 def test_claims_that_hold_and_say_nothing_of_hearing_are_told_apart(found: Findings, making: Making) -> None:
