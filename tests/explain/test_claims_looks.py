@@ -33,6 +33,18 @@ def with_trend(way: str, head: str, descriptor: str, kind: str) -> Any:
     return some
 
 
+def test_what_is_looked_at_is_called_so_that_it_is_true_of_values_too() -> None:
+    """Of a value every change counts, up or down, and it is no logit."""
+    pieces = [
+        piece.what
+        for row in claims(given(1).facts).claims
+        for piece in row.evidence
+        if "before any others" in piece.what
+    ]
+    assert len(pieces) == 4
+    assert all("logit falls (or value changes) more" in what for what in pieces)
+
+
 @pytest.mark.parametrize(("way", "verdict"), [("up", HOLDS), ("down", DISAGREE), ("", DISAGREE)])
 def test_a_trend_must_point_the_same_way_and_adds_no_p(way: str, verdict: Verdict) -> None:
     for p in (0.9, 1e-9):  # Page's p is not read

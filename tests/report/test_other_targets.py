@@ -54,6 +54,10 @@ def test_what_is_said_of_a_value_speaks_of_no_logit_and_no_class(values: Finding
     text = section(found, "erasure")
     assert "Deletion: how far the logit falls without the first ones; insertion: how far it rises by them" in text
     assert "arousal: change of the logit, n = 6" in text
+    assert "runner-up class" not in section(values, "controls").partition("What may be said")[0]
+    assert "runner-up class" in section(found, "controls").partition("What may be said")[0]
+    assert "lack different classes" not in section(values, "results")
+    assert "lack different classes" in section(found, "results")
     for some, output in ((values, "value"), (found, "logit")):
         assert f"arousal {output}: deletion" in {row["panel"] for row in curves(some.saliency, output)}
 
