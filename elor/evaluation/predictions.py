@@ -210,6 +210,7 @@ def _check_head(filled: pd.DataFrame, names: pd.Series, head: Head) -> None:
     """Check one head's columns and make them numbers; adds the class where only probabilities are given."""
     if head.valued:
         _need(filled, [head.column])
+        _refuse_empty(filled, names, [head.column])
         values = pd.to_numeric(filled[head.column], errors="coerce").to_numpy(dtype=float)
         filled[head.column] = values
         _refuse(~np.isfinite(values), names, f"without a number in `{head.column}`; give one")
@@ -220,6 +221,7 @@ def _check_head(filled: pd.DataFrame, names: pd.Series, head: Head) -> None:
     columns = head.share_columns
     if any(column in filled for column in columns):
         _need(filled, columns)
+        _refuse_empty(filled, names, columns)
         shares = filled[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         fair = (shares >= 0).all(1) & (np.abs(shares.sum(1) - 1) <= SUM_TOLERANCE)
         _refuse(~fair, names, f"with `{head.name}_p*` that are no probabilities; they must be >= 0 and sum to 1")
@@ -244,6 +246,15 @@ def _need(table: pd.DataFrame, columns: list[str]) -> None:
             f"The predictions lack the columns {', '.join(missing)}; found were {some(table)}; add them or choose "
             "another target."
         )
+
+
+def _refuse_empty(table: pd.DataFrame, names: pd.Series, columns: list[str]) -> None:
+    """No row may say nothing at all, as `elor predict` does of silence."""
+    fault = (
+        f"without any answer in `{'`, `'.join(columns)}`, as elor predict leaves what is silent; give one, or "
+        "score the networks by --model"
+    )
+    _refuse(table[columns].isna().all(axis=1), names, fault)
 
 
 def _refuse(bad: NDArray | pd.Series, names: pd.Series, fault: str) -> None:

@@ -1,6 +1,7 @@
 """`elor score` of networks, exports and what `elor predict` writes; what a workspace says need not be said again."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from sklearn import metrics
 from typer.testing import Result
 
@@ -137,6 +139,24 @@ def test_what_predict_writes_can_be_scored(manifest: Path, tmp_path: Path, elor:
     elor("predict", *sounds, "--model", models, "--csv", tmp_path / "dense.csv", "--hop", 1)
     refused = elor("score", tmp_path / "dense.csv", *where, tmp_path / "c.json")
     assert "neither a column `slice` nor `utterance`" in refused.stderr
+
+
+@pytest.mark.parametrize("target", ["classes", "regression"])
+def test_a_window_of_silence_is_named_in_what_predict_writes_and_heard_by_networks(
+    target: str, manifest: Path, tmp_path: Path, elor: Elor
+) -> None:
+    models = write_models(tmp_path / "models", folds=FOLDS[:1], target=target)
+    path = manifest.parent / "01_3.wav"
+    sound, rate = soundfile.read(path)
+    sound[5 * rate :] = 0  # before the second window begins: resampling rings
+    soundfile.write(path, sound, rate)
+    sounds = sorted(manifest.parent.glob("*.wav"))
+    assert elor("predict", *sounds, "--model", models, "--csv", tmp_path / "elor.csv").exit_code == 0
+    where = ("--corpus", manifest, "--high", 7, "--target", target)
+    refused = elor("score", tmp_path / "elor.csv", *where)
+    assert refused.exit_code == 1
+    assert re.search("1 rows are without any answer in `arousal_.*silent; .* by --model: 01_3_1", refused.stderr)
+    assert elor("score", "--model", models, *where, "--classes", 5).exit_code == 0
 
 
 def test_networks_of_a_spread_are_known_as_such_and_may_be_scored_as_values() -> None:
