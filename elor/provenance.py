@@ -84,7 +84,8 @@ class Provenance:
 def project_of(models: Path) -> Path | None:
     """The folder of the run that a folder of models belongs to: the nearest above it with `metrics/`; None without, and
     of a file, which may lie anywhere."""
-    above = [] if models.is_file() else models.resolve().parents[:3]
+    places = () if models.is_file() else (models.resolve(), models.absolute())  # a link's own place comes last
+    above = [folder for place in places for folder in place.parents[:3]]
     return next((folder for folder in above if (folder / "metrics").is_dir()), None)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from elor.provenance import DEMO, Provenance, Score
+from elor.provenance import DEMO, Provenance, Score, project_of
 from elor.sections import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +35,20 @@ def test_recipes_are_invented_be_it_one_or_a_list(tmp_path: Path, path: object, 
 def test_a_run_without_parameters_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "metrics").mkdir()
     assert Provenance.of_run(tmp_path / "data" / "models", "elor") == Provenance()
+
+
+def test_a_run_is_found_around_its_networks_also_where_these_lie_behind_a_link(tmp_path: Path) -> None:
+    for name in ("run", "other"):
+        (tmp_path / name / "metrics").mkdir(parents=True)
+        (tmp_path / name / "data").mkdir()
+    disk, others = tmp_path / "disk" / "a" / "b" / "models", tmp_path / "other" / "data" / "models"
+    for target, project in ((disk, "run"), (others, "other")):  # of one's own on another disk; of another run
+        target.mkdir(parents=True)
+        link = tmp_path / "run" / "data" / f"models-{project}"
+        link.symlink_to(target)
+        assert project_of(link) == tmp_path / project
+    (others / "elor.safetensors").touch()
+    assert project_of(others / "elor.safetensors") is None
 
 
 @pytest.mark.parametrize(("said", "classes"), [(9, 9), (None, None), (1, None), ("9", None), (True, None)])
