@@ -122,7 +122,7 @@ NAMES = {
     *(f"Search_of_{network}" for network in SEARCHED),
     *(f"plots_data_scores_confusion_{dimension}_{network}_csv" for dimension in DIMENSIONS for network in NETWORKS),
     *(f"plots_data_interventions_{network}_csv" for network in LISTENED),
-    "UAR_and_WAR_by_fold",
+    "Scores_by_fold",
     "Reliability",
     "Transfer_between_corpora",
 }
@@ -143,7 +143,7 @@ def test_diff_holds_both_revisions(compared: Path):
     for name, spec in charts(compared).items():
         rows = spec["data"]["values"]
         assert {row["rev"] for row in rows} == {"HEAD", "workspace"}, name
-    uar = {(row["rev"], row["uar"]) for row in charts(compared)["UAR_and_WAR_by_fold"]["data"]["values"]}
+    uar = {(row["rev"], row["uar"]) for row in charts(compared)["Scores_by_fold"]["data"]["values"]}
     assert uar == {("HEAD", "0.3"), ("workspace", "0.55")}
 
 
@@ -211,7 +211,7 @@ def test_browser_draws_every_chart(which: str, revisions: int, request: pytest.F
     assert all("<svg" in card and 'class="card failed' not in card for card in charts)
     lines = drawn["Training_of_elor"].count('aria-roledescription="line mark"')
     assert lines == revisions * len(FOLDS) * 4  # two heads, validation and loss
-    assert drawn["UAR_and_WAR_by_fold"].count('aria-roledescription="point"') == revisions * len(FOLDS) * 8 * 2
+    assert drawn["Scores_by_fold"].count('aria-roledescription="point"') == revisions * len(FOLDS) * 8 * 2
     assert drawn["Search_of_ftr"].count('aria-roledescription="point"') == revisions * 6
     assert drawn["Reliability"].count('aria-roledescription="point"') == revisions * 8
     moved = drawn["plots_data_interventions_lom_csv"]
