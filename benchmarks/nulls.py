@@ -26,6 +26,7 @@ from benchmarks.publish import command, publish, resumed
 from benchmarks.stagewise import LEARN, READ, claims_of, prepare, run
 from benchmarks.tones import CORPORA, make
 from benchmarks.truth import SMALL, tally
+from elor.errors import UserError
 from elor.evidence.claims import Piece
 from elor.evidence.interventions import Interventions
 from elor.evidence.model import read
@@ -241,18 +242,21 @@ def _reading(trainings: int) -> Notes:
 
 
 def _judging(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """Every piece of every run that was declared to decide or to condition: its kind, claim, look, and itself."""
-    kinds = {
-        (claim.id, look.what): look.needs.source
-        for claim in CLAIMS
-        for look in claim.looks
-        if look.role is not Role.illustrates
-    }
+    """Every piece of every run that was declared to decide or to condition: its kind, claim, look, and itself.
+
+    Raises:
+        UserError: if a piece is called as no look is: the claims have other words since it was found.
+    """
+    every = [((claim.id, look.what), look) for claim in CLAIMS for look in claim.looks]
+    kinds = {name: look.needs.source for name, look in every if look.role is not Role.illustrates}
     for row in (row for one in runs for row in one["claims"]):
         for piece in row["evidence"]:
+            name = row["id"], piece["what"]
+            if name not in dict(every):
+                raise UserError(f"The results hold `{name[1]}` of {name[0]}, asked by no claim; measure anew.")
             beside = piece["control"] == Control.heads  # the same map beside random heads', which never judges
-            if (kind := kinds.get((row["id"], piece["what"]))) and not beside:
-                yield kind, row["id"], piece["what"], piece
+            if (kind := kinds.get(name)) and not beside:
+                yield kind, *name, piece
 
 
 def _pieces(runs: Sequence[dict[str, Any]]) -> Table:
