@@ -195,8 +195,8 @@ def test_a_pitch_at_random_times_is_found_in_time_and_in_frequency(run: Run) -> 
 
 
 @pytest.mark.slow
-def test_silence_is_found_by_filling_it_and_not_by_silencing_it(run: Run) -> None:
-    heads, scores = run.rests_on("pauses"), run.of("pauses")["auc"]
+def test_silence_is_found_by_filling_it_and_not_by_silencing_it(whole: Run) -> None:
+    heads, scores = whole.rests_on("pauses"), whole.of("pauses")["auc"]
     assert heads["accuracy"].min() > 0.95
     assert scores["occlusion, filled"].min() > 0.8
     assert scores["occlusion, filled"].mean() > 0.85
@@ -205,13 +205,13 @@ def test_silence_is_found_by_filling_it_and_not_by_silencing_it(run: Run) -> Non
 
 
 @pytest.mark.slow
-def test_a_level_has_no_place_and_is_found_by_a_gain(run: Run) -> None:
-    assert run.of("level").empty
-    heads = run.rests_on("level")
+def test_a_level_has_no_place_and_is_found_by_a_gain(whole: Run) -> None:
+    assert whole.of("level").empty
+    heads = whole.rests_on("level")
     assert heads["accuracy"].min() > 0.95
     assert heads["own"].min() > 0.95
     assert heads["gain"].min() > 0.95
-    others = run.learned[(run.learned["model"] == "trained") & (run.learned["set"] != "level")]
+    others = whole.learned[(whole.learned["model"] == "trained") & (whole.learned["set"] != "level")]
     assert others.groupby("set")["gain"].mean().max() < 0.8
 
 
