@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elor.report.findings import Findings
-from elor.report.page import Making
+from elor.report.page import Making, report
 from tests.report.world import World
 
 
@@ -37,3 +37,8 @@ def invented(folder: Path, kind: str) -> Findings:
     if kind == "regression":
         return read(World(folder, values=True))
     return read(World(folder, analysed=False))
+
+
+@pytest.fixture(scope="session")
+def text(found: Findings) -> str:
+    return report(found, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"]))

@@ -15,7 +15,7 @@ from elor.evidence.model import read
 from elor.inference import load
 from elor.report.recording import Explanation
 from elor.report.results import Results
-from tests.report.test_page import Page
+from tests.report.page_text import Page
 from tests.report.test_recording import explained
 from tests.report.world import World
 from tests.worlds.networks import write_models

@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import replace
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,65 +16,16 @@ from elor.evidence.model import write
 from elor.evidence.names import Verdict
 from elor.evidence.saliency import Saliency
 from elor.evidence.words import Words
-from elor.report import first_screen, sentences, series
+from elor.report import first_screen, series
 from elor.report.analysis import style
 from elor.report.findings import Findings
 from elor.report.page import CONTENTS, Making, report
 from tests.report.conftest import invented, read
+from tests.report.page_text import Page, embedded, part, table
 from tests.report.world import World
 
 PAPER = "https://doi.org/10.1007/s00521-018-3869-3"
 """The one address that the page names, for a click."""
-
-VOID = {"meta", "link", "input", "br", "img"}
-
-
-class Page(HTMLParser):
-    """What a page holds: addresses, ids, texts of table cells; and that every element is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-        self.ids: list[str] = []
-        self.cells: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag not in VOID:
-            self.open.append(tag)
-        known = dict(attributes)
-        self.addresses += [value for name in ("src", "href", "action", "poster") if (value := known.get(name))]
-        self.ids += [value for name, value in attributes if name == "id" and value]
-        if tag == "td":
-            self.cells.append("")
-        if tag in ("th", "table"):
-            assert known.get("scope") or tag == "table", attributes
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "td" in self.open:
-            self.cells[-1] += f" {data}"
-
-
-@pytest.fixture(scope="session")
-def text(found: Findings) -> str:
-    return report(found, Making({"seed": 7}, {"elor": {"stride": 8}}, ["numpy==2.4.6"]))
-
-
-def embedded(text: str) -> dict[str, Any]:
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
-
-
-def table(text: str, name: str, **wanted: Any) -> list[dict[str, Any]]:
-    """The rows of a chart's table that have the wanted values."""
-    found = embedded(text)["tables"][name]
-    rows = [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
-    return [row for row in rows if wanted.items() <= {key: str(value) for key, value in row.items()}.items()]
 
 
 def numbers_in(value: Any) -> list[float]:
@@ -210,12 +160,6 @@ def test_regions_of_a_value_are_where_it_changes_most_up_or_down(found: Findings
     assert one.target_text("arousal").startswith("arousal, class ")
 
 
-def part(text: str, name: str) -> str:
-    """One section, without its tags."""
-    found = re.search(rf'<section id="{name}"(.*?)</section>', text, re.S)
-    return unescape(re.sub(r"<[^>]+>", " ", found[1]))
-
-
 def cards(text: str) -> list[tuple[str, str]]:
     """Verdict and words of each claim's card."""
     found = re.findall(r'<article class="card claim" data-verdict="(\w+)" id="claim-\d">(.*?)</article>', text, re.S)
@@ -268,50 +212,6 @@ def test_of_three_heads_each_pair_is_named(found: Findings) -> None:
     assert lead[1].startswith("The maps of two heads, arousal and valence and arousal and dominance, are alike")
 
 
-def test_controls_are_words_of_nine_colours(text: str, found: Findings) -> None:
-    """The cascade of random layers has two steps beside the heads."""
-    names = [*series.COMPARED, "heads cnn.2", "heads cnn.2 cnn.1"]
-    words = [series.compared(name) for name in names]
-    assert words[-3:] == ["the paper", "random heads, last layer", "random heads, last 2 layers"]
-    numbers = re.search(
-        r"category: \[([\d, ]+)\]\.map\(\(hue\) => `var\(--h\$\{hue\}\)`\)\.concat\(([^)]+\)[^)]+\))", text
-    )
-    hues = numbers[1].split(", ")
-    assert len(hues) + numbers[2].count("var(") == len(words)
-    assert all(text.count(f"--h{hue}: #") == 3 for hue in hues)  # light, dark, and dark as chosen
-    assert {row["series"] for row in table(text, "controls")} <= set(words)
-    assert "random heads" in part(text, "controls")
-    assert "layers:" not in part(text, "controls")
-
-
-def test_the_chosen_reading_is_drawn_or_another_is_named(text: str, found: Findings) -> None:
-    pair = found.saliency.own["gradient"]["flattened"]
-    kept = {"readings": {name: pair.readings[name] for name in ("padded", "signed")}}
-    own = dict(found.saliency.own)
-    own["gradient"] = own["gradient"] | {"flattened": pair.model_copy(update=kept)}
-    saliency = found.saliency.model_copy(update={"own": own})
-    for reading in series.READINGS:
-        rows = list(series.controls(saliency, "own", reading))
-        assert {row["reading"] for row in rows if row["method"] != "occlusion"} == {reading}
-        assert any(row["pair"] == "flattened" for row in rows) == (reading in kept["readings"])
-    rows = [row["row"] for row in table(text, "controls", reading="signed") if ": occlusion" in row["row"]]
-    assert rows
-    assert all(row.endswith(", 25-ms levels") for row in rows)
-    same = [row["row"] for row in table(text, "controls", reading="envelope") if ": occlusion" in row["row"]]
-    assert not any("25-ms" in row for row in same)
-
-
-def test_bands_and_doses_stand_in_tables_too(text: str, found: Findings) -> None:
-    band = found.saliency.bands["valence"]
-    own = f"{band.trained[3]:.3f} [{band.low[3]:.3f}, {band.high[3]:.3f}]"
-    shown = " ".join(part(text, "erasure").split("valence: share of each mel band")[-1].split())
-    assert f"{own} {band.initial[3]:.3f}" in shown
-    dose = found.interventions.networks["ftr"]["pause_insertion"].heads["arousal"].doses["-6"]
-    shown = " ".join(part(text, "interventions").split("FTR: change by dose")[-1].split())
-    numbers = [sentences.quantity(value) for value in (dose.change, dose.low, dose.high)]
-    assert f"pause insertion arousal -6 dB {numbers[0]} [{numbers[1]}, {numbers[2]}]" in shown
-
-
 def test_claims_that_hold_and_say_nothing_of_hearing_are_told_apart(found: Findings, making: Making) -> None:
     rows = [row.model_copy(update={"verdict": Verdict.holds}) for row in found.claims.claims]
     text = report(replace(found, claims=found.claims.model_copy(update={"claims": tuple(rows)})), making)
@@ -326,25 +226,6 @@ def test_a_claim_has_its_unit_and_its_control_may_be_a_range(text: str) -> None:
     assert "untrained networks (normalisations fitted) -0.12 to 0.38" in first
     assert re.search(r"untrained networks \(normalisations fitted\) [\d.]+ interval", second)
     assert all("labels per dB" in card for card in (first, second, *dict(rest).values()))
-
-
-def test_deletion_and_insertion_stand_beside_other_orders_and_networks(text: str, found: Findings) -> None:
-    shown, saliency = part(text, "erasure"), found.saliency
-    for head, orders in saliency.erasure.items():
-        beside = orders["guided"]["noise insertion"].over_loudest
-        assert f"{beside.difference:.3f} [{beside.low:.3f}, {beside.high:.3f}]" in shown
-        assert f"{orders['loudest']['deletion'].initial_wins:.3f}" in shown
-        assert f'data-chart="bands" data-table="bands"\n data-title="{head}"' in text
-        drawn = table(text, "bands", head=head, networks="initial")
-        assert drawn[3]["value"] == pytest.approx(saliency.bands[head].initial[3], rel=1e-4)
-    assert f"{saliency.overlap['trained'].over_initial.difference:.3f}" in shown
-
-
-def test_deletion_is_drawn_from_nothing_on(text: str, found: Findings) -> None:
-    rows = table(text, "erasure", mask="noise", panel="valence logit: insertion", order="occlusion")
-    curve = found.saliency.erasure["valence"]["occlusion"]["noise insertion"].curve
-    assert [row["share"] for row in rows] == [0, 0.05, 0.6]
-    assert [row["change"] for row in rows] == pytest.approx([0, *curve.values()], rel=1e-4)
 
 
 def test_long_tables_are_folded_away(text: str) -> None:

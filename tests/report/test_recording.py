@@ -13,7 +13,7 @@ from elor.report.explanation import blocks, opening
 from elor.report.findings import METHODS
 from elor.report.recording import recordings
 from elor.report.text import Notes
-from tests.report.test_page import Page, embedded
+from tests.report.page_text import Page, embedded
 
 SAMPLES, SUPPORT = 30_010, 24_000  # no multiple of any hop
 
