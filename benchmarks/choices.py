@@ -9,7 +9,6 @@ results hold are not made again, and one that was ended goes on.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,7 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks.publish import RESULTS, command, publish, resumed
+from benchmarks.publish import command, publish, resumed, runs_of
 from elor.device import local
 from elor.errors import UserError
 from elor.evaluation.comparisons import difference_interval, exchange
@@ -90,8 +89,7 @@ def measure(
         `runs`: corpus, `data` (the digest of its slices, folds and default values), network, choice, seeds, and
         `counts`: by head the confusion counts by fold, (folds, classes, classes), summed over the seeds.
     """
-    path = RESULTS / "choices.json"
-    runs = json.loads(path.read_text())["measured"]["runs"] if path.exists() else []
+    runs = runs_of("choices")
     params = load(workspace / "params.yaml")
     corpus = corpus or " + ".join(source.name for source in params.corpus.sources)
     data = {network: _digest(workspace, params, network) for network in networks}

@@ -7,7 +7,6 @@ before these were drawn. A corpus and its training have the same seed. Corpora t
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ import typer
 
 from benchmarks.learning import FEATURES, make_corpus
 from benchmarks.measure import run_stage
-from benchmarks.publish import RESULTS, command, publish
+from benchmarks.publish import command, publish, runs_of
 from elor.engine import Engine
 from elor.evaluation.permutation import p_value, uar_null
 from elor.evaluation.recall import confusion, uar
@@ -45,8 +44,7 @@ def measure(seeds: tuple[int, ...] = SEEDS, networks: tuple[str, ...] = ("elor",
     Returns:
         `runs`: seed, network, slices tested, and `counts`: by head the confusion counts of each fold.
     """
-    path = RESULTS / "fresh.json"
-    runs = json.loads(path.read_text())["measured"]["runs"] if path.exists() else []
+    runs = runs_of("fresh")
     done = {(one["seed"], one["network"]) for one in runs}
     for seed in seeds:
         if left := [network for network in networks if (seed, network) not in done]:

@@ -8,7 +8,6 @@ are not made again, so that the log grows by what is asked for. The settings her
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ import typer
 from ruamel.yaml import YAML
 
 from benchmarks.measure import ROOT, run_stage
-from benchmarks.publish import RESULTS, command, publish
+from benchmarks.publish import command, publish, runs_of
 from elor.engine import Engine
 from elor.evaluation.recall import uar
 from elor.params import Params, Settings, load
@@ -116,8 +115,7 @@ def measure(
         and the UAR of `validation` and `test` (null where an epoch was not scored); and the `confusion` of the last
         epoch's test slices.
     """
-    path = RESULTS / "learning.json"
-    runs = json.loads(path.read_text())["measured"]["runs"] if path.exists() else []
+    runs = runs_of("learning")
     for seed in seeds:
         with tempfile.TemporaryDirectory(prefix="elor-") as folder:
             runs += _on_corpus(Path(folder), seed, utterances, names, folds, runs)

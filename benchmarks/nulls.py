@@ -248,11 +248,12 @@ def _judging(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str, di
         UserError: if a piece is called as no look is: the claims have other words since it was found.
     """
     every = [((claim.id, look.what), look) for claim in CLAIMS for look in claim.looks]
+    asked = {name for name, _ in every}
     kinds = {name: look.needs.source for name, look in every if look.role is not Role.illustrates}
     for row in (row for one in runs for row in one["claims"]):
         for piece in row["evidence"]:
             name = row["id"], piece["what"]
-            if name not in dict(every):
+            if name not in asked:
                 raise UserError(f"The results hold `{name[1]}` of {name[0]}, asked by no claim; measure anew.")
             beside = piece["control"] == Control.heads  # the same map beside random heads', which never judges
             if (kind := kinds.get(name)) and not beside:

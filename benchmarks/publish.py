@@ -65,6 +65,12 @@ def publish(
     return measured
 
 
+def runs_of(name: str) -> list[dict[str, Any]]:
+    """The runs that the results of a benchmark hold, to which others are added."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text())["measured"]["runs"] if path.exists() else []
+
+
 def _earlier(path: Path, on: dict[str, Any]) -> list[dict[str, str]]:
     """Dates and commits of the numbers that are there, without those of today's commit."""
     record = json.loads(path.read_text()) if path.exists() else {}

@@ -84,8 +84,7 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Engine, "run", run_here)
     monkeypatch.setattr(publish, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
-    for module in (publish, choices):
-        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    monkeypatch.setattr(publish, "RESULTS", tmp_path)
     path = tmp_path / "data" / "is10.npy"
     np.save(path, np.pad(np.load(path), ((0, 0), (0, 1_552))))
     set_params(tmp_path / "params.yaml", {f"{FTR}.evaluations": 3, f"{FTR}.epochs": 2})

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import kills, lab, learning, maps, projection, results, spread, steps, toy, untrained
+from benchmarks import kills, lab, learning, maps, projection, publish, results, spread, steps, toy, untrained
 from benchmarks.measure import ROOT, alternated, ratio
 from benchmarks.plainstep import PlainStep
 from elor.engine import Engine
@@ -160,7 +160,7 @@ def test_settings_are_tried_on_corpora_of_other_seeds_and_known_runs_are_kept(
     small = {"filters": [2, 2], "lengths": [8, 4], "pools": [40, 5], "hidden": [4]}
     settings = {"lom": learning.Setting("lom", epochs=2, values=small), "ftr": learning.Setting("ftr", epochs=1)}
     monkeypatch.setattr(learning, "SETTINGS", settings)
-    monkeypatch.setattr(learning, "RESULTS", tmp_path)
+    monkeypatch.setattr(publish, "RESULTS", tmp_path)
     monkeypatch.setattr(learning, "run_stage", stage_here)
     monkeypatch.setenv("ELOR_SCRATCH", str(tmp_path / "scratch"))
     found = learning.measure(("lom",), seeds=(7,), folds=1, utterances=60)
