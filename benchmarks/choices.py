@@ -263,7 +263,7 @@ def main(
     network: Annotated[list[str] | None, typer.Option(help="Which; all four if none.")] = None,
     corpus: Annotated[str | None, typer.Option(help="What the table calls it; as params.yaml does if none.")] = None,
 ) -> None:
-    """Train with one choice at a time; FTR takes minutes, LoM half an hour, the others an hour each. It can be ended."""
+    """Train with one choice at a time; FTR takes minutes, LoM half an hour, the others an hour. It can be ended."""
     asked = (workspace.resolve(), tuple(network or ASKED), corpus)
     publish("choices", "choices", lambda: measure(*asked), tables, adding=True)
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.measure import commit
+from benchmarks.measure import ROOT, commit
 from benchmarks.publish import command, write_between
 from elor.errors import UserError
 from elor.evidence.claims import Claims
@@ -29,6 +29,7 @@ FIVE = ("amplitude-arousal", "arousal-loudness", "arousal-frequencies", "arousal
 def main(
     workspace: Annotated[Path, typer.Option(help="A folder with the metrics of a finished run.")] = Path(),
     corpus: Annotated[str, typer.Option(help="Ends the names of the markers; empty: the demo's.")] = "",
+    beside: Annotated[str, typer.Option(help="What to call the committed run, if it is to stand beside.")] = "",
 ) -> None:
     """Print the headline, the comparisons, what the search has seen, and the claims of a run into their pages."""
     found = results.Results.read(workspace / "metrics")
@@ -37,6 +38,10 @@ def main(
     made = f"*On {', '.join(Folder(workspace).made_on())}; commit {commit(workspace)}.*" if corpus else ""
     write("results", corpus, [score_tables.headline(found), score_tables.comparisons(found), *notes], made)
     write("claims", corpus, [claims.overview(judged), claims.evidence(judged)], made)
+    if beside:
+        base = ROOT / "metrics"
+        write("beside", corpus, compared(found, results.Results.read(base), beside))
+        write("verdicts", corpus, [claims.comparison(judged, read(Claims, base / "claims.json"), beside)])
     if not corpus:
         write("headline", corpus, [score_tables.headline(found)])
         write("five", corpus, [five(judged)])
@@ -60,6 +65,17 @@ def write(name: str, corpus: str, blocks: Sequence[Block], made: str = "") -> No
     """Some blocks between the markers of a name, and of a corpus that is not the demo's; below them how it was made."""
     body = render(blocks, Format.markdown)
     write_between(f"{name}-{corpus}" if corpus else name, f"{body}\n\n{made}" if made else body)
+
+
+def compared(found: results.Results, base: results.Results, name: str) -> list[Block]:
+    """UAR with its interval of every network, in another run and in this one; the networks are those of this one."""
+    score = score_tables.bounded("uar", "ci_")
+    rows = tuple(
+        (results.title(network), *(score(run.scores[head][network]) for head in found.scores for run in (base, found)))
+        for network in next(iter(found.scores.values()))
+    )
+    columns = [f"{head}, {where}" for head in found.scores for where in (name, "here")]
+    return [Table(f"UAR [{found.level}], {name} and here", ("network", *columns), (rows,))]
 
 
 def five(judged: Claims) -> Table:

@@ -28,6 +28,7 @@ from elor.files import write_json
 from elor.networks import MultiHeadNetwork
 from elor.params import Settings, load
 from elor.registry import WORDLESS
+from elor.report.results import Results
 from elor.report.text import Format, render
 from elor.runs.run import Folder
 from elor.targets import Head
@@ -57,6 +58,18 @@ def test_processors_are_recorded_of_just_these_outputs(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text("stages: {a: {outs: [{path: metrics/uar.json, md5: another}]}}\n")
     shutil.rmtree(tmp_path / "metrics/cost")  # else it says where these others were made
     assert Folder(tmp_path).made_on() == []
+
+
+def test_a_run_stands_beside_the_committed_one() -> None:
+    base = Results.read(ROOT / "metrics")
+    scores = {head: {"ftr": by["ftr"] | {"uar": by["ftr"]["uar"] + 0.1}} for head, by in base.scores.items()}
+    (table,) = results.compared(replace(base, scores=scores), base, "committed")
+    assert table.header[1:3] == ("arousal, committed", "arousal, here")
+    (((name, *cells),),) = table.groups
+    assert name == "FTR"
+    arousal, arousal_here, valence, valence_here = (float(cell.split()[0]) for cell in cells)
+    assert arousal_here - arousal == pytest.approx(0.1, abs=0.001)
+    assert valence_here - valence == pytest.approx(0.1, abs=0.001)
 
 
 def test_untrained_networks_are_set_beside_what_was_said_of_them(
