@@ -17,6 +17,7 @@ from benchmarks.publish import command, write_between
 from elor.errors import UserError
 from elor.evidence.claims import Claims
 from elor.evidence.model import read
+from elor.evidence.names import Verdict
 from elor.files import write_json
 from elor.report import claims, results, score_tables, sentences, table_notes
 from elor.report.text import Block, Format, Table, render
@@ -40,8 +41,9 @@ def main(
     write("claims", corpus, [claims.overview(judged), claims.evidence(judged)], made)
     if beside:
         base = ROOT / "metrics"
+        others = read(Claims, base / "claims.json")
         write("beside", corpus, compared(found, results.Results.read(base), beside))
-        write("verdicts", corpus, [claims.comparison(judged, read(Claims, base / "claims.json"), beside)])
+        write("verdicts", corpus, [tally(judged, others, beside), claims.comparison(judged, others, beside)])
     if not corpus:
         write("headline", corpus, [score_tables.headline(found)])
         write("five", corpus, [five(judged)])
@@ -76,6 +78,14 @@ def compared(found: results.Results, base: results.Results, name: str) -> list[B
     )
     columns = [f"{head}, {where}" for head in found.scores for where in (name, "here")]
     return [Table(f"UAR [{found.level}], {name} and here", ("network", *columns), (rows,))]
+
+
+def tally(judged: Claims, others: Claims, name: str) -> Table:
+    """How many claims have each verdict, in another run and in this one."""
+    rows = tuple(
+        (str(verdict), str(others.counts.get(verdict, 0)), str(judged.counts.get(verdict, 0))) for verdict in Verdict
+    )
+    return Table(f"Claims by verdict, {name} and here", ("verdict", name, "here"), (rows,))
 
 
 def five(judged: Claims) -> Table:
