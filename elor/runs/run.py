@@ -50,7 +50,10 @@ class Run(ABC):
         """
         text = self.read(path)
         if text is None:
-            raise UserError(f"{path} of {self.name} cannot be read: there is none; run that one with `dvc repro`.")
+            raise UserError(
+                f"{path} of {self.name} cannot be read: there is none; run that one with `dvc repro`, or, if it has "
+                "been run, ask from the folder of the project."
+            )
         try:
             return json.loads(text)
         except json.JSONDecodeError:

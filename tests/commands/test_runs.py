@@ -92,6 +92,12 @@ def test_what_is_not_there_is_named(arguments: list[str], repository: Path) -> N
     assert "cannot be read" in result.output
 
 
+def test_a_folder_within_the_project_leads_to_the_project(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "docs").mkdir()
+    monkeypatch.chdir(repository / "docs")
+    assert "ask from the folder of the project" in run("seed-0").output
+
+
 def test_what_is_no_json_or_no_pair_is_named(repository: Path) -> None:
     (repository / "metrics/uar.json").write_text("{")
     for arguments in (["."], ["seed-0", ".", "--compare"]):
