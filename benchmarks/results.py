@@ -42,7 +42,7 @@ def main(
     if beside:
         base = ROOT / "metrics"
         others = read(Claims, base / "claims.json")
-        write("beside", corpus, compared(found, results.Results.read(base), beside))
+        write("beside", corpus, [compared(found, results.Results.read(base), beside)])
         write("verdicts", corpus, [tally(judged, others, beside), claims.comparison(judged, others, beside)])
     if not corpus:
         write("headline", corpus, [score_tables.headline(found)])
@@ -69,15 +69,15 @@ def write(name: str, corpus: str, blocks: Sequence[Block], made: str = "") -> No
     write_between(f"{name}-{corpus}" if corpus else name, f"{body}\n\n{made}" if made else body)
 
 
-def compared(found: results.Results, base: results.Results, name: str) -> list[Block]:
-    """UAR with its interval of every network, in another run and in this one; the networks are those of this one."""
-    score = score_tables.bounded("uar", "ci_")
+def compared(found: results.Results, base: results.Results, name: str) -> Table:
+    """The headline score with its interval of every network of this run, in another run and in this one."""
+    score = score_tables.bounded(found.headline, "ci_")
     rows = tuple(
         (results.title(network), *(score(run.scores[head][network]) for head in found.scores for run in (base, found)))
         for network in next(iter(found.scores.values()))
     )
     columns = [f"{head}, {where}" for head in found.scores for where in (name, "here")]
-    return [Table(f"UAR [{found.level}], {name} and here", ("network", *columns), (rows,))]
+    return Table(f"{found.score} [{found.level}], {name} and here", ("network", *columns), (rows,))
 
 
 def tally(judged: Claims, others: Claims, name: str) -> Table:

@@ -63,7 +63,7 @@ def test_processors_are_recorded_of_just_these_outputs(tmp_path: Path) -> None:
 def test_a_run_stands_beside_the_committed_one() -> None:
     base = Results.read(ROOT / "metrics")
     scores = {head: {"ftr": by["ftr"] | {"uar": by["ftr"]["uar"] + 0.1}} for head, by in base.scores.items()}
-    (table,) = results.compared(replace(base, scores=scores), base, "committed")
+    table = results.compared(replace(base, scores=scores), base, "committed")
     assert table.header[1:3] == ("arousal, committed", "arousal, here")
     (((name, *cells),),) = table.groups
     assert name == "FTR"
