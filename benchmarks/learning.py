@@ -219,7 +219,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
     header = ("setting", "utterances", "runs", "epochs")
     header += tuple(f"{d}: {what}" for d in ("valence", "arousal") for what in ("loss", "validation", "test"))
     seeds = ", ".join(str(seed) for seed in sorted({one["seed"] for one in measured["runs"]}))
-    caption = f"Training loss and UAR at the end (mean of the last {LAST} epochs), corpora of seed {seeds}"
+    caption = f"Training loss after the last epoch, UAR (mean of the last {LAST} epochs), corpora of seed {seeds}"
     return [Table(caption, header, (tuple(rows),)), _keeping(measured["runs"])]
 
 

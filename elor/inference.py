@@ -118,6 +118,11 @@ def _files(path: Path, network: str | None) -> list[Path]:
     if path.suffix == ".safetensors":
         raise UserError(f"{path} does not exist; write it with elor export, or give a folder of trained networks.")
     if files := _held(path):
+        if path.with_suffix(".safetensors").is_file():
+            raise UserError(
+                f"{path} holds only the further networks of a fold; give {path.parent}, and the fold {path.name} to "
+                f"have all of its networks, or {path.name}/{files[0].stem} for one."
+            )
         return files
     held = sorted(file.parent.name for file in path.glob("*/*.safetensors"))
     if not held:
@@ -130,8 +135,11 @@ def _files(path: Path, network: str | None) -> list[Path]:
 
 def _held(folder: Path) -> list[Path]:
     """The networks in a folder; beside that of each fold the further ones of its ensemble, in a folder of its name."""
-    firsts = sorted(folder.glob("*.safetensors"))
-    return [one for first in firsts for one in (first, *sorted(first.with_suffix("").glob("*.safetensors")))]
+    found = []
+    for first in sorted(folder.glob("*.safetensors")):
+        further = first.with_suffix("").glob("*.safetensors")
+        found += [first, *sorted(further, key=lambda file: (len(file.stem), file.stem))]  # 10 comes after 9
+    return found
 
 
 def _read(path: Path) -> Iterator[tuple[str, MultiHeadNetwork]]:

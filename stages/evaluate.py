@@ -61,6 +61,7 @@ def evaluate() -> None:
     write(METRICS / "agreement.json", Agreement.of(found.agreement))
     known = {"confidence": how.confidence, "search_has_seen": {net: one.seen for net, one in tuned.items()}}
     known["selected"] = {net: one.selected for net, one in tuned.items()}
+    known["seeds"] = params.train.seeds
     known["vectors"] = asdict(Vectors.read(DATA / "is10.json"))
     write(METRICS / "protocol.json", Protocol.of(found.protocol, **known), digits=None)  # a rate may be tiny
     for name, table in found.plots.items():

@@ -140,7 +140,7 @@ def test_a_choice_of_the_epoch_is_what_training_keeps_by_itself(quick: Path, mon
     for choice in choices.trainings("ftr")[choices.BASE]:
         _, trained = choices._one_seed(params, "ftr", choice, 1)
         assert [choices.kept(one, choices.PAPER | choices.CHOICES[choice]) for one in watched] == [
-            one.best for one in trained
+            one.kept for one in trained
         ]
 
 

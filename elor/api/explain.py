@@ -109,7 +109,8 @@ def own_networks(models: Path = Path("data/models"), fold: str | None = None) ->
     found = load_networks(models, fold=fold)
     networks = list(found.values())
     network, folds = networks[0].architecture.network, folds_of(found)
-    name = f"{TITLES[network]}, " + (f"fold {folds[0]}" if len(folds) == 1 else f"mean of {len(folds)} folds")
+    one = next(iter(found)) if len(found) == 1 else folds[0]
+    name = f"{TITLES[network]}, " + (f"fold {one}" if len(folds) == 1 else f"mean of {len(folds)} folds")
     name += f", {len(found)} networks" if len(found) > len(folds) else ""
     heads = [head.name for head in networks[0].architecture.heads]
     known = provenance(models, network)

@@ -65,7 +65,7 @@ def export(
     metrics, params = _run(model, metrics, params)
     run = load(params)
     results = results_of(Results.read(metrics), next(iter(networks.values())).architecture)
-    name = network if fold is None else f"{network}-{fold}"
+    name = network if fold is None else f"{network}-{fold.replace('/', '-')}"  # one of several networks of a fold
     weights, graph, text = (output / f"{name}.{suffix}" for suffix in ("safetensors", "onnx", "md"))
     about = Provenance.of_files(params, metrics, network)
     write_weights(networks, weights, about)

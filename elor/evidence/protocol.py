@@ -58,6 +58,8 @@ class Protocol(File):
     shuffled: bool = False
     """whether the labels were shuffled within speakers (`labels.shuffle`): then the run is the control, and its scores
     are those of chance"""
+    seeds: int = 1
+    """networks of a kind per fold, each from a seed of its own; the mean of their answers is scored (`train.seeds`)"""
     heads_left_out: tuple[str, ...] = ()
     """heads that `elor score --head` did not score"""
     confidence: Number = None

@@ -132,12 +132,20 @@ def _what(model: Model, withheld: str) -> str:
         whose = f"one fold's {withheld}s ({named})" if len(folds) > 1 else f"the {withheld}s of fold {named}"
         who = f"{count} networks, each trained without {whose}; the answer is the mean of their {answers}."
     else:
-        who = f"The network of fold {folds[0]}, which was trained without that fold's {withheld}s."
+        alone = _one_of_several(model)
+        which = f"The network of fold {folds[0]}" if alone is None else f"Network {alone}, one of several of its fold"
+        who = f"{which}, which was trained without that fold's {withheld}s."
     return (
         f"Predicts {' and '.join(heads)} from six seconds of speech, after Wieser et al., 2020. {who}"
         f"{SPREAD if any(head.spread for head in model.any.heads) else ''}\n\n"
         f"Made by {model.made_by}."
     )
+
+
+def _one_of_several(model: Model) -> str | None:
+    """The name of the only network, if it is one of several in its fold (`train.seeds`)."""
+    name, *others = model.architectures
+    return name if "/" in name and not others else None
 
 
 def _files(model: Model) -> str:
@@ -169,12 +177,15 @@ def _shape(model: Model) -> str:
 
 def _tested(model: Model, withheld: str) -> str:
     folds = folds_of(model.architectures)
-    several = len(folds) < len(model.architectures)
+    alone = _one_of_several(model)
+    several = len(folds) < len(model.architectures) or alone is not None
     tested = (
         f"The networks of a fold were tested as one, on the {withheld}s that were withheld from them."
         if several
         else f"Every network was tested on the {withheld}s that were withheld from it."
     )
+    if alone is not None:
+        return f"{tested} This is one of them, and was not tested alone."
     which = (
         f"The mean of the networks was not tested, and cannot be on this corpus: each of its {withheld}s has trained "
         f"all networks but {'those of one fold' if several else 'one'}."

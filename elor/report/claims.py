@@ -97,6 +97,7 @@ def comparison(found: Claims, against: Claims, name: str) -> Table:
         return (row.id, row.verdict, verdict, quantity(row.ours), quantity(_the_same(row, other)), row.unit)
 
     caption = f"Beside {name}" + (f" ({NULLED})" if against.shuffled else "")
+    caption += ": numbers of the piece that the verdict here hangs on; that there may hang on another"
     header = ("claim", "verdict here", "verdict there", "ours here", "ours there", "unit")
     return Table(caption, header, _groups(rows, cells), labels=3)
 
@@ -104,14 +105,18 @@ def comparison(found: Claims, against: Claims, name: str) -> Table:
 def _the_same(row: Claim, other: Claim | None) -> float | None:
     """What another run found in the piece that this run's verdict hangs on; None if it is not the same quantity there.
 
-    The two verdicts may hang on different pieces. Of several rivals each has its own numbers.
+    The two verdicts may hang on different pieces, and a run may lack a piece that the other has. Of several rivals each
+    has its own numbers.
     """
-    if other is None or row.deciding is None or row.deciding >= len(other.evidence):
+    if other is None or row.deciding is None:
         return None
-    ours, theirs = row.evidence[row.deciding], other.evidence[row.deciding]
-    rivals = {ours.control, theirs.control} - {"", *Control, *Reference}
-    alike = (ours.what, ours.unit) == (theirs.what, theirs.unit)
-    return theirs.ours if alike and (not rivals or ours.control == theirs.control) else None
+    wanted = _quantity(row.evidence[row.deciding])
+    return next((piece.ours for piece in other.evidence if _quantity(piece) == wanted), None)
+
+
+def _quantity(piece: Piece) -> tuple[str, str, str]:
+    """What tells a piece from the others of its claim: the control does only where it is the name of a rival."""
+    return piece.what, piece.unit, "" if piece.control in {*Control, *Reference} else piece.control
 
 
 def in_words(found: Claims) -> list[Notes]:

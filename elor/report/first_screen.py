@@ -109,14 +109,12 @@ def provenance(results: Results, settings: Mapping[str, Any], versions: Sequence
     ]
     packages = [one for one in versions if "==" in one]
     made = [f"{name} {settings[name]}" for name in ("profile", "seed") if name in settings]
-    seeds = settings.get("train", {}).get("seeds", 1)
-    answers = "values" if results.headline == "ccc" else "probabilities"
     ensembles = (
-        f"{seeds} in every fold, from as many seeds, answer by the mean of their {answers}, which is scored; maps, "
-        "prototypes, interventions and training curves are those of the first alone"
+        f"{results.ensembles}, which is scored, and whose scores say whether a head has learned; maps, prototypes, "
+        "interventions and training curves are those of the first alone"
     )
     shuffled = f" ({SHUFFLED})" if results.shuffled else ""
-    said = {"Networks": [ensembles] if seeds > 1 else [], "Parameters": made, "Packages": packages}
+    said = {"Networks": [ensembles] if results.ensembles else [], "Parameters": made, "Packages": packages}
     return {
         "Corpus": f"{speech[0].upper()}{speech[1:]}.",
         "Tests": f"{plural(scores['count'], 'slice')} {labelled(results)}{shuffled}, each by networks that have not "

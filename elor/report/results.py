@@ -135,6 +135,13 @@ class Results:
         return bool(self.protocol.get("shuffled"))
 
     @property
+    def ensembles(self) -> str:
+        """What answers where every fold has several networks of a kind, in words; empty where it has one."""
+        seeds = self.protocol.get("seeds", 1)
+        answers = "values" if self.headline == "ccc" else "probabilities"
+        return "" if seeds == 1 else f"{seeds} in every fold, from as many seeds, answer by the mean of their {answers}"
+
+    @property
     def averaged(self) -> bool:
         """Whether what is learned are means over all evaluators: then it is nothing to whom the corpus' labels are."""
         return self.agreement.get("rater") == "mean"

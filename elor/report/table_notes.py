@@ -71,7 +71,8 @@ def reading(found: Results) -> Notes:
             if found.headline == "uar"
             else "the mean over folds of CCC (the column CCC folds, not the pooled CCC of the first table)"
         )
-        items.append(f"gap: what {which} would have gained by picking the epoch on the test part.")
+        whose = ", of each fold's first network alone" if found.ensembles else ""
+        items.append(f"gap: what {which} would have gained by picking the epoch on the test part{whose}.")
     return Notes("How to read it", tuple(items + list(_tests(found)) + list(_ceiling(found))))
 
 
@@ -100,6 +101,8 @@ def setting(found: Results) -> Notes:
     else:
         items.append("No folds: each speaker counts as one, and the guesses know the labels of all other speakers.")
     items += [f"{title(name)}: {'; '.join(said)}." for name, said in found.heard.items()]
+    if found.ensembles:
+        items.append(f"Networks: {found.ensembles}, which is scored.")
     readers = [title(name) for name in ON_VECTORS if name in next(iter(found.scores.values()))]
     if readers and (vectors := protocol.get("vectors")):
         items.append(f"{', '.join(readers)} read {Vectors(**vectors)}.")

@@ -1,8 +1,9 @@
 """Training slices that are never heard the same way twice: louder or softer, in noise, with something left out.
 
 What becomes of a slice is a function of (seed, epoch, slice): the same on every machine, whoever trains beside it, and
-after a kill. Only training slices are altered, and only inputs that follow time: audio and MFCCs. Vectors are not, so
-that FTR learns as without it, and ELoR+FTR beside the functionals of the slice as it is.
+after a kill. Only training slices are altered, and only inputs that follow time: audio by gain, noise and masks, MFCCs
+by masks alone. Vectors are not, so that FTR learns as without it, and ELoR+FTR beside the functionals of the slice as
+it is.
 """
 
 import math

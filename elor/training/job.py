@@ -95,12 +95,12 @@ class Outcome:
     """What a training leaves.
 
     Attributes:
-        tensors: weights and buffers of the best epoch.
+        tensors: weights and buffers of the kept epoch.
         predictions: per head (test slices, classes) probabilities, or (test slices, 1) values.
         history: one row per epoch: loss and validation score by head, and `score`, which decides.
         audit: rows (epoch, head, actual, predicted, count) of the test slices after every epoch, for values (epoch,
             head, concordance). Nothing in training reads them: selection never sees the test speaker.
-        best: the epoch that was kept, counted from 0.
+        kept: the epoch that was kept, counted from 0.
         stopped: whether the floor ended the job early.
     """
 
@@ -108,10 +108,10 @@ class Outcome:
     predictions: dict[str, np.ndarray]
     history: list[dict[str, float]]
     audit: list[dict[str, Any]]
-    best: int
+    kept: int
     stopped: bool = False
 
     @property
     def score(self) -> float:
-        """The best validation score."""
-        return self.history[self.best]["score"]
+        """The validation score of the kept epoch."""
+        return self.history[self.kept]["score"]

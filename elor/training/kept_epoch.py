@@ -10,7 +10,7 @@ from elor.training.resume import State
 
 def finished(state: State, options: Options) -> bool:
     """Whether the epochs are used up, or the patience, or the floor was missed."""
-    return state.stopped or state.epoch >= options.epochs or state.epoch - state.best > options.patience
+    return state.stopped or state.epoch >= options.epochs or state.epoch - state.kept > options.patience
 
 
 def close_epoch(state: State, score: float, network: nn.Module, keep: str, floor: Sequence[float]) -> None:
@@ -24,9 +24,9 @@ def close_epoch(state: State, score: float, network: nn.Module, keep: str, floor
         floor: per epoch, the best score so far below which a training is not worth going on with.
     """
     best_score = max(row["score"] for row in state.history)
-    if keep == "last" or state.best < 0 or score > state.history[state.best]["score"]:
-        state.best = state.epoch
-        state.best_tensors = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    if keep == "last" or state.kept < 0 or score > state.history[state.kept]["score"]:
+        state.kept = state.epoch
+        state.kept_tensors = {name: value.detach().clone() for name, value in network.state_dict().items()}
     if state.epoch < len(floor) and best_score < floor[state.epoch]:
         state.stopped = True
     state.epoch += 1

@@ -126,15 +126,15 @@ class Trainer:
         keep(self.job.scratch, self.network, self.optimiser, self.state, done)
 
     def outcome(self) -> Outcome:
-        """What the best epoch leaves; its weights become the network's."""
+        """What the kept epoch leaves; its weights become the network's."""
         state = self.state
-        self.network.load_state_dict(state.best_tensors)
+        self.network.load_state_dict(state.kept_tensors)
         return Outcome(
-            tensors={name: value.cpu() for name, value in state.best_tensors.items()},
+            tensors={name: value.cpu() for name, value in state.kept_tensors.items()},
             predictions={name: value.cpu().numpy() for name, value in self.predict(self.job.test).items()},
             history=state.history,
             audit=state.audit,
-            best=state.best,
+            kept=state.kept,
             stopped=state.stopped,
         )
 

@@ -71,7 +71,7 @@ def write_models(folder: Path, speakers: pd.Series, jobs: list[TrainingJob], out
         for number, (job, outcome) in enumerate(members, start=1):
             name = fold if number == 1 else f"{fold}/{number}"  # `elor.ensemble.folds_of` takes it apart
             heard = sorted(speakers.iloc[[*job.train, *job.validation]].unique())
-            notes = {"fold": name, "architecture": asdict(job.architecture), "epoch": outcome.best, "heard": heard}
+            notes = {"fold": name, "architecture": asdict(job.architecture), "epoch": outcome.kept, "heard": heard}
             weights_file.save(folder / f"{name}.safetensors", outcome.tensors, notes)
     shapes = {job.fold: _described(job.architecture) for job in jobs}
     first = shapes[jobs[0].fold]
@@ -109,7 +109,7 @@ def rows_of(jobs: list[TrainingJob], outcomes: list[Outcome], name: str) -> pd.D
         if "epoch" not in table:
             table.insert(0, "epoch", range(len(table)))
         table.insert(0, "fold", job.fold)
-        table.insert(2, "selected", (table["epoch"] == outcome.best).astype(int))
+        table.insert(2, "selected", (table["epoch"] == outcome.kept).astype(int))
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 

@@ -29,18 +29,18 @@ class State:
 
     Attributes:
         epoch: how many epochs are done.
-        best: the epoch with the best validation score so far, -1 before the first.
+        kept: the epoch that is kept so far, -1 before the first.
         stopped: whether the search's floor ended the training.
         history, audit: as in `elor.training.job.Outcome`.
-        best_tensors: weights and buffers of the best epoch.
+        kept_tensors: weights and buffers of that epoch.
     """
 
     epoch: int = 0
-    best: int = -1
+    kept: int = -1
     stopped: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
     audit: list[dict[str, Any]] = field(default_factory=list)
-    best_tensors: dict[str, Tensor] = field(default_factory=dict)
+    kept_tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
 def keep(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer, state: State, steps: int) -> None:
@@ -57,9 +57,9 @@ def keep(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer, sta
     tensors = (
         weights_file.prefixed("network", network.state_dict())
         | weights_file.prefixed("momentum", momentum)
-        | weights_file.prefixed("best", state.best_tensors)
+        | weights_file.prefixed("kept", state.kept_tensors)
     )
-    notes = {name: getattr(state, name) for name in ("epoch", "best", "stopped", "history", "audit")}
+    notes = {name: getattr(state, name) for name in ("epoch", "kept", "stopped", "history", "audit")}
     weights_file.save(folder / STATE, tensors, notes)
     write_text(folder / PROGRESS, str(steps))
 
@@ -79,8 +79,8 @@ def resume(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -
     for name, buffer in weights_file.unprefixed("momentum", tensors).items():
         optimiser.state[parameters[name]]["momentum_buffer"] = buffer.to(parameters[name].device)
     device = next(network.parameters()).device
-    best = {name: value.to(device) for name, value in weights_file.unprefixed("best", tensors).items()}
-    return State(**notes, best_tensors=best)
+    kept = {name: value.to(device) for name, value in weights_file.unprefixed("kept", tensors).items()}
+    return State(**notes, kept_tensors=kept)
 
 
 def epochs_done(folder: Path) -> int:

@@ -1,9 +1,9 @@
 """The support vector machine that people would build beside the networks, on the same functionals in the same folds.
 
 It gets what FTR gets: features scaled by the training slices' mean and deviation, and the validation slices to choose
-by. Where FTR chooses its epoch, it chooses a kernel, C, and whether all classes weigh the same: for each fold and head
-what has the best UAR on the validation slices (for values the best CCC), of equals the first of `CHOICES`. The kernels
-are computed once per fold; scikit-learn's SVC with the kernel's name would compute the same ones for every fit.
+by. It chooses a kernel, C, and whether all classes weigh the same: for each fold and head what has the best UAR on the
+validation slices (for values the best CCC), of equals the first of `CHOICES`. The kernels are computed once per fold;
+scikit-learn's SVC with the kernel's name would compute the same ones for every fit.
 
 A functional that hardly varies among n training slices can lie at millions of their deviations elsewhere, and a linear
 kernel follows it there: nothing counts as further out than n deviations (by Chebyshev's inequality one in n^2 at most).

@@ -23,8 +23,8 @@ class Trial:
     Attributes:
         status: `ok`, `failed` (the loss was not finite, or the layers left nothing of the signal) or `stopped` (lay
             below the median of its forerunners).
-        score: best validation score; NaN if failed.
-        epoch: the epoch that reached it.
+        score: validation score of the kept epoch; NaN if failed.
+        epoch: the kept one.
         scores: validation score of every epoch.
         reason: of a failure.
     """
@@ -62,7 +62,7 @@ def _train(jobs: Sequence[TrainingJob]) -> list[Trial]:
 
 def _of(outcome: Outcome) -> Trial:
     scores = [row["score"] for row in outcome.history]
-    return Trial("stopped" if outcome.stopped else "ok", outcome.score, outcome.best, scores)
+    return Trial("stopped" if outcome.stopped else "ok", outcome.score, outcome.kept, scores)
 
 
 def _path(job: TrainingJob) -> Path:

@@ -15,6 +15,7 @@ from elor import onnx_model
 from elor.files import write_json
 from elor.inference import load
 from elor.report.text import interval
+from elor.training import weights_file
 from tests.features.speech import pseudo_speech
 from tests.worlds.networks import FOLDS, write_models
 
@@ -97,6 +98,20 @@ def test_whose_corpus_it_was(
     for sentence in (*sentences, "The network of fold Ses01M", "of the networks of all folds, of which this is one"):
         assert sentence in card
     assert "/somewhere" not in card
+
+
+def test_one_of_several_networks_of_a_fold(workspace: Path, models: Path, tmp_path: Path, elor: Elor) -> None:
+    """`train.seeds`: the mean of a fold's networks was tested, none of them alone."""
+    own = shutil.copytree(models, tmp_path / "models") / "ftr"
+    tensors, notes = weights_file.load(own / "Ses01M.safetensors")
+    weights_file.save(own / "Ses01M" / "2.safetensors", tensors, notes | {"fold": "Ses01M/2"})
+    result = elor("export", "ftr", "--no-onnx", "--fold", "Ses01M/2", *options(workspace, own.parent, tmp_path))
+    assert result.exit_code == 0, result.stderr
+    assert load(tmp_path / "ftr-Ses01M-2.safetensors").folds == ("Ses01M/2",)
+    card = " ".join((tmp_path / "ftr-Ses01M-2.md").read_text().split())
+    assert "Network Ses01M/2, one of several of its fold, which was trained without that fold's speakers." in card
+    assert "tested as one, on the speakers that were withheld from them. This is one of them, and was" in card
+    assert "`ftr-Ses01M-2.safetensors`: weights" in card
 
 
 @pytest.mark.parametrize("target", ["regression", "spread", "distribution", "emotion"])

@@ -202,7 +202,7 @@ def _jobs(network: str, folder: Path) -> list[TrainingJob]:
 
 def _left(outcome: Outcome) -> list[object]:
     """All numbers of a training."""
-    return [*outcome.tensors.values(), *outcome.predictions.values(), outcome.history, outcome.audit, outcome.best]
+    return [*outcome.tensors.values(), *outcome.predictions.values(), outcome.history, outcome.audit, outcome.kept]
 
 
 def _network(jobs: dict[str, list[TrainingJob]], trained: dict[str, Outcome]) -> MultiHeadNetwork:

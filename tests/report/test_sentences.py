@@ -131,3 +131,4 @@ def test_beside_another_run_stands_the_same_quantity_or_none() -> None:
     for changed in ({"unit": "UAR"}, {"control": "LoM"}, {"what": "something else"}):
         assert cells(row(there[0], there[1].model_copy(update=changed))) == ("0.50", MISSING, "SD")
     assert cells(row(there[0])) == ("0.50", MISSING, "SD")
+    assert cells(row(there[1])) == cells(row(piece("more"), *there)) == ("0.50", "0.70", "SD")  # at another place

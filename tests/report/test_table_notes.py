@@ -11,7 +11,7 @@ import pytest
 from elor.evaluation.evaluate import Settings, evaluate
 from elor.report.results import Results, labelled, title
 from elor.report.score_tables import headline, spread
-from elor.report.table_notes import _ceiling, _classes, _joint, setting
+from elor.report.table_notes import _ceiling, _classes, _joint, reading, setting
 from tests.worlds.tables import World, make_world
 
 
@@ -78,6 +78,20 @@ def evaluated(world: World, shuffled: bool) -> Results:
     found = evaluate(world.slices, world.folds, world.utterances, world.ratings, predicted, {}, how)
     corpus = {"utterances": 48, "minutes": 1, "speakers": 4, "ratings": 48}
     return Results.of(found, corpus | {"labels": {"rater": "E-2", "classes": 5, "utterances": 48}}, 0.95, {})
+
+
+def test_the_answers_of_several_networks_are_called_that() -> None:
+    """`train.seeds`: scores are of their mean, the selection gap of the first."""
+    found = evaluated(make_world(), shuffled=False)
+    for scores in found.scores.values():
+        scores["elor"]["selection_gap_uar"] = 0.1
+    several = replace(found, protocol=found.protocol | {"seeds": 3})
+    said = "Networks: 3 in every fold, from as many seeds, answer by the mean of their probabilities, which is scored."
+    assert said in setting(several).items
+    assert said not in setting(found).items
+    (gap,) = (item for item in reading(several).items if item.startswith("gap:"))
+    assert gap.endswith(", of each fold's first network alone.")
+    assert "first network" not in " ".join(reading(found).items)
 
 
 @pytest.mark.parametrize(

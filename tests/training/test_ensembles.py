@@ -112,7 +112,10 @@ def test_whatever_is_loaded_or_exported_answers_with_what_was_scored(asked, tmp_
                 mean = torch.from_numpy(logits[head]).softmax(2).mean(1)
                 np.testing.assert_allclose(rows[[f"{head}_p{k}" for k in range(3)]], mean, atol=1e-4)
     assert load(models / "ftr", fold="S01/2").folds == ("S01/2",)
-    assert load(models / "ftr/S01").folds == ("S01/2",)
+    with pytest.raises(
+        UserError, match=r"ftr/S01 holds only the further networks of a fold; give .*, or S01/2 for one"
+    ):
+        load(models / "ftr/S01")
     with pytest.raises(UserError, match="has no fold S09; choose one of S00, S00/2, S01"):
         load(models, "ftr", "S09")
 

@@ -37,7 +37,7 @@ def job(files: dict[str, Path], slices: pd.DataFrame):
 def same(one: Outcome, other: Outcome) -> None:
     assert one.history == other.history
     assert one.audit == other.audit
-    assert one.best == other.best
+    assert one.kept == other.kept
     for name, tensor in one.tensors.items():
         assert torch.equal(tensor, other.tensors[name]), name
     for name, values in one.predictions.items():
@@ -159,11 +159,11 @@ def test_the_kept_epoch_is_the_best_by_what_was_asked(job) -> None:
         trainer = loop.Trainer(replace(made, validation=made.train[:5]))  # five cannot be of three classes alike
         outcome = trainer.run()  # leaves the kept epoch's weights in the network
         scores = [row["score"] for row in outcome.history]
-        assert outcome.best == int(np.argmax(scores))
+        assert outcome.kept == int(np.argmax(scores))
         for name, found in trainer.predict(trainer.job.validation).items():
             truth = trainer.job.truth[name][trainer.job.validation]
             expected = scored(truth, found.numpy())
-            assert outcome.history[outcome.best][f"validation_{name}"] == pytest.approx(expected, rel=1e-5), select
+            assert outcome.history[outcome.kept][f"validation_{name}"] == pytest.approx(expected, rel=1e-5), select
 
 
 def test_the_last_epoch_is_kept_where_it_is_asked_for(job) -> None:
@@ -173,7 +173,7 @@ def test_the_last_epoch_is_kept_where_it_is_asked_for(job) -> None:
         trainer.judge(trainer.epoch() | {"score": 1.0 - trainer.state.epoch})  # every epoch is worse
     final = trainer.predict(made.test)  # of the weights as training left them
     outcome = trainer.outcome()
-    assert [outcome.best, outcome.score, len(outcome.history)] == [5, -4.0, 6]
+    assert [outcome.kept, outcome.score, len(outcome.history)] == [5, -4.0, 6]
     for name, shares in outcome.predictions.items():
         np.testing.assert_array_equal(shares, final[name].numpy())
 
@@ -289,9 +289,9 @@ def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, sl
 def test_patience_keeps_the_best_epoch_and_the_audit_marks_every_epoch(job) -> None:
     outcome = loop.train(job(epochs=30, learning_rate=0.2))
     scores = [row["score"] for row in outcome.history]
-    assert scores[outcome.best] == max(scores)
-    assert outcome.best == scores.index(max(scores))  # of equals the first
-    assert len(scores) == min(30, outcome.best + 1 + 3)
+    assert scores[outcome.kept] == max(scores)
+    assert outcome.kept == scores.index(max(scores))  # of equals the first
+    assert len(scores) == min(30, outcome.kept + 1 + 3)
     assert {row["epoch"] for row in outcome.audit} == set(range(len(scores)))
     counts = pd.DataFrame(outcome.audit).groupby(["epoch", "head"])["count"].sum()
     assert (counts == 10).all()
@@ -300,7 +300,7 @@ def test_patience_keeps_the_best_epoch_and_the_audit_marks_every_epoch(job) -> N
 def test_predictions_are_those_of_the_best_epoch(job) -> None:
     outcome = loop.train(job(epochs=10))
     rows = pd.DataFrame(outcome.audit)
-    rows = rows[(rows["epoch"] == outcome.best) & (rows["head"] == "valence")]
+    rows = rows[(rows["epoch"] == outcome.kept) & (rows["head"] == "valence")]
     found = np.bincount(outcome.predictions["valence"].argmax(1), minlength=3)
     expected = rows.groupby("predicted")["count"].sum().reindex(range(3), fill_value=0)
     np.testing.assert_array_equal(found, expected)

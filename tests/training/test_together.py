@@ -63,7 +63,7 @@ def alone(jobs: Sequence[TrainingJob]) -> list[Outcome]:
 
 def same(some: Sequence[Outcome], others: Sequence[Outcome]) -> None:
     for one, other in zip(some, others, strict=True):
-        assert (one.history, one.audit, one.best) == (other.history, other.audit, other.best)
+        assert (one.history, one.audit, one.kept) == (other.history, other.audit, other.kept)
         assert one.tensors.keys() == other.tensors.keys()
         for name, tensor in one.tensors.items():
             assert torch.equal(tensor, other.tensors[name]), name
@@ -74,7 +74,7 @@ def same(some: Sequence[Outcome], others: Sequence[Outcome]) -> None:
 def close(some: Sequence[Outcome], others: Sequence[Outcome]) -> None:
     """Equal within 1e-5, rounding accumulated over some epochs; whatever is counted is equal."""
     for one, other in zip(some, others, strict=True):
-        assert (one.best, one.stopped) == (other.best, other.stopped)
+        assert (one.kept, one.stopped) == (other.kept, other.stopped)
         for rows, expected in ((one.history, other.history), (one.audit, other.audit)):
             pd.testing.assert_frame_equal(pd.DataFrame(rows), pd.DataFrame(expected), rtol=1e-5, atol=1e-6)
         assert one.tensors.keys() == other.tensors.keys()
@@ -172,7 +172,7 @@ def test_a_fold_that_stops_leaves_the_others_as_they_are(jobs) -> None:
     whole = afresh(together.train_together, made)
     lengths = [len(outcome.history) for outcome in whole]
     assert len(set(lengths)) > 1, "the toy folds should stop at different epochs"
-    assert lengths == [min(30, outcome.best + 3) for outcome in whole]
+    assert lengths == [min(30, outcome.kept + 3) for outcome in whole]
     same([afresh(together.train_together, [job])[0] for job in made], whole)
 
 

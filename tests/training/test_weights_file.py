@@ -11,7 +11,7 @@ from elor.errors import UserError
 from elor.training import weights_file
 
 TENSORS = {"network.weight": torch.arange(12.0).reshape(3, 4), "best.count": torch.tensor(3), "none": torch.zeros(0, 2)}
-NOTES = {"epoch": 3, "best": 1, "stopped": False, "history": [{"score": 0.25, "loss": 1.5}], "audit": []}
+NOTES = {"epoch": 3, "kept": 1, "stopped": False, "history": [{"score": 0.25, "loss": 1.5}], "audit": []}
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
