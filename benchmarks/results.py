@@ -20,11 +20,16 @@ from elor.evidence.model import read
 from elor.evidence.names import Verdict
 from elor.files import write_json
 from elor.report import claims, results, score_tables, sentences, table_notes
-from elor.report.text import Block, Format, Table, render
+from elor.report.text import Block, Format, Notes, Table, render
 from elor.runs.run import MADE, Folder
 
 FIVE = ("amplitude-arousal", "arousal-loudness", "arousal-frequencies", "arousal-rate", "elor-best-arousal")
 """The claims that the README shows: chosen for what they are about, whatever became of them."""
+
+THERE = Notes(
+    "How to read it",
+    ("*Ours there* is of the piece that the verdict here hangs on. The verdict there may hang on another piece.",),
+)
 
 
 def main(
@@ -36,17 +41,20 @@ def main(
     found = results.Results.read(workspace / "metrics")
     judged = read(Claims, workspace / "metrics" / "claims.json")
     notes = [note for note in (table_notes.contradictions(found), table_notes.setting(found)) if note is not None]
-    made = f"*On {', '.join(Folder(workspace).made_on())}; commit {commit(workspace)}.*" if corpus else ""
+    on = ", ".join(Folder(workspace).made_on())
+    made = f"*{f'On {on}; commit' if on else 'Commit'} {commit(workspace)}.*" if corpus else ""
     write("results", corpus, [score_tables.headline(found), score_tables.comparisons(found), *notes], made)
     write("claims", corpus, [claims.overview(judged), claims.evidence(judged)], made)
     if beside:
         base = ROOT / "metrics"
         others = read(Claims, base / "claims.json")
         write("beside", corpus, [compared(found, results.Results.read(base), beside)])
-        write("verdicts", corpus, [tally(judged, others, beside), claims.comparison(judged, others, beside)])
+        verdicts = [tally(judged, others, beside), claims.comparison(judged, others, beside), THERE]
+        write("verdicts", corpus, verdicts)
     if not corpus:
         write("headline", corpus, [score_tables.headline(found)])
         write("five", corpus, [five(judged)])
+        write("sentences", corpus, [sentences_of(judged)])
         record(workspace)
 
 
@@ -70,22 +78,26 @@ def write(name: str, corpus: str, blocks: Sequence[Block], made: str = "") -> No
 
 
 def compared(found: results.Results, base: results.Results, name: str) -> Table:
-    """The headline score with its interval of every network of this run, in another run and in this one."""
+    """The headline score with its interval of every network of this run, in this run and in another one."""
     score = score_tables.bounded(found.headline, "ci_")
     rows = tuple(
-        (results.title(network), *(score(run.scores[head][network]) for head in found.scores for run in (base, found)))
+        (results.title(network), *(score(run.scores[head][network]) for head in found.scores for run in (found, base)))
         for network in next(iter(found.scores.values()))
     )
-    columns = [f"{head}, {where}" for head in found.scores for where in (name, "here")]
-    return Table(f"{found.score} [{found.level}], {name} and here", ("network", *columns), (rows,))
+    columns = [f"{head}, {where}" for head in found.scores for where in ("here", name)]
+    return Table(f"{found.score} [{found.level}], here and {name}", ("network", *columns), (rows,))
 
 
 def tally(judged: Claims, others: Claims, name: str) -> Table:
-    """How many claims have each verdict, in another run and in this one."""
-    rows = tuple(
-        (str(verdict), str(others.counts.get(verdict, 0)), str(judged.counts.get(verdict, 0))) for verdict in Verdict
-    )
-    return Table(f"Claims by verdict, {name} and here", ("verdict", name, "here"), (rows,))
+    """How many claims have each verdict, in this run and in another one."""
+    rows = tuple((str(verdict), *(str(one.counts.get(verdict, 0)) for one in (judged, others))) for verdict in Verdict)
+    return Table(f"Claims by verdict, here and {name}", ("verdict", "here", name), (rows,))
+
+
+def sentences_of(judged: Claims) -> Table:
+    """What every claim says, and in which section of the paper."""
+    rows = tuple((row.id, row.claim, row.where) for row in judged.claims)
+    return Table(f"The {len(rows)} claims in words", ("claim", "the paper says that", "section"), (rows,), labels=3)
 
 
 def five(judged: Claims) -> Table:

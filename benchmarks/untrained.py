@@ -137,7 +137,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
         for method in METHODS
     ]
     own = [
-        ("trained, this run", method, *(number(by[pair], 2) for pair in PAIRS), _share(by["padding"]))
+        ("trained, the demonstration", method, *(number(by[pair], 2) for pair in PAIRS), _share(by["padding"]))
         for method, by in measured["trained"].items()
     ]
     paper = ("trained, the paper", "guided", *(number(value, 2) for value in PAPER), "-")

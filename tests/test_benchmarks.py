@@ -18,7 +18,9 @@ from benchmarks.measure import ROOT, alternated, ratio
 from benchmarks.plainstep import PlainStep
 from elor.engine import Engine
 from elor.errors import UserError
-from elor.evidence.model import write
+from elor.evidence.claims import Claims
+from elor.evidence.model import read, write
+from elor.evidence.names import Verdict
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
 from elor.explain import controls
@@ -64,12 +66,27 @@ def test_a_run_stands_beside_the_committed_one() -> None:
     base = Results.read(ROOT / "metrics")
     scores = {head: {"ftr": by["ftr"] | {"uar": by["ftr"]["uar"] + 0.1}} for head, by in base.scores.items()}
     table = results.compared(replace(base, scores=scores), base, "committed")
-    assert table.header[1:3] == ("arousal, committed", "arousal, here")
+    assert table.header[1:3] == ("arousal, here", "arousal, committed")
     (((name, *cells),),) = table.groups
     assert name == "FTR"
-    arousal, arousal_here, valence, valence_here = (float(cell.split()[0]) for cell in cells)
+    arousal_here, arousal, valence_here, valence = (float(cell.split()[0]) for cell in cells)
     assert arousal_here - arousal == pytest.approx(0.1, abs=0.001)
     assert valence_here - valence == pytest.approx(0.1, abs=0.001)
+
+
+def test_verdicts_stand_beside_the_committed_ones_in_the_same_order() -> None:
+    base = read(Claims, ROOT / "metrics" / "claims.json")
+    table = results.tally(base.model_copy(update={"counts": {Verdict.holds: 25}}), base, "committed")
+    assert table.header == ("verdict", "here", "committed")
+    assert table.groups[0][0] == ("holds", "25", str(base.counts[Verdict.holds]))
+
+
+def test_every_claim_is_put_into_words() -> None:
+    judged = read(Claims, ROOT / "metrics" / "claims.json")
+    (rows,) = results.sentences_of(judged).groups
+    assert len(rows) == 25
+    assert all(len(row) == 3 and all(row) for row in rows)
+    assert ("arousal-rate", "more arousal goes with a faster speaking rate") in {row[:2] for row in rows}
 
 
 def test_untrained_networks_are_set_beside_what_was_said_of_them(

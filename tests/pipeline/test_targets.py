@@ -35,7 +35,7 @@ NAMED = {
 NAMED["spread"] = NAMED["regression"]
 NAMED["emotion"] = NAMED["classes"] - {"kappa", "ccc"}  # emotions have no order
 NAMED["distribution"] = NAMED["classes"] | {"cross_entropy", "cross_entropy_floor"}
-"""What issue 4 asks of each target's metrics/<dimension>/<network>.json."""
+"""The keys that must stand in each target's metrics/<dimension>/<network>.json."""
 
 
 @pytest.fixture(scope="module")
