@@ -53,6 +53,9 @@ CHOICES: dict[str, dict[str, Any]] = {
     "gain, noise, masks": {"augment": "all"},
     "those of the profile demo": ALL,
 }
+TITLES = {("lom", "gain, noise, masks"): "masks"}
+"""What a network's table calls a choice of which it takes a part: MFCCs are masked alone (`elor.training.augment`)."""
+
 WEIGHTS = ("schedule", "balance", "augment")
 """What decides the weights of every epoch; all else decides which epoch is kept."""
 
@@ -231,16 +234,17 @@ def tables(measured: dict[str, Any]) -> list[Block]:
 def _table(corpus: str, runs: list[dict[str, Any]]) -> Table:
     found = {(one["network"], one["choice"]): one["counts"] for one in runs}
     groups = tuple(
-        tuple(
-            (title(network), choice, *_cells(found[network, choice], None if choice == BASE else found[network, BASE]))
-            for choice in (*CHOICES, AVERAGED)
-            if (network, choice) in found
-        )
+        tuple(_row(found, network, choice) for choice in (*CHOICES, AVERAGED) if (network, choice) in found)
         for network in NETWORKS
         if (network, BASE) in found
     )
     header = ("network", "training", "arousal UAR", "more [95 %]", "p", "valence UAR", "more [95 %]", "p")
     return Table(f"{corpus}: UAR, mean of {len(SEEDS)} training seeds, ten folds", header, groups, labels=2)
+
+
+def _row(found: dict[tuple[str, str], Any], network: str, choice: str) -> tuple[str, ...]:
+    base = None if choice == BASE else found[network, BASE]
+    return (title(network), TITLES.get((network, choice), choice), *_cells(found[network, choice], base))
 
 
 def _cells(counts: dict[str, Any], base: dict[str, Any] | None) -> Iterator[str]:

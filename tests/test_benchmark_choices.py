@@ -132,6 +132,15 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
         choices.measure(quick, ("ftr",))
 
 
+def test_a_row_of_lom_does_not_say_that_its_mfccs_had_gain_and_noise() -> None:
+    counts = {head: [[[3, 1], [1, 3]]] * 4 for head in ("arousal", "valence")}
+    named = ((network, choice) for network in ("elor", "lom") for choice in ("the paper's", "gain, noise, masks"))
+    runs = [{"corpus": "one", "network": network, "choice": choice, "counts": counts} for network, choice in named]
+    elor, lom = choices.tables({"runs": runs})[0].groups
+    assert [row[1] for row in elor] == ["the paper's", "gain, noise, masks"]
+    assert [row[1] for row in lom] == ["the paper's", "masks"]
+
+
 def test_a_choice_of_the_epoch_is_what_training_keeps_by_itself(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_params(quick / "params.yaml", {f"{FTR}.epochs": 8})
     monkeypatch.chdir(quick)
