@@ -123,7 +123,8 @@ def _digest(workspace: Path, params: Params, network: str) -> str:
     scale = params.scale.networks[network]
     settings = merge(scale.defaults, params.networks[network]).model_dump(mode="json")
     files = [file_digest(workspace / "data" / name) for name in ("slices.csv", "folds.csv")]
-    return digest([files, settings, scale.epochs, params.train.model_dump(mode="json")])
+    read = [params.features.model_dump(mode="json"), params.search.score]  # by which an epoch is chosen
+    return digest([files, settings, scale.epochs, params.train.model_dump(mode="json"), *read])
 
 
 def trainings(network: str) -> dict[str, list[str]]:

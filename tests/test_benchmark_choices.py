@@ -109,7 +109,7 @@ def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(qu
 
 
 def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_none_twice(quick: Path) -> None:
-    found = choices.measure(quick, ("ftr",))
+    found, asked = choices.measure(quick, ("ftr",)), (quick / "params.yaml").read_text()
     by_choice = {one["choice"]: one["counts"] for one in found["runs"]}
     assert set(by_choice) == {*choices.ASKED["ftr"], choices.AVERAGED}
     slices = len(pd.read_csv(quick / "data" / "slices.csv"))
@@ -127,9 +127,11 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
     (quick / "choices.json").write_text(json.dumps({"measured": found}))
     (quick / "choices.parts.json").unlink()
     assert choices.measure(quick, ("ftr",)) == found
-    set_params(quick / "params.yaml", {f"{FTR}.epochs": 3})
-    with pytest.raises(UserError, match=r"another corpus or other values called demo; give another --corpus"):
-        choices.measure(quick, ("ftr",))
+    for other in ({"features.set": "ComParE_2016"}, {"search.score": "valence"}, {f"{FTR}.epochs": 3}):
+        set_params(quick / "params.yaml", other)
+        with pytest.raises(UserError, match=r"another corpus or other values called demo; give another --corpus"):
+            choices.measure(quick, ("ftr",))
+        (quick / "params.yaml").write_text(asked)
 
 
 def test_a_row_of_lom_does_not_say_that_its_mfccs_had_gain_and_noise() -> None:
