@@ -20,16 +20,11 @@ from elor.evidence.model import read
 from elor.evidence.names import Verdict
 from elor.files import write_json
 from elor.report import claims, results, score_tables, sentences, table_notes
-from elor.report.text import Block, Format, Notes, Table, render
+from elor.report.text import Block, Format, Table, render
 from elor.runs.run import MADE, Folder
 
 FIVE = ("amplitude-arousal", "arousal-loudness", "arousal-frequencies", "arousal-rate", "elor-best-arousal")
 """The claims that the README shows: chosen for what they are about, whatever became of them."""
-
-THERE = Notes(
-    "How to read it",
-    ("*Ours there* is of the piece that the verdict here hangs on. The verdict there may hang on another piece.",),
-)
 
 
 def main(
@@ -49,8 +44,7 @@ def main(
         base = ROOT / "metrics"
         others = read(Claims, base / "claims.json")
         write("beside", corpus, [compared(found, results.Results.read(base), beside)])
-        verdicts = [tally(judged, others, beside), claims.comparison(judged, others, beside), THERE]
-        write("verdicts", corpus, verdicts)
+        write("verdicts", corpus, [tally(judged, others, beside), claims.comparison(judged, others, beside)])
     if not corpus:
         write("headline", corpus, [score_tables.headline(found)])
         write("five", corpus, [five(judged)])
