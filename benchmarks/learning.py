@@ -78,6 +78,7 @@ SETTINGS = {
     "dropout 0.2, balanced": Setting(train=BALANCED, values=STRIDE_16 | {"dropout": 0.2}),
     "balanced, rate 0.02": Setting(train=BALANCED, values=STRIDE_16 | {"dropout": 0.2, "learning_rate": 0.02}),
     "balanced, batch 8": Setting(train=BALANCED, values=STRIDE_16 | {"dropout": 0.2, "batch": 8}),
+    "balanced, stride 8": Setting(train=BALANCED, values=STRIDE_8 | {"dropout": 0.2}),
     "balanced, pools 6-8-125": Setting(train=BALANCED, values=LATE | {"dropout": 0.2}),
     "balanced, pools 12-4-26": Setting(epochs=45, train=BALANCED, values=EARLY | {"dropout": 0.2}),
     "balanced, pools 12-4-26, alpha 0.01": Setting(
