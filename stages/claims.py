@@ -47,8 +47,9 @@ def measured(params: Params) -> Measured:
     paths = {head: {net: METRICS / head / f"{net}.json" for net in WORDLESS} for head in asked}
     return Measured(
         **{name: one for name, one in found.items() if one is not None},
-        scores={
-            head: {net: read(Scores, path) for net, path in by.items() if path.is_file()} for head, by in paths.items()
+        learned={
+            head: {net: read(Scores, path).utterance_permutation_p for net, path in by.items() if path.is_file()}
+            for head, by in paths.items()
         },
         confidence=params.evaluate.confidence,
     )

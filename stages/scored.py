@@ -16,7 +16,7 @@ def scored_of(
     ratings: pd.DataFrame,
     rater: str,
 ) -> Scored:
-    """As `Scored.of`, with target, scale, confidence, draws and seed of params.yaml."""
+    """As `Scored.of`, with target, scale, confidence, permutations and seed of params.yaml."""
     how = params.evaluate
     return Scored.of(
         predictions=predictions,
@@ -27,6 +27,6 @@ def scored_of(
         scale=(params.corpus.low, params.corpus.high),
         rater=rater,
         confidence=how.confidence,
-        draws=how.permutations,
+        permutations=how.permutations,
         seed=params.seed,
     )

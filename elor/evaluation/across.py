@@ -9,7 +9,6 @@ everywhere here, from both sides: what was learned may be turned round elsewhere
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -22,28 +21,16 @@ from scipy.special import stdtrit
 
 from elor.evaluation.comparisons import holm
 from elor.evaluation.intervals import NOWHERE, Interval, Statistic, jackknife, printed
-from elor.evaluation.measures import headline_of, headline_statistic, range_of
-from elor.evaluation.permutation import ccc_null, p_value, uar_null
+from elor.evaluation.measures import headline_of, headline_statistic, null_of, range_of
+from elor.evaluation.permutation import p_value
 from elor.evaluation.predictions import Judged
+from elor.evaluation.settings import Settings
 
 FACTORS = ("corpus", "language")
 """What is set beside each other."""
 
 UNKNOWN = "unknown"
 """The language of a corpus that does not say."""
-
-
-@dataclass(frozen=True)
-class How:
-    """Confidence of intervals, permutations of a null, and their seed."""
-
-    confidence: float = 0.95
-    draws: int = 10_000
-    seed: int = 0
-
-    def rng(self, *names: object) -> np.random.Generator:
-        """A stream of its own for every question."""
-        return np.random.default_rng([self.seed, zlib.crc32("/".join(map(str, names)).encode())])
 
 
 def groups_of(slices: pd.DataFrame) -> dict[str, NDArray]:
@@ -64,7 +51,7 @@ def learned_from(slices: pd.DataFrame, folds: pd.DataFrame) -> pd.Series:
 
 
 def transfers(
-    judged: Mapping[str, Mapping[str, Judged]], trained_on: NDArray, tested_on: NDArray, how: How
+    judged: Mapping[str, Mapping[str, Judged]], trained_on: NDArray, tested_on: NDArray, settings: Settings
 ) -> list[dict[str, Any]]:
     """The transfer matrix, a row per head, network and cell.
 
@@ -72,10 +59,10 @@ def transfers(
         judged: by head and network, one row per slice.
         trained_on: what the network that answered each slice was trained on, `(n,)`.
         tested_on: the slice's own corpus, `(n,)`.
-        how: see `How`.
+        settings: their confidence, permutations and seed count.
 
     Returns:
-        dimension, network, trained_on, tested_on, and as `_reached` and `judge_cells` have it.
+        dimension, network, trained_on, tested_on, and as `_reached` has it; `judge_cells` adds the rest.
     """
     rows = []
     for head, networks in judged.items():
@@ -84,8 +71,7 @@ def transfers(
                 for place in sorted(set(tested_on[trained_on == source])):
                     part = one.where((trained_on == source) & (tested_on == place))
                     names = {"dimension": head, "network": network, "trained_on": source, "tested_on": place}
-                    rows.append(names | _reached(part, how, how.rng(*names.values())))
-    judge_cells(rows, 1 - how.confidence)
+                    rows.append(names | _reached(part, settings, settings.stream(*names.values())))
     return rows
 
 
@@ -105,7 +91,7 @@ def judge_cells(rows: Sequence[dict[str, Any]], level: float) -> None:
 
 
 def differences(
-    judged: Mapping[str, Mapping[str, Judged]], groups: Mapping[str, NDArray], how: How
+    judged: Mapping[str, Mapping[str, Judged]], groups: Mapping[str, NDArray], settings: Settings
 ) -> list[dict[str, Any]]:
     """Every two groups of a factor compared, for each head and network.
 
@@ -119,7 +105,9 @@ def differences(
                 for a, b in combinations(sorted(set(names)), 2):
                     sides = sides_of(one, names == a, names == b)
                     about = {"dimension": head, "network": network, "factor": factor, "a": a, "b": b}
-                    found = apart(*sides, headline_statistic(one), how, how.rng(*about.values()), range_of(one))
+                    found = apart(
+                        *sides, headline_statistic(one), settings, settings.stream(*about.values()), range_of(one)
+                    )
                     rows.append(about | {"score": headline_of(one)} | found)
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = adjusted
@@ -155,14 +143,14 @@ def sides_of(judged: Judged, a: NDArray, b: NDArray) -> tuple[Side, Side]:
 
 
 def apart(
-    a: Side, b: Side, statistic: Statistic, how: How, rng: np.random.Generator, limits: tuple[float, float]
+    a: Side, b: Side, statistic: Statistic, settings: Settings, rng: np.random.Generator, limits: tuple[float, float]
 ) -> dict[str, Any]:
     """Compare a pooled score of two groups.
 
     Args:
         a, b: their speakers.
         statistic: the score of a sum of tallies.
-        how, rng: permutations and confidence.
+        settings, rng: permutations and confidence, and the source of the permutations.
         limits: lowest and highest value of the score.
 
     Returns:
@@ -176,14 +164,14 @@ def apart(
     total = every.sum(0)
     observed = float(statistic(a.tallies.sum(0)) - statistic(b.tallies.sum(0)))
     reached = 0
-    for _ in range(how.draws):
+    for _ in range(settings.permutations):
         dealt = rng.permutation(alone)[: size - len(here)]
         swapped = np.where(rng.random(len(here)) < 0.5, there + size, here)
         left = every[np.concatenate([dealt, swapped])].sum(0)
         reached += abs(float(statistic(left) - statistic(total - left))) >= abs(observed) - 1e-12
-    p = (1 + reached) / (1 + how.draws) if np.isfinite(observed) else float("nan")
+    p = (1 + reached) / (1 + settings.permutations) if np.isfinite(observed) else float("nan")
     fewest = min(size, len(b.speakers))
-    interval = printed(_interval(a, b, (here, there), statistic, observed, how.confidence), fewest, _span(limits))
+    interval = printed(_interval(a, b, (here, there), statistic, observed, settings.confidence), fewest, _span(limits))
     return {
         "difference": observed,
         "ci_low": interval.low,
@@ -200,9 +188,9 @@ def mean_of(sums: NDArray) -> NDArray:
     return sums[..., 0] / sums[..., 1]
 
 
-def means_apart(a: pd.Series, b: pd.Series, how: How, rng: np.random.Generator) -> dict[str, Any]:
+def means_apart(a: pd.Series, b: pd.Series, settings: Settings, rng: np.random.Generator) -> dict[str, Any]:
     """The same of two means over speakers, one number each, by name."""
-    return apart(Side.of_means(a), Side.of_means(b), mean_of, how, rng, (-np.inf, np.inf))
+    return apart(Side.of_means(a), Side.of_means(b), mean_of, settings, rng, (-np.inf, np.inf))
 
 
 def _interval(
@@ -243,19 +231,14 @@ def _span(limits: tuple[float, float]) -> tuple[float, float]:
     return low - high, high - low
 
 
-def _reached(part: Judged, how: How, rng: np.random.Generator) -> dict[str, Any]:
+def _reached(part: Judged, settings: Settings, rng: np.random.Generator) -> dict[str, Any]:
     """A cell's slices, speakers, classes, value, interval, chance, and p from both sides."""
     tallies = part.tallies(part.speaker)
     statistic = headline_statistic(part)
     value = float(statistic(tallies.sum(0)))
-    interval = printed(jackknife(tallies, statistic, how.confidence), len(tallies), range_of(part))
-    if part.head.valued:
-        null = ccc_null(part.truth, part.value, part.speaker, how.draws, rng)
-        classes, chance = None, 0.0
-    else:
-        null = uar_null(tallies, how.draws, rng)
-        classes = int((tallies.sum((0, 2)) > 0).sum())
-        chance = 1 / classes
+    interval = printed(jackknife(tallies, statistic, settings.confidence), len(tallies), range_of(part))
+    null = null_of(part, settings.permutations, rng)
+    classes = None if part.head.valued else int((tallies.sum((0, 2)) > 0).sum())
     return {
         "score": headline_of(part),
         "slices": len(part.truth),
@@ -264,7 +247,7 @@ def _reached(part: Judged, how: How, rng: np.random.Generator) -> dict[str, Any]
         "value": value,
         "ci_low": interval.low,
         "ci_high": interval.high,
-        "chance": chance,
+        "chance": 1 / classes if classes else 0.0,
         "p": p_value(null, value),
         "p_below": p_value(-null, -value),
     }

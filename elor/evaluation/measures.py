@@ -88,6 +88,26 @@ def bins_of(judged: Judged, bins: int) -> Reliability:
     return reliability(judged.truth, judged.predicted, judged.probabilities, bins)
 
 
+def null_of(judged: Judged, permutations: int, rng: np.random.Generator) -> NDArray:
+    """The headline when labels are permuted within speakers, `(permutations,)`."""
+    if not judged.head.valued:
+        return uar_null(judged.counts(judged.speaker), permutations, rng)
+    return ccc_null(judged.truth, judged.value, judged.speaker, permutations, rng)
+
+
+def p_by_utterance(judged: Judged, utterance: NDArray, settings: Settings, name: str) -> float:
+    """`utterance_permutation_p` of `score`, alone.
+
+    Args:
+        judged: one row per slice.
+        utterance: the utterance of each row, `(n,)`.
+        settings, name: as there.
+    """
+    spoken = over_utterances(judged, utterance)
+    null = null_of(spoken, settings.permutations, settings.stream(f"{name}.utterance", "permutation"))
+    return p_value(null, float(headline_statistic(spoken)(spoken.tallies(spoken.speaker).sum(0))))
+
+
 def training(judged: Judged, slices: pd.DataFrame, folds: pd.DataFrame | None) -> NDArray:
     """What the slices of each fold's training part add up to, folds in sorted order.
 
@@ -129,7 +149,7 @@ def _level(judged: Judged, trained: NDArray, settings: Settings, name: str) -> d
         scores["ccc"] = float(ccc(judged.sums(judged.speaker).sum(0)))
     if judged.probabilities is not None:
         scores["ece"] = ece(bins_of(judged, settings.bins))
-    null = _null(judged, settings, name)
+    null = null_of(judged, settings.permutations, settings.stream(name, "permutation"))
     return scores | {"permutation_p": p_value(null, scores[first]), "permutation_999": float(np.quantile(null, 0.999))}
 
 
@@ -195,14 +215,6 @@ def _value_guesses(judged: Judged, trained: NDArray) -> dict[str, float]:
     """CCC and RMSE of guessing the mean of each fold's training part."""
     guess = chance_level.mean_guess(trained, judged.truth, np.unique(judged.fold, return_inverse=True)[1])
     return {"baseline_mean_ccc": float(ccc(guess)), "baseline_mean_rmse": float(rmse(guess))}
-
-
-def _null(judged: Judged, settings: Settings, name: str) -> NDArray:
-    rng = settings.stream(name, "permutation")
-    if not judged.head.valued:
-        return uar_null(judged.counts(judged.speaker), settings.permutations, rng)
-    groups = np.unique(judged.speaker, return_inverse=True)[1]
-    return ccc_null(judged.truth, judged.value, groups, settings.permutations, rng)
 
 
 def _ends(key: str, interval: Interval) -> dict[str, float]:

@@ -95,13 +95,15 @@ class Said(Part):
     group: str
     """which"""
     verdict: str
-    """as there; in no family but that of its own table"""
+    """as there; corrected over the claims on scores and ratings of the group alone"""
     ours: Number
     """the number that it hangs on"""
     unit: str
     """of that number"""
     p: Number
     """of that piece"""
+    missing: str = ""
+    """why there is no such piece; then it has no numbers"""
 
 
 class Across(File):

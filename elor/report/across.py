@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from elor.corpora.faults import joined, some
-from elor.evidence.across import Across, Difference, Transfer
+from elor.evidence.across import Across, Difference, Said, Transfer
 from elor.report.results import SCORE_TITLES, title
 from elor.report.text import MISSING, Block, Notes, Table, interval, number, p_value
 
@@ -120,19 +120,38 @@ def claims_table(across: Across) -> Table | None:
     lines = []
     for name, claim in dict.fromkeys((one.id, one.claim) for one in across.claims):
         every = (said.get((name, factor, group)) for factor, group in groups)
-        cells = (MISSING if one is None else f"{one.verdict} ({number(one.ours, 2)})" for one in every)
-        lines.append((f"that {claim}", *cells))
+        lines.append((f"that {claim}", *(MISSING if one is None else _decided(one) for one in every)))
     caption = "Claims on scores and ratings, decided in each alone; in brackets the number that the verdict hangs on"
     return Table(caption, ("claim", *(group for _, group in groups)), (tuple(lines),)) if lines else None
 
 
-def tables(across: Across) -> list[Table]:
-    """Differences of scores and of alterations, and the claims."""
+def _decided(one: Said) -> str:
+    """The verdict, and the number that it hangs on."""
+    return one.verdict if one.missing else f"{one.verdict} ({number(one.ours, 2)})"
+
+
+def reasons(across: Across) -> Notes | None:
+    """Why claims have no number, a sentence per reason."""
+    lacking: dict[str, list[Said]] = {}
+    for one in across.claims:
+        if one.missing:
+            lacking.setdefault(one.missing, []).append(one)
+    said = []
+    for reason, some_claims in lacking.items():
+        count = len({one.id for one in some_claims})
+        where = joined(list(dict.fromkeys(one.group for one in some_claims)))
+        said.append(f"{'One claim' if count == 1 else f'{count} claims'} in {where}: {reason}.")
+    return Notes("Why some have no number", tuple(said)) if said else None
+
+
+def tables(across: Across) -> list[Block]:
+    """Differences of scores and of alterations, the claims, and why some of these have no number."""
     moved = "Alterations compared: mean change of the answer at the strongest dose"
     every = (
         difference_table("Scores compared: speakers dealt out anew between the two", across.scores, altered=False),
         difference_table(moved, across.alterations, altered=True),
         claims_table(across),
+        reasons(across),
     )
     return [one for one in every if one is not None]
 

@@ -11,6 +11,7 @@ from sklearn import metrics
 
 from elor.errors import UserError
 from elor.evaluation.evaluate import Settings, compare, evaluate, fold_per_slice, judge
+from elor.evaluation.measures import p_by_utterance
 from elor.evaluation.predictions import check_predictions
 from elor.files import plain
 from elor.targets import Head
@@ -23,6 +24,16 @@ BOTH = {"arousal": 5, "valence": 5}
 
 def tables(world):
     return world.slices, world.folds, world.utterances, world.ratings
+
+
+def test_the_p_of_what_was_learned_can_be_had_alone(world):
+    table = world.predict(BOTH, skill=0.3)
+    scores = evaluate(*tables(world), {"elor": table}, {}, QUICK).metrics["valence"]["elor"]
+    head = Head("valence", 5)
+    checked = check_predictions(table, world.slices, [head], world.folds)
+    one = judge(checked, world.slices, head, fold_per_slice(world.slices, world.folds))
+    found = p_by_utterance(one, world.slices["utterance"].to_numpy(), QUICK, "valence.elor")
+    assert found == scores["utterance_permutation_p"] != scores["permutation_p"]
 
 
 def joined(world, table):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,6 @@ from elor.evaluation.predictions import Judged
 from elor.evidence.interventions import Interventions
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Saliency
-from elor.evidence.scores import Scores
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.scores import Scored
@@ -162,7 +160,7 @@ class Given:
     saliency: dict[str, Any]
     prototypes: dict[str, Any]
     interventions: dict[str, Any]
-    scores: dict[str, dict[str, float]]
+    learned: dict[str, dict[str, float]]
     scored: Scored = field(default_factory=lambda: NO_SCORES)
 
     @property
@@ -171,20 +169,12 @@ class Given:
             saliency=Saliency.of(self.saliency),
             prototypes=Prototypes.of(self.prototypes, speaker="Ses01F"),
             interventions=Interventions.of(self.interventions),
-            scores=scores_of(self.scores),
+            learned=self.learned,
         )
 
     @property
     def facts(self) -> Facts:
         return Facts(self.measured, self.scored)
-
-
-def scores_of(learned: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Scores]]:
-    """By head and network scores whose p against permuted labels are these."""
-    some = {"count": 40, "speakers": SPEAKERS, "permutation_p": 1e-4, "utterance_count": 40, "utterance_speakers": 10}
-    return {
-        head: {net: Scores.of(some, utterance_permutation_p=p) for net, p in by.items()} for head, by in learned.items()
-    }
 
 
 def given(side: int, p: float = 1e-5, learned: float = 1e-4) -> Given:
@@ -211,7 +201,7 @@ def given(side: int, p: float = 1e-5, learned: float = 1e-4) -> Given:
             "level_sd": LEVEL_SD,
             "features": {"lom": {"mfcc": {"gain": {"moved_sd": [0.02 if side >= 0 else 0.9, *[0.0] * 25]}}}},
         },
-        scores={head: dict.fromkeys(NETWORKS, learned) for head in HEADS},
+        learned={head: dict.fromkeys(NETWORKS, learned) for head in HEADS},
         scored=scored(side),
     )
 

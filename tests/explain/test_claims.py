@@ -17,7 +17,7 @@ from elor.explain.claims.evidence import Measured, Missing, any_learned
 from elor.explain.claims.rows import claims
 from elor.explain.claims.table import CLAIMS
 from elor.report.sentences import reason, sentence
-from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, facts, given, scored, scores_of
+from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, facts, given, scored
 
 INSIDE = {claim.id for claim in CLAIMS if claim.group in ("saliency", "prototypes")} - {
     "valence-low-louder",
@@ -127,7 +127,7 @@ def test_a_head_that_has_learned_nothing_is_not_learned_in_every_claim_about_it(
 
 def test_one_unlearned_head_voids_the_claims_about_it_and_no_other() -> None:
     some = given(1)
-    some.scores["valence"]["elor"] = 0.6
+    some.learned["valence"]["elor"] = 0.6
     found = verdicts(some.facts)
     void = {"amplitude-valence", "amplitude-matters", "same-parts", "same-features", "valence-low-louder"}
     void |= {name for name in INSIDE if name.startswith("valence")}
@@ -138,7 +138,7 @@ def test_one_unlearned_head_voids_the_claims_about_it_and_no_other() -> None:
 def test_one_network_that_has_learned_lets_scores_be_compared() -> None:
     scores = {head: dict.fromkeys(NETWORKS, 0.5) for head in HEADS}
     scores["arousal"]["lom"] = 0.004
-    some = Measured(scores=scores_of(scores))
+    some = Measured(learned=scores)
     assert any_learned(some, NETWORKS, HEADS) == 0.032
     assert any_learned(some, ("elor", "ftr"), HEADS) == 1.0
     with pytest.raises(Missing, match="not asked for emotion"):
@@ -212,7 +212,7 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
         ("same-parts", "saliency", ("overlap", "trained", "over initial")),
         ("same-features", "saliency", ("own", "gradient", "flattened")),
         ("mfcc-amplitude", "interventions", ("features",)),
-        ("elor-best-arousal", "scores", ("arousal", "lom")),
+        ("elor-best-arousal", "learned", ("arousal", "lom")),
         ("arousal-frequencies", "prototypes", ("trends", "arousal", "centroid_hz")),
         ("arousal-peaks", "interventions", ("networks", "elor", "peak_limiting")),
         ("arousal-periodic", "prototypes", ("trends", "arousal")),

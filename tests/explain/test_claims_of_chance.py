@@ -13,14 +13,13 @@ from elor.evaluation.comparisons import sign_flip
 from elor.evaluation.intervals import speaker_interval
 from elor.evaluation.predictions import Judged
 from elor.evidence.names import Case, Verdict
-from elor.evidence.scores import Scores
 from elor.explain.claims.claim import Facts
 from elor.explain.claims.decide import Lean, settle
 from elor.explain.claims.evidence import Measured
 from elor.explain.claims.rows import claims
 from elor.explain.claims.scores import Scored
 from elor.targets import Head
-from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, given, scores_of
+from tests.explain.claimed import HEADS, MEASURED, NETWORKS, NO_SCORES, SPEAKERS, facts, given
 
 pytestmark = pytest.mark.long
 
@@ -75,9 +74,9 @@ def both_asserted(some: Facts) -> tuple[int, int]:
     return sum(said), len(said) - sum(said)
 
 
-def chance(rng: np.random.Generator) -> dict[str, dict[str, Scores]]:
-    """Scores of networks that have learned nothing."""
-    return scores_of({head: {net: rng.random() for net in NETWORKS} for head in HEADS})
+def chance(rng: np.random.Generator) -> dict[str, dict[str, float]]:
+    """p of networks that have learned nothing."""
+    return {head: {net: rng.random() for net in NETWORKS} for head in HEADS}
 
 
 def rejected(errors: list[bool]) -> float:
@@ -91,7 +90,7 @@ def test_family_wise_error_where_labels_are_random(experiments: int) -> None:
     rng, errors = np.random.default_rng(0), []
     every = [given(side, 1e-9, 1.0).measured for side in (1, -1)]
     for number in range(experiments):
-        errors.append(asserted(Facts(replace(every[number % 2], scores=chance(rng)), NO_SCORES)) > 0)
+        errors.append(asserted(Facts(replace(every[number % 2], learned=chance(rng)), NO_SCORES)) > 0)
     assert rejected(errors) <= 0.05
 
 
@@ -101,12 +100,12 @@ def test_family_wise_error_where_labels_are_random(experiments: int) -> None:
 )
 def test_family_wise_error_where_predictions_are_random(lazy: bool, experiments: int) -> None:
     rng, errors, unguarded = np.random.default_rng(3), [], []
-    known = given(1, 1e-9, 1e-4).measured.scores
+    known = given(1, 1e-9, 1e-4).measured.learned
     for number in range(experiments):
         some = random_scores(rng, lazy)
-        errors.append(asserted(Facts(Measured(scores=chance(rng)), some)) > 0)
+        errors.append(asserted(Facts(Measured(learned=chance(rng)), some)) > 0)
         if lazy and number < 40:  # the numbers alone would assert something, and only what was learned stops it
-            unguarded.append(asserted(Facts(Measured(scores=known), some)) > 0)
+            unguarded.append(asserted(Facts(Measured(learned=known), some)) > 0)
     assert rejected(errors) <= 0.05
     assert not lazy or np.mean(unguarded) > 0.9
 
@@ -117,7 +116,7 @@ def test_family_wise_error_where_everything_answers_and_nothing_was_learned(expe
     rng, errors = np.random.default_rng(6), []
     some, scores = given(1, 1e-9, 1.0).measured, replace(facts(1).scored, ratings=NO_SCORES.ratings)
     for _ in range(experiments):
-        rows = claims(Facts(replace(some, scores=chance(rng)), scores)).claims
+        rows = claims(Facts(replace(some, learned=chance(rng)), scores)).claims
         errors.append(any(row.verdict.asserts for row in rows if row.nulled))  # of the labels as such it is true
     assert rejected(errors) <= 0.05
 

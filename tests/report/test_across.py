@@ -60,3 +60,15 @@ def test_the_machine_alone_counts_too() -> None:
     found = Across.of(hold_out="speaker", transfer=home[:1], machine=home, scores=[compared("demo", "acted")])
     (said,) = unlike(found)
     assert "(5 in demo; 2 in acted)" in said
+
+
+def test_claims_without_a_number_say_why() -> None:
+    about = {"claim": "ELoR is best", "factor": "corpus", "verdict": "undecided", "ours": None, "unit": "", "p": None}
+    about |= {"missing": "there is one fold"}
+    claims = [about | {"id": name, "group": group} for name in ("best", "worst") for group in ("demo", "acted")]
+    claims[3] |= {"ours": 0.25, "missing": ""}
+    found = Across.of(across(arousal=CLASSES).tree() | {"claims": claims})
+    said = render(blocks(found, detailed=True), Format.terminal)
+    assert "2 claims in demo and acted: there is one fold." in said
+    assert "undecided (0.25)" in said
+    assert said.count("undecided") == 4

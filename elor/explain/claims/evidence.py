@@ -19,7 +19,6 @@ from elor.evidence.interventions import Interventions
 from elor.evidence.names import Control, Reference
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Contrast, Saliency
-from elor.evidence.scores import Scores
 from elor.registry import TITLES
 
 ROUNDING = 1e-9
@@ -68,14 +67,14 @@ class Measured:
 
     Attributes:
         saliency, prototypes, interventions: metrics/<name>.json.
-        scores: by head and network, metrics/<head>/<network>.json.
+        learned: by head and network the p of the score against labels permuted within speakers, by utterance.
         confidence: of the intervals in them.
     """
 
     saliency: Saliency = field(default_factory=Saliency)
     prototypes: Prototypes = field(default_factory=lambda: Prototypes(speaker=""))
     interventions: Interventions = field(default_factory=Interventions)
-    scores: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
+    learned: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     confidence: float = 0.95
 
 
@@ -85,12 +84,11 @@ def learned_p(measured: Measured, network: str, head: str) -> float:
     Raises:
         Missing: if the networks were not asked for this head, or there is no p.
     """
-    if head not in measured.scores:
+    if head not in measured.learned:
         raise Missing(f"the networks were not asked for {head}")
-    if network not in measured.scores[head]:
+    if network not in measured.learned[head]:
         raise Missing(f"there are no scores of {TITLES[network]} on {head}")
-    scores = measured.scores[head][network]
-    return defined(scores.utterance_permutation_p, f"utterance_permutation_p of metrics/{head}/{network}.json")
+    return defined(measured.learned[head][network], f"p by utterance of {TITLES[network]} on {head}")
 
 
 def within(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from elor.evidence.names import Control, Role
@@ -56,14 +55,12 @@ def compares(
     """A comparison of scores, which counts as far as any of these networks has learned any of these heads."""
 
     def find(facts: Facts) -> Seen:
-        learned_p = None
-        with suppress(Missing):  # then the comparison itself has a reason, too
-            learned_p = any_learned(facts.measured, networks, heads)
+        learned_p = any_learned(facts.measured, networks, heads)
         try:
             found = test(facts.scored, *how)
         except Missing as reason:
             raise Missing(str(reason), learned_p) from None
-        return replace(found, learned_p=any_learned(facts.measured, networks, heads))
+        return replace(found, learned_p=learned_p)
 
     return Look(what, Role.decides, Needs(source, tuple(networks), tuple(heads), any=True), find)
 

@@ -62,7 +62,7 @@ class Scored:
         rater: whose ratings are the labels.
         classes: of a dimension.
         confidence: of intervals.
-        draws: random sign patterns above 20 units.
+        permutations: random sign patterns above 20 units.
         seed: of those.
     """
 
@@ -71,7 +71,7 @@ class Scored:
     rater: str
     classes: int
     confidence: float = 0.95
-    draws: int = 10_000
+    permutations: int = 10_000
     seed: int = 0
 
     @classmethod
@@ -93,7 +93,7 @@ class Scored:
             target: what was predicted.
             scale: lower and upper end of the ratings.
             rater: the one that was asked for.
-            how: `confidence`, `draws`, `seed`.
+            how: `confidence`, `permutations`, `seed`.
 
         Raises:
             UserError: if predictions are incomplete, or the rater rated nothing.
@@ -173,7 +173,7 @@ def extremes(scored: Scored, network: str | None = None) -> Seen:
     unit = speaker if network is None else units(judged[0])
     z = each.groupby([unit[s[0]] for s in rows]).mean().dropna().to_numpy()
     _enough(len(z))
-    ends, flip = speaker_interval(z, scored.confidence), sign_flip(z, scored.draws, scored.seed).p
+    ends, flip = speaker_interval(z, scored.confidence), sign_flip(z, scored.permutations, scored.seed).p
     r, low, high = (float(value) for value in np.tanh([z.mean(), *ends]))
     less = below(float(z.mean()), *ends, len(z), fisher(UNRELATED), scored.confidence)
     if network is None and less <= 1 - scored.confidence:
@@ -209,7 +209,7 @@ def exchanged(a: NDArray, b: NDArray, statistic: Statistic, scored: Scored) -> D
     _enough(len(a))
     value = float(statistic(a.sum(0)) - statistic(b.sum(0)))
     low, high = difference_interval(a, b, statistic, scored.confidence)
-    flip = exchange(a, b, statistic, scored.draws, scored.seed).p
+    flip = exchange(a, b, statistic, scored.permutations, scored.seed).p
     return Difference(value, low, high, t_test(value, low, high, len(a), flip, scored.confidence), len(a))
 
 
@@ -219,14 +219,14 @@ def paired(tallies: NDArray, statistic: Statistic, scored: Scored) -> Difference
     Args:
         tallies: one per unit, (units, ...).
         statistic: the difference, as a function of a sum of tallies.
-        scored: says confidence, draws and seed.
+        scored: says confidence, permutations and seed.
     """
     count = len(tallies)
     _enough(count)
     total = tallies.sum(0)
     pseudo = count * statistic(total) - (count - 1) * statistic(total - tallies)
     low, high = jackknife(tallies, statistic, scored.confidence)
-    value, flip = float(statistic(total)), sign_flip(pseudo, scored.draws, scored.seed).p
+    value, flip = float(statistic(total)), sign_flip(pseudo, scored.permutations, scored.seed).p
     return Difference(value, low, high, t_test(value, low, high, count, flip, scored.confidence), count)
 
 
