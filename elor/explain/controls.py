@@ -70,8 +70,8 @@ def calibrated(network: MultiHeadNetwork, inputs: Sequence[Tensor]) -> MultiHead
 
 def alike(one: nn.Module, other: nn.Module) -> list[str]:
     """Names of the weights that are the same in both and not constant: those of one have not been drawn at random."""
-    pairs = zip(one.named_parameters(), other.parameters(), strict=True)
-    return [name for (name, a), b in pairs if name in _drawn(one) and torch.equal(a, b)]
+    drawn, pairs = _drawn(one), zip(one.named_parameters(), other.parameters(), strict=True)
+    return [name for (name, a), b in pairs if name in drawn and torch.equal(a, b)]
 
 
 def _drawn(model: nn.Module) -> set[str]:

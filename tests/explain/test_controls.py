@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from elor.errors import UserError
 from elor.explain.controls import SHIFTS, cascade, model_free, partly_untrained, runner_up, shifted_range, untrained
@@ -21,6 +22,17 @@ def test_untrained_networks_follow_their_seed_and_leave_the_global_one() -> None
     assert torch.equal(one.first.weight, same.first.weight)
     assert not torch.equal(one.first.weight, other.first.weight)
     assert not one.training
+
+
+def test_each_weight_is_looked_at_a_fixed_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, real = [], nn.parameter.is_lazy
+    monkeypatch.setattr(nn.parameter, "is_lazy", lambda value: seen.append(value) or real(value))
+    counts = []
+    for layers in (4, 8):
+        seen.clear()
+        untrained(lambda layers=layers: nn.Sequential(*[nn.Linear(2, 2) for _ in range(layers)]), 1)
+        counts.append(len(seen))
+    assert counts[1] == 2 * counts[0]
 
 
 def test_only_the_named_parts_are_put_back() -> None:
