@@ -11,7 +11,8 @@ def prototypes() -> None:
     """Write data/prototypes/ (signals, exemplars, descriptors, filters), metrics/prototypes.json and its tables."""
     params = load()
     who, how, amount = params.explain.speaker, params.explain.prototypes, params.scale.explain.prototypes
-    found = analyse(experiment(params), who, how, amount, params.labels.asked.heads, DATA / "prototypes")
+    heads, confidence = params.labels.asked.heads, params.evaluate.confidence
+    found = analyse(experiment(params), who, how, amount, heads, confidence, DATA / "prototypes")
     write(METRICS / "prototypes.json", found, beside=DATA / "evidence" / "prototypes")
 
 

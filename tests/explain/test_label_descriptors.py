@@ -36,6 +36,8 @@ def test_a_descriptor_has_the_mean_of_the_folds_with_its_interval() -> None:
     assert entry["mean"] == pytest.approx(1_100.0)
     reach = t.ppf(0.975, 2) * medians.std(ddof=1) / np.sqrt(3)
     assert (entry["ci_low"], entry["ci_high"]) == pytest.approx((1_100.0 - reach, 1_100.0 + reach))
+    narrow = label_descriptors(table(), "A", 0.5)["level.time"]["arousal"]["3"]["descriptors"]["centroid_hz"]
+    assert narrow["ci_high"] - 1_100.0 == pytest.approx(reach * t.ppf(0.75, 2) / t.ppf(0.975, 2))
     assert (entry["median"], entry["low"], entry["high"]) == (1_000.0, 900.0, 1_100.0)
     assert entry["folds"] == [1_000.0, 1_300.0]
     assert entry["calibrated"] == [4_000.0, 4_000.0]

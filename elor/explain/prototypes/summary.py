@@ -40,6 +40,7 @@ def analyse(
     search: params.Prototypes,
     amount: params.PrototypesScale,
     heads: Sequence[Head],
+    confidence: float,
     folder: Path,
 ) -> Prototypes:
     """The whole analysis: writes signals, exemplars and descriptors into a folder.
@@ -49,6 +50,7 @@ def analyse(
         speaker: who is asked for as the one whose network is shown.
         search, amount: what is sought, and how much.
         heads: of the networks.
+        confidence: of the intervals over the folds' networks.
         folder: of signals and tables.
     """
     speaker = exemplary_speaker(what.slices, speaker, what.folds)
@@ -58,7 +60,7 @@ def analyse(
     natural = exemplars(found, what.slices)
     write_table(natural, folder / "exemplars.csv", "%.5g")
     write_table(table_of(found), folder / "descriptors.csv", "%.6g")
-    return summarise(jobs, found, natural, speaker, heads)
+    return summarise(jobs, found, natural, speaker, heads, confidence)
 
 
 def table_of(found: Sequence[Found]) -> pd.DataFrame:
@@ -67,7 +69,12 @@ def table_of(found: Sequence[Found]) -> pd.DataFrame:
 
 
 def summarise(
-    jobs: Sequence[PrototypeJob], found: Sequence[Found], natural: pd.DataFrame, speaker: str, heads: Sequence[Head]
+    jobs: Sequence[PrototypeJob],
+    found: Sequence[Found],
+    natural: pd.DataFrame,
+    speaker: str,
+    heads: Sequence[Head],
+    confidence: float = 0.95,
 ) -> Prototypes:
     """All that metrics/prototypes.json holds. Git carries it, so no slice and no speaker but the one is named.
 
@@ -76,6 +83,7 @@ def summarise(
         natural: the table of `exemplars`.
         speaker: whose fold's network is shown.
         heads: of the networks; those with nominal classes (emotion) have no trends.
+        confidence: of the intervals over the folds' networks.
     """
     table, shown = table_of(found), next(job for job in jobs if job.shown)
     other = jobs[-1]  # untrained, if there are any
@@ -96,7 +104,7 @@ def summarise(
         speaker=speaker,
         settings=settings,
         networks={"folds": int((networks == 0).sum()), "calibrated": int((networks == 1).sum())},
-        table=label_descriptors(table, shown.network),
+        table=label_descriptors(table, shown.network, confidence),
         exemplars={
             str(head): {
                 str(label): rows[["rank", "logit"]].to_dict("records")
@@ -110,7 +118,7 @@ def summarise(
     )
 
 
-def label_descriptors(table: pd.DataFrame, shown: str) -> dict:
+def label_descriptors(table: pd.DataFrame, shown: str, confidence: float = 0.95) -> dict:
     """By `<mode>.<parametrisation>`, head and label what the shown network's prototypes are like.
 
     Returns:
@@ -124,12 +132,12 @@ def label_descriptors(table: pd.DataFrame, shown: str) -> dict:
     """
     result: dict = {}
     for (mode, how, head, label), rows in table.groupby(["mode", "parametrisation", "head", "label"], sort=False):
-        entry = _label(rows, shown)
+        entry = _label(rows, shown, confidence)
         result.setdefault(f"{mode}.{how}", {}).setdefault(head, {})[str(label)] = entry
     return result
 
 
-def _label(rows: pd.DataFrame, shown: str) -> dict:
+def _label(rows: pd.DataFrame, shown: str, confidence: float) -> dict:
     """One label in one search."""
     own = rows[rows["network"] == shown].sort_values("place")
     settled = own[own["converged"] == 1]
@@ -145,7 +153,7 @@ def _label(rows: pd.DataFrame, shown: str) -> dict:
         "restarts": len(own),
         "converged_best_first": (own["converged"] == 1).tolist(),
         "descriptors": {
-            name: _spread(settled[name]) | _folds(folds[name]) | {"calibrated": _range(untrained[name])}
+            name: _spread(settled[name]) | _folds(folds[name], confidence) | {"calibrated": _range(untrained[name])}
             for name in DESCRIPTORS
         },
     }
@@ -155,8 +163,8 @@ def _spread(values: pd.Series) -> dict[str, float]:
     return {"median": values.median(), "low": values.min(), "high": values.max()}
 
 
-def _folds(medians: pd.Series) -> dict[str, float | list[float]]:
-    low, high = speaker_interval(medians) if medians.count() > 2 else NOWHERE  # of two it would say nothing
+def _folds(medians: pd.Series, confidence: float) -> dict[str, float | list[float]]:
+    low, high = speaker_interval(medians, confidence) if medians.count() > 2 else NOWHERE  # of two it would say nothing
     return {
         "folds": _range(medians),
         "points": medians.dropna().tolist(),
