@@ -158,7 +158,7 @@ def among_networks(
 
 
 def tested(differences: NDArray, against: str, confidence: float) -> dict[str, Any]:
-    """Mean difference over units, its t-interval, the exact sign-flip p, how many, and what that allows to say."""
+    """Mean difference over units, t-interval, sign-flip p (exact up to 20 units), how many, and what may be said."""
     count = len(differences)
     centre, p = (float(differences.mean()), sign_flip(differences).p) if count else (np.nan, np.nan)
     return _contrast(centre, *speaker_interval(differences, confidence), p, count, against)

@@ -169,7 +169,7 @@ def t_test(
     """Two-sided p of a mean over units against zero, from its t-interval.
 
     Where the interval has no width (all units alike, or alike to the digits of the file) t would be infinite; there the
-    exact sign-flip test speaks.
+    sign-flip test speaks.
 
     Args:
         mean: over units.

@@ -146,7 +146,7 @@ def judge(
     undecided, and why. A single dose has an effect where its p, times the number of doses (Bonferroni), is small.
 
     Args:
-        slope: per_unit, low, high, untrained; with a length control `altered` (low, high).
+        slope: per_unit, low, high, calibrated; with a length control `altered` (low, high).
         doses: per dose change and p, beyond the length control where there is one.
         sham: change, low, high; None where there is none.
         none: the dose that alters nothing; below it, a rising line means a negative change.
