@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def exemplary_speaker(slices: pd.DataFrame, asked: str, folds: pd.DataFrame | None = None) -> str:
-    """The speaker whose network is shown: the one asked for, or in a corpus without her the first by name, said so.
+    """The speaker whose network is shown: the one asked for, or else the first by name, with the reason said.
 
     Where folds are given, it is one whom some fold tests: a corpus' own partition leaves speakers who only train.
     """
@@ -14,7 +14,8 @@ def exemplary_speaker(slices: pd.DataFrame, asked: str, folds: pd.DataFrame | No
     known = sorted(slices["speaker"][slices["slice"].isin(tested)].unique())
     if asked in known:
         return asked
-    print(f"explain.speaker {asked} is not in this corpus; {known[0]} stands in for her.", file=sys.stderr)
+    why = "is tested by no fold" if asked in set(slices["speaker"]) else "is not in this corpus"
+    print(f"explain.speaker {asked} {why}; {known[0]} stands in for her.", file=sys.stderr)
     return known[0]
 
 

@@ -35,6 +35,11 @@ class Experiment:
         tests = self.folds[self.folds["role"] == "test"]
         return tests.set_index("slice")["fold"].reindex(self.slices["slice"]).to_numpy()
 
+    def sample(self, count: int, least: int = 1) -> NDArray:
+        """Row numbers of about `count` slices that are tested, the same number of every speaker: see `stratified`."""
+        rows = np.flatnonzero(pd.notna(self.tested))
+        return rows[stratified(self.slices["speaker"].to_numpy()[rows], count, np.random.default_rng(self.seed), least)]
+
     def model(self, fold: str, network: str = "elor") -> Path:
         """The file of a fold's network."""
         return self.models / network / f"{fold}.safetensors"

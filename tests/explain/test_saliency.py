@@ -17,7 +17,7 @@ from elor.engine import Engine
 from elor.evaluation.intervals import percentile_coverage
 from elor.explain.correlation import View
 from elor.explain.erasure import MEASURES
-from elor.explain.exemplary_speaker import exemplary_speaker
+from elor.explain.exemplary_speaker import exemplary_speaker, fold_of
 from elor.explain.experiment import stratified
 from elor.explain.guided import guided_backprop
 from elor.explain.occlusion import band_occlusion
@@ -123,6 +123,23 @@ def test_a_corpus_without_the_speaker_shows_its_first_one(corpus, capsys: pytest
     assert exemplary_speaker(slices, "M") == "M"
     assert exemplary_speaker(slices, "X") == "F"
     assert "explain.speaker X is not in this corpus; F stands in for her." in capsys.readouterr().err
+    folds = corpus.folds[(corpus.folds["role"] != "test") | (corpus.folds["fold"] != "M")]
+    assert exemplary_speaker(slices, "M", folds) == "F"
+    assert "explain.speaker M is tested by no fold; F stands in for her." in capsys.readouterr().err
+
+
+def test_of_a_speaker_whom_folds_share_her_first_network_and_slices_that_it_tests_are_shown(corpus) -> None:
+    """Each speaker's slices are tested by fold G, by fold F, and by none."""
+    slices = corpus.slices
+    folds = pd.DataFrame({"fold": ["G", "F", "G"] * 3, "slice": slices["slice"], "role": ["test", "test", "train"] * 3})
+    folds = folds.sort_values("fold", kind="stable", ignore_index=True)
+    what = replace(corpus.experiment, folds=folds)
+    found = plan(what, "M", AMOUNT.model_copy(update={"slices": 6, "shown": 2}))
+    shown = fold_of("M", slices, folds)  # as prototypes and words have it
+    assert {job.networks["exemplary"] for job in found} == {what.model(shown)}
+    assert [(job.fold, job.rows.tolist()) for job in found] == [("G", [0, 3, 6]), ("F", [1, 4, 7])]
+    assert {job.fold: job.shown.tolist() for job in found} == {"G": [], "F": [7]}
+    assert sum(len(job.sample) for job in found) == 6  # all that are asked for lie among those that are tested
 
 
 def test_the_sample_is_stratified() -> None:

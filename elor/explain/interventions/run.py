@@ -10,8 +10,8 @@ is one number per slice:
 
 Of ordered classes there is a second one, the extremity (`extremities`), as an answer named `<head>.extremity`.
 
-Untrained networks answer the same slices. Their normalisations are fitted to the unaltered slices of the job, as
-training would have done: else their activations, and what any alteration does to them, would be next to nothing, and
+Untrained networks answer the same slices. Their normalisations are fitted to the job's first `BATCH` slices, unaltered,
+as training would have done: else their activations, and what any alteration does to them, would be next to nothing, and
 the control too easily beaten.
 """
 
@@ -30,7 +30,7 @@ from elor.audio import FULL_SCALE
 from elor.device import exact, local
 from elor.engine import Engine
 from elor.explain.controls import calibrated, untrained
-from elor.explain.experiment import Experiment, stratified
+from elor.explain.experiment import Experiment
 from elor.explain.interventions.alterations import ALTERATIONS, fitted
 from elor.explain.interventions.versions import versions
 from elor.explain.level import rms
@@ -82,8 +82,7 @@ def plan(what: Experiment, networks: Sequence[str], count: int, untrained_networ
         untrained_networks: beside every trained one; every fold has its own, so that their luck is not everybody's.
     """
     slices, tested = what.slices, what.tested
-    own = np.flatnonzero(pd.notna(tested))
-    sample = own[stratified(slices["speaker"].to_numpy()[own], count, np.random.default_rng(what.seed), least=2)]
+    sample = what.sample(count, least=2)
     return [
         InterventionJob(
             fold=fold,
@@ -95,7 +94,7 @@ def plan(what: Experiment, networks: Sequence[str], count: int, untrained_networ
             seed=what.seed,
             device=what.device(index),
         )
-        for index, fold in enumerate(pd.unique(tested[own]))
+        for index, fold in enumerate(pd.unique(tested[pd.notna(tested)]))
     ]
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from elor.engine import Engine
-from elor.explain.experiment import Experiment, stratified
+from elor.explain.exemplary_speaker import fold_of
+from elor.explain.experiment import Experiment
 from elor.explain.saliency.job import BATCH, EXEMPLARY, OWN, SaliencyJob
 from elor.explain.saliency.measure import measure
 from elor.explain.windows import Found
@@ -29,13 +30,13 @@ def plan(what: Experiment, speaker: str, amount: ExplainScale, first_steps: int 
         first_steps: of integrated gradients.
     """
     slices, tested = what.slices, what.tested
-    exemplary = tested[(slices["speaker"] == speaker).to_numpy()]
-    sample = stratified(slices["speaker"].to_numpy(), amount.slices, np.random.default_rng(what.seed))
-    shown = _spread(np.flatnonzero(slices["speaker"] == speaker), amount.shown)
+    exemplary = fold_of(speaker, slices, what.folds)
+    sample = what.sample(amount.slices)
+    shown = _spread(np.flatnonzero((slices["speaker"] == speaker) & (tested == exemplary)), amount.shown)
     return [
         SaliencyJob(
             fold=fold,
-            networks={OWN: what.model(fold), EXEMPLARY: what.model(exemplary[0])},
+            networks={OWN: what.model(fold), EXEMPLARY: what.model(exemplary)},
             files={"audio": what.audio},
             rows=rows,
             supports=slices["samples"].to_numpy()[rows],
