@@ -252,10 +252,9 @@ def _prediction(pairs: pd.DataFrame, classes: int, confidence: float, values: bo
     counts = confusions(*rounded, classes, groups, len(names))
     sums = moments(*(points if values else rounded), groups, len(names))
     tallies, statistic, limits = (sums, ccc, CONCORDANCE) if values else (counts, uar, RECALL)
-    reach = jackknife(tallies, statistic, confidence)
-    interval = printed(reach, len(names), limits)
+    interval = printed(jackknife(tallies, statistic, confidence), len(names), limits)
     scores: dict[str, Any] = {key: float(score(counts.sum(0))) for key, score in (("war", war), ("uar", uar))}
     scores |= {"ci_low": interval.low, "ci_high": interval.high, "kappa": float(kappa(counts.sum(0)))}
     scores |= {"ccc": float(ccc(sums.sum(0))), "rmse": float(rmse(sums.sum(0)))}
-    scores |= {"no_spread": without_spread(reach), "caution": caution(len(names), reach)}
+    scores |= {"no_spread": without_spread(interval), "caution": caution(len(names), interval)}
     return scores | {"speakers": len(names), "utterances": pairs["utterance"].nunique(), "ratings": len(pairs)}

@@ -8,7 +8,7 @@ FEW_SPEAKERS = 5
 
 
 def without_spread(interval: Interval) -> bool:
-    """Whether an interval has no width: no speaker changes the score."""
+    """Whether a printed interval has no width: no speaker changes the score. What is not printed has no ends."""
     return interval.high - interval.low < 1e-9
 
 
@@ -17,7 +17,7 @@ def caution(speakers: int, interval: Interval, owners: int | None = None) -> str
 
     Args:
         speakers: how many speakers there are; without any there is no score to be careful with.
-        interval: that of the score.
+        interval: that of the score, as printed.
         owners: how many speakers have the class that the fewest have; None for values.
     """
     found = []
@@ -25,7 +25,7 @@ def caution(speakers: int, interval: Interval, owners: int | None = None) -> str
         found.append(
             f"No interval over {plural(speakers, 'speaker')} respects speakers: the score says nothing of other voices."
         )
-    if without_spread(interval):
+    elif without_spread(interval):
         found.append("No speaker changes the score, so its interval has no width: that is no certainty.")
     if owners is not None and owners < min(FEW_SPEAKERS, speakers):
         found.append(f"A class comes from {owners} of {speakers} speakers: the intervals cover less than they claim.")

@@ -137,14 +137,14 @@ def compare(a: Judged, b: Judged, settings: Settings) -> dict[str, Any]:
     tallies = a.tallies(a.speaker), b.tallies(b.speaker)
     test = exchange(*tallies, headline, settings.permutations, settings.seed)
     low, high = range_of(a)
-    reach = difference_interval(*tallies, headline, settings.confidence)
-    interval = printed(reach, len(tallies[0]), (low - high, high - low))
+    found = difference_interval(*tallies, headline, settings.confidence)
+    interval = printed(found, len(tallies[0]), (low - high, high - low))
     result: dict[str, Any] = {
         "score": headline_of(a),
         "difference": float(headline(tallies[0].sum(0)) - headline(tallies[1].sum(0))),
         "ci_low": interval.low,
         "ci_high": interval.high,
-        "no_spread": without_spread(reach),
+        "no_spread": without_spread(interval),
         "p": test.p,
         "patterns": test.patterns,
         "exact": test.exact,

@@ -160,8 +160,9 @@ def _intervals(judged: Judged, tallies: NDArray, settings: Settings, name: str) 
     source = settings.stream(name, "bootstrap")
     percentile, studentised = bootstrap(tallies, statistic, source, settings.confidence, settings.draws)
     scores: dict[str, Any] = {}
-    for key, interval in (("ci", primary), ("bootstrap_t", studentised), ("bootstrap", percentile)):
-        scores |= _ends(key, printed(interval, count, range_of(judged)))
+    limits = range_of(judged)
+    primary, studentised, percentile = (printed(one, count, limits) for one in (primary, studentised, percentile))
+    scores |= _ends("ci", primary) | _ends("bootstrap_t", studentised) | _ends("bootstrap", percentile)
     scores["bootstrap_covers"] = percentile_coverage(count, settings.confidence)
     owners = None
     if not judged.head.valued:

@@ -19,7 +19,10 @@ FAIR = Interval(0.2, 0.4)
         ((3, FAIR, 3), ""),  # everybody has every class
         ((10, FAIR, 4), "A class comes from 4 of 10 speakers: the intervals cover less than they claim."),
         ((1, NOWHERE, 1), "No interval over 1 speaker respects speakers: the score says nothing of other voices."),
-        ((2, FAIR), "No interval over 2 speakers respects speakers: the score says nothing of other voices."),
+        (
+            (2, Interval(0.2, 0.2)),
+            "No interval over 2 speakers respects speakers: the score says nothing of other voices.",
+        ),
         ((9, Interval(1.0, 1.0)), "No speaker changes the score, so its interval has no width: that is no certainty."),
     ],
 )

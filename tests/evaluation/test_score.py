@@ -263,6 +263,18 @@ def test_below_three_speakers_no_interval_is_printed(speakers):
     assert np.isnan(found.agreement["valence"]["others"]["ci_low"])
 
 
+def test_two_speakers_who_change_nothing_have_no_interval_that_could_lack_width():
+    world = make_world(2)
+    sure = {name: world.predict(BOTH, skill=99.0) for name in ("a", "b")}
+    settings = replace(QUICK, comparisons=(("valence", "a", "b"),))
+    same = world.ratings.assign(valence=3, arousal=3)
+    found = evaluate(world.slices, None, world.utterances, same, sure, {}, settings)
+    scores, (test,) = found.metrics["valence"]["a"], found.comparisons["comparisons"]
+    for one in (scores, test, found.agreement["valence"]["others"]):
+        assert not one["no_spread"]
+    assert scores["caution"].endswith("the score says nothing of other voices.")
+
+
 def test_limits_stay_within_the_range_of_the_score():
     world = make_world(3)
     declared = (("valence", "good", "poor"), ("valence", "poor", "good"))
