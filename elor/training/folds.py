@@ -64,25 +64,48 @@ def make_folds(
     Raises:
         UserError: if the column is absent, empty somewhere, or has too few values, or nothing is left to validate.
     """
-    values, speakers = held_out(slices, hold_out), slices["speaker"].to_numpy(dtype=str)
-    genders = slices.groupby("speaker")["gender"].first().fillna("").to_dict()
+    values = held_out(slices, hold_out)
     published = values.str.lower().map(PUBLISHED) if hold_out == PARTITION else pd.Series(None, index=values.index)
     parts = []
     for fold, names in HeldOut(most).folds(values[published.isna()]).items():
-        seeds = [seed, zlib.crc32(fold.encode())]
         tests = values.isin(names).to_numpy()
-        role = np.where(tests, "test", published.fillna("") if hold_out == PARTITION else "train").astype(object)
+        role = np.where(tests, "test", published.fillna("") if hold_out == PARTITION else "train")
         if "validation" not in role:
-            draw = (
-                WholeSpeakers(validation, seeds, genders) if protocol == "strict" else RandomSlices(validation, seeds)
-            )
-            free = np.flatnonzero(role == "train")
-            free = free[np.argsort(slices["slice"].to_numpy(dtype=str)[free])]  # the table's order says nothing
-            _, drawn = _drawn(draw, free, speakers[free], fold)
-            role[free[drawn]] = "validation"
+            role = with_validation(role, slices, fold, protocol, validation, seed)
         rows = role != ""
         parts.append(pd.DataFrame({"fold": fold, "slice": slices["slice"].to_numpy()[rows], "role": role[rows]}))
     return pd.concat(parts, ignore_index=True)
+
+
+def with_validation(
+    role: ArrayLike, slices: pd.DataFrame, fold: str, protocol: Protocol, validation: float, seed: int
+) -> NDArray[np.object_]:
+    """The roles of one fold's slices, some of which have left `train` for `validation`.
+
+    Args:
+        role: of each slice, `(n,)`.
+        slices, protocol, validation, seed: as in `make_folds`.
+        fold: its name, on which the draw depends.
+
+    Raises:
+        UserError: if nothing could be spared to validate.
+    """
+    role, speakers = np.asarray(role).astype(object), slices["speaker"].to_numpy(dtype=str)
+    seeds, whole = [seed, zlib.crc32(fold.encode())], protocol == "strict"
+    genders = slices.groupby("speaker")["gender"].first().fillna("").to_dict()
+    draw = WholeSpeakers(validation, seeds, genders) if whole else RandomSlices(validation, seeds)
+    free = np.flatnonzero(role == "train")
+    free = free[np.argsort(slices["slice"].to_numpy(dtype=str)[free])]  # the table's order says nothing
+    try:
+        _, drawn = next(draw.split(free, groups=speakers[free]))
+    except ValueError:
+        remedy = "hold out something else" + (", or take folds.protocol paper" if whole and len(free) > 1 else "")
+        raise UserError(
+            f"Fold {fold} would train on {plural(len(free), 'slice')} of {some(np.unique(speakers[free]))}, of which "
+            f"nothing could be spared to validate; {remedy}."
+        ) from None
+    role[free[drawn]] = "validation"
+    return role
 
 
 def without_copies(folds: pd.DataFrame, slices: pd.DataFrame, copies: pd.DataFrame) -> pd.DataFrame:
@@ -101,21 +124,6 @@ def without_copies(folds: pd.DataFrame, slices: pd.DataFrame, copies: pd.DataFra
         pd.MultiIndex.from_frame(heard[["fold", "other"]])
     )
     return folds[~of_copies | (folds["role"] == "test")].reset_index(drop=True)
-
-
-def _drawn(draw: RandomSlices | WholeSpeakers, rows: np.ndarray, speakers: np.ndarray, fold: str) -> Split:
-    """What a fold trains and validates on.
-
-    Raises:
-        UserError: if there are not two rows, or speakers, to part.
-    """
-    try:
-        return next(draw.split(rows, groups=speakers))
-    except ValueError:
-        raise UserError(
-            f"Fold {fold} would train on {plural(len(rows), 'slice')} of {some(np.unique(speakers))}, of which nothing "
-            f"could be spared to validate; hold out something else, or take folds.protocol paper."
-        ) from None
 
 
 def check_column(column: str) -> None:

@@ -26,7 +26,7 @@ from sklearn.svm import SVC, SVR
 from elor.engine import Engine
 from elor.evaluation.continuous import ccc, moments
 from elor.targets import Head
-from elor.training.folds import FEWEST, SPEAKER, Protocol, make_folds, without_copies
+from elor.training.folds import FEWEST, SPEAKER, Protocol, make_folds, with_validation, without_copies
 
 COSTS = {"linear": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "rbf": (0.1, 1.0, 10.0, 100.0)}
 """The values of C that are tried, by kernel; rbf's gamma is scikit-learn's `scale`."""
@@ -129,21 +129,25 @@ def across(
         how: protocol, validation, most and seed of `elor.training.folds.make_folds`.
 
     Returns:
-        trained_on, and as `cross_validated` has it; no row if there is one corpus. Two speakers have no home, and one
-        alone teaches nothing where whole speakers validate.
+        trained_on, and as `cross_validated` has it; no row if there is one corpus. Two speakers have no home. A corpus
+        of which nothing can be spared to validate (one slice, or one speaker where whole speakers validate) teaches
+        nothing.
     """
     names, parts = sorted(slices["corpus"].unique()), []
     for name in names if len(names) > 1 else ():
         own = (slices["corpus"] == name).to_numpy()
         protocol, validation, most, seed = how
         speakers = slices["speaker"][own].nunique()
-        if protocol == "strict" and speakers < 2:
+        if (speakers if protocol == "strict" else own.sum()) < 2:
             continue
-        away = make_folds(slices.assign(corpus=np.where(own, "own", "away")), protocol, validation, 2, seed, "corpus")
-        tables = [away[away["fold"] == "away"]]
+        roles = with_validation(np.where(own, "train", "test"), slices, "away", protocol, validation, seed)
+        tables = [pd.DataFrame({"fold": "away", "slice": slices["slice"], "role": roles})]
         if speakers >= FEWEST[SPEAKER]:
             tables.append(make_folds(slices[own], protocol, validation, most, seed))
         folds = without_copies(pd.concat(tables, ignore_index=True), slices, copies)
+        folds = folds[folds.groupby("fold")["role"].transform("nunique") == 3]  # copies may have been all to learn from
+        if folds.empty:
+            continue
         parts.append(cross_validated(features, slices, folds, heads, engine)[0].assign(trained_on=name))
     columns = ["slice", "utterance", "fold", "speaker", *(head.column for head in heads), "trained_on"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
@@ -167,7 +171,8 @@ def _kernel(name: str, parts: dict[str, NDArray]) -> dict[str, NDArray]:
     train = parts["train"]
     if name == "linear":
         return {role: linear_kernel(part, train) for role, part in parts.items()}
-    gamma = 1 / (train.shape[1] * train.var())  # scikit-learn's `scale`
+    variance = train.var()
+    gamma = 1 / (train.shape[1] * variance) if variance else 1.0  # scikit-learn's `scale`
     return {role: rbf_kernel(part, train, gamma) for role, part in parts.items()}
 
 

@@ -165,6 +165,19 @@ def test_a_column_that_cannot_be_held_out_is_one_sentence(
         make_folds(slices, "paper", 0.2, 10, seed=1, hold_out=column)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "rows", "remedy"),
+    [("paper", 1, ""), ("strict", 1, ""), ("strict", 2, ", or take folds.protocol paper")],
+)
+def test_where_nothing_can_be_spared_the_advice_helps(ten: pd.DataFrame, protocol: str, rows: int, remedy: str) -> None:
+    slices = ten.assign(language=["b"] * rows + ["a"] * (200 - rows))
+    sentence = f"Fold a would train on {rows} slices? of S00, of .* to validate; hold out something else{remedy}[.]$"
+    with pytest.raises(UserError, match=sentence):
+        make_folds(slices, protocol, 0.2, 10, seed=1, hold_out="language")
+    if remedy:
+        make_folds(slices, "paper", 0.2, 10, seed=1, hold_out="language")
+
+
 GENDERS = {f"S{number:02d}": "FM"[number % 2] for number in range(10)}
 SPLITTERS = [HeldOut(10), HeldOut(4), RandomSlices(0.2, 3), WholeSpeakers(0.2, 3, GENDERS)]
 

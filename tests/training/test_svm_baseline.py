@@ -15,7 +15,7 @@ from sklearn.svm import SVC, SVR
 from elor.engine import Engine
 from elor.targets import Head
 from elor.training.folds import make_folds
-from elor.training.svm_baseline import CHOICES, Choice, Fold, cross_validated, predict
+from elor.training.svm_baseline import CHOICES, Choice, Fold, across, cross_validated, predict
 from tests.worlds import toy
 
 pytestmark = pytest.mark.long
@@ -77,6 +77,42 @@ def test_values_are_predicted_by_a_regression_that_knows_no_balance(features) ->
     predicted, chosen, _ = predict(fold)["arousal"]
     np.testing.assert_allclose(predicted, machine.predict(array[fold.rows["test"]]), rtol=1e-6, atol=1e-6)
     assert chosen == Choice("linear", 0.1)
+
+
+@pytest.mark.parametrize("valued", [False, True])
+def test_functionals_that_do_not_vary_are_taken_as_scikit_learn_takes_them(features, valued: bool) -> None:
+    path, slices = features
+    np.save(path, np.ones((len(slices), 30), np.float32))
+    fold = fold_of(features, (Head("arousal", None if valued else 3),), (Choice("rbf", 1.0),))
+    machine = (SVR if valued else SVC)(C=1.0).fit(
+        np.zeros((len(fold.rows["train"]), 30)), fold.truth["arousal"][fold.rows["train"]]
+    )
+    expected = machine.predict(np.zeros((len(fold.rows["test"]), 30)))
+    np.testing.assert_allclose(predict(fold)["arousal"][0], expected)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "few", "teaching"),
+    [("paper", 1, {"a"}), ("paper", 2, {"a", "b"}), ("strict", 1, {"a"}), ("strict", 2, {"a"})],
+)
+def test_a_corpus_that_can_spare_nothing_teaches_nothing_and_is_tested_all_the_same(
+    features, protocol: str, few: int, teaching: set[str]
+) -> None:
+    path, slices = features
+    slices = slices.assign(corpus=["b"] * few + ["a"] * (len(slices) - few))
+    copies = pd.DataFrame(columns=["utterance", "other"])
+    found = across(path, slices, copies, (protocol, 0.2, 10, 1), HEADS[:1], Engine("cpu", 1))
+    assert set(found["trained_on"]) == teaching
+    tested = found[(found["trained_on"] == "a") & (found["fold"] == "away")]
+    assert set(tested["slice"]) == set(slices["slice"][:few])
+
+
+def test_a_corpus_whose_only_other_slices_are_copies_teaches_nothing(features) -> None:
+    path, slices = features
+    slices = slices.assign(corpus=["b"] * 2 + ["a"] * (len(slices) - 2), utterance=slices["slice"])
+    copies = pd.DataFrame({"utterance": slices["slice"][:1].to_numpy(), "other": slices["slice"][30:31].to_numpy()})
+    found = across(path, slices, copies, ("paper", 0.2, 10, 1), HEADS[:1], Engine("cpu", 1))
+    assert set(found["trained_on"]) == {"a"}
 
 
 def test_every_slice_is_predicted_by_the_fold_that_tests_it_for_any_number_of_workers(features) -> None:
