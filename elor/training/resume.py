@@ -8,6 +8,7 @@ needs keeping.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,9 @@ def resume(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -
         return State()
     try:
         tensors, notes = weights_file.load(path, sealed=True)
-        network.load_state_dict(weights_file.unprefixed("network", tensors))
+        weights = weights_file.unprefixed("network", tensors)
+        _check_shapes(path, weights, network)  # beforehand: PyTorch refuses only when it has loaded what fits
+        network.load_state_dict(weights)
     except (UserError, RuntimeError) as error:
         print(f"The unfinished training in {folder} cannot be used and starts anew: {error}", file=sys.stderr)
         return State()
@@ -81,6 +84,18 @@ def resume(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -
     device = next(network.parameters()).device
     kept = {name: value.to(device) for name, value in weights_file.unprefixed("kept", tensors).items()}
     return State(**notes, kept_tensors=kept)
+
+
+def _check_shapes(path: Path, weights: Mapping[str, Tensor], network: nn.Module) -> None:
+    """Refuse a network of other layers.
+
+    Raises:
+        UserError: if names or shapes of tensors differ.
+    """
+    found, wanted = ({name: one.shape for name, one in some.items()} for some in (weights, network.state_dict()))
+    if found != wanted:
+        odd = min(name for name in found | wanted if found.get(name) != wanted.get(name))
+        raise UserError(f"{path} is of other layers than this network: {odd} differs.")
 
 
 def epochs_done(folder: Path) -> int:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_sample_weight
+from torch import nn
 
 from elor import arithmetic
 from elor.engine import Engine
@@ -262,6 +263,17 @@ def test_a_damaged_checkpoint_is_named_and_ignored(job, capsys: pytest.CaptureFi
     (job().scratch / resume.STATE).write_bytes(b"half a file")
     same(whole, loop.train(job()))
     assert "starts anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("last", [nn.Linear(4, 5), nn.Sequential()], ids=["of another shape", "absent"])
+def test_a_refused_checkpoint_leaves_nothing_in_the_network(last: nn.Module, tmp_path: Path, capsys) -> None:
+    saved, network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), nn.Sequential(nn.Linear(3, 4), last)
+    resume.keep(tmp_path, saved, torch.optim.SGD(saved.parameters(), momentum=0.9), resume.State(epoch=1), 1)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    state = resume.resume(tmp_path, network, torch.optim.SGD(network.parameters(), momentum=0.9))
+    assert (state.epoch, network.state_dict().keys()) == (0, before.keys())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert "1." in capsys.readouterr().err  # the layer that differs
 
 
 def test_checkpoints_of_other_values_code_or_data_are_never_found(job, files, slices, monkeypatch, capsys) -> None:
