@@ -95,14 +95,15 @@ def resumed(
     """
     path, parts = RESULTS / f"{name}.parts.json", list(parts)
     record = json.loads(path.read_text()) if path.is_file() else {}
-    found = record["parts"] if record.get("what") == json.loads(json.dumps(what)) else {}
+    made_of = json.dumps(what, sort_keys=True)  # as text, whose numbers are not rounded
+    found = record["parts"] if record.get("what") == made_of else {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         left = [pool.submit(_part, make, part) for part in parts if part not in found]
         for future in as_completed(left):
             if future.exception() is None:
                 one = future.result()
                 found[one["name"]] = one
-                write_json(path, {"what": what, "parts": found}, digits=6)
+                write_json(path, {"what": made_of, "parts": found}, digits=6)
                 print(f"{name}: {one['name']} {one['seconds']:.0f} s, {len(found)} of {len(parts)}", flush=True)
     for future in left:
         future.result()  # raises what went wrong, once all that went well is kept

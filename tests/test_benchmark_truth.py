@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -100,6 +101,20 @@ def test_a_long_measurement_goes_on_where_it_was_ended(tmp_path: Path, monkeypat
     assert [len(list(tmp_path.glob(f"{name}.*[0-9]"))) for name in "abc"] == [1, 1, 1]
     publish.resumed("some", {"seed": 2}, "a", make)  # of anything else it is made anew
     assert len(list(tmp_path.glob("a.*[0-9]"))) == 2
+
+
+def test_a_long_measurement_is_known_by_all_digits_of_what_it_is_of(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(publish, "RESULTS", tmp_path)
+    monkeypatch.setattr(publish, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
+    made = []
+
+    def kept(name: str) -> dict[str, str]:
+        made.append(name)
+        return {}
+
+    for share in (1 / 3, 1 / 3, 1 / 3 + 1e-9):
+        publish.resumed("some", {"share": share}, "a", kept)
+    assert made == ["a", "a"]
 
 
 def runs(p: float, points: int, learned_p: float, truth: bool | None = None, control: str = "initial") -> list[dict]:

@@ -4,6 +4,7 @@ Precedence: the profile's default < the search < a value pinned in `networks.<ne
 `elor` and `ftr` (Wieser et al. 2020, "Hyperparameter optimization": empirically combined, never searched).
 """
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -75,10 +76,10 @@ def _search_fold(
     """One search on one fold, which never touches that fold's test speaker."""
     total = evaluations * task.epochs
     with Progress(f"search {task.network} {fold}", total, unit="epoch") as progress:
-        before = 0
+        before, best = 0, -math.inf
 
         def run(proposals: list[Settings], floor: tuple[float, ...]) -> list[Trial]:
-            nonlocal before
+            nonlocal before, best
             jobs = place([task.job(fold, settings, testing=False, floor=floor) for settings in proposals], engine)
 
             def watch() -> None:
@@ -86,7 +87,8 @@ def _search_fold(
 
             trials = spread(evaluate, jobs, engine, watch)
             before += len(jobs) * task.epochs
-            progress.advance(before - progress.done, note=f"best {max((t.score for t in trials), default=0):.3f}")
+            best = max([best, *(trial.score for trial in trials if trial.status != "failed")])
+            progress.advance(before - progress.done, note=f"best {best:.3f}" if math.isfinite(best) else "")
             return trials
 
         return tpe.search(base, searched, evaluations, how.round, task.seed, run, how.stop_losers)

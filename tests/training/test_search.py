@@ -202,6 +202,18 @@ def test_provenance_says_default_where_the_default_won(task, winner: int, monkey
     assert (found.values["S01"].learning_rate == BASE.learning_rate) == (not winner)
 
 
+def test_the_progress_names_the_best_of_all_rounds_and_no_failure(task, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, notes = iter([math.nan, math.nan, 0.5, math.nan, 0.2, 0.3]), []
+
+    def scored(jobs: list[TrainingJob]) -> list[Trial]:
+        return [Trial("failed" if math.isnan(one) else "ok", one) for one in itertools.islice(scores, len(jobs))]
+
+    monkeypatch.setattr(tune, "spread", lambda function, jobs, engine, watch: scored(jobs))
+    monkeypatch.setattr(tune.Progress, "advance", lambda self, steps=1, note="": notes.append(note))
+    tune.tune(task, scale(6), Settings(), SPACE, HOW, Engine("cpu"))
+    assert notes == ["", "best 0.500", "best 0.500"]
+
+
 class InOrder(Engine):
     """Does all work in this process, in the order in which it is asked for."""
 
