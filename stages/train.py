@@ -1,4 +1,4 @@
-"""Stages `train@<net>`: ten speaker-held-out trainings of one network."""
+"""Stages `train@<net>`: the trainings of one network, one per fold."""
 
 from collections.abc import Callable
 from functools import partial

@@ -79,7 +79,8 @@ def holm(p: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p: the running maximum of (m - rank) p over ascending p, at most 1.
 
     Keeps the family-wise error under any dependence (Holm, "A simple sequentially rejective multiple test procedure",
-    1979). Honest only over comparisons that were declared before the results were seen.
+    1979). Honest only over comparisons that were declared before the results were seen: one without a p (NaN) counts
+    as a test, and stays NaN.
     """
     values = np.asarray(p, dtype=np.float64)
     order = np.argsort(values, kind="stable")

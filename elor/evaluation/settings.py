@@ -17,7 +17,7 @@ class Settings:
         confidence: nominal coverage of all intervals.
         draws: bootstrap samples of speakers.
         permutations: of labels within speakers; random sign patterns above 20 speakers.
-        seed: of all of these; every network and head draws from a stream of its own.
+        seed: of all of these; streams are told apart by what is drawn for (`stream`), mostly network and head.
         comparisons: declared beforehand: (dimension, network a, network b).
         rater: the evaluator whose ratings are the labels; by corpus, where utterances name theirs.
         protocol: `paper` or `strict`.

@@ -96,7 +96,8 @@ class Outcome:
 
     Attributes:
         tensors: weights and buffers of the kept epoch.
-        predictions: per head (test slices, classes) probabilities, or (test slices, 1) values.
+        predictions: per head (test slices, classes) probabilities, (test slices, 1) values, or (test slices, 2) values
+            and deviations of `spread`.
         history: one row per epoch: loss and validation score by head, and `score`, which decides.
         audit: rows (epoch, head, actual, predicted, count) of the test slices after every epoch, for values (epoch,
             head, concordance). Nothing in training reads them: selection never sees the test speaker.

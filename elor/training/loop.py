@@ -169,7 +169,10 @@ class Trainer:
         return losses_by_head
 
     def step(self, rows: np.ndarray | Tensor, turns: Sequence[Head]) -> dict[str, Tensor]:
-        """Learn from one minibatch, head by head in the order of `turns`; nothing here waits for the device."""
+        """Learn from one minibatch, head by head in the order of `turns`.
+
+        Nothing here waits for the device unless slices are augmented.
+        """
         rows = torch.as_tensor(rows, device=self.device)
         batch = self.inputs.batch(rows)
         if (how := self.options.augment) != "none":

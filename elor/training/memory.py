@@ -59,21 +59,21 @@ class _Peak(TorchDispatchMode):
 
 
 @lru_cache(maxsize=256)
-def needed(architecture: Architecture, batch: int, fast: bool = True) -> int:
+def needed(architecture: Architecture, batch: int) -> int:
     """Bytes that one update takes at most, beside the process and the corpus.
 
     Returns:
         0 for a shape that is impossible, whose training ends before it begins.
     """
     try:
-        return _counted(architecture, batch, fast)
+        return _counted(architecture, batch)
     except ImpossibleShape:
         return 0
 
 
-def _counted(architecture: Architecture, batch: int, fast: bool) -> int:
+def _counted(architecture: Architecture, batch: int) -> int:
     with _Peak() as peak, torch.device("meta"):
-        network = MultiHeadNetwork(replace(architecture, dropout=0.0), fast).train()
+        network = MultiHeadNetwork(replace(architecture, dropout=0.0)).train()
         inputs = [torch.empty(batch, *shape) for shape in architecture.shapes.values()]
         head = architecture.heads[0].name
         optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True)
