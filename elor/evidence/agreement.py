@@ -24,7 +24,7 @@ class Raters(Part):
     rmse: Number = None
     """root mean squared error on the same scale"""
     no_spread: bool = False
-    """whether leaving out any speaker leaves the score as it is"""
+    """whether leaving out any of three or more speakers leaves the score as it is"""
     caution: str = ""
     """what speaks against the interval"""
     speakers: int = 0

@@ -23,7 +23,7 @@ class Comparison(Part):
     ci_high: Number
     """its upper limit"""
     no_spread: bool = False
-    """whether leaving out any speaker leaves the difference as it is"""
+    """whether leaving out any of three or more speakers leaves the difference as it is"""
     p: Number
     """two-sided sign flip: the networks' answers exchanged speaker by speaker (Fisher 1935)"""
     patterns: int

@@ -63,7 +63,7 @@ class Level(Part):
     fewest_speakers_of_a_class: int | None = None
     """the fewest speakers that any class has; with few, intervals are too narrow"""
     no_spread: bool = False
-    """whether leaving out any speaker leaves the score as it is: then its interval is no certainty"""
+    """whether leaving out any of three or more speakers leaves the score as it is: then its interval is no certainty"""
     caution: str = ""
     """what else speaks against the interval"""
     fewest_of_a_class: int | None = None
