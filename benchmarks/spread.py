@@ -21,7 +21,8 @@ from benchmarks.measure import ROOT, run_stage
 from benchmarks.publish import RESULTS, command, publish
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.engine import Engine
-from elor.evaluation.evaluate import Settings, evaluate
+from elor.evaluation.evaluate import evaluate
+from elor.evaluation.settings import Settings
 from elor.params import Params, load
 from elor.report.results import title
 from elor.report.text import Block, Table, interval, number, p_value

@@ -14,10 +14,11 @@ import typer
 from benchmarks.publish import command, publish
 from elor.engine import Engine
 from elor.errors import UserError
-from elor.evaluation.evaluate import Settings, compare
+from elor.evaluation.evaluate import compare
 from elor.evaluation.intervals import jackknife
 from elor.evaluation.predictions import Judged, judge_all
 from elor.evaluation.recall import uar, war
+from elor.evaluation.settings import Settings
 from elor.params import Params, load
 from elor.report.text import Block, Table, interval, p_value
 from elor.tables import read_table

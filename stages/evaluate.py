@@ -5,8 +5,8 @@ from pathlib import Path
 
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.corpora.sources import raters
-from elor.evaluation.evaluate import Settings
 from elor.evaluation.evaluate import evaluate as evaluate_predictions
+from elor.evaluation.settings import Settings
 from elor.evidence.agreement import Agreement
 from elor.evidence.comparisons import Comparisons
 from elor.evidence.model import write

@@ -27,9 +27,10 @@ from elor.corpora.schema import Tables, counts, read_ratings, read_utterances
 from elor.corpora.sources import joined_names, labels_together
 from elor.corpus_params import RECIPES, corpus_name
 from elor.errors import UserError
-from elor.evaluation.evaluate import Settings, evaluate
+from elor.evaluation.evaluate import evaluate
 from elor.evaluation.leakage import PARTITION
 from elor.evaluation.predictions import check_predictions, tested
+from elor.evaluation.settings import Settings
 from elor.features.slices import plan_slices, split
 from elor.report.results import ALL_PAIRS, Results
 from elor.tables import read_rows, read_table, write_table

@@ -25,7 +25,7 @@ from elor.explain.claims.claim import Declared, Look
 from elor.explain.claims.decide import LEVEL
 from elor.explain.claims.scores import FEWEST
 from elor.explain.claims.table import CLAIMS
-from elor.explain.prototypes.trends import FOLDS, PARAMETRISATIONS, UNTRAINED
+from elor.explain.prototypes.trends import FOLDS, NULLS, PARAMETRISATIONS
 from elor.params import Params
 from elor.registry import TITLES
 
@@ -191,8 +191,8 @@ def _no_trends(params: Params, folds: int) -> str:
     """Why trends of prototypes cannot be had; empty if they can."""
     if folds < FOLDS:
         return f"needs {FOLDS} folds, there are {folds}"
-    if params.scale.explain.prototypes.untrained < UNTRAINED:
-        return f"needs {UNTRAINED} untrained networks for prototypes"
+    if params.scale.explain.prototypes.untrained < NULLS:
+        return f"needs {NULLS} untrained networks for prototypes"
     if len(params.explain.prototypes.parametrisations) < PARAMETRISATIONS:
         return f"needs {PARAMETRISATIONS} parametrisations of prototypes"
     return ""

@@ -117,7 +117,7 @@ def score(
     """
     from elor.api.score import asked_by, hold_out_of, rater_of
     from elor.api.score import score as scored
-    from elor.evaluation.evaluate import Settings
+    from elor.evaluation.settings import Settings
     from elor.files import plain
     from elor.report.blocks import results as blocks
 

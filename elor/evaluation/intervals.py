@@ -189,6 +189,11 @@ def around(centre: float, error: float, n: int, confidence: float) -> Interval:
     return Interval(float(centre - reach), float(centre + reach))
 
 
+def rounding(error: float, mean: float) -> bool:
+    """Whether a standard error is the rounding of equal numbers (or undefined), so that t would say nothing."""
+    return not error > 1e-9 * abs(mean)
+
+
 def _resamples(n: int, draws: int, rng: np.random.Generator) -> Iterator[Array]:
     """Weights of bootstrap samples of n speakers, `(some, n)` at a time, `draws` in all."""
     some = max(1, CHUNK // max(n, 32))

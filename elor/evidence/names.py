@@ -82,7 +82,7 @@ class Finding(StrEnum):
     """the reason stands beside it"""
 
 
-class Doubt(StrEnum):
+class Undecided(StrEnum):
     """Why the effect of an alteration is undecided."""
 
     few = "fewer than two speakers with such slices"
@@ -114,6 +114,9 @@ class Verdict(StrEnum):
         """Whether it says that the claim is true, or that it is false."""
         return self in (Verdict.holds, Verdict.contradicted)
 
+
+EXTREMITY = "extremity"
+"""The answer `<head>.extremity`: the label's expected distance from the middle."""
 
 HOLM, FALSE_DISCOVERY = "Holm", "Benjamini-Hochberg"
 """Corrections: of the chance that any assertion is wrong, and of the expected share of wrong ones."""

@@ -14,10 +14,11 @@ import pytest
 from scipy import stats
 
 from elor.evaluation.continuous import ccc
-from elor.evaluation.evaluate import Evaluation, Settings, evaluate
+from elor.evaluation.evaluate import Evaluation, evaluate
 from elor.evaluation.intervals import bootstrap
 from elor.evaluation.predictions import Judged
 from elor.evaluation.recall import uar
+from elor.evaluation.settings import Settings
 from elor.targets import Head
 
 from . import oracle

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from elor.corpora.schema import RATING_COLUMNS, UTTERANCE_COLUMNS, read_ratings, read_utterances, typed
-from elor.evaluation.evaluate import Settings, evaluate
+from elor.evaluation.evaluate import evaluate
+from elor.evaluation.settings import Settings
 from elor.tables import read_table, write_table
 from elor.training.folds import make_folds
 from tests.worlds.tables import make_world

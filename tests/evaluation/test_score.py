@@ -10,9 +10,10 @@ from scipy import stats
 from sklearn import metrics
 
 from elor.errors import UserError
-from elor.evaluation.evaluate import Settings, compare, evaluate, fold_per_slice, judge
+from elor.evaluation.evaluate import compare, evaluate, fold_per_slice, judge
 from elor.evaluation.measures import p_by_utterance
 from elor.evaluation.predictions import check_predictions
+from elor.evaluation.settings import Settings
 from elor.files import plain
 from elor.targets import Head
 from elor.training.folds import make_folds

@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from elor.evaluation.intervals import speaker_interval
-from elor.evidence.names import Case, Doubt, Role, Verdict
-from elor.explain.claims.answers import ALIKE, EXTREMITY, effect, weighs
+from elor.evidence.names import EXTREMITY, Case, Role, Undecided, Verdict
+from elor.explain.claims.answers import ALIKE, effect, weighs
 from elor.explain.claims.evidence import Missing
 from elor.explain.claims.maps import above
 from elor.explain.claims.rows import claims
@@ -178,15 +178,15 @@ def test_a_level_that_untrained_networks_answer_to_as_much_weighs_nothing() -> N
     assert rows["amplitude-arousal"].verdict is rows["arousal-loudness"].verdict is INDISTINCT
 
 
-@pytest.mark.parametrize("doubt", Doubt)
-def test_no_level_is_without_weight_where_single_doses_speak_against_the_line(doubt: Doubt) -> None:
+@pytest.mark.parametrize("doubt", Undecided)
+def test_no_level_is_without_weight_where_single_doses_speak_against_the_line(doubt: Undecided) -> None:
     some = given(-1)
     part = some.interventions["networks"]["elor"]["gain"]["heads"]["arousal"]
     part |= {"finding": "undecided", "reason": str(doubt)}
     part["slope"]["calibrated"] = [-1.0, 1.0]
-    assert weighs(some.measured, "elor", "arousal").points == (-1 if doubt is Doubt.untrained else 0)
+    assert weighs(some.measured, "elor", "arousal").points == (-1 if doubt is Undecided.untrained else 0)
     part["slope"]["calibrated"] = [-1e-5, 1e-5]
-    if doubt is not Doubt.untrained:
+    if doubt is not Undecided.untrained:
         with pytest.raises(Missing, match="undecided"):
             weighs(some.measured, "elor", "arousal")
 
@@ -234,14 +234,14 @@ def test_an_effect_is_absent_where_it_is_shown_to_be_smaller_than_a_fifth_of_a_d
         assert (found.control, found.p) == ("calibrated", pytest.approx(ttest_1samp(values, 0).pvalue))
 
 
-@pytest.mark.parametrize("doubt", Doubt)
-def test_nothing_is_absent_where_single_doses_or_the_processing_speak_against_the_line(doubt: Doubt) -> None:
+@pytest.mark.parametrize("doubt", Undecided)
+def test_nothing_is_absent_where_single_doses_or_the_processing_speak_against_the_line(doubt: Undecided) -> None:
     some = given(1)
     part = some.interventions["networks"]["elor"]["high_shelf"]["heads"]["arousal"]
     part["slope"] |= {"per_unit": 0.0, "low": -1e-4, "high": 1e-4}
     part |= {"finding": "undecided", "reason": str(doubt)}
     found = effect(some.measured, "elor", "arousal", "high_shelf", 1)
-    assert found.points == (-1 if doubt is Doubt.untrained else 0)
+    assert found.points == (-1 if doubt is Undecided.untrained else 0)
 
 
 def test_a_positive_r_below_that_of_untrained_networks_contradicts_nothing() -> None:

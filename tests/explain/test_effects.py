@@ -61,7 +61,7 @@ def test_verdicts_follow_from_the_numbers(slope, doses, sham, said) -> None:
 
 def test_doses_above_an_infinite_none_all_point_up() -> None:
     assert judge(SLOPE, {"-30": UP, "0": UP}, None, none=-np.inf) == (names.Finding.raises, "")
-    assert judge(SLOPE, {"-30": DOWN, "0": UP}, None, none=-np.inf) == (names.Finding.undecided, names.Doubt.ways)
+    assert judge(SLOPE, {"-30": DOWN, "0": UP}, None, none=-np.inf) == (names.Finding.undecided, names.Undecided.ways)
 
 
 SLICES = pd.DataFrame({"slice": list("abcd"), "speaker": list("FFGG"), "language": "", "samples": 10})

@@ -14,7 +14,8 @@ from elor.api.score import read_predictions, read_truth
 from elor.check.corpus import Wanted, corpus
 from elor.corpora.reader import open_corpus
 from elor.errors import UserError
-from elor.evaluation.evaluate import Settings, evaluate
+from elor.evaluation.evaluate import evaluate
+from elor.evaluation.settings import Settings
 from elor.labelfiles.convert import import_labels
 from tests.check.test_corpus import table
 from tests.fuzzing.judge import Attempt, Wrong

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from elor.evaluation.evaluate import Settings, evaluate
+from elor.evaluation.evaluate import evaluate
+from elor.evaluation.settings import Settings
 from elor.report.results import Results, labelled, title
 from elor.report.score_tables import headline, spread
 from elor.report.table_notes import _ceiling, _classes, _joint, reading, setting

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from elor.evidence.interventions import Effect
-from elor.evidence.names import Control, Doubt, Finding, Reference
+from elor.evidence.names import EXTREMITY, Control, Finding, Reference, Undecided
 from elor.explain.claims.evidence import Measured, Missing, Seen, below, defined, of, t_test
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.prototypes.descriptors import DESCRIPTORS, SEARCHED
@@ -30,14 +30,14 @@ ALIKE = 0.01
 one distance only (as where a corpus has two classes, 2 and 4 of five), and nothing can be said of extremes.
 """
 
-LEVEL = "gain"
+GAIN = "gain"
 """The alteration that changes the level."""
 
 KINDS = {"monotone": "per label", "extreme": "per label from the middle", "low_high": "from low to high labels"}
 """What a trend's number is counted by."""
 
-HEADS, EXTREMITY = "heads", "extremity"
-"""Which answer of a head: the expected label, or its expected distance from the middle."""
+HEADS = "heads"
+"""Which answer of a head: the expected label, where it is not `EXTREMITY`."""
 
 
 def trend(measured: Measured, head: str, descriptor: str, kind: str, direction: str) -> list[Seen]:
@@ -97,7 +97,7 @@ def effect(measured: Measured, network: str, head: str, intervention: str, sign:
     if answer == EXTREMITY and spread(f"{head}.{answer}") < ALIKE * spread(head):
         raise Missing(f"{TITLES[network]}'s {head} has one distance from the middle, whatever it hears")
     seen = _beyond(measured, network, head, intervention, sign, part)
-    if part.finding is Finding.undecided and part.reason != Doubt.untrained:
+    if part.finding is Finding.undecided and part.reason != Undecided.untrained:
         return seen
     margin = _absent(measured, network, head if answer == HEADS else f"{head}.{answer}", part)
     towards = sign * seen.ours if sign else abs(seen.ours)
@@ -127,9 +127,9 @@ def weighs(measured: Measured, network: str, head: str, claimed: bool = True) ->
     Raises:
         Missing: if any of it was not measured, or the effect is undecided for another reason than untrained networks.
     """
-    part = _altered(measured, network, head, LEVEL, HEADS)
-    seen = _over_levels(measured, network, head, _beyond(measured, network, head, LEVEL, 0, part))
-    doubted = part.finding is Finding.undecided and part.reason != Doubt.untrained  # then no absence is shown
+    part = _altered(measured, network, head, GAIN, HEADS)
+    seen = _over_levels(measured, network, head, _beyond(measured, network, head, GAIN, 0, part))
+    doubted = part.finding is Finding.undecided and part.reason != Undecided.untrained  # then no absence is shown
     if doubted or (abs(seen.ours) >= ABSENT and not seen.points):
         return replace(seen, points=0)
     limits, way = {"control_low": -ABSENT, "control_high": ABSENT}, 1 if claimed else -1

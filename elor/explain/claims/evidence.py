@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from elor.evaluation.intervals import rounding
 from elor.evidence.interventions import Interventions
 from elor.evidence.names import Control, Reference
 from elor.evidence.prototypes import Prototypes
 from elor.evidence.saliency import Contrast, Saliency
 from elor.registry import TITLES
-
-ROUNDING = 1e-9
-"""A standard error that is no larger a part of its mean is the rounding of equal numbers."""
 
 
 class Missing(Exception):
@@ -184,7 +182,7 @@ def t_test(
     if mean is None or low is None or high is None or flip is None or units is None or units < 2:
         raise Missing("there are fewer than two speakers, or folds of them, with a value")
     error = standard_error(low, high, units, confidence)
-    return float(2 * stdtr(units - 1, -abs(mean) / error)) if error > ROUNDING * abs(mean) else flip
+    return flip if rounding(error, mean) else float(2 * stdtr(units - 1, -abs(mean) / error))
 
 
 def below(mean: float, low: float, high: float, units: int, margin: float, confidence: float = 0.95) -> float:
@@ -201,9 +199,9 @@ def below(mean: float, low: float, high: float, units: int, margin: float, confi
         Where all units are alike, so that t would be infinite, the exact sign-flip test's.
     """
     error = standard_error(low, high, units, confidence)
-    if error > ROUNDING * abs(mean - margin):
-        return float(stdtr(units - 1, (mean - margin) / error))
-    return 0.5**units if mean < margin else 1.0
+    if rounding(error, mean - margin):
+        return 0.5**units if mean < margin else 1.0
+    return float(stdtr(units - 1, (mean - margin) / error))
 
 
 def tested(found: Contrast | None, name: str, confidence: float) -> dict[str, Any]:

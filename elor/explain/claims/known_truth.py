@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from elor.evidence.claims import Claim, Scoreboard
-from elor.evidence.names import Planted, Verdict
+from elor.evidence.names import EXTREMITY, Planted, Verdict
 from elor.explain.claims.scores import evenness
 
 if TYPE_CHECKING:  # networks bring torch, which tables of claims do not need
@@ -46,7 +46,7 @@ class Move:
     moves: bool = True
 
 
-AROUSAL, VALENCE, EXTREMITY = "arousal", "valence", "valence.extremity"
+AROUSAL, VALENCE = "arousal", "valence"
 
 NETWORK: Mapping[str, tuple[Move, ...]] = {
     "arousal-frequencies": (Move("tilt_db", AROUSAL, 1),),
@@ -54,7 +54,7 @@ NETWORK: Mapping[str, tuple[Move, ...]] = {
     "arousal-peaks": (Move("peakiness", AROUSAL, 1),),
     "arousal-rate": (Move("rate", AROUSAL, 1),),
     "arousal-loudness": (Move("level_db", AROUSAL, moves=False),),
-    "valence-extremes-frequencies": (Move("tilt_db", EXTREMITY, 1),),
+    "valence-extremes-frequencies": (Move("tilt_db", f"{VALENCE}.{EXTREMITY}", 1),),
     "valence-low-pauses": (Move("run_s", VALENCE, 1), Move("pause_cv", VALENCE, 1)),
     "valence-high-pauses": (Move("run_s", VALENCE, 1), Move("pause_s", VALENCE, 1)),
     "amplitude-arousal": (Move("level_db", AROUSAL),),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from elor.evidence.names import Control, Role
-from elor.explain.claims.answers import EXTREMITY, HEADS, KINDS, effect, trend, weighs
+from elor.evidence.names import EXTREMITY, Control, Role
+from elor.explain.claims.answers import HEADS, KINDS, effect, trend, weighs
 from elor.explain.claims.claim import Facts, Look, Needs, Source
 from elor.explain.claims.evidence import Missing, Seen, any_learned, within
 from elor.explain.claims.maps import DELETIONS, above, loudest_first, no_less

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from elor.evaluation.intervals import rounding
 from elor.evidence.claims import MOST_SPEAKERS, Needed, Piece
 from elor.evidence.names import Reference, Role
 from elor.explain.claims.decide import Picture, lean
-from elor.explain.claims.evidence import ROUNDING, standard_error
+from elor.explain.claims.evidence import standard_error
 
 
 def needed(claim: Picture, place: int, level: float, confidence: float = 0.95, unit: str = "speaker") -> Needed | None:
@@ -77,7 +78,7 @@ def _error(piece: Piece, confidence: float) -> float | None:
     if None in (piece.p, piece.low, piece.high, piece.effect) or (piece.units or 0) < 2:
         return None
     error = standard_error(piece.low, piece.high, piece.units, confidence)
-    return error if error > ROUNDING * abs(piece.effect) else None
+    return None if rounding(error, piece.effect) else error
 
 
 def _beyond(piece: Piece) -> tuple[float, int]:

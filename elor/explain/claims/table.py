@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elor.evidence.names import Role
-from elor.explain.claims.answers import EXTREMITY, moved
+from elor.evidence.names import EXTREMITY, Role
+from elor.explain.claims.answers import moved
 from elor.explain.claims.claim import Declared, Look, Needs
 from elor.explain.claims.evidence import within
 from elor.explain.claims.looks import (

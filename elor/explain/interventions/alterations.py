@@ -30,7 +30,8 @@ from scipy.ndimage import minimum_filter1d
 from scipy.signal import butter, fftconvolve, lfilter, sosfiltfilt
 from scipy.signal.windows import hann
 
-from elor.explain.interventions.stretch_and_pitch import RATE, as_loud, fitted, shift_pitch, stretch
+from elor.audio import SAMPLE_RATE
+from elor.explain.interventions.stretch_and_pitch import as_loud, fitted, shift_pitch, stretch
 from elor.explain.level import rms
 from elor.explain.pause_detection import pauses, quiet
 
@@ -58,7 +59,7 @@ def low_pass(signal: NDArray, octaves: float) -> NDArray:
     Zero phase: a Butterworth filter of order 4 forwards and backwards, |H|^2 = 1 / (1 + (w / wc)^8)^2 with
     w = tan(pi f / 16 kHz), so -6 dB at the cut-off.
     """
-    return _filtered(signal, RATE / 2 / 2**octaves, "lowpass") if octaves else signal
+    return _filtered(signal, SAMPLE_RATE / 2 / 2**octaves, "lowpass") if octaves else signal
 
 
 def high_pass(signal: NDArray, octaves: float) -> NDArray:
@@ -126,7 +127,7 @@ def remove_pauses(signal: NDArray, share: float) -> NDArray:
 def lengthen_pauses(signal: NDArray, seconds: float, rng: np.random.Generator) -> NDArray:
     """Put `seconds` of noise floor into the middle of every pause."""
     middles = [(start + stop) // 2 for start, stop in pauses(signal)] if seconds else []
-    return _joined(np.split(signal, middles), [_floor(signal, round(seconds * RATE), rng) for _ in middles])
+    return _joined(np.split(signal, middles), [_floor(signal, round(seconds * SAMPLE_RATE), rng) for _ in middles])
 
 
 def refill_pauses(signal: NDArray, rng: np.random.Generator) -> NDArray:
@@ -271,14 +272,14 @@ ALTERATIONS: Mapping[str, Alteration] = {
 
 
 def _filtered(signal: NDArray, cut: float, kind: str) -> NDArray:
-    sections = butter(ORDER, cut, kind, fs=RATE, output="sos")
+    sections = butter(ORDER, cut, kind, fs=SAMPLE_RATE, output="sos")
     edge = min(3 * FADE, len(signal) - 1)  # mirrored at both ends, so that a cut-off vowel makes no click
     return as_loud(sosfiltfilt(sections, signal, padlen=edge), signal)
 
 
 def _shelf(signal: NDArray, level: float, corner: float, low: bool) -> NDArray:
     """The cookbook's shelf, without any change of the overall level."""
-    amplitude, angle = 10 ** (level / 40), 2 * np.pi * corner / RATE
+    amplitude, angle = 10 ** (level / 40), 2 * np.pi * corner / SAMPLE_RATE
     sign = 1 if low else -1
     cosine, wide = sign * np.cos(angle), np.sqrt(2 * amplitude) * np.sin(angle)
     up, down = amplitude + 1, amplitude - 1
@@ -289,9 +290,9 @@ def _shelf(signal: NDArray, level: float, corner: float, low: bool) -> NDArray:
     return lfilter(numerator, denominator, signal)
 
 
-def _quiet_places(signal: NDArray, count: int, frame: int = RATE // 40) -> list[int]:
+def _quiet_places(signal: NDArray, count: int, frame: int = SAMPLE_RATE // 40) -> list[int]:
     """Where to interrupt: the middle of the quietest frame of each of `count` parts, 100 ms off all silence."""
-    paused, clearance = np.zeros(len(signal), dtype=bool), RATE // 10
+    paused, clearance = np.zeros(len(signal), dtype=bool), SAMPLE_RATE // 10
     sounding = np.flatnonzero(~quiet(signal))
     around = [(0, sounding[0]), (sounding[-1], len(signal))] if len(sounding) else []
     for start, stop in [*pauses(signal), *around]:
@@ -303,7 +304,7 @@ def _quiet_places(signal: NDArray, count: int, frame: int = RATE // 40) -> list[
     return [min(part, key=lambda at: rms(signal[at : at + frame])) + frame // 2 for part in middles if len(part)]
 
 
-def _floor(signal: NDArray, count: int, rng: np.random.Generator, frame: int = RATE // 40) -> NDArray:
+def _floor(signal: NDArray, count: int, rng: np.random.Generator, frame: int = SAMPLE_RATE // 40) -> NDArray:
     """Noise like the quietest 25 ms, in spectrum and level, but at least 40 dB below the loud parts: (count,).
 
     White noise filtered by that very piece of sound has its spectrum. Digital zeros would be no pause: they mean

@@ -8,11 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from elor.evaluation.comparisons import sign_flip
-from elor.evaluation.intervals import around
+from elor.evaluation.intervals import around, rounding
 from elor.evaluation.units import over_units, share_networks
-
-ROUNDING = 1e-9
-"""A standard error that is no larger a part of its mean is the rounding of equal numbers."""
 
 
 @dataclass(frozen=True)
@@ -61,5 +58,5 @@ def overlapping_t(means: NDArray, folds: int, confidence: float = 0.95) -> tuple
     if count < 2:
         return np.nan, np.nan, np.nan
     mean, error = means.mean(), means.std(ddof=1) * np.sqrt(1 / count + 1 / max(folds - 1, 1))
-    p = 2 * stdtr(count - 1, -abs(mean) / error) if error > ROUNDING * abs(mean) else sign_flip(means).p
+    p = sign_flip(means).p if rounding(error, mean) else 2 * stdtr(count - 1, -abs(mean) / error)
     return *around(mean, error, count, confidence), float(p)

@@ -29,9 +29,11 @@ from torch import Tensor
 from elor.audio import FULL_SCALE
 from elor.device import exact, local
 from elor.engine import Engine
+from elor.evidence.names import EXTREMITY
 from elor.explain.controls import calibrated, untrained
 from elor.explain.experiment import Experiment
-from elor.explain.interventions.alterations import ALTERATIONS, fitted
+from elor.explain.interventions.alterations import ALTERATIONS
+from elor.explain.interventions.stretch_and_pitch import fitted
 from elor.explain.interventions.versions import versions
 from elor.explain.level import rms
 from elor.features.slices import SLICE_SAMPLES
@@ -40,8 +42,6 @@ from elor.targets import Head
 from elor.training.weights_file import load_network
 
 BATCH = 16
-EXTREMITY = "extremity"
-"""What follows a head's name in that answer."""
 
 Inputs = dict[str, Tensor]
 """What networks eat, by the input's name."""

@@ -6,10 +6,8 @@ from numpy.typing import NDArray
 from scipy.signal import istft, stft
 from scipy.signal.windows import hann
 
+from elor.audio import SAMPLE_RATE
 from elor.explain.level import rms
-
-RATE = 16_000
-"""Samples per second."""
 
 FRAME = 512
 """Samples (32 ms) per frame of the time-stretch: two periods of a deep voice."""
@@ -48,7 +46,7 @@ def shift_pitch(signal: NDArray, semitones: float) -> NDArray:
     gets back the original's cepstral envelope (below 2 ms).
     """
     factor = 2 ** (semitones / 12)
-    moved = soxr.resample(stretch(signal, 1 / factor), RATE * factor, RATE, quality="VHQ")
+    moved = soxr.resample(stretch(signal, 1 / factor), SAMPLE_RATE * factor, SAMPLE_RATE, quality="VHQ")
     return as_loud(_with_envelope_of(signal, fitted(moved, len(signal))), signal)
 
 

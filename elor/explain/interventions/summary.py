@@ -39,13 +39,13 @@ from numpy.typing import NDArray
 
 from elor.evaluation.learned import learned as has_learned
 from elor.evidence.interventions import Interventions
-from elor.evidence.names import Doubt, Finding, said
+from elor.evidence.names import EXTREMITY, Finding, Undecided, said
 from elor.evidence.scores import Scores
 from elor.explain.experiment import Experiment
 from elor.explain.interventions.alterations import ALTERATIONS, Alteration
 from elor.explain.interventions.changes import changes_by_slice, changes_by_speaker, spreads
 from elor.explain.interventions.overlapping_folds import Units
-from elor.explain.interventions.run import EXTREMITY, level_sd, moved_mfcc, plan, run
+from elor.explain.interventions.run import level_sd, moved_mfcc, plan, run
 from elor.tables import write_table
 
 Learned = Mapping[str, Mapping[str, float]]
@@ -153,26 +153,26 @@ def judge(
         confidence: one minus the level of significance of single doses.
     """
     if not np.isfinite([slope["low"], slope["high"]]).all():
-        return Finding.undecided, Doubt.few
+        return Finding.undecided, Undecided.few
     effective = {float(d): v["change"] for d, v in doses.items() if v["p"] * len(doses) < 1 - confidence}
     ways = {bool(change * (dose - none) > 0) for dose, change in effective.items()}
     if slope["low"] <= 0 <= slope["high"]:
         if not ways:
             return Finding.nothing, ""
-        return Finding.undecided, Doubt.steps if len(ways) == 1 else Doubt.ways
+        return Finding.undecided, Undecided.steps if len(ways) == 1 else Undecided.ways
     if ways - {slope["per_unit"] > 0}:
-        return Finding.undecided, Doubt.ways
+        return Finding.undecided, Undecided.ways
     altered = slope.get("altered", slope)
     if not (altered["low"] > 0 if slope["per_unit"] > 0 else altered["high"] < 0):
-        return Finding.undecided, Doubt.length
+        return Finding.undecided, Undecided.length
     low, high = slope["calibrated"]
     if not np.isfinite([low, high]).all():
-        return Finding.undecided, Doubt.alike
+        return Finding.undecided, Undecided.alike
     if low <= slope["per_unit"] <= high:
-        return Finding.undecided, Doubt.untrained
+        return Finding.undecided, Undecided.untrained
     reach = slope["per_unit"] * (max(map(float, doses)) - min(map(float, doses)))
     if sham and not sham["low"] <= 0 <= sham["high"] and abs(sham["change"]) > abs(reach) / 2:
-        return Finding.undecided, Doubt.processing
+        return Finding.undecided, Undecided.processing
     return (Finding.raises if slope["per_unit"] > 0 else Finding.lowers), ""
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elor.explain.interventions.alterations import ALTERATIONS, Alteration, fitted
+from elor.explain.interventions.alterations import ALTERATIONS, Alteration
+from elor.explain.interventions.stretch_and_pitch import fitted
 from elor.explain.pause_detection import pauses
 from elor.features.slices import SLICE_SAMPLES
 

@@ -45,7 +45,7 @@ from elor.evaluation.comparisons import sign_flip
 from elor.evidence.names import Finding, said
 from elor.explain.prototypes.descriptors import DESCRIPTORS, LEVELS
 
-FOLDS, UNTRAINED, PARAMETRISATIONS = 6, 20, 2
+FOLDS, NULLS, PARAMETRISATIONS = 6, 20, 2
 """The least of each that a verdict needs; with five folds no sign-flip test reaches 5 %."""
 
 ALPHA = 0.05
@@ -154,7 +154,7 @@ def trend(folds: ArrayLike, untrained: ArrayLike, pattern: str) -> Trend:
     whole, null = (values[np.isfinite(values).all(1)] for values in every)
     found = effects(null, pattern) if len(null) else np.full(1, np.nan)
     spread, lacking = (float(found.min()), float(found.max())), ""
-    for name, some, of, least in zip(KINDS, (whole, null), every, (FOLDS, UNTRAINED), strict=True):
+    for name, some, of, least in zip(KINDS, (whole, null), every, (FOLDS, NULLS), strict=True):
         if len(some) < least and not lacking:
             lacking = f"a value for every label in {len(some)} of {len(of)} {name}, and {least} are needed"
     if not len(whole):

@@ -21,9 +21,9 @@ from elor.corpora.demo import Plan, Recipe, synthesise
 from elor.corpora.demo.recipe_schema import CUES
 from elor.engine import Engine
 from elor.evaluation.intervals import speaker_interval
+from elor.evidence.names import EXTREMITY
 from elor.explain.attribution import SEGMENT
 from elor.explain.counterfactuals import Altered, jobs, measure, sampled, spoken_again
-from elor.explain.interventions.run import EXTREMITY
 from elor.explain.interventions.stretch_and_pitch import fitted
 from elor.explain.selfcheck.methods import METHODS
 from elor.features.slices import SLICE_SAMPLES

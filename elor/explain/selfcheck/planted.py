@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elor.audio import SAMPLE_RATE
 from elor.explain.attribution import SEGMENT
 from elor.explain.occlusion import BANDS, band_edges
 
-RATE = 16_000
-SAMPLES = RATE
+SAMPLES = SAMPLE_RATE
 SEGMENTS = SAMPLES // SEGMENT
 
 FLOOR, CUE, DISTRACTOR = 0.005, 0.05, 0.25
@@ -95,8 +95,8 @@ def frequency(count: int, seed: int) -> Planted:
     def render(labels: Labels) -> NDArray:
         return floor + loud + _bursts(pitch(labels), places[:, :3], CUE, phases)
 
-    bands = {"pitch": _bands(pitch(labels), 4 * RATE / BURST)}
-    distractor = {"time": _covered(places[:, 3:]), "bands": _bands(low, 4 * RATE / BURST)}
+    bands = {"pitch": _bands(pitch(labels), 4 * SAMPLE_RATE / BURST)}
+    distractor = {"time": _covered(places[:, 3:]), "bands": _bands(low, 4 * SAMPLE_RATE / BURST)}
     return _planted(render, labels, {"pitch": _covered(places[:, :3])}, bands, distractor)
 
 
@@ -142,13 +142,13 @@ def hum(count: int, seed: int) -> Planted:
     true = _bursts(np.take((1_500.0, 1_900.0), labels["class"]) * detune, places[:, :1], CUE, phases[0])
     high = rng.uniform(3_000, 5_000, count)
     loud = _bursts(high, places[:, 1:], DISTRACTOR, rng)
-    wave = 0.4 * CUE * np.sin(2 * np.pi * 100 * np.arange(SAMPLES) / RATE + phases[1][:, None])
+    wave = 0.4 * CUE * np.sin(2 * np.pi * 100 * np.arange(SAMPLES) / SAMPLE_RATE + phases[1][:, None])
 
     def render(labels: Labels) -> NDArray:
         return floor + true + loud + wave * (labels["class"][:, None] == 1)
 
     present = _bands(np.full(count, 100.0), 2.0) & (labels["class"][:, None] == 1)
-    return _planted(render, labels, {}, {"class": present}, {"bands": _bands(high, 4 * RATE / BURST)})
+    return _planted(render, labels, {}, {"class": present}, {"bands": _bands(high, 4 * SAMPLE_RATE / BURST)})
 
 
 def random_labels(count: int, seed: int) -> Planted:
@@ -215,7 +215,7 @@ def _bursts(pitch: NDArray, places: NDArray, amplitude: float, phase: NDArray | 
     """
     if isinstance(phase, np.random.Generator):
         phase = phase.uniform(0, 2 * np.pi, len(pitch))
-    time = np.arange(BURST) / RATE
+    time = np.arange(BURST) / SAMPLE_RATE
     tone = amplitude * np.hanning(BURST) * np.sin(2 * np.pi * pitch[:, None] * time + phase[:, None])
     signal = np.zeros((len(pitch), SAMPLES))
     for index in range(places.shape[1]):
@@ -226,5 +226,5 @@ def _bursts(pitch: NDArray, places: NDArray, amplitude: float, phase: NDArray | 
 def _bands(pitch: NDArray, width: float) -> NDArray:
     """Mel bands within `width` Hz about a pitch (a Hann window's main lobe is four bins wide): (n,) -> (n, bands)."""
     edges = band_edges(SAMPLES)
-    low, high = (np.round((pitch + side * width / 2) * SAMPLES / RATE)[:, None] for side in (-1, 1))
+    low, high = (np.round((pitch + side * width / 2) * SAMPLES / SAMPLE_RATE)[:, None] for side in (-1, 1))
     return (edges[None, :BANDS] <= high) & (edges[None, 1:] > low)
