@@ -76,7 +76,7 @@ class Measured:
     confidence: float = 0.95
 
 
-def learned(measured: Measured, network: str, head: str) -> float:
+def learned_p(measured: Measured, network: str, head: str) -> float:
     """p of the network's score against labels permuted within speakers, by utterance (the safer of the two nulls).
 
     Raises:
@@ -101,9 +101,9 @@ def within(
         how: its further arguments.
 
     Raises:
-        Missing: as `learned` and `look`.
+        Missing: as `learned_p` and `look`.
     """
-    learnt = max(learned(measured, network, head) for head in heads)
+    learnt = max(learned_p(measured, network, head) for head in heads)
     try:
         found = look(measured, *how)
     except Missing as reason:
@@ -120,9 +120,9 @@ def any_learned(measured: Measured, networks: Sequence[str], heads: Sequence[str
             (Bonferroni).
 
     Raises:
-        Missing: as `learned`.
+        Missing: as `learned_p`.
     """
-    learnt = [learned(measured, network, head) for network in networks for head in heads]
+    learnt = [learned_p(measured, network, head) for network in networks for head in heads]
     return min(1.0, len(learnt) * min(learnt))
 
 

@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elor.evaluation.learned import learned as has_learned
+from elor.evaluation.learned import learned
 from elor.evidence.interventions import Interventions
 from elor.evidence.names import EXTREMITY, Finding, Undecided, said
 from elor.evidence.scores import Scores
@@ -284,7 +284,7 @@ def _sentence(effect: Mapping, alteration: Alteration, units: Units, whose: str,
         f"{effect['verdict']}"
     )
     p = effect.get("learned_p")
-    unlearned = "" if has_learned(p) else f", but the head answers no better than permuted labels (p {p:.3f})"
+    unlearned = "" if learned(p) else f", but the head answers no better than permuted labels (p {p:.3f})"
     return f"{text}{unlearned}."
 
 
