@@ -84,7 +84,7 @@ def test_every_target_has_a_table(target: str, tmp_path: Path) -> None:
     easier = rows["arousal-easier"]
     if target == "emotion":
         assert {row["verdict"] for name, row in rows.items() if name != "rater-balanced"} == {"undecided"}
-        assert "no predictions of arousal" in easier["evidence"][0]["missing"]
+        assert "the networks were not asked for arousal" in easier["evidence"][0]["missing"]
         assert "not asked for arousal" in rows["arousal-rate"]["evidence"][0]["missing"]
     else:
         measured = {net: json.loads((tmp_path / f"metrics/arousal/{net}.json").read_text()) for net in ("elor", "ftr")}
