@@ -85,6 +85,12 @@ def load_networks(path: Path, network: str | None = None, fold: str | None = Non
     """The networks themselves, by fold, on the CPU; arguments and errors as in `load`."""
     files = _files(path, network)
     networks = {name: found for file in files for name, found in _read(file)}
+    first = next(iter(networks))
+    if "/" in first and path.with_name(f"{path.name}.safetensors").is_file():  # beside the fold's first network
+        raise UserError(
+            f"{path} holds only the further networks of a fold; give {path.parent}, and the fold {path.name} to have "
+            f"all of its networks, or {first} for one."
+        )
     check_choice(path, next(iter(networks.values())).architecture.network, list(networks), network, fold)
     shapes = [found.architecture for found in networks.values()]
     if len({(shape.network, shape.heads, shape.vectors) for shape in shapes}) > 1:
@@ -118,11 +124,6 @@ def _files(path: Path, network: str | None) -> list[Path]:
     if path.suffix == ".safetensors":
         raise UserError(f"{path} does not exist; write it with elor export, or give a folder of trained networks.")
     if files := _held(path):
-        if path.with_suffix(".safetensors").is_file():
-            raise UserError(
-                f"{path} holds only the further networks of a fold; give {path.parent}, and the fold {path.name} to "
-                f"have all of its networks, or {path.name}/{files[0].stem} for one."
-            )
         return files
     held = sorted(file.parent.name for file in path.glob("*/*.safetensors"))
     if not held:

@@ -116,6 +116,8 @@ def test_whatever_is_loaded_or_exported_answers_with_what_was_scored(asked, tmp_
         UserError, match=r"ftr/S01 holds only the further networks of a fold; give .*, or S01/2 for one"
     ):
         load(models / "ftr/S01")
+    write_weights(networks, models / "ftr.safetensors")  # beside a folder of all of them it says nothing
+    assert load(models / "ftr", fold="S01").folds == ("S01", "S01/2")
     with pytest.raises(UserError, match="has no fold S09; choose one of S00, S00/2, S01"):
         load(models, "ftr", "S09")
 
