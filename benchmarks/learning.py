@@ -1,4 +1,4 @@
-"""What makes the networks learn: settings beside each other, on demonstration corpora of seeds that no result uses.
+"""What makes the networks learn: settings beside each other, on demonstration corpora of seeds that no result is of.
 
 Every setting changes the demonstration's training; a run is one fold of one network on one corpus. Its scores are
 taken after every epoch, on the validation slices and, by the audit, on the held-out speaker. Runs that the results hold
