@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks.publish import command, publish, resumed, runs_of
+from benchmarks.publish import command, known, publish, resumed, runs_of
 from elor.device import local
 from elor.errors import UserError
 from elor.evaluation.comparisons import difference_interval, exchange
@@ -33,6 +33,7 @@ from elor.targets import Head
 from elor.training.job import Outcome, TrainingJob
 from elor.training.loop import Trainer
 from elor.training.resume import epochs_done
+from elor.training.task import input_files
 from elor.training.train import place, spread
 from elor.training.tune import merge
 from stages.task import engine_of, task_of
@@ -90,9 +91,14 @@ def measure(
         corpus: its name in the table; none: as params.yaml calls it.
 
     Returns:
-        `runs`: corpus, `data` (the digest of its slices, folds and default values), network, choice, seeds, and
+        `runs`: corpus, `data` (the digest of its slices, folds, inputs and default values), network, choice, seeds, and
         `counts`: by head the confusion counts by fold, (folds, classes, classes), summed over the seeds.
+
+    Raises:
+        UserError: if a network is unknown, or the results hold runs of other data under this name.
     """
+    for network in networks:
+        known(network, ASKED)
     runs = runs_of("choices")
     params = load(workspace / "params.yaml")
     corpus = corpus or " + ".join(source.name for source in params.corpus.sources)
@@ -122,7 +128,9 @@ def _digest(workspace: Path, params: Params, network: str) -> str:
     """What decides a network's runs beside the choice and the seed, but the code."""
     scale = params.scale.networks[network]
     settings = merge(scale.defaults, params.networks[network]).model_dump(mode="json")
-    files = [file_digest(workspace / "data" / name) for name in ("slices.csv", "folds.csv")]
+    data = workspace / "data"
+    inputs = input_files(data, network).values()
+    files = [file_digest(path) for path in (data / "slices.csv", data / "folds.csv", *inputs)]
     read = [params.features.model_dump(mode="json"), params.search.score]  # by which an epoch is chosen
     return digest([files, settings, scale.epochs, params.train.model_dump(mode="json"), *read])
 
@@ -240,7 +248,9 @@ def _table(corpus: str, runs: list[dict[str, Any]]) -> Table:
         if (network, BASE) in found
     )
     header = ("network", "training", "arousal UAR", "more [95 %]", "p", "valence UAR", "more [95 %]", "p")
-    return Table(f"{corpus}: UAR, mean of {len(SEEDS)} training seeds, ten folds", header, groups, labels=2)
+    folds = len(runs[0]["counts"]["arousal"])
+    caption = f"{corpus}: UAR, mean of {len(SEEDS)} training seeds, {folds} folds"
+    return Table(caption, header, groups, labels=2)
 
 
 def _row(found: dict[tuple[str, str], Any], network: str, choice: str) -> tuple[str, ...]:

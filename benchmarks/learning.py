@@ -21,7 +21,7 @@ import typer
 from ruamel.yaml import YAML
 
 from benchmarks.measure import ROOT, run_stage
-from benchmarks.publish import command, publish, runs_of
+from benchmarks.publish import command, known, publish, runs_of
 from elor.engine import Engine
 from elor.evaluation.recall import uar
 from elor.params import Params, Settings, load
@@ -116,6 +116,8 @@ def measure(
         and the UAR of `validation` and `test` (null where an epoch was not scored); and the `confusion` of the last
         epoch's test slices.
     """
+    for name in names:
+        known(name, SETTINGS)
     runs = runs_of("learning")
     for seed in seeds:
         with tempfile.TemporaryDirectory(prefix="elor-") as folder:
@@ -149,6 +151,7 @@ def make_corpus(folder: Path, seed: int, utterances: int = 800) -> Params:
     """A corpus of another seed in a workspace, up to its folds."""
     value = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
     value["seed"] = value["corpus"]["seed"] = seed
+    value["features"] = {"set": "IS10", "table": None}  # which `dvc exp run -S` may have left otherwise
     value["scale"]["demo"]["utterances"] = utterances
     (folder / "data").mkdir()
     (folder / "data" / "demo.yaml").write_bytes((ROOT / "data" / "demo.yaml").read_bytes())
@@ -228,15 +231,16 @@ def _keeping(runs: list[dict[str, Any]]) -> Table:
     """What the held-out speaker gets from the epoch of the best mean validation UAR, and from the last one."""
     scored = [one for one in runs if None not in one["validation"]["valence"]]
     rows = []
-    for (name, _), some in _grouped(scored).items():
+    for (name, utterances), some in _grouped(scored).items():
         best = [int(np.argmax(np.add(*(one["validation"][d] for d in ("valence", "arousal"))))) for one in some]
-        cells = [name, str(len(some)), number(np.mean(best), 1)]
+        cells = [name, str(utterances), str(len(some)), number(np.mean(best), 1)]
         for dimension in ("valence", "arousal"):
             tests = [one["test"][dimension] for one in some]
             kept = [scores[epoch] for scores, epoch in zip(tests, best, strict=True)]
             cells += [number(np.mean(kept)), number(np.mean([scores[-1] for scores in tests]))]
         rows.append(tuple(cells))
-    header = ("setting", "runs", "best epoch", "valence: best", "valence: last", "arousal: best", "arousal: last")
+    header = ("setting", "utterances", "runs", "best epoch")
+    header += tuple(f"{head}: {epoch}" for head in ("valence", "arousal") for epoch in ("best", "last"))
     return Table("UAR of the held-out speaker after the best epoch and after the last one", header, (tuple(rows),))
 
 

@@ -85,7 +85,7 @@ def resumed(
 
     Args:
         name: of the results; the parts are kept in benchmarks/results/<name>.parts.json until all are there.
-        what: all that decides a part but its name; parts of anything else are made anew.
+        what: all that decides a part but its name and the code; parts of anything else are made anew.
         parts: their names.
         make: makes one of them, in a process of its own that may make more.
         workers: how many processes.
@@ -108,6 +108,16 @@ def resumed(
     for future in left:
         future.result()  # raises what went wrong, once all that went well is kept
     return [found[part] for part in parts]
+
+
+def known(name: str, names: Iterable[str]) -> None:
+    """Refuse a name that is none of these.
+
+    Raises:
+        UserError: if it is not.
+    """
+    if name not in (names := list(names)):
+        raise UserError(f"There is no {name}; choose {', '.join(names)}.")
 
 
 def _part(make: Callable[[str], dict[str, Any]], name: str) -> dict[str, Any]:

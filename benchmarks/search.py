@@ -15,8 +15,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks.publish import command, publish, resumed
+from benchmarks.publish import command, known, publish, resumed
 from elor.engine import Engine
+from elor.errors import UserError
+from elor.files import file_digest
 from elor.params import NETWORKS, Params, Settings, load
 from elor.report.text import Block, Table, number
 from elor.training import tpe
@@ -27,6 +29,9 @@ from elor.training.tune import merge
 from stages.task import task_of
 
 WAYS = {"tpe": "TPE", "random": "random draws"}
+TABLES = ("slices.csv", "folds.csv")
+"""What decides a search beside its network's inputs."""
+
 SHOWN = (1, 2, 4, 8, 12, 16, 20, 30, 50, 100)
 """Numbers of trials at which the table looks."""
 
@@ -41,17 +46,24 @@ def measure(workspace: Path = Path(), network: str = "ftr", seeds: int = 5) -> d
 
     Returns:
         `network`, `fold`, `evaluations`, and by way a list of the best scores so far for each seed.
+
+    Raises:
+        UserError: if the network is unknown, or nothing of it is searched.
     """
+    known(network, NETWORKS)
     with contextlib.chdir(workspace):
         params = load()
+        if params.scale.networks[network].evaluations < 2 or not _searched_values(network, params):
+            raise UserError(f"Nothing of {network} is searched here; choose another --network.")
         task = task_of(network, params)
+        data = [file_digest(path) for path in (*task.files.values(), *(Path("data") / name for name in TABLES))]
     found = {
         "network": network,
         "fold": task.fold_names()[0],
         "evaluations": params.scale.networks[network].evaluations,
     }
     names = [f"{way} {seed}" for seed in range(params.seed, params.seed + seeds) for way in WAYS]
-    what = found | {"params": params.model_dump(mode="json")}
+    what = found | {"params": params.model_dump(mode="json"), "data": data}
     made = resumed("search", what, names, partial(_searched, workspace=workspace, network=network))
     best = {way: [one["best"] for one in made if one["name"].startswith(f"{way} ")] for way in WAYS}
     return found | {"best": best}
@@ -68,14 +80,19 @@ def _searched(name: str, workspace: Path, network: str) -> dict[str, Any]:
 
 def _best_so_far(task: Task, params: Params, seed: int, startup: int | None) -> list[float]:
     """One search; with as many random trials as there are trials it never proposes."""
-    scale, pinned = params.scale.networks[task.network], params.networks[task.network]
-    base = merge(scale.defaults, pinned)
-    dimensions = tpe.dimensions(scale.defaults, pinned, params.scale.space | scale.space)
+    scale = params.scale.networks[task.network]
+    base, dimensions = merge(scale.defaults, params.networks[task.network]), _searched_values(task.network, params)
     seeded = Task(**vars(task) | {"seed": seed})
     run = _runner(seeded, Engine("cpu", params.engine.workers))
     size = params.search.round or params.scale.round
     trials = tpe.search(base, dimensions, scale.evaluations, size, seed, run, startup=startup).trials
     return np.fmax.accumulate(trials["score"]).tolist()
+
+
+def _searched_values(network: str, params: Params) -> list[tpe.Dimension]:
+    """What the profile's search of a network draws."""
+    scale = params.scale.networks[network]
+    return tpe.dimensions(scale.defaults, params.networks[network], params.scale.space | scale.space)
 
 
 def _runner(task: Task, engine: Engine) -> Callable[[list[Settings], tuple[float, ...]], list[Trial]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from elor import registry
 from elor.arithmetic import Arithmetic
@@ -26,6 +26,9 @@ FeatureSet = Literal["IS10", "ComParE_2016", "eGeMAPSv02"]
 
 MOST = 1_000_000
 """Of anything that is counted: beyond it stands a slip of the keyboard, which would take all memory."""
+
+LARGEST = 1e38
+"""What float32 holds, in which training computes."""
 
 Sizes = Annotated[list[Annotated[int, Field(le=100_000)]], Field(max_length=20)]
 """Of layers."""
@@ -87,6 +90,8 @@ class Range(Section):
                 raise ValueError(f"low ({self.low}) must lie below high ({self.high})")
             if self.log and self.low <= 0:
                 raise ValueError(f"a logarithmic range begins above 0, not at {self.low}")
+            if self.step and (self.low % self.step or self.high % self.step):
+                raise ValueError(f"low ({self.low}) and high ({self.high}) must be multiples of step ({self.step})")
         return self
 
 
@@ -208,8 +213,8 @@ class Settings(Section):
     hidden: Sizes | None = None
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
     batch: int | None = Field(default=None, ge=1, le=MOST)
-    learning_rate: float | None = Field(default=None, gt=0.0)
-    momentum: float | None = Field(default=None, ge=0.0, lt=1.0)
+    learning_rate: float | None = Field(default=None, gt=0.0, le=LARGEST)
+    momentum: float | None = Field(default=None, gt=0.0, lt=1.0)
     alpha: float | None = Field(default=None, ge=0.0)
 
     @model_validator(mode="after")
@@ -227,6 +232,7 @@ class Settings(Section):
         return {name: value for name, value in self.model_dump().items() if value is not None}
 
 
+Setting = Literal[tuple(Settings.model_fields)]
 OF_THE_MLP = ("hidden", "dropout")
 """What a network with parents takes from the second; its CNN and optimiser are the first's (ours: the paper gives no
 rule)."""
@@ -246,7 +252,7 @@ class NetworkScale(Section):
     evaluations: int = Field(default=0, ge=0, le=MOST)
     epochs: int = Field(ge=1, le=MOST)
     patience: int = Field(ge=1, le=MOST)
-    space: dict[str, Range] = Field(default_factory=dict)
+    space: dict[Setting, Range] = Field(default_factory=dict)
     defaults: Settings
 
 
@@ -254,7 +260,7 @@ class Scale(Section):
     utterances: int = Field(ge=20, le=MOST)
     round: int = Field(ge=1, le=MOST)
     train: Learning
-    space: dict[str, Range]
+    space: dict[Setting, Range]
     networks: dict[Network, NetworkScale]
     explain: ExplainScale
 
@@ -278,6 +284,31 @@ class Scale(Section):
             theirs = [one if isinstance(one := section.get("defaults"), dict) else {} for section in sections]
             found[name] = given[name] | {"defaults": inherited(*theirs)}
         return value | {"networks": found}
+
+    @model_validator(mode="after")
+    def _searchable(self) -> Scale:
+        spaces = {"space": self.space, **{f"networks.{name}.space": one.space for name, one in self.networks.items()}}
+        for where, space in spaces.items():
+            for name, span in space.items():
+                _within(f"{where}.{name}", name, span)
+        for name, network in self.networks.items():
+            if foreign := sorted(set(network.space) - set(network.defaults.given())):
+                raise ValueError(f"networks.{name}.space has {', '.join(foreign)}, which {name} has not; remove it")
+        return self
+
+
+def _within(where: str, name: str, span: Range) -> None:
+    """Refuse a range of real numbers of which an end is no value of the setting.
+
+    Whole numbers are drawn from one step upwards, whatever `low` says.
+    """
+    if Settings.model_fields[name].annotation != float | None:
+        return
+    for end in (span.low, span.high):
+        try:
+            Settings(**{name: end})
+        except ValidationError as error:
+            raise ValueError(f"{where} ends at {end}, but {error.errors()[0]['msg'].lower()}") from None
 
 
 class Start(BaseModel):
@@ -312,6 +343,9 @@ class Params(Section):
         for where, found in (("networks", self.networks), (f"scale.{self.profile}.networks", self.scale.networks)):
             if lacking := [name for name in NETWORKS if name not in found]:
                 raise ValueError(f"{where} lacks {', '.join(lacking)}; add it")
+        for name, pinned in self.networks.items():
+            if foreign := sorted(set(pinned.given()) - set(self.scale.networks[name].defaults.given())):
+                raise ValueError(f"networks.{name} has {', '.join(foreign)}, which {name} has not; leave it empty")
         scores = ["mean", *(head.name for head in self.labels.asked.heads)]
         if self.search.score not in scores:
             raise ValueError(

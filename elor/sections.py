@@ -46,11 +46,13 @@ def check(model: type[BaseModel], value: Any, where: str) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
+        if first["type"] == "extra_forbidden" or key.endswith(".[key]"):
+            key = key.removesuffix(".[key]")
             raise UserError(f"{where} has the unknown parameter {key}; remove it or mend its name.") from None
         if first["type"] == "missing":
             raise UserError(f"{where} lacks the parameter {key}; add it.") from None
         if first["type"] == "value_error":  # of a validator above, whose message says it all
             raise UserError(f"{where}: {f'{key}: ' if key else ''}{first['ctx']['error']}.") from None
         found = reprlib.repr(first["input"])  # shortened before it is made: aliases can name gigabytes
-        raise UserError(f"{where}: {key or 'the file'} is {found[:80]}, but {first['msg'].lower()}.") from None
+        wanted = first["msg"][:1].lower() + first["msg"][1:]  # the rest as it is: values are told by it
+        raise UserError(f"{where}: {key or 'the file'} is {found[:80]}, but {wanted}.") from None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import choices, publish, search, svm
+from benchmarks import choices, learning, publish, search, svm
 from benchmarks.invented import invent
 from benchmarks.measure import ROOT, set_params
 from elor.engine import Engine
@@ -92,7 +92,9 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(quick: Path) -> None:
+def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(
+    quick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = search.measure(quick, seeds=2)
     best = found["best"]
     assert [row[0] for row in best["tpe"]] == [row[0] for row in best["random"]]  # the default
@@ -101,14 +103,30 @@ def test_searches_of_both_kinds_begin_with_the_default_and_are_not_made_twice(qu
     table = search.tables(found)[0]
     assert table.header == ("search", "1", "2", "3", "ends ahead")
     assert float(table.groups[0][0][3]) == pytest.approx(np.mean([row[-1] for row in best["tpe"]]), abs=6e-4)
-    shutil.rmtree(quick / "scratch", ignore_errors=True)
-    (quick / "data" / "is10.npy").unlink()  # nothing is trained again
-    again = search.measure(quick, seeds=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(search, "_searched", partial(pytest.fail, "a search was made again"))
+        again = search.measure(quick, seeds=2)
     for way, rows in best.items():
         assert again["best"][way] == pytest.approx(np.array(rows), abs=1e-6)
+    path = quick / "data" / "is10.npy"
+    np.save(path, np.load(path)[::-1])
+    assert search.measure(quick, seeds=2)["best"] != again["best"]  # other vectors: made anew
 
 
-def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_none_twice(quick: Path) -> None:
+def test_a_search_of_nothing_and_unknown_names_are_refused_before_anything_is_made(quick: Path) -> None:
+    with pytest.raises(UserError, match=r"Nothing of elor_ftr is searched here; choose another --network"):
+        search.measure(quick, "elor_ftr")
+    with pytest.raises(UserError, match="There is no nosuch; choose elor, lom, ftr"):
+        search.measure(quick, "nosuch")
+    with pytest.raises(UserError, match="There is no elor_txt; choose ftr, lom, elor, elor_ftr"):
+        choices.measure(quick, ("elor_txt",))
+    with pytest.raises(UserError, match="There is no nosuch; choose constant rate"):
+        learning.measure(("nosuch",))
+
+
+def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_none_twice(
+    quick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found, asked = choices.measure(quick, ("ftr",)), (quick / "params.yaml").read_text()
     by_choice = {one["choice"]: one["counts"] for one in found["runs"]}
     assert set(by_choice) == {*choices.ASKED["ftr"], choices.AVERAGED}
@@ -121,8 +139,7 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
     assert (averaged != by_choice[choices.BASE]["arousal"]).any()
     rows = choices.tables(found)[0].groups[0]
     assert [row[1] for row in rows] == [*choices.ASKED["ftr"], choices.AVERAGED]
-    shutil.rmtree(quick / "scratch", ignore_errors=True)
-    (quick / "data" / "is10.npy").unlink()
+    monkeypatch.setattr(choices, "_trained", partial(pytest.fail, "a training was made again"))
     assert choices.measure(quick, ("ftr",)) == found
     (quick / "choices.json").write_text(json.dumps({"measured": found}))
     (quick / "choices.parts.json").unlink()
@@ -132,6 +149,10 @@ def test_choices_are_trained_beside_the_papers_with_several_seeds_averaged_and_n
         with pytest.raises(UserError, match=r"another corpus or other values called demo; give another --corpus"):
             choices.measure(quick, ("ftr",))
         (quick / "params.yaml").write_text(asked)
+    path = quick / "data" / "is10.npy"
+    np.save(path, np.load(path)[::-1])  # other vectors under the same name
+    with pytest.raises(UserError, match="another corpus or other values called demo"):
+        choices.measure(quick, ("ftr",))
 
 
 def test_a_row_of_lom_does_not_say_that_its_mfccs_had_gain_and_noise() -> None:

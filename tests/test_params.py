@@ -100,6 +100,24 @@ def space(params: dict) -> dict:
         (lambda p: p["scale"]["demo"].update(utterances=10**12), r"utterances is 1000000000000, but"),
         (lambda p: p["networks"]["ftr"].update(alpha=float("inf")), r"networks\.ftr\.alpha is inf"),
         (lambda p: p["networks"]["ftr"].update(alpha=float("nan")), r"networks\.ftr\.alpha is nan"),
+        (lambda p: p["networks"]["ftr"].update(learning_rate=1e40), r"networks\.ftr\.learning_rate is 1e\+40, but"),
+        (lambda p: p["networks"]["ftr"].update(momentum=0), r"momentum is 0, but input should be greater than 0"),
+        (lambda p: p["networks"]["ftr"].update(filters=[1, 2, 3]), r"networks\.ftr has filters, which ftr has not"),
+        (lambda p: p["features"].update(set="IS09"), "should be 'IS10', 'ComParE_2016' or 'eGeMAPSv02'"),
+        (lambda p: space(p).update(dropouts=RANGE), r"unknown parameter scale\.demo\.space\.dropouts; remove it or"),
+        (
+            lambda p: p["scale"]["demo"]["networks"]["elor"]["space"].update(foo=RANGE),
+            r"unknown parameter scale\.demo\.networks\.elor\.space\.foo; remove it or",
+        ),
+        (
+            lambda p: p["scale"]["demo"]["networks"]["ftr"].update(space={"filters": {"low": 4, "high": 8}}),
+            r"networks\.ftr\.space has filters, which ftr has not",
+        ),
+        (
+            lambda p: p["scale"]["demo"]["networks"]["lom"]["space"].update(dropout={"low": 0.5, "high": 1.5}),
+            r"networks\.lom\.space\.dropout ends at 1\.5, but input should be less than 1",
+        ),
+        (lambda p: space(p).update(batch={"low": 10, "high": 20, "step": 8}), r"must be multiples of step \(8\)"),
     ],
 )
 def test_a_mistake_is_named_in_one_sentence(change, message: str, shipped: dict, tmp_path: Path) -> None:

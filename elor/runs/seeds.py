@@ -163,7 +163,9 @@ def warnings(runs: Sequence[Run]) -> list[str]:
     found = []
     first, *others = runs
     for run in others:
-        if not (first.stages and run.stages):
+        if without := [one.name for one in (first, run) if not one.stages]:
+            lacking = f"{' and '.join(without)} {'lack' if len(without) > 1 else 'lacks'} dvc.lock"
+            found.append(f"Nothing tells whether {run.name} differs from {first.name} in more than seeds: {lacking}.")
             continue
         ours, theirs = ({k: v for k, v in one.params.items() if k not in SEEDS} for one in (first, run))
         if names := sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)):

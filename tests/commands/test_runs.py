@@ -187,6 +187,11 @@ def test_runs_that_differ_in_more_than_seeds_are_named(tmp_path: Path) -> None:
         f"{some[0]} and {some[2]} are one run, counted 2 times.",
     ]
     assert "in more than seeds" in " ".join(run(*some).output.split())  # of lines of 80 columns
+    for one, lacking in ((some[1], f"{some[1]} lacks"), (some[0], f"{some[0]} and {some[1]} lack")):
+        (one / "dvc.lock").unlink()
+        assert elor.summarise_runs(some[:2]).warnings == [
+            f"Nothing tells whether {some[1]} differs from {some[0]} in more than seeds: {lacking} dvc.lock."
+        ]
 
 
 def test_a_score_that_one_run_lacks_is_named(tmp_path: Path) -> None:
