@@ -30,6 +30,7 @@ class Progress:
         self._first = 0  # steps that were done before this run: they say nothing about its speed
         self._started = self._spoke = time.monotonic()
         self._bar: tqdm | None = None
+        self._note = ""
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
@@ -41,7 +42,7 @@ class Progress:
             self._bar.leave = self.done >= self.total  # no half bar of what ended early
             self._bar.close()
         elif exception[0] is None and self.done > self._first:
-            self._say(f"done in {clock(time.monotonic() - self._started)}")
+            self._say(f"done in {clock(time.monotonic() - self._started)}{self._noted()}")
 
     def resume(self, done: int) -> None:
         """Start counting at `done`: what an earlier, killed run had finished."""
@@ -53,8 +54,9 @@ class Progress:
             self._say("resumed")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Count finished steps; `note` says what was last done."""
+        """Count finished steps; `note` says what was last done, and stands until there is another."""
         self.done += steps
+        self._note = note or self._note
         if self._bar is not None:
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
@@ -64,7 +66,10 @@ class Progress:
         if now - self._spoke >= LOG_EVERY_S and self.done > self._first:
             self._spoke = now
             left = (self.total - self.done) * (now - self._started) / max(1, self.done - self._first)
-            self._say(f"{clock(left)} left" + (f", {note}" if note else ""))
+            self._say(f"{clock(left)} left{self._noted()}")
+
+    def _noted(self) -> str:
+        return f", {self._note}" if self._note else ""
 
     def _say(self, text: str) -> None:
         print(f"{self.title}: {self.done}/{self.total} {self.unit}s, {text}", file=sys.stderr, flush=True)

@@ -17,10 +17,13 @@ def test_a_log_gets_lines_with_the_time_left(capsys: pytest.CaptureFixture, monk
         bar.advance(note="early")  # too soon for a line
         now[0] = 20.0
         bar.advance(note="third")
+        now[0] = 40.0
+        bar.advance()
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "work: 2/10 jobs, resumed"
     assert lines[1] == "work: 4/10 jobs, 1 min 00 s left, third"  # two jobs took 20 s, six are left
-    assert lines[2] == "work: 4/10 jobs, done in 20 s"
+    assert lines[2] == "work: 5/10 jobs, 1 min 07 s left, third"
+    assert lines[3] == "work: 5/10 jobs, done in 40 s, third"
 
 
 def test_nothing_is_said_of_the_time_before_anything_is_done(
