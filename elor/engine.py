@@ -137,7 +137,7 @@ class Engine:
 
     def _on_dask(self, work: _Work[Result]) -> list[Result]:
         try:
-            from distributed import Client
+            from distributed import Client, KilledWorker
         except ModuleNotFoundError:
             raise UserError("engine.address needs Dask: pip install 'elor[dask]'.") from None
         try:
@@ -156,7 +156,13 @@ class Engine:
                 time.sleep(POLL_S)
                 for index, future in enumerate(futures):
                     if index not in results and future.done():
-                        results[index], found = future.result()
+                        try:
+                            results[index], found = future.result()
+                        except KilledWorker:
+                            raise UserError(
+                                "Workers of the cluster died again and again, probably for want of memory; give them "
+                                "more and run again: finished work is kept."
+                            ) from None
                         conditions.append(found)
                         work.finished(index, results[index])
         arithmetic.compare(conditions)

@@ -22,6 +22,7 @@ NETWORKS = tuple(registry.NETWORKS)
 MODELS = tuple(registry.TITLES)
 """All that answers for test slices: the networks, and the machine that they are held against."""
 Network = Literal[NETWORKS]
+Protocol = Literal["paper", "strict"]
 FeatureSet = Literal["IS10", "ComParE_2016", "eGeMAPSv02"]
 
 MOST = 1_000_000
@@ -66,7 +67,7 @@ class Features(Section):
 
 class Folds(Section):
     hold_out: str = "speaker"
-    protocol: Literal["paper", "strict"]
+    protocol: Protocol
     validation: float = Field(gt=0.0, lt=1.0)
     most: int = Field(ge=3, le=MOST)
 

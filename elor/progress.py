@@ -85,7 +85,7 @@ def track(items: Iterable[Item], title: str, total: int, unit: str = "step") -> 
 
 def clock(seconds: float) -> str:
     """Seconds as people read them: `42 s`, `3 min 20 s`, `2 h 05 min`."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

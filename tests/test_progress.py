@@ -37,7 +37,9 @@ def test_nothing_is_said_of_the_time_before_anything_is_done(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(4, "4 s"), (200, "3 min 20 s"), (7500, "2 h 05 min"), (59.7, "60 s")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4, "4 s"), (200, "3 min 20 s"), (7500, "2 h 05 min"), (59.7, "1 min 00 s"), (59.4, "59 s")]
+)
 def test_clock(seconds: float, text: str) -> None:
     assert progress.clock(seconds) == text
 

@@ -4,6 +4,7 @@
 """
 
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -146,7 +147,7 @@ def explain_files(
     Raises:
         UserError: if the disk is full.
     """
-    subject = network.subject
+    subject, new = network.subject, not output.exists()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Doubt)  # what they say is among the remarks of a window
         found, failed = _explain_all(files, network, effort, (most, stereo), output)
@@ -163,6 +164,8 @@ def explain_files(
         result["prototypes"] = sought
     if found:
         write_json(output / "explain.json", result, digits=None)  # a logit may be of any size
+    elif new:
+        shutil.rmtree(output, ignore_errors=True)
     return Explanation(result, output)
 
 
@@ -187,12 +190,16 @@ def _explain_all(
     with Progress("Explain", len(sounds), unit="recording") as progress:
         for index, (path, sound) in enumerate(sounds.items()):
             other = sounds[paths[index - 1]] if len(sounds) > 1 else None
+            folder = output / names[path]
+            new = not folder.exists()
             try:
-                explained = _explain_one(subject, sound, network.samples, effort, other, output / names[path])
+                explained = _explain_one(subject, sound, network.samples, effort, other, folder)
                 found[names[path]] = {"file": path, "seconds": len(sound) / rate, "windows": explained}
                 found[names[path]] |= {"left_out": left_out(sound, explained, rate)}
             except UserError as error:
                 failed[path] = f"{path}: {error}"
+                if new:
+                    shutil.rmtree(folder, ignore_errors=True)
             progress.advance(note=names[path])
     return found, failed
 

@@ -42,7 +42,7 @@ def must_be_done(findings: Iterable[Finding]) -> list[str]:
 def size(count: float) -> str:
     """A number of bytes as people read it: `12 kB`, `3.4 MB`, `1.2 GB` (powers of ten)."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
+        if round(count) < 1000 or unit == "GB":
             break
         count /= 1000
     return f"{count:.0f} {unit}" if unit in ("B", "kB") or count >= 100 else f"{count:.1f} {unit}"

@@ -96,7 +96,7 @@ def hours(params: Params, jobs: Mapping[str, TrainingJob], folds: int) -> Iterat
                 note = f"The {what} {verb} refused without -S engine.max_hours={asked}." if taken > limit else ""
                 yield Finding(what, f"up to {clock(3600 * taken)}", note)
     slices = sum(len(part) for part in (job.train, job.validation, job.test))
-    features = 0.0 if params.features.table else FUNCTIONALS_S * slices / Engine("cpu").count()
+    features = 0.0 if params.features.table else FUNCTIONALS_S * slices / Engine("cpu", params.engine.workers).count()
     yield Finding("features", clock(features))
     note = "Hours are of default shapes that nothing stops early; the analysis after training is not counted."
     load, cores = os.getloadavg()[0], available_cores()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from elor.commands.printing import echo
+from elor.commands.printing import echo, refuse_idle
 from elor.report.text import Format, Notes, Table
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def check(
     from elor.files import scratch_root
 
     chosen = {"rater": rater, "target": "emotion" if emotion else None, "stereo": stereo, "partial": partial or None}
+    refuse_idle({"--yes": yes and not clean}, "--clean")
     areas = inspect(path, profile, low=low, high=high, **chosen)
     echo(_blocks(areas), Format.terminal)
     if clean:

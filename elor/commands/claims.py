@@ -37,7 +37,8 @@ def claims(
         elor claims --json -o claims.json
     """
     file = metrics / "claims.json"
-    other = None if against is None else check(Claims, open_run(against).json(file.as_posix()), f"{file} of {against}")
+    theirs = "metrics/claims.json"
+    other = None if against is None else check(Claims, open_run(against).json(theirs), f"{theirs} of {against}")
     found = read(Claims, file)
     if found == other:
         raise UserError(

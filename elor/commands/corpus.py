@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from elor.commands.printing import setting
 from elor.errors import UserError
+from elor.labelfiles import Kind, Unknown
 
 if TYPE_CHECKING:
     from elor.labelfiles.labels import Labels
@@ -19,10 +20,6 @@ corpus = typer.Typer(
     rich_markup_mode="rich",
     help="Make the demonstration corpus, or a manifest from another corpus' label files.",
 )
-
-
-Kind = Literal["msp-improv", "msp-podcast", "csv"]
-Unknown = Literal["leave-out", "together"]
 
 
 @corpus.command()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from elor.commands.predict import Channels
-from elor.commands.printing import How, echo, refuse
+from elor.commands.printing import How, echo, refuse, refuse_idle
 from elor.errors import UserError
 from elor.report.text import Format
 
@@ -90,6 +90,10 @@ def explain(
     if ":" in model.name and not model.exists():
         raise UserError(f"{model} is no file of trained networks; a network of your own is named by --factory.")
     if factory is not None:
+        refuse_idle(
+            {"--fold": fold is not None, "--model": model != MODELS},
+            "the networks of a run, in whose place --factory stands",
+        )
         explained = foreign_network(factory, weights, rate, samples, values or (), files)
     elif weights is not None or samples is not None or rate != 16_000 or values:
         raise UserError(

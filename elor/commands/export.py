@@ -124,6 +124,9 @@ def _corpus(params: Params, results: Results) -> str:
 def _versions(project: Path) -> str:
     """The versions of this package, of what decides numbers, and of the project's files if git knows them."""
     packages = ", ".join(f"{name} {version(name)}" for name in DECIDING)
-    shown = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=project, capture_output=True, text=True)
-    commit = f", commit {shown.stdout.strip()}" if shown.returncode == 0 else ""
+    try:
+        shown = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=project, capture_output=True, text=True)
+    except FileNotFoundError:  # no git
+        shown = None
+    commit = f", commit {shown.stdout.strip()}" if shown and shown.returncode == 0 else ""
     return f"elor {version('elor')}{commit}, with {packages}"

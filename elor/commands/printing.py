@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from elor.errors import UserError
 from elor.files import write_text
 from elor.report.text import WIDTH, Block, Format, render
 
@@ -58,6 +59,20 @@ def setting(key: str, value: object) -> str:
     if not re.fullmatch(r"[\w./@%+:-]+", text, re.ASCII):
         text = "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", text)) + "'"
     return f"-S {shlex.quote(f'{key}={text}')}"
+
+
+def refuse_idle(given: Mapping[str, bool], belongs: str) -> None:
+    """Refuse options that would change nothing.
+
+    Args:
+        given: whether it was given, by the option's name.
+        belongs: without what it does nothing, after "without".
+
+    Raises:
+        UserError: naming those that were given.
+    """
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise UserError(f"{' and '.join(names)} would change nothing without {belongs}; leave it out.")
 
 
 def refuse(failed: Mapping[str, str], files: int, verb: str, done: str) -> NoReturn:

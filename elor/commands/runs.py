@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from elor.commands.printing import How, echo
+from elor.commands.printing import How, echo, refuse_idle
 from elor.errors import UserError
 from elor.report.results import made_of
 from elor.report.text import Block, Format, Notes, Table, number
@@ -48,6 +48,7 @@ def runs(
         with made_of("A run's metrics"):
             echo(summary(summarise(revisions, metrics.as_posix() if metrics else None)), how)
         return
+    refuse_idle({"--metrics": metrics is not None}, "a summary, which --compare is not")
     if len(revisions) != 2:
         raise UserError(f"--compare takes two runs, and here are {len(revisions)}: name two.")
     found = comparing.compare(*revisions)

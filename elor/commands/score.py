@@ -1,18 +1,17 @@
 """`elor score`: anybody's predictions by the pipeline's definitions, intervals and tests."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from elor.commands.predict import Channels
-from elor.commands.printing import AsJson, How, Output, answer
+from elor.commands.printing import AsJson, How, Output, answer, refuse_idle
 from elor.commands.results import Detail
 from elor.errors import UserError
+from elor.params import Protocol
 from elor.report.text import Format
-
-Target = Literal["classes", "regression", "spread", "distribution", "emotion"]
-Protocol = Literal["paper", "strict"]
+from elor.targets import Kind
 
 NETWORK_FILES = (".safetensors", ".onnx")
 """Ends of files that hold networks."""
@@ -41,7 +40,7 @@ def score(
         str | None, typer.Option(help="Whose ratings are the labels; or mean.", show_default="that of data/, else E-2")
     ] = None,
     target: Annotated[
-        Target | None, typer.Option(help="What was predicted.", show_default="that of --model, else classes")
+        Kind | None, typer.Option(help="What was predicted.", show_default="that of --model, else classes")
     ] = None,
     head: Annotated[list[str] | None, typer.Option(help="Score this dimension only; may be given again.")] = None,
     classes: Annotated[
@@ -126,6 +125,8 @@ def score(
         raise UserError("There is nothing to score; give a file of predictions, or trained networks by --model.")
     if csv is not None and len(chosen) != 1:
         raise UserError(f"--csv holds what one network predicts, and {len(chosen)} are given; give one --model.")
+    alone = {"--network": bool(network), "--fold": fold is not None, "--strangers": strangers}
+    refuse_idle({} if chosen else alone, "--model")
     names = _names([*predictions, *chosen], name or [])
     files = dict(zip(names, predictions, strict=False))
     models = {}
@@ -154,8 +155,10 @@ def _models(paths: list[Path], networks: list[str]) -> dict[Path, tuple[Path, st
     """What to load, by the path whose stem names it: files as they are, of a folder the networks that are asked for."""
     found: dict[Path, tuple[Path, str | None]] = {}
     for path in paths:
+        own = path.suffix in NETWORK_FILES or any(path.glob("*.safetensors"))
+        if own and len(networks) > 1:
+            raise UserError(f"{path} holds one network, and --network names {len(networks)}; give a run's data/models.")
         for network in networks or [None]:
-            own = path.suffix in NETWORK_FILES or any(path.glob("*.safetensors"))
             found[path if own else path / (network or "elor")] = (path, network)
     return found
 

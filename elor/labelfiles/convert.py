@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
-from elor.labelfiles import columns, msp_improv, msp_podcast
+from elor.errors import UserError
+from elor.labelfiles import Kind, Unknown, columns, msp_improv, msp_podcast
 from elor.labelfiles.labels import Labels
-from elor.labelfiles.manifest import Unknown, Written, write
-
-Kind = Literal["msp-improv", "msp-podcast", "csv"]
+from elor.labelfiles.manifest import Written, write
 
 
 def import_labels(
@@ -45,8 +43,16 @@ def import_labels(
         What was read, with its scale, and what was written, with notes on what was changed or left out.
 
     Raises:
-        UserError: if the file is not of this kind, sound files are missing, or nothing is left.
+        UserError: if the file is not of this kind, an argument belongs to another kind, sound files are missing, or
+            nothing is left.
     """
+    of_csv = {"column": bool(names), "low": scale[0] != 1.0, "high": scale[1] != 5.0, "reverse": bool(reverse)}
+    given = {"msp-improv": {"consensus": consensus}, "msp-podcast": {"speakers": speakers is not None}, "csv": of_csv}
+    for other, arguments in given.items():
+        if other != kind and (idle := [name for name, is_given in arguments.items() if is_given]):
+            raise UserError(
+                f"{', '.join(idle)}: for files of kind {other} alone, and this one is {kind}; leave it out."
+            )
     if kind == "msp-improv":
         found = msp_improv.read(labels, consensus)
     elif kind == "msp-podcast":

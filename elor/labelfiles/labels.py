@@ -16,6 +16,10 @@ Scores = tuple[float | None, float | None, float | None]
 _MISSING = ("", "nan", "na", "n/a", "none", "null")
 
 
+ONE_OF_A_SEGMENT = ("speaker", "gender", "session", "scenario", "partition")
+"""What a segment has once, whoever rates it and how often."""
+
+
 @dataclass(frozen=True)
 class Rating:
     """One rating of one segment of speech.
@@ -143,23 +147,39 @@ def refuse(labels: Labels, offends: Callable[[Rating], bool], fault: str, remedy
 
 
 def merged(labels: Labels) -> Labels:
-    """One rating per segment and rater: repeated lines count once, differing ones are averaged; the notes say so."""
+    """One rating per segment and rater: repeated lines count once, differing ones are averaged; the notes say so.
+
+    Raises:
+        UserError: if the lines of a segment name several people, sessions, scenarios or partitions.
+    """
     groups: dict[tuple[str, str, str, str], list[Rating]] = {}
     for rating in labels.ratings:
         groups.setdefault(rating.key, []).append(rating)
-    scores_of, twice = attrgetter(*DIMENSIONS), [group for group in groups.values() if len(group) > 1]
+    twice = [group for group in groups.values() if len(group) > 1]
     if not twice:
         return labels
+    for name in ONE_OF_A_SEGMENT:
+
+        def torn(rating: Rating, name: str = name) -> bool:
+            return len({getattr(one, name) for one in groups[rating.key]}) > 1
+
+        refuse(labels, torn, f"of one segment and rater with another {name}", "correct the file")
     averaged = [group[0].file for group in twice if len({scores_of(rating) for rating in group}) > 1]
     note = f"{plural(len(twice), 'segment')} rated more than once by one rater: repeated lines count once"
     if averaged:
         note += f", differing ones are averaged ({listed(averaged)})"
+    if several := [group[0].file for group in twice if len({rating.emotion for rating in group}) > 1]:
+        note += f"; of several emotions the first is taken ({listed(several)})"
     return replace(labels, ratings=tuple(map(_mean, groups.values())), notes=(*labels.notes, note))
+
+
+scores_of = attrgetter(*DIMENSIONS)
 
 
 def _mean(group: list[Rating]) -> Rating:
     means: dict[str, Any] = {}
+    unlike = {scores_of(rating): rating for rating in group}.values()
     for name in DIMENSIONS:
-        given = [value for rating in group if (value := getattr(rating, name)) is not None]
+        given = [value for rating in unlike if (value := getattr(rating, name)) is not None]
         means[name] = sum(given) / len(given) if given else None
     return replace(group[0], **means)

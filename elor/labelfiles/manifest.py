@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from elor.corpora.faults import listed, plural
 from elor.corpora.manifest import OPTIONAL, Manifest
 from elor.corpora.missing_sounds import explained, is_file
 from elor.errors import UserError
 from elor.files import replacing
+from elor.labelfiles import Unknown
 from elor.labelfiles.labels import Labels, Rating
 from elor.targets import DIMENSIONS
 
@@ -22,8 +22,6 @@ COLUMNS = ("file", "speaker", *(name for name in OPTIONAL if name not in DIMENSI
 
 TOGETHER = "unknown"
 """The name that speakers who are not known share, if they are kept."""
-
-Unknown = Literal["leave-out", "together"]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def rename(table: Path, output: Path) -> Renamed:
 
     Args:
         table: a manifest CSV.
-        output: the new one; its key is `<output>.key.csv`: kind, name, pseudonym.
+        output: the new one; its key, beside it, ends in `.key.csv` in place of `.csv`: kind, name, pseudonym.
 
     Raises:
         UserError: for a table that a run would refuse, whatever the range of its ratings; if the output is the table.

@@ -46,7 +46,7 @@ class Comparison:
         files: how many files of metrics and plot data either of them has.
         numbers: how many numbers of `one` were looked at.
         differences: of the files that differ, the headline's first, then by path.
-        outputs: how many outputs the dvc.lock of `one` names.
+        outputs: how many outputs the dvc.lock of either names.
         changed: those whose hashes differ, and those that only one of them names.
         params, inputs: parameters, and code and data that no stage makes, that differ: why numbers may.
         made_on: for either the processors, as far as that was recorded.
@@ -96,7 +96,7 @@ def compare(one: str | Path, other: str | Path) -> Comparison:
         files=len(files[0] | files[1]),
         numbers=numbers,
         differences=differences,
-        outputs=len(runs[0].outputs()) if locked is runs else 0,
+        outputs=len(runs[0].outputs().keys() | runs[1].outputs().keys()) if locked is runs else 0,
         changed=_unequal(*(run.outputs() for run in locked)),
         params=_unequal(*(run.params for run in locked)),
         inputs=_unequal(*(run.inputs() for run in locked)),

@@ -145,7 +145,10 @@ class Revision(Run):
             )
 
     def read(self, path: str) -> str | None:
-        shown = _git("show", f"{self._commit}:./{path}")
+        try:
+            shown = _git("show", f"{self._commit}:./{path}")
+        except UnicodeDecodeError:
+            raise UserError(f"{path} of {self.name} is no text; run that one again, or take it away.") from None
         return None if shown.returncode else shown.stdout
 
     def files(self) -> list[str]:

@@ -12,7 +12,15 @@ from elor.check import machine as machines
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (12_345, "12 kB"), (3_400_000, "3.4 MB"), (1.2e9, "1.2 GB"), (5e12, "5000 GB")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (12_345, "12 kB"),
+        (999_999, "1.0 MB"),
+        (3_400_000, "3.4 MB"),
+        (1.2e9, "1.2 GB"),
+        (5e12, "5000 GB"),
+    ],
 )
 def test_sizes_are_readable(count: float, text: str) -> None:
     assert size(count) == text

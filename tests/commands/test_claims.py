@@ -82,6 +82,13 @@ def test_beside_another_run_stand_all_claims(elor, repository: Path) -> None:
     assert row(beside, "rater-balanced")[:3] == ["rater-balanced", "holds", "holds"]
 
 
+def test_the_other_runs_claims_are_in_its_own_metrics(elor, repository: Path) -> None:
+    elsewhere = repository.parent / "elsewhere"
+    write(elsewhere / "claims.json", claims(facts(-1, learned=0.5)))
+    output = elor("claims", "--metrics", elsewhere, "--against", "HEAD").output
+    assert "Beside HEAD" in output
+
+
 def test_a_run_is_not_set_beside_itself(elor, repository: Path) -> None:
     """As when `dvc exp run` has left the control's results in the workspace."""
     write(repository / "metrics/claims.json", claims(facts(-1, learned=0.5), shuffled=True))

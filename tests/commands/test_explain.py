@@ -12,8 +12,11 @@ import pytest
 import soundfile
 import torch
 
+from elor.api import explain as api
 from elor.api.heard import windows
+from elor.errors import UserError
 from elor.explain.any_network.verdicts import LEFT_OUT
+from elor.explain.any_network.window import Effort
 from elor.explain.selfcheck.scoring import FINDS, MISSES, SOUND
 from elor.explain.selfcheck.suite import EXPECTED, failures
 from tests.worlds.networks import write_models
@@ -95,6 +98,31 @@ def test_bad_recordings_are_named_and_the_others_go_on(elor: Callable, voice: Pa
     assert "no parameters in torch" in result.stdout
 
 
+def test_a_recording_that_fails_halfway_leaves_nothing(
+    voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = api._explain_window, []
+
+    def fails_the_second_time(*arguments: object) -> dict:
+        asked.append(arguments)
+        if len(asked) == 2:
+            raise UserError("no more")
+        return real(*arguments)
+
+    monkeypatch.setattr(api, "_explain_window", fails_the_second_time)
+    network = api.foreign_network(f"{MODEL}:Fixed", samples=8_000)
+    effort = Effort(twins=2, steps=2, most=4, thorough=False)
+    found = api.explain_files([voice], network, tmp_path / "out", effort)
+    assert "no more" in found["failed"][str(voice)]
+    assert not (tmp_path / "out").exists()
+    asked.clear()
+    mine = tmp_path / "out" / "voice" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    api.explain_files([voice], network, tmp_path / "out", effort)
+    assert mine.exists()
+
+
 def test_options_of_a_foreign_network_need_one(elor: Callable, voice: Path, tmp_path: Path) -> None:
     result = elor("explain", voice, "--rate", 8_000, "--output", tmp_path / "out")
     assert result.exit_code == 1
@@ -104,6 +132,9 @@ def test_options_of_a_foreign_network_need_one(elor: Callable, voice: Path, tmp_
     result = elor("explain", voice, "--model", tmp_path, "--output", tmp_path / "out")
     assert result.exit_code == 1
     assert "no trained network yet" in result.stderr
+    for option in (("--fold", "S01"), ("--model", tmp_path)):
+        result = elor("explain", voice, "--factory", f"{MODEL}:Outside", *option, "--output", tmp_path / "out")
+        assert f"{option[0]} would change nothing without the networks of a run" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -34,12 +34,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_models(tmp_path_factory.mktemp("models"), ("elor", "ftr"))
 
 
-def test_three_files_that_belong_together(workspace: Path, models: Path, tmp_path: Path, elor: Elor) -> None:
+def test_three_files_that_belong_together(
+    workspace: Path, models: Path, tmp_path: Path, elor: Elor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = elor("export", "elor", *options(workspace, models, tmp_path))
     names = ["elor.safetensors", "elor.onnx", "elor.md"]
     assert result.exit_code == 0, result.stderr
     assert [Path(line).name for line in result.stdout.splitlines()] == names
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    monkeypatch.setenv("PATH", "")  # no git, which only tells the commit
+    without = elor("export", "elor", *options(workspace, models, tmp_path / "without"))
+    assert (without.exit_code, len(without.stdout.splitlines())) == (0, 3), without.stderr
     card = (tmp_path / "elor.md").read_text()
     for name in names[:2]:
         digest = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()

@@ -222,6 +222,10 @@ def test_two_runs_with_the_same_numbers_are_said_to_be_the_same(tmp_path: Path, 
         "committed run was made on A CPU (avx2)."
     )
     assert run("HEAD", ".", "--compare").output.strip() == sentence(found)
+    lock = YAML().load(repository / "dvc.lock")
+    del lock["stages"]["evaluate"]["outs"]
+    YAML().dump(lock, repository / "dvc.lock")
+    assert "1 of 2 outputs that dvc.lock names differ" in sentence(elor.compare_runs(".", "HEAD"))
     (repository / "dvc.lock").unlink()  # nothing names the outputs of this side: none was compared
     assert f"was reproduced: {numbers} in 5 files; the" in sentence(elor.compare_runs("HEAD", "."))
 
@@ -277,14 +281,21 @@ def test_what_is_no_number_hides_no_difference(tmp_path: Path) -> None:
         ("dvc.lock", b"", "dvc.lock of .* is none that DVC wrote"),
         ("dvc.lock", b"[1]", "dvc.lock of .* is none that DVC wrote"),
         ("dvc.lock", b"stages:", "dvc.lock of .* is none that DVC wrote"),
-        ("metrics/uar.json", b"\xff\xfe", "metrics/uar.json is no text"),
+        ("metrics/uar.json", b"\xff\xfe", "metrics/uar.json.* is no text"),
     ],
 )
-def test_a_damaged_folder_is_named(file: str, content: bytes, says: str, tmp_path: Path) -> None:
+def test_a_damaged_run_is_named(
+    file: str, content: bytes, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = (make_run(tmp_path / name, 1, "x", 0.3, ("holds", "holds")) for name in ("one", "other"))
     (other / file).write_bytes(content)
     with pytest.raises(UserError, match=says):
         elor.compare_runs(one, other)
+    for command in (("init", "-q"), ("add", "."), ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "x")):
+        subprocess.run(["git", *command], cwd=other, check=True)
+    monkeypatch.chdir(other)
+    with pytest.raises(UserError, match=says):
+        elor.compare_runs(one, "HEAD")
     (other / file).unlink()
     (other / MADE).write_text("[]")
     elor.compare_runs(one, one)

@@ -222,6 +222,8 @@ def test_files_that_are_no_predictions(workspace: Path, tmp_path: Path, elor: El
         ((good, *where, "--name", "a", "--name", "b"), "2 names are given for 1 files"),
         ((good, *where, "--rater", "E-1"), "slices.csv has other values of `valence` than these options ask for"),
         ((good, *where, "--target", "distribution"), "has other values of"),
+        ((good, *where, "--strangers"), "--strangers would change nothing without --model"),
+        ((good, *where, "--fold", "a", "--network", "lom"), "--network and --fold would change nothing without"),
         ((good, *where, "--rater", "E-9"), "E-9 rated nothing in this corpus; choose E-1"),
     ):
         result = elor("score", *arguments)

@@ -162,6 +162,48 @@ def test_faults_of_any_table_are_named(tmp_path: Path, text: str, options: dict,
         columns.read(path, **{"columns": {}, "low": 1, "high": 5} | options)
 
 
+SEGMENTS = "file,speaker,valence,arousal,rater,emotion\n"
+
+
+def test_lines_of_one_segment_and_rater_count_once_and_differing_ones_are_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "any.csv"
+    lines = ("a,s,3,1,r,sad", "a,s,3,1,r,fear", "a,s,5,2,r,sad", "a,s,1,1,q,sad", "b,t,2,2,r,joy")
+    path.write_text(SEGMENTS + "\n".join(lines) + "\n")
+    labels = columns.read(path, {}, 1, 5)
+    assert [(r.file, r.rater, r.valence, r.arousal) for r in labels.ratings] == [
+        ("a", "r", 4.0, 1.5),  # of 3 and 5, whose first line stands twice
+        ("a", "q", 1.0, 1.0),
+        ("b", "r", 2.0, 2.0),
+    ]
+    assert labels.notes == (
+        "1 segment rated more than once by one rater: repeated lines count once, differing ones are averaged (a); "
+        "of several emotions the first is taken (a)",
+    )
+
+
+@pytest.mark.parametrize("name", ["speaker", "gender", "session", "scenario", "partition"])
+def test_a_segment_of_two_people_is_refused(tmp_path: Path, name: str) -> None:
+    table = pd.DataFrame({"file": ["a", "b", "a"], "speaker": "s", "valence": 3, "arousal": 3})
+    table[name] = ["A", "A", "B"]
+    table.to_csv(tmp_path / "any.csv", index=False)
+    with pytest.raises(UserError, match=rf"one segment and rater with another {name} \(line 2, 4\); correct the file"):
+        columns.read(tmp_path / "any.csv", {}, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "named"),
+    [
+        ("msp-improv", {"scale": (1.0, 9.0), "reverse": ["arousal"], "names": {"arousal": "act"}}, "column, high, rev"),
+        ("msp-improv", {"speakers": Path("nowhere.csv")}, "speakers: for files of kind msp-podcast alone"),
+        ("csv", {"consensus": True}, "consensus: for files of kind msp-improv alone"),
+    ],
+)
+def test_options_of_another_kind_are_refused(tmp_path: Path, kind: str, options: dict, named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        import_labels(labelfiles.improv(tmp_path), kind, tmp_path / "out.csv", **options)
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff\xfe\x00")
     for path, message in (

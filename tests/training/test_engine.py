@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +151,25 @@ def test_a_worker_may_wake_a_gpu(module: str) -> None:
 def test_an_address_that_does_not_answer_is_named() -> None:
     with pytest.raises(UserError, match=r"No Dask scheduler answers at engine\.address tcp://127\.0\.0\.1:9"):
         Engine(address="tcp://127.0.0.1:9").run(square, [(1,)])
+
+
+def test_a_cluster_whose_workers_keep_dying_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    class Dead:
+        def done(self) -> bool:
+            return True
+
+        def result(self) -> None:
+            raise distributed.KilledWorker("square", None, 3)
+
+    class Client(nullcontext):
+        def submit(self, *arguments: object, **options: object) -> Dead:
+            return Dead()
+
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: Client())
+    with pytest.raises(UserError, match="Workers of the cluster died again and again"):
+        Engine(address="tcp://anywhere:1").run(square, [(1,)])
 
 
 @contextmanager
