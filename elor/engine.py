@@ -132,7 +132,8 @@ class Engine:
                 continue
         raise UserError(
             "Worker processes were killed three times in a row, probably for want of memory; set a smaller "
-            "engine.workers and run again: finished work is kept."
+            "engine.workers and run again: finished work is kept. (A script of your own calls elor below "
+            "`if __name__ == '__main__':`, since every worker reads it again.)"
         )
 
     def _on_dask(self, work: _Work[Result]) -> list[Result]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -241,7 +242,7 @@ def hop_samples(hop_s: float) -> int:
     Raises:
         UserError: if it is shorter than a sample, or no number.
     """
-    if not hop_s * SAMPLE_RATE >= 1 or hop_s == float("inf"):
+    if not 1 <= hop_s * SAMPLE_RATE < math.inf:
         raise UserError(f"A hop of {hop_s} s leads nowhere; give seconds above 0.")
     return round(hop_s * SAMPLE_RATE)
 

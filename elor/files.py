@@ -37,17 +37,25 @@ P_VALUE = re.compile(r"(^|_)p($|_)")
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` that takes its place when the block ends well.
 
+    A file that was there keeps who may read it. What is no file but a pipe or a device gets the content, and stays.
+
     Raises:
         UserError: if it cannot be written: the disk is full, the folder read-only, the name too long.
     """
     part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:NAME_SHOWN]}.", suffix=".part")
+        stream = _is_stream(path)
+        home = tempfile.gettempdir() if stream else path.parent
+        handle, name = tempfile.mkstemp(dir=home, prefix=f".{path.name[:NAME_SHOWN]}.", suffix=".part")
         os.close(handle)
         part = Path(name)
         yield part
-        os.chmod(part, 0o644)  # mkstemp makes private files; results are for everybody
+        if stream:
+            with path.open("wb") as to, part.open("rb") as content:
+                shutil.copyfileobj(content, to)
+            return
+        os.chmod(part, path.stat().st_mode & 0o777 | 0o200 if path.is_file() else 0o644)  # mkstemp's are private
         os.replace(part, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -60,6 +68,12 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether something takes bytes there that is no file to be replaced: /dev/stdout, a named pipe, `>(...)`."""
+    names_one = path.is_symlink() and path.parts[:2] in (("/", "dev"), ("/", "proc"))  # it may lead to a file
+    return names_one or (path.exists() and not (path.is_file() or path.is_dir()))
 
 
 def write_text(path: Path, text: str) -> None:

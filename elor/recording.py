@@ -9,9 +9,11 @@ and a last, shorter one is filled up with zeros if it brings more than three sec
 With a hop of six seconds these are the slices.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import soxr
@@ -64,6 +66,8 @@ class Recording:
     """
 
     def __init__(self, source: Path | str | np.ndarray, rate: int | None = None, stereo: Stereo = "mean") -> None:
+        if stereo not in get_args(Stereo):
+            raise UserError(f"stereo is {stereo!r}; choose one of {', '.join(get_args(Stereo))}.")
         self.stereo = stereo
         if isinstance(source, np.ndarray):
             self.name, self._path, self._array = "array", None, _checked(source, rate)
@@ -71,9 +75,12 @@ class Recording:
             self.header = AudioInfo(int(rate or 0), self._array.shape[1], len(source), subtype)
         else:
             self.name, self._path = str(source), Path(source)
-            if self._path.is_dir():
-                raise UserError(f"{source} is a folder; give the sound files in it, for instance {source}/*.wav.")
-            self.header = info(self._path)
+            try:
+                if self._path.is_dir():
+                    raise UserError(f"{source} is a folder; give the sound files in it, for instance {source}/*.wav.")
+                self.header = info(self._path)
+            except OSError as error:  # a folder that may not be entered, a name too long
+                raise UserError(f"{source} cannot be read ({error.strerror}); give another file.") from None
         if (channels := self.header.channels) > 1 and (stereo == "error" or (channels > 2 and stereo != "mean")):
             raise UserError(f"{self.name} has {channels} channels; choose their mean, or make it mono.")
         self.samples = samples_at_16k(self.header.frames, self.header.rate)
@@ -154,10 +161,12 @@ def cut(blocks: Iterable[np.ndarray], hop: int = SLICE_SAMPLES) -> Iterator[Wind
 
 def _checked(array: np.ndarray, rate: int | None) -> np.ndarray:
     """An array as (samples, channels), after a look at what it is."""
-    if rate is None or rate <= 0:
-        raise UserError(f"The rate of an array is {rate}; say how many samples it has per second.")
+    if rate is None or not 0 < rate < math.inf or rate != int(rate):
+        raise UserError(f"The rate of an array is {rate}; say how many samples it has per second, in whole numbers.")
     if array.ndim not in (1, 2) or not array.size:
         raise UserError(f"An array of shape {array.shape} is no recording; give (samples,) or (samples, channels).")
+    if array.ndim == 2 and array.shape[1] > array.shape[0]:
+        raise UserError(f"An array of shape {array.shape} has more channels than samples; give (samples, channels).")
     if array.dtype != np.int16 and not np.issubdtype(array.dtype, np.floating):
         raise UserError(f"Samples of type {array.dtype} have no known scale; give int16, or floats in [-1, 1].")
     return array[:, None] if array.ndim == 1 else array

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,31 @@ def test_a_failed_write_leaves_the_old_file_and_no_debris(tmp_path: Path) -> Non
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_keeps_who_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "value.txt"
+    for mode in (0o644, 0o600):
+        if path.exists():
+            path.chmod(mode)
+        files.write_text(path, "new")
+        assert path.stat().st_mode & 0o777 == mode
+    path.chmod(0o444)  # as DVC protects what its cache holds: a result can be written again
+    files.write_text(path, "newer")
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_is_no_file_gets_the_content_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(pipe.read_text)
+        files.write_text(pipe, "all of it")
+        assert heard.result(timeout=20) == "all of it"
+    assert pipe.is_fifo()
+    with (tmp_path / "out.txt").open("w") as shown:
+        files.write_text(Path(f"/proc/self/fd/{shown.fileno()}"), "shown")
+    assert (tmp_path / "out.txt").read_text() == "shown"
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_hops(run: Path, speech: Path) -> None:
     slow, fast = ensemble.predict(speech), ensemble.predict(speech, hop_s=2)
     np.testing.assert_array_equal(fast.starts, [0, 2, 4, 6, 8, 10])
     np.testing.assert_allclose(fast.windows("valence")[[0, 3]], slow.windows("valence")[:2], atol=1e-6)
-    for hop in (0, -1, 1e-9, float("nan"), float("inf")):
+    for hop in (0, -1, 1e-9, 1e308, float("nan"), float("inf")):
         with pytest.raises(UserError, match="leads nowhere"):
             ensemble.predict(speech, hop_s=hop)
 

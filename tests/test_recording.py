@@ -127,6 +127,8 @@ def test_what_is_no_sound_file(tmp_path: Path) -> None:
             Recording(tmp_path / "a.wav")
     with pytest.raises(UserError, match=r"b.wav does not exist"):
         Recording(tmp_path / "b.wav")
+    with pytest.raises(UserError, match=r"a cannot be read .*; give another file"):
+        Recording(tmp_path / ("a" * 300))
 
 
 def test_folders_empty_files_and_holes(tmp_path: Path) -> None:
@@ -155,6 +157,10 @@ def test_folders_empty_files_and_holes(tmp_path: Path) -> None:
         (np.zeros((2, 2, 2)), 16_000, "is no recording"),
         (np.zeros(9), None, "The rate of an array is None"),
         (np.zeros(9), -1, "The rate of an array is -1"),
+        (np.zeros(9), 22_050.5, "The rate of an array is 22050.5; .* in whole numbers"),
+        (np.zeros(9), float("nan"), "The rate of an array is nan"),
+        (np.zeros(9), float("inf"), "The rate of an array is inf"),
+        (np.zeros((1, 16_000)), 16_000, r"shape \(1, 16000\) has more channels than samples"),
         (np.zeros(9, int), 16_000, "int64 have no known scale"),
         (np.zeros(1), 192_000, "shorter than one sample"),
     ],
@@ -162,3 +168,9 @@ def test_folders_empty_files_and_holes(tmp_path: Path) -> None:
 def test_arrays_that_are_no_recordings(array: np.ndarray, rate: int | None, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         Recording(array, rate)
+
+
+@pytest.mark.parametrize("source", [np.zeros((16_000, 2)), Path("absent.wav")])
+def test_a_channel_that_there_is_not_is_refused(source: np.ndarray | Path) -> None:
+    with pytest.raises(UserError, match="stereo is 'Left'; choose one of error, mean, left, right"):
+        Recording(source, 16_000, stereo="Left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,10 @@ class Wanted:
     stereo: Stereo = "error"
     partial: bool = False
     minimum_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not -math.inf < self.low < self.high < math.inf:
+            raise UserError(f"The ends of the scale are {self.low:g} and {self.high:g}; low must lie below high.")
 
     @property
     def asked(self) -> Target:

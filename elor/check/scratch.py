@@ -37,6 +37,7 @@ class Kind:
 
 KINDS = {
     "benchmark": Kind("corpora of benchmarks"),
+    "corpora": Kind("corpora that recipes make"),
     "digests": Kind("digests of sound files", suffix=".json"),
     "is10": Kind("kept IS10 vectors"),
     "lists": Kind("long lists of faults", suffix=".txt"),

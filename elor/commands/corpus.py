@@ -86,8 +86,8 @@ def import_(
                      them dominance rater emotion gender session scenario
                      partition start end utterance language text
 
-    Sound files are found by name below --audio and stay where they are. What
-    was changed or left out is printed.
+    Sound files are found below --audio, .wav and .flac by their name alone,
+    and stay where they are. What was changed or left out is printed.
 
     Examples:
 
@@ -145,7 +145,7 @@ def rename(
     made = write(table, output)
     typer.echo(
         f"{output}: {made.speakers:,} speakers, {made.raters:,} other raters, {made.utterances:,} utterances under "
-        f"pseudonyms; the key is {made.key}: keep it out of git.\nUse it: dvc exp run -S corpus.path={output}"
+        f"pseudonyms; the key is {made.key}: keep it out of git.\nUse it: dvc exp run {setting('corpus.path', output)}"
     )
 
 

@@ -12,7 +12,9 @@ from elor.report.text import Format
 
 
 def explain(
-    files: Annotated[list[Path], typer.Argument(help="Sound files of any rate and number of channels.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Sound files of any rate and number of channels.", readable=False)
+    ],
     model: Annotated[
         Path, typer.Option(help="Trained networks: a run's data/models, or a safetensors file of elor export.")
     ] = Path("data/models"),

@@ -24,7 +24,9 @@ BEFORE_PROGRESS = 20
 
 
 def predict(
-    files: Annotated[list[Path], typer.Argument(help="Sound files of any rate, length and number of channels.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Sound files of any rate, length and number of channels.", readable=False)
+    ],
     model: Annotated[
         Path, typer.Option(help="Trained networks: a run's data/models, or a file of elor export (safetensors, ONNX).")
     ] = Path("data/models"),

@@ -53,6 +53,8 @@ def import_labels(
             raise UserError(
                 f"{', '.join(idle)}: for files of kind {other} alone, and this one is {kind}; leave it out."
             )
+    if output.resolve() == labels.resolve():
+        raise UserError(f"{output} is the label file itself; give another file by --output.")
     if kind == "msp-improv":
         found = msp_improv.read(labels, consensus)
     elif kind == "msp-podcast":

@@ -62,7 +62,7 @@ def write(
     if chosen := tuple(partitions):
         ratings = _of_partitions(labels, ratings, chosen)
     ratings = _identified(ratings, unknown, notes)
-    ratings = _located(ratings, audio, output.absolute().parent, partial, notes)
+    ratings = _located(ratings, audio, output.parent.resolve(), partial, notes)
     if not ratings:
         raise UserError(f"Nothing of {labels.path} is left to write: {'; '.join(notes)}.")
     _write(output, _csv(ratings), labels)
@@ -115,7 +115,8 @@ def _located(ratings: list[Rating], audio: Path, home: Path, partial: bool, note
     for rating in ratings:
         paths = _candidates(rating.file, audio, below)
         if len(paths) == 1:
-            found.append(replace(rating, file=Path(os.path.relpath(paths[0].absolute(), home)).as_posix()))
+            path = paths[0].parent.resolve() / paths[0].name  # of the file itself a link is kept
+            found.append(replace(rating, file=Path(os.path.relpath(path, home)).as_posix()))
         else:
             (twice if paths else lost).append(rating.file)
     if twice:

@@ -40,8 +40,9 @@ def rename(table: Path, output: Path) -> Renamed:
     """
     if not table.is_file():
         raise UserError(f"{table} does not exist; give a manifest CSV.")
-    if output.resolve() == table.resolve():
-        raise UserError(f"{output} is the table itself; give another file.")
+    key = output.with_suffix(".key.csv")
+    if table.resolve() in (output.resolve(), key.resolve()):
+        raise UserError(f"{table} would be replaced by {output} or its key {key}; give another file.")
     rows = Manifest(table, low=-math.inf, high=math.inf).rows  # by the run's reader: who is one there is one here
     speakers = _numbered("S", (row.fields["speaker"] for row in rows))
     others = (row.fields.get("rater", "") for row in rows)
@@ -50,14 +51,14 @@ def rename(table: Path, output: Path) -> Renamed:
     people = raters | speakers
     named: list[dict[str, str]] = []
     for row in rows:
-        file = os.path.relpath(table.parent / row.segment.file, output.parent)
+        file = os.path.relpath(table.parent.resolve() / row.segment.file, output.parent.resolve())
         new = {"file": file, "speaker": speakers[row.fields["speaker"]], "utterance": utterances[_segment(row)]}
         named.append(row.fields | new | ({"rater": people[row.fields["rater"]]} if "rater" in row.fields else {}))
     write_csv(output, named)
-    key = output.with_suffix(".key.csv")
     kinds = {"speaker": speakers, "rater": raters, "utterance": utterances}
     pairs = [(kind, *pair) for kind, names in kinds.items() for pair in names.items()]
     write_csv(key, [{"kind": kind, "name": name, "pseudonym": pseudonym} for kind, name, pseudonym in pairs])
+    key.chmod(0o600)  # names are nobody else's business
     return Renamed(len(speakers), len(raters), len(utterances), key)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from elor.corpora.faults import some
+from elor.errors import UserError
 from elor.runs.compare import is_number
 from elor.runs.run import Run, open_run
 from elor.targets import Target
@@ -61,6 +62,8 @@ def summarise(where: Sequence[str | Path], metrics: str | None = None) -> Summar
     Raises:
         UserError: if one of them is not there, or lacks the metrics.
     """
+    if not where:
+        raise UserError("There is no run to summarise; name one or more.")
     runs = [open_run(one) for one in where]
     groups = grouped(runs)
     found = [{"score": run.json(metrics)} if metrics else scores(run) for run in runs]

@@ -1,5 +1,6 @@
 """A corpus: readable, complete, rated, with speakers enough."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from elor.check import everything
 from elor.check.corpus import Wanted, corpus, narrow
 from elor.corpora import iemocap_counts
 from elor.corpora.reader import open_corpus
+from elor.errors import UserError
 from tests.worlds.release import write_sound
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +35,12 @@ def test_a_good_table_is_counted(tmp_path: Path) -> None:
     assert findings["labels"].found == "3 utterances have classes by gold"
     assert findings["deviations"].note.startswith("No column rater")
     assert not [finding for finding in findings.values() if finding.remedy]
+
+
+@pytest.mark.parametrize(("low", "high"), [(5, 1), (-math.inf, math.inf), (math.nan, 5)])
+def test_a_scale_has_two_ends(low: float, high: float) -> None:
+    with pytest.raises(UserError, match="low must lie below high"):
+        Wanted(low=low, high=high)
 
 
 @pytest.mark.parametrize(

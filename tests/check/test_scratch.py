@@ -28,6 +28,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ELOR_SCRATCH", str(root))
     (scratch("train/elor/Ses01F", 1) / "state").write_bytes(b"x" * 3000)
     (scratch("train/elor/Ses01M", 2) / "state").write_bytes(b"x" * 2000)
+    (scratch("corpora", 4) / "truth.csv").write_bytes(b"x" * 90)
     (scratch("is10", 3) / "a.vectors").write_bytes(b"x" * 700)
     for kind, name in (("locks", HEX), ("lists", f"{HEX}.txt")):
         (scratch_folder(kind) / name).write_bytes(b"y" * 50)
@@ -43,16 +44,24 @@ def test_sizes_by_kind(root: Path) -> None:
     found = {finding.what: finding.found for finding in scratches.scratch(root)}
     assert found["unfinished work: train"] == "5 kB in 2 parts"
     assert found["kept IS10 vectors"] == "700 B in 1 part"
-    assert sum(scratches.parts(root).values()) == 5800
+    assert found["corpora that recipes make"] == "90 B in 1 part"
+    assert sum(scratches.parts(root).values()) == 5890
 
 
 def test_what_would_be_removed_is_listed_by_folder(root: Path) -> None:
     found = {folder.relative_to(root).as_posix(): count for folder, count in scratches.parts(root).items()}
-    assert found == {"train/elor/Ses01F": 3000, "train/elor/Ses01M": 2000, "is10": 700, "locks": 50, "lists": 50}
+    assert found == {
+        "train/elor/Ses01F": 3000,
+        "train/elor/Ses01M": 2000,
+        "is10": 700,
+        "corpora": 90,
+        "locks": 50,
+        "lists": 50,
+    }
 
 
 def test_cleaning_leaves_everything_else_alone(root: Path) -> None:
-    assert scratches.clean(root) == 5800
+    assert scratches.clean(root) == 5890
     left = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     assert left == sorted([*OTHERS, f"train/{MARK}"])  # others' files lie in this one: it stays, and stays elor's
     assert all((root / name).is_dir() for name in EMPTY)
@@ -113,7 +122,7 @@ def test_nothing_is_removed_while_a_stage_is_at_work(root: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(UserError, match="1 stage at work"):
             scratches.clean(root)
-    assert sum(scratches.parts(root).values()) == 5800
+    assert sum(scratches.parts(root).values()) == 5890
 
 
 def test_no_scratch_folder_is_no_fault(tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ def test_what_cannot_be_read_is_named_and_the_others_go_on(
         "empty.wav": "holds no samples",
         "gone.wav": "does not exist",
         "folder": "is a folder",
+        "a" * 300: "cannot be read",
         "silent.wav": "is silent",
         "nan.wav": "holds samples that are not numbers",
     }
@@ -165,7 +166,7 @@ def test_what_cannot_be_read_is_named_and_the_others_go_on(
         assert line.startswith("elor predict: ")
         assert sentence in line
     assert len(lines) == len(bad)
-    assert last == "elor predict: 7 of 8 recordings could not be predicted."
+    assert last == "elor predict: 8 of 9 recordings could not be predicted."
     found = json.loads((tmp_path / "a.json").read_text())
     assert {Path(each["recording"]).name for each in found["failed"]} == set(bad)
     assert len(found["recordings"]) == 1

@@ -92,6 +92,12 @@ def test_what_is_not_there_is_named(arguments: list[str], repository: Path) -> N
     assert "cannot be read" in result.output
 
 
+def test_nothing_to_summarise_and_an_idle_option_are_named(repository: Path) -> None:
+    with pytest.raises(UserError, match="no run to summarise"):
+        elor.summarise_runs([])
+    assert "--metrics would change nothing" in run("seed-0", "seed-1", "--compare", "--metrics", "a.json").output
+
+
 def test_a_folder_within_the_project_leads_to_the_project(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (repository / "docs").mkdir()
     monkeypatch.chdir(repository / "docs")

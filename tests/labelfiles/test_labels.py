@@ -204,6 +204,17 @@ def test_options_of_another_kind_are_refused(tmp_path: Path, kind: str, options:
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_label_file_is_not_written_over_and_a_link_is_followed(tmp_path: Path) -> None:
+    write_sound(tmp_path / "sounds/a.wav", 32_000)
+    (tmp_path / "any.csv").write_text("file,speaker,valence,arousal\na,s,1,2\n")
+    with pytest.raises(UserError, match=r"any\.csv is the label file itself; give another file by --output"):
+        import_labels(tmp_path / "any.csv", "csv", tmp_path / "sounds/../any.csv", tmp_path / "sounds")
+    (tmp_path / "deep/er/real").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("deep/er/real")
+    import_labels(tmp_path / "any.csv", "csv", tmp_path / "link/out.csv", tmp_path / "sounds")
+    assert len(open_corpus(tmp_path / "link/out.csv").read().utterances) == 1
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff\xfe\x00")
     for path, message in (

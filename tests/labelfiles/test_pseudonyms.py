@@ -47,6 +47,22 @@ def test_the_corpus_is_the_same_but_for_its_names(table: Path, tmp_path: Path) -
     assert not [name for name in ("Anna", "Bert", "Carl", "Zoe", "Yan", "anna", "bert") if name in carried]
 
 
+def test_paths_lead_to_the_sounds_from_a_folder_that_is_a_link(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "deep/er/real").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("deep/er/real")
+    made = rename(table, tmp_path / "link/nameless.csv")
+    assert len(open_corpus(tmp_path / "link/nameless.csv").read().utterances) == 4
+    assert made.key.stat().st_mode & 0o777 == 0o600
+
+
+def test_neither_the_table_nor_its_key_is_written_over_it(table: Path) -> None:
+    keyed = table.rename(table.with_name("table.key.csv"))
+    for output in (keyed, keyed.with_name("table.csv")):
+        with pytest.raises(UserError, match=r"table\.key\.csv would be replaced by"):
+            rename(keyed, output)
+    assert keyed.read_text() == TABLE
+
+
 def test_a_name_is_one_however_a_row_spells_its_blanks_and_its_segment(table: Path, tmp_path: Path) -> None:
     table.write_text(
         "file ,speaker,rater, start,end,valence,arousal,text\n"
