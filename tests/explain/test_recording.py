@@ -170,7 +170,9 @@ def test_a_classifier_outside_torch_is_explained_by_occlusion() -> None:
     assert not sought.signals
 
 
+@pytest.mark.slow
 def test_a_classifier_on_is10_is_explained_by_occlusion() -> None:
+    """As the one above it, and on openSMILE's vectors."""
     found = explain(factory.load(f"{HERE}:OnIs10"), faint(101, burst=0.4), 16_000, QUICK)
     assert {name for name, one in found.summary["methods"].items() if not one["refused"]} == {"occlusion", "bands"}
     assert found.summary["prediction"]["output"]["label"] == 1

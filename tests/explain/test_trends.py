@@ -176,6 +176,13 @@ def sought(network: nn.Module, untrained: int, seed: int) -> list[dict]:
     return rows
 
 
+def test_real_prototypes_are_the_tones_that_the_network_hears() -> None:
+    found = pd.DataFrame(sought(Tuned(0), 0, 0))
+    for _, rows in found.groupby("parametrisation"):
+        assert rows["centroid_hz"].tolist() == pytest.approx([400, 800, 1_200, 1_600, 2_000], abs=20)
+
+
+@pytest.mark.slow
 def test_no_trend_is_claimed_from_real_prototypes_of_untrained_networks() -> None:
     null = [row for seed in range(100, 120) for row in sought(Chance(seed), 1, seed)]
     judged = {}
