@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import torch
 from sklearn import metrics
 from typer.testing import Result
 
+from elor.api.explain import own_networks
 from elor.api.score import dimensions_of, rater_of
 from elor.commands.score import _models
 from elor.corpora.reader import open_corpus
 from elor.ensemble import Ensemble
 from elor.errors import UserError
+from elor.explain.any_network.subjects import probabilities
 from elor.features.slices import SLICE_SAMPLES
 from elor.inference import load
 from elor.tables import read_table, write_table
 from elor.targets import DIMENSIONS, Target
-from tests.worlds.networks import FOLDS, write_models
+from tests.worlds.networks import FOLDS, save, trained_network, write_models
 
 pytestmark = pytest.mark.long
 
@@ -65,10 +68,25 @@ def heard_corpus(manifest: Path) -> Path:
     return manifest
 
 
+def tested_by(every: Ensemble, speaker: str) -> list[int]:
+    """Places of the networks of the fold that tests a speaker."""
+    return [place for place, name in enumerate(every.folds) if name.partition("/")[0] == speaker]
+
+
+def with_a_second(models: Path) -> Path:
+    """As `train.seeds` leaves them, but only in the first fold: another network that was trained on the same speakers.
+
+    tests/pipeline/test_ensembles.py asks trained ones.
+    """
+    path = models / "elor" / FOLDS[0] / "2.safetensors"
+    save(path, trained_network(seed=9), f"{FOLDS[0]}/2", FOLDS[1:])
+    return models
+
+
 def test_networks_are_scored_on_a_corpus_and_never_on_whom_they_heard(
     heard_corpus: Path, tmp_path: Path, elor: Elor
 ) -> None:
-    models = write_models(tmp_path / "models")
+    models = with_a_second(write_models(tmp_path / "models"))
     where = ("--corpus", heard_corpus, "--high", 7)
     result = elor("score", "--model", models, *where, "--detail", "--csv", tmp_path / "said.csv")
     assert result.exit_code == 0, result.stderr
@@ -81,15 +99,15 @@ def test_networks_are_scored_on_a_corpus_and_never_on_whom_they_heard(
         mine = said[said["utterance"] == row["file"].removesuffix(".wav")]
         for head in ("arousal", "valence"):
             folds = prediction.answers[head]
-            own = folds[:, [FOLDS.index(row["speaker"])]] if row["speaker"] in FOLDS else folds
+            own = folds[:, fresh] if (fresh := tested_by(every, row["speaker"])) else folds
             np.testing.assert_allclose(mine[[f"{head}_p{k}" for k in range(5)]], own.mean(1), rtol=1e-5)
-        assert set(mine["networks"]) == {1 if row["speaker"] in FOLDS else 3}
+        assert set(mine["networks"]) == {{"Ses01F": 2, "Ses01M": 1}.get(row["speaker"], 4)}
     found = json.loads((tmp_path / "out.json").read_text())
     truth = said["utterance"].map({row["file"][:-4]: (row["valence"] - 1) * 2 // 3 for _, row in rows.iterrows()})
     uar = metrics.balanced_accuracy_score(truth, said["valence"])
     assert found["scores"]["valence"]["elor"]["uar"] == pytest.approx(uar, abs=1e-4)
     flat = " ".join(result.stdout.split())
-    assert "ELoR: 1 speaker that no network has heard; Ses01F, Ses01M: heard by some of 3 networks" in flat
+    assert "ELoR: 1 speaker that no network has heard; Ses01F, Ses01M: heard by some of 4 networks" in flat
     groups = {(row["factor"], row["group"]) for row in found["breakdown"]}
     assert {("speaker", "Ses01F"), ("speaker", "03"), ("length", "0.0-1.0 s")} <= groups
     assert "valence by group" in result.stdout
@@ -125,6 +143,24 @@ def test_who_was_heard_is_known_by_corpus_and_name(
     found, sentences = answered(ensemble, slices, np.zeros((len(slices), 96_000), np.int16))  # type: ignore[arg-type]
     assert found["networks"].tolist() == networks
     assert said in "; ".join(sentences)
+
+
+def test_the_networks_of_a_fold_predict_and_are_explained_as_one(manifest: Path, tmp_path: Path, elor: Elor) -> None:
+    models, sound = with_a_second(write_models(tmp_path / "models")), manifest.parent / "01_3.wav"
+    result = elor("predict", sound, "--model", models, "--fold", FOLDS[0], "--csv", tmp_path / "one.csv")
+    assert f"mean of 2 networks of fold {FOLDS[0]}" in " ".join(result.stdout.split())
+    heard = np.random.default_rng(0).integers(-9_000, 9_000, (1, SLICE_SAMPLES)).astype(np.int16)
+    ensemble = load(models, fold=FOLDS[0])
+    assert ensemble.folds == (FOLDS[0], f"{FOLDS[0]}/2")
+    answers, predicted = ensemble.answers(heard), ensemble.predict(sound).answers
+    subject = own_networks(models, FOLDS[0]).subject
+    assert subject.name == f"ELoR, fold {FOLDS[0]}, 2 networks"
+    assert own_networks(models).subject.name == "ELoR, mean of 3 folds, 4 networks"
+    explained = probabilities(subject.model, torch.from_numpy(heard / 32_768).float()[:, None])
+    said = read_table(tmp_path / "one.csv")
+    for head in ("arousal", "valence"):
+        np.testing.assert_allclose(explained[head][0], answers[head][0].mean(0), atol=1e-5)
+        np.testing.assert_allclose(said[[f"{head}_p{k}" for k in range(5)]], predicted[head].mean(1), atol=1e-4)
 
 
 def test_what_predict_writes_can_be_scored(manifest: Path, tmp_path: Path, elor: Elor) -> None:

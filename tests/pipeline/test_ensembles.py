@@ -21,15 +21,15 @@ from stages.report import settings
 from tests.worlds.project import NETWORKS
 from tests.worlds.stages import LEARNING, READING, Workspace
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # quickly: training/, commands/test_score_networks.py
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with pytest.MonkeyPatch.context() as patch:
         made = Workspace(tmp_path_factory.mktemp("ensembles") / "project", patch)
-        few = {f"scale__demo__networks__{net}__evaluations": 1 for net in ("elor", "lom", "ftr")}
-        made.set_params(train__seeds=2, folds__most=3, **few)
+        unsearched = {f"scale__demo__networks__{net}__evaluations": 0 for net in ("elor", "lom", "ftr")}
+        made.set_params(train__seeds=2, folds__most=3, **unsearched)
         made.run_all(*READING, ("mfcc",), ("is10",), *LEARNING)
         yield made
 
