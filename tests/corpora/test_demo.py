@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from elor.corpora.demo import contours, generate, load_recipe, plan_utterance, release
+from elor.corpora.demo import contours, generate, load_recipe, plan_utterance, release, synthesise
 from elor.corpora.demo.casting import cast
 from elor.corpora.demo.cues import planted
 from elor.corpora.demo.ratings import annotate
@@ -145,6 +145,10 @@ class TestCorpus:
     def test_another_seed_is_another_corpus(self, recipe: Recipe) -> None:
         one, two = (cast(recipe, TOY, seed) for seed in (1, 2))
         assert [turn.valence for turn in one] != [turn.valence for turn in two]
+        turn = one[0]
+        mood = (turn.speaker, turn.valence, turn.arousal, turn.name)
+        a, b = (synthesise(plan_utterance(recipe, *mood, seed)).samples for seed in (1, 2))
+        assert not np.array_equal(a, b)  # nor do two turns of one name and mood sound the same
 
     def test_failure_leaves_the_old_release(self, recipe: Recipe, tmp_path: Path) -> None:
         (tmp_path / "release").mkdir()
