@@ -66,7 +66,6 @@ def write_tables(folder: Path, target: str = "classes") -> None:
     write_table(svm.drop(columns=svm.filter(regex="_p[0-9]$")), data / "predictions" / "svm.csv")  # classes alone
     IS10.write(data / "is10.json")
     write(folder / "metrics/corpus.json", Corpus.of(tables.report))
-    IS10.write(data / "is10.json")
     write_params(folder / "params.yaml", target)
 
 
