@@ -13,11 +13,9 @@ DEVICE = os.environ.get("ELOR_CUDA_TESTS_ON", "cuda")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    absent = DEVICE.startswith("cuda") and not torch.cuda.is_available()
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.cuda)
-            if absent:
+    if DEVICE.startswith("cuda") and not torch.cuda.is_available():
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 

@@ -52,7 +52,6 @@ def add(project: Project) -> None:
     yaml.dump(pipeline, project.folder / "dvc.yaml")
 
 
-@pytest.mark.pipeline
 @pytest.mark.long
 @pytest.mark.parametrize("explained", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_fifth_network_and_a_third_head_reach_the_page(tmp_path: Path, explained: bool) -> None:

@@ -23,7 +23,7 @@ from tests.worlds.dvc import Here
 from tests.worlds.project import MODELS, NETWORKS, ROOT, Project
 from tests.worlds.stages import LESS
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 CHANGED = "03/take-04.wav"
 EFFECTS = tuple(f"data/effects/{network}.json" for network in ("elor", "lom"))

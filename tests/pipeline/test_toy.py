@@ -23,14 +23,14 @@ from tests.worlds.dvc import Here
 from tests.worlds.project import MODELS, NETWORKS, Project
 from tests.worlds.stages import LESS
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 TOY = LESS | {"folds__most": 5, **{f"scale__demo__networks__{net}__evaluations": 1 for net in ("elor", "lom")}}
 """Half the folds, no search by sound, and one way to explain: each stage does its work all the same."""
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The toy project after its first run."""
     made = Project(tmp_path_factory.mktemp("toy") / "project", **TOY)
     ran = made.repro(quick=True)
@@ -85,7 +85,7 @@ def test_every_promised_file_has_its_columns(project: Project) -> None:
         assert len(pd.read_csv(project.folder / "plots" / "data" / "curves" / f"{network}.csv")) >= TOY["folds__most"]
 
 
-def test_headline_has_eight_keys_and_every_stage_its_cost(project: Project) -> None:
+def test_headline_has_ten_keys_and_every_stage_its_cost(project: Project) -> None:
     assert set(project.json("metrics/uar.json")) == {f"{d}.{n}" for d in ("arousal", "valence") for n in MODELS}
     for stage in Repo(str(project.folder)).index.stages:
         cost = project.json(f"metrics/cost/{stage.name}.json")

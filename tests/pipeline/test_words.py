@@ -12,7 +12,7 @@ import pytest
 from tests.worlds.project import MODELS, NETWORKS
 from tests.worlds.stages import CORPUS, EXPLAINING_LESS, LABELLING, LEARNING, LESS, UNSEEN, Workspace, alter_less
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 TOLD = (("text",), ("tune", "elor_txt"), ("train", "elor_txt"))
 ASKED = {

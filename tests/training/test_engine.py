@@ -203,7 +203,6 @@ def cluster(tmp_path: Path):
 
 
 def test_a_dask_worker_of_other_versions_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed")
     monkeypatch.setattr(arithmetic, "_noted", {})
     other = tmp_path / "other/numpy-0.1.dist-info/METADATA"
     other.parent.mkdir(parents=True)
@@ -217,7 +216,6 @@ def test_a_dask_worker_of_other_versions_is_named(tmp_path: Path, monkeypatch: p
 def test_dask_with_a_killed_worker_gives_the_same_bytes(
     cluster, files, slices: pd.DataFrame, tmp_path, monkeypatch
 ) -> None:
-    pytest.importorskip("distributed")
     address, workers = cluster
     task = toy.task("lom", files, slices, epochs=50, patience=50)
     settings = toy.settings("lom", filters=[8, 8])
