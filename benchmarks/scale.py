@@ -80,7 +80,8 @@ def prepared(utterances: int) -> Path:
     (workspace / "data").mkdir(exist_ok=True)
     shutil.copy(ROOT / "data" / "demo.yaml", workspace / "data")
     if "corpus" not in costs_of(workspace):
-        run_stage(workspace, "corpus")
+        for stage in ("sources", "corpus"):
+            run_stage(workspace, stage)
     return workspace
 
 
@@ -103,6 +104,7 @@ def is10(workspace: Path, count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
+        shutil.copy(workspace / "params.yaml", folder)
         np.save(folder / "data" / "slices.npy", signals[:count])
         cost = run_stage(folder, "is10", {"ELOR_SCRATCH": str(folder / "scratch")})
     alone = statistics.median(taken)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import torch
 from benchmarks import kills, lab, learning, maps, projection, publish, results, spread, steps, toy, untrained
 from benchmarks.measure import ROOT, alternated, ratio
 from benchmarks.plainstep import PlainStep
-from elor.engine import Engine
 from elor.errors import UserError
 from elor.evidence.claims import Claims
 from elor.evidence.model import read, write
@@ -37,7 +35,7 @@ from elor.targets import Head
 from elor.training.loop import Trainer
 from elor.training.task import architecture
 from tests.worlds.networks import new_network
-from tests.worlds.stages import run_here, run_stages
+from tests.worlds.stages import stage_here
 
 pytestmark = pytest.mark.long
 
@@ -235,13 +233,6 @@ def test_kills_leave_time_for_all_of_them() -> None:
     trained = np.maximum(moments - begun, 0).sum(axis=1)
     assert trained.mean() < 0.8 * (seconds - begun)
     assert (trained > 0).all()
-
-
-def stage_here(folder: Path, stage: str) -> None:
-    """A stage as `benchmarks.measure.run_stage` runs it, without a process of its own."""
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "run", run_here)
-        run_stages((stage,))
 
 
 def small_job(folder: Path, network: str) -> toy.TrainingJob:

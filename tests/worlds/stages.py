@@ -11,12 +11,13 @@ import runpy
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
+from contextlib import chdir, redirect_stderr
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from benchmarks.measure import costs_of
 from elor.engine import Engine
 from elor.explain.interventions.alterations import ALTERATIONS
 from elor.explain.interventions.versions import versions
@@ -97,6 +98,16 @@ def run_stages(*stages: Sequence[str]) -> None:
     for stage in stages:
         code, said = run_stage(*stage)
         assert code == 0, (stage, said)
+
+
+def stage_here(folder: Path, stage: str, environment: dict[str, str] | None = None) -> dict[str, float]:
+    """`benchmarks.measure.run_stage` without a process of its own."""
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "run", run_here)
+        for name, value in (environment or {}).items():
+            patch.setenv(name, value)
+        run_stages(stage.split("@"))
+    return costs_of(folder)[stage]
 
 
 class Workspace:
