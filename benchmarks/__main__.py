@@ -44,6 +44,9 @@ WHOLE = ("pipeline", "arithmetic_demo", "across", "kills", "interruptions", "see
 
 BENCHMARKS = (*PARTS, *WHOLE)
 
+ADDING = ("learning", "fresh", "choices")
+"""Those that add to the runs that the results hold, whose dates and commits stay."""
+
 Item = TypeVar("Item")
 
 
@@ -67,7 +70,8 @@ def main(
 def measure(name: str) -> None:
     """Run one benchmark as it is; some say afterwards that what they found is a failure."""
     module = _module(name)
-    measured = publish(name, name, module.measure, module.tables, getattr(module, "headline", None))
+    headline = getattr(module, "headline", None)
+    measured = publish(name, name, module.measure, module.tables, headline, adding=name in ADDING)
     if verdict := getattr(module, "verdict", None):
         verdict(measured)
 

@@ -16,7 +16,7 @@ import typer
 
 from benchmarks.learning import FEATURES, make_corpus
 from benchmarks.measure import run_stage
-from benchmarks.publish import command, publish, runs_of
+from benchmarks.publish import command, known, publish, runs_of
 from elor.engine import Engine
 from elor.evaluation.permutation import p_value, uar_null
 from elor.evaluation.recall import confusion, uar
@@ -43,7 +43,12 @@ def measure(seeds: tuple[int, ...] = SEEDS, networks: tuple[str, ...] = ("elor",
 
     Returns:
         `runs`: seed, network, slices tested, and `counts`: by head the confusion counts of each fold.
+
+    Raises:
+        UserError: if there is no such network.
     """
+    for network in networks:
+        known(network, FEATURES)
     runs = runs_of("fresh")
     done = {(one["seed"], one["network"]) for one in runs}
     for seed in seeds:

@@ -19,7 +19,7 @@ import numpy as np
 import typer
 
 from benchmarks.clone import Clone
-from benchmarks.publish import command, publish
+from benchmarks.publish import command, known, publish
 from elor.errors import UserError
 from elor.files import file_digest
 from elor.params import NETWORKS
@@ -40,8 +40,7 @@ def measure(network: str = "elor", kills: int = 20, seed: int = 1) -> dict[str, 
     Raises:
         UserError: if there is no such network, or a run fails that nobody killed.
     """
-    if network not in NETWORKS:
-        raise UserError(f"There is no network {network!r}; choose one of {', '.join(NETWORKS)}.")
+    known(network, NETWORKS)
     stage = f"train@{network}"
     with tempfile.TemporaryDirectory(prefix="elor-") as home:
         calm = Clone.fresh(Path(home, "calm"))

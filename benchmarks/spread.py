@@ -18,12 +18,14 @@ import typer
 from ruamel.yaml import YAML
 
 from benchmarks.measure import ROOT, run_stage
-from benchmarks.publish import RESULTS, command, publish
+from benchmarks.publish import RESULTS, command, known, publish
 from elor.corpora.schema import read_ratings, read_utterances
 from elor.engine import Engine
 from elor.evaluation.evaluate import evaluate
 from elor.evaluation.settings import Settings
+from elor.networks import INPUTS
 from elor.params import Params, load
+from elor.registry import WORDLESS
 from elor.report.results import title
 from elor.report.text import Block, Table, interval, number, p_value
 from elor.tables import read_table
@@ -33,6 +35,9 @@ from elor.training.train import place, run
 
 STAGES = ("sources", "corpus", "labels", "slices", "folds", "is10")
 NETWORKS = ("ftr", "elor")
+ABLE = tuple(name for name in WORDLESS if "mfcc" not in INPUTS[name])
+"""Networks whose inputs these stages make."""
+
 SEED = 4
 """Of the corpora: on those of seeds 1 and 2 it was found how a spread has to be learned (docs/spread-of-ratings.md)."""
 EVALUATORS = ["E-1", "E-2", "E-3", "E-4"]
@@ -56,15 +61,22 @@ def measure(
 
     Returns:
         By case `slices`, `folds`, `epochs`, and `scores` by network and dimension.
+
+    Raises:
+        UserError: if there is no such case, or no such network among those whose inputs are made.
     """
+    for name in names:
+        known(name, CASES)
+    for network in networks:
+        known(network, ABLE)
     path = RESULTS / "spread.json"
-    known = json.loads(path.read_text())["measured"]["cases"] if path.exists() else {}
+    held = json.loads(path.read_text())["measured"]["cases"] if path.exists() else {}
     made = {}
     for name in names:
         with tempfile.TemporaryDirectory(prefix="elor-") as folder:
             params = _corpus(Path(folder), utterances, folds, **CASES[name])
             made[name] = {"folds": folds, "epochs": epochs} | _learned(Path(folder), params, networks, epochs)
-    return {"cases": {name: (known | made)[name] for name in CASES if name in known | made}}
+    return {"cases": {name: (held | made)[name] for name in CASES if name in held | made}}
 
 
 def _corpus(
@@ -162,7 +174,13 @@ def main(
 ) -> None:
     """Train the spread of ratings where it is planted, shuffled, or not there."""
     asked = tuple(names or CASES), tuple(network or NETWORKS)
-    publish("spread", "spread", lambda: measure(*asked, utterances, folds, epochs), tables)
+    publish(
+        "spread",
+        "spread",
+        lambda: measure(*asked, utterances, folds, epochs),
+        tables,
+        adding=set(asked[0]) != set(CASES),
+    )
 
 
 if __name__ == "__main__":

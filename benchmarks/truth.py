@@ -6,7 +6,7 @@ docs/known-truth.md declares the rule, the corpora and what is aimed at.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ import typer
 from ruamel.yaml import YAML
 from scipy.stats import beta
 
-from benchmarks.publish import command, publish, resumed
+from benchmarks.publish import command, known, publish, resumed
 from benchmarks.stagewise import LEARN, READ, claims_of, prepare, run
 from benchmarks.tones import CORPORA, make
 from elor.evidence.model import read
@@ -36,6 +36,7 @@ REVERSED = ("level_db", "tilt_db", "rate", "peakiness", "run_s", "pause_s")
 """Cues of arousal that the corpus `reversed` turns round."""
 
 RECIPES = ("present", "reversed")
+NAMES = (*RECIPES, *(spec.name for spec in CORPORA))
 
 SMALL: dict[str, Any] = {
     "corpus.seed": SEED,
@@ -59,7 +60,7 @@ of what no decidable claim rests on."""
 
 
 def measure(
-    names: Iterable[str] = (*RECIPES, *(spec.name for spec in CORPORA)),
+    names: Sequence[str] = NAMES,
     seed: int = SEED,
     name: str = "truth",
     workers: int = 1,
@@ -73,7 +74,12 @@ def measure(
         name: of the results.
         workers: corpora at once.
         kept: a folder of workspaces; where one has been explained there, only its claims are decided again.
+
+    Raises:
+        UserError: if there is no such corpus.
     """
+    for one in names:
+        known(one, NAMES)
     found = resumed(name, SMALL | {"seed": seed}, names, partial(explained, seed=seed, kept=kept), workers)
     return {"corpora": {one["name"]: one for one in found}, "seed": seed}
 
@@ -170,8 +176,7 @@ def main(
     ] = None,
 ) -> None:
     """Make invented corpora, run the pipeline on them, and write the scoreboard into docs/known-truth.md."""
-    some = corpora or (*RECIPES, *(spec.name for spec in CORPORA))
-    publish(name, "truth", lambda: measure(some, seed, name, workers, kept), tables)
+    publish(name, "truth", lambda: measure(corpora or NAMES, seed, name, workers, kept), tables)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.measure import ROOT, costs_of, run_stage
-from benchmarks.publish import RESULTS, command, publish
+from benchmarks.publish import RESULTS, command, known, publish
 from elor.evidence.model import read
 from elor.evidence.words import Words
 from elor.report.text import Block, Table, interval, number, p_value
@@ -66,16 +66,21 @@ def measure(
 
     Returns:
         `cases`: by case what that file says; `alone`: by case and dimension the UAR of the words alone.
+
+    Raises:
+        UserError: if there is no such case.
     """
+    for case in names:
+        known(case, CASES)
     path = RESULTS / "words.json"
-    known = json.loads(path.read_text())["measured"] if path.exists() else {"cases": {}, "alone": {}}
+    held = json.loads(path.read_text())["measured"] if path.exists() else {"cases": {}, "alone": {}}
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
         folders = {case: (kept or Path(name)) / case.replace(" ", "-") for case in names}
         made = {
             "cases": {case: _run(folder, case, utterances, folds, seeds, epochs) for case, folder in folders.items()},
             "alone": {case: _alone(folder / "data") for case, folder in folders.items()},
         }
-    return {part: known[part] | of for part, of in made.items()}
+    return {part: held[part] | of for part, of in made.items()}
 
 
 def _run(folder: Path, case: str, utterances: int, folds: int, seeds: int, epochs: int | None) -> dict[str, Any]:
@@ -167,7 +172,13 @@ def main(
 ) -> None:
     """Train with words that tell, and with words that do not."""
     asked = tuple(names or CASES)
-    publish("words", "words", lambda: measure(asked, utterances, folds, seeds, epochs, kept), tables)
+    publish(
+        "words",
+        "words",
+        lambda: measure(asked, utterances, folds, seeds, epochs, kept),
+        tables,
+        adding=set(asked) != set(CASES),
+    )
 
 
 if __name__ == "__main__":
