@@ -13,7 +13,6 @@ import multiprocessing
 import shutil
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.measure import alternated, ratio
 from benchmarks.publish import command, publish
 from elor.device import one_thread
 from elor.fastconv import ConvBlock, same_padding
@@ -101,30 +101,11 @@ def separately(jobs: Sequence[TrainingJob]) -> None:
         train(job)
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
-
-
 def alternately(
-    ways: dict[str, Callable[[], object]], repetitions: int, before: Callable[[], None] = lambda: None
+    ways: dict[str, Callable[[], object]], repetitions: int, before: Callable[[], object] = lambda: None
 ) -> dict[str, list[float]]:
     """The seconds of several ways of doing the same, in turn: name -> one number per repetition."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    for repetition in range(repetitions + 1):
-        for name, way in ways.items():
-            before()
-            spent = seconds(way)
-            if repetition:  # the first one warms up
-                found[name].append(spent)
-    return found
-
-
-def ratio(found: dict[str, list[float]], way: str, other: str) -> float:
-    """Median ratio of one way to another."""
-    return statistics.median(mine / theirs for mine, theirs in zip(found[way], found[other], strict=True))
+    return dict(zip(ways, alternated(list(ways.values()), repetitions, before=before), strict=True))
 
 
 def measure(repetitions: int = 5, epochs: int = 6) -> dict[str, Any]:
@@ -200,7 +181,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
             row["size"],
             str(row["processes"]),
             *(number(statistics.median(times), 2) for times in row["seconds"].values()),
-            *(number(ratio(row["seconds"], "together", other), 2) for other in ("plain", "loop")),
+            *(number(ratio(row["seconds"]["together"], row["seconds"][other]), 2) for other in ("plain", "loop")),
         )
         for row in measured["ftr"]
     )
@@ -209,7 +190,7 @@ def tables(measured: dict[str, Any]) -> list[Block]:
             row["size"],
             str(row["batch"]),
             *(number(1000 * statistics.median(times), 0) for times in row["seconds"].values()),
-            number(ratio(row["seconds"], "stacked", "one by one"), 2),
+            number(ratio(row["seconds"]["stacked"], row["seconds"]["one by one"]), 2),
         )
         for row in measured["lom"]
     )

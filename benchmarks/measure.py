@@ -18,30 +18,38 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from elor.arithmetic import processor
+from elor.check import GIB
+from elor.engine import available_cores
 from elor.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "numpy", "scikit-learn", "opensmile", "dvc")
-GIB = 1024**3
 
 
-def alternated(steps: Sequence[Callable[[], object]], rounds: int, least_s: float = 0.0) -> list[list[float]]:
+def alternated(
+    steps: Sequence[Callable[[], object]],
+    rounds: int,
+    least_s: float = 0.0,
+    before: Callable[[], object] = lambda: None,
+) -> list[list[float]]:
     """Time steps in turns, after one round that does not count, so that other load on the machine meets all of them.
 
     Args:
         steps: what is timed.
         rounds: how often.
         least_s: seconds that a quick step is repeated for in each round.
+        before: what must be done before each turn of a step, and is not timed.
 
     Returns:
         For each step the mean seconds of its repetitions in each round.
     """
-    repeats = [max(1, round(least_s / _timed(step, 1))) for step in steps]
-    rows = [[_timed(step, times) for step, times in zip(steps, repeats, strict=True)] for _ in range(rounds)]
+    repeats = [max(1, round(least_s / _timed(step, 1, before))) for step in steps]
+    rows = [[_timed(step, times, before) for step, times in zip(steps, repeats, strict=True)] for _ in range(rounds)]
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _timed(step: Callable[[], object], repeats: int) -> float:
+def _timed(step: Callable[[], object], repeats: int, before: Callable[[], object]) -> float:
+    before()
     started = time.perf_counter()
     for _ in range(repeats):
         step()
@@ -98,11 +106,10 @@ def costs_of(workspace: Path) -> dict[str, dict[str, float]]:
 
 def machine() -> dict[str, Any]:
     """The machine, its load, the code and the packages; names no host and no path."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": processor(),
-        "cores": cores,
+        "cores": available_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1),
         "load_average": [round(value, 2) for value in os.getloadavg()],
         "system": f"{platform.system()} {platform.machine()}",

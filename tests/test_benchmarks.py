@@ -123,6 +123,9 @@ def test_steps_take_turns_and_quick_ones_are_repeated() -> None:
     calls.clear()
     alternated([lambda: calls.append("a")], rounds=1, least_s=0.01)
     assert len(calls) > 10
+    calls.clear()
+    alternated([lambda: calls.append("a"), lambda: calls.append("b")], rounds=1, before=lambda: calls.append("-"))
+    assert "".join(calls) == 2 * "-a-b"
     assert ratio([2.0, 9.0, 4.0], [1.0, 3.0, 2.0]) == 2.0
 
 
