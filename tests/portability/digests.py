@@ -1,6 +1,7 @@
 """Digests of what must be the same on every processor: single operations, and what the project makes of them.
 
     python -m tests.portability.digests                 prints them, one a line
+    python -m tests.portability.digests --only NAME...  of these works alone
     python -m tests.portability.digests --keep NAME     keeps them in digests.json, as those of a processor
     python -m tests.portability.digests --renew NAME    likewise, after a change of the code that was meant to change
                                                         numbers: other processors' works are forgotten, not operations
@@ -18,7 +19,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -212,22 +213,29 @@ def _network(jobs: dict[str, list[TrainingJob]], trained: dict[str, Outcome]) ->
     return network.eval()
 
 
-def measure() -> Iterator[tuple[str, str, str]]:
-    """Kind, name and digest of everything, one after the other."""
+def measure(only: Collection[str] = ()) -> Iterator[tuple[str, str, str]]:
+    """Kind, name and digest of everything, one after the other; or `only` of these works.
+
+    Of operations there is no choice: each goes on with the random numbers of those before it. A map and a prototype
+    need the training of elor.
+    """
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="elor-") as folder:
-        for kind, found in (("operation", operations()), ("work", works(Path(folder)))):
+        kinds = (() if only else (("operation", operations()),)) + (("work", works(Path(folder))),)
+        for kind, found in kinds:
             for name, make in found:
-                yield kind, name, digest(list(make()))
+                if not only or name in only:
+                    yield kind, name, digest(list(make()))
 
 
 def main(arguments: Sequence[str]) -> None:
     """Print the digests; keep them if asked to."""
     found: dict[str, dict[str, str]] = {"operation": {}, "work": {}}
-    for kind, name, value in measure():
+    only = arguments[1:] if arguments[:1] == ["--only"] else []
+    for kind, name, value in measure(only):
         found[kind][name] = value
         print(f"{kind:10} {name:36} {value}", flush=True)
-    if arguments:
+    if arguments and not only:
         how, processor = arguments
         kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
         if how == "--renew":
