@@ -66,7 +66,8 @@ def learn(workspace: Workspace, *explaining: Sequence[str], **changes: object) -
         "folds__most": 3,
         "labels__shuffle": False,
         "search__scope": "shared",
-        **{f"scale__demo__networks__{net}__evaluations": 1 for net in ("elor", "lom")},
+        "train__seeds": 1,
+        **{f"scale__demo__networks__{net}__evaluations": 0 for net in NETWORKS[:3]},  # nobody looks at the search
     }
     workspace.set_params(**LESS | defaults | changes)
     for outputs in ("metrics", "plots"):  # as DVC does before it runs a stage
@@ -113,7 +114,7 @@ def test_regression_learns_the_mean_rating(workspace: Workspace) -> None:
     assert set(slices.index) > set(tables["utterances"].query("valence.notna()").utterance)  # not only those of E-2
 
 
-@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("shuffle", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_spread_learns_how_far_raters_lie_apart(workspace: Workspace, shuffle: bool) -> None:
     tables = learn(workspace, labels__target="spread", labels__shuffle=shuffle)
     check_metrics(workspace, "spread", DIMENSIONS)
@@ -163,22 +164,31 @@ def test_emotion_takes_part_where_e2_never_rated(workspace: Workspace) -> None:
     assert {f"emotion_p{k}" for k in range(4)} <= set(predicted)
 
 
-def test_the_mean_of_all_evaluators_labels(workspace: Workspace, release: Path) -> None:
-    searched = {f"scale__demo__networks__{net}__evaluations": 3 for net in ("elor", "lom")}
-    tables = learn(workspace, labels__rater="mean", folds__protocol="strict", search__scope="nested", **searched)
+@pytest.fixture(scope="module")
+def strict(workspace: Workspace) -> dict[str, pd.DataFrame]:
+    """The tables of a run on the mean rating, in strict folds, with a nested search and two networks per fold."""
+    searched = {f"scale__demo__networks__{net}__evaluations": 3 for net in NETWORKS[:3]}
+    asked = {"labels__rater": "mean", "folds__protocol": "strict", "search__scope": "nested"}
+    return learn(workspace, **asked, **searched, train__seeds=2)
+
+
+def test_the_mean_of_all_evaluators_labels(
+    strict: dict[str, pd.DataFrame], workspace: Workspace, release: Path
+) -> None:
     check_metrics(workspace, "classes", DIMENSIONS)
     ratings = Iemocap(release).read().ratings.query("kind == 'evaluator'").dropna(subset=["valence", "arousal"])
     means = ratings.groupby("utterance")[["valence", "arousal"]].mean()
-    labels = tables["slices"].drop_duplicates("utterance").set_index("utterance")
+    labels = strict["slices"].drop_duplicates("utterance").set_index("utterance")
     for head in DIMENSIONS:
         assert (labels[head] == np.floor(means[head] - 0.5).reindex(labels.index)).all()
     assert workspace.json("metrics/agreement.json")["rater"] == "mean"
 
 
-def test_strict_folds_share_no_speaker_and_a_nested_search_sees_no_test_speaker(workspace: Workspace) -> None:
-    """Looks at what the test above left."""
+def test_strict_folds_share_no_speaker_and_a_nested_search_sees_no_test_speaker(
+    strict: dict[str, pd.DataFrame], workspace: Workspace
+) -> None:
     folds = read_table(workspace.folder / "data/folds.csv")
-    slices = read_table(workspace.folder / "data/slices.csv").set_index("slice")
+    slices = strict["slices"].set_index("slice")
     folds["speaker"] = folds.slice.map(slices.speaker)
     assert folds.groupby(["fold", "speaker"]).role.nunique().max() == 1
     genders = folds[folds.role == "validation"].slice.map(slices.gender).groupby(folds.fold).unique()
@@ -192,6 +202,18 @@ def test_strict_folds_share_no_speaker_and_a_nested_search_sees_no_test_speaker(
     assert (trials.groupby("fold").size() == 3).all()
 
 
+def test_every_fold_has_as_many_networks_as_are_asked_for(
+    strict: dict[str, pd.DataFrame], workspace: Workspace
+) -> None:
+    """What they answer is scored as one: tests/training/test_ensembles.py."""
+    assert workspace.json("metrics/protocol.json")["seeds"] == 2
+    folds = set(read_table(workspace.folder / "data/folds.csv").fold)
+    for net in NETWORKS:
+        models = workspace.folder / "data/models" / net
+        found = {path.relative_to(models).with_suffix("").as_posix() for path in models.rglob("*.safetensors")}
+        assert found == folds | {f"{fold}/2" for fold in folds}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
@@ -200,7 +222,12 @@ def test_strict_folds_share_no_speaker_and_a_nested_search_sees_no_test_speaker(
         {"labels__target": "distribution"},
         {"labels__target": "spread"},
         {"labels__target": "emotion"},
-        {"labels__rater": "mean", "folds__protocol": "strict", "search__scope": "nested"},
+        {
+            "labels__rater": "mean",
+            "folds__protocol": "strict",
+            "search__scope": "nested",
+            "scale__demo__networks__ftr__evaluations": 3,
+        },
     ],
     ids=["regression", "distribution", "spread", "emotion", "mean rater"],
 )
