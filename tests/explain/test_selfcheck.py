@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from elor.commands import app
@@ -71,9 +71,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Of the others' utterances truth.csv has no lengths: nothing asks for them.
     """
     root = tmp_path_factory.mktemp("workspace")
-    text = yaml.safe_load((ROOT / "params.yaml").read_text())
-    text["scale"]["demo"]["utterances"] = 100
-    (root / "params.yaml").write_text(yaml.safe_dump(text))
+    yaml = YAML()
+    values = yaml.load(ROOT / "params.yaml")
+    values["scale"]["demo"]["utterances"] = 100
+    yaml.dump(values, root / "params.yaml")
     (root / "data" / "corpus").mkdir(parents=True)
     shutil.copy(ROOT / "data" / "demo.yaml", root / "data")
     params, recipe = load(root / "params.yaml"), load_recipe(root / "data" / "demo.yaml")
