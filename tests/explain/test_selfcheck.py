@@ -28,6 +28,7 @@ from elor.explain.selfcheck.scoring import MISSES, SOUND
 from elor.files import plain
 from elor.params import load
 from tests.worlds.networks import write_models
+from tests.worlds.stages import run_here
 
 pytestmark = pytest.mark.long
 
@@ -128,7 +129,9 @@ def whole(workspace: Path) -> Run:
 @pytest.fixture(scope="module", params=["one network", pytest.param("all networks", marks=pytest.mark.slow)])
 def run(workspace: Path, request: pytest.FixtureRequest) -> Run:
     if request.param == "one network":
-        return checked(workspace, SMALL, least=("random labels", "pauses", "level"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Engine, "run", run_here)  # all networks, for make test-all, are asked in processes
+            return checked(workspace, SMALL, least=("random labels", "pauses", "level"))
     return request.getfixturevalue("whole")
 
 
