@@ -152,14 +152,20 @@ def score(
 
 
 def _models(paths: list[Path], networks: list[str]) -> dict[Path, tuple[Path, str | None]]:
-    """What to load, by the path whose stem names it: files as they are, of a folder the networks that are asked for."""
+    """What to load, by the path whose stem names it: files as they are, of a folder the networks that are asked for.
+
+    Raises:
+        UserError: if several networks are asked for, and no path holds more than one.
+    """
+    single = {path for path in paths if path.suffix in NETWORK_FILES or any(path.glob("*.safetensors"))}
+    if paths and len(networks) > 1 and single.issuperset(paths):
+        raise UserError(f"{paths[0]} holds one network, and --network names {len(networks)}; give a run's data/models.")
     found: dict[Path, tuple[Path, str | None]] = {}
     for path in paths:
-        own = path.suffix in NETWORK_FILES or any(path.glob("*.safetensors"))
-        if own and len(networks) > 1:
-            raise UserError(f"{path} holds one network, and --network names {len(networks)}; give a run's data/models.")
-        for network in networks or [None]:
-            found[path if own else path / (network or "elor")] = (path, network)
+        if path in single:
+            found[path] = (path, networks[0] if len(networks) == 1 else None)
+        else:
+            found |= {path / (network or "elor"): (path, network) for network in networks or [None]}
     return found
 
 

@@ -50,8 +50,11 @@ def test_a_folder_with_a_dot_in_its_name_is_a_folder(tmp_path: Path) -> None:
     assert _models([models, network], ["elor", "ftr"]) == {
         models / "elor": (models, "elor"),
         models / "ftr": (models, "ftr"),
-        network: (network, "ftr"),
+        network: (network, None),  # whatever it holds
     }
+    assert _models([network], ["ftr"]) == {network: (network, "ftr")}  # refused if it holds another
+    with pytest.raises(UserError, match="holds one network, and --network names 2"):
+        _models([network], ["elor", "ftr"])
 
 
 def test_the_dimensions_of_a_workspace_need_not_be_said_either(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def heard_corpus(manifest: Path) -> Path:
     return manifest
 
 
-def tested_by(every: Ensemble, speaker: str) -> list[int]:
+def places_of_fold(every: Ensemble, speaker: str) -> list[int]:
     """Places of the networks of the fold that tests a speaker."""
     return [place for place, name in enumerate(every.folds) if name.partition("/")[0] == speaker]
 
@@ -99,7 +102,7 @@ def test_networks_are_scored_on_a_corpus_and_never_on_whom_they_heard(
         mine = said[said["utterance"] == row["file"].removesuffix(".wav")]
         for head in ("arousal", "valence"):
             folds = prediction.answers[head]
-            own = folds[:, fresh] if (fresh := tested_by(every, row["speaker"])) else folds
+            own = folds[:, fresh] if (fresh := places_of_fold(every, row["speaker"])) else folds
             np.testing.assert_allclose(mine[[f"{head}_p{k}" for k in range(5)]], own.mean(1), rtol=1e-5)
         assert set(mine["networks"]) == {{"Ses01F": 2, "Ses01M": 1}.get(row["speaker"], 4)}
     found = json.loads((tmp_path / "out.json").read_text())
