@@ -97,8 +97,7 @@ def measure(
     Raises:
         UserError: if a network is unknown, or the results hold runs of other data under this name.
     """
-    for network in networks:
-        known(network, ASKED)
+    known(networks, ASKED)
     runs = runs_of("choices")
     params = load(workspace / "params.yaml")
     corpus = corpus or " + ".join(source.name for source in params.corpus.sources)

@@ -47,8 +47,7 @@ def measure(seeds: tuple[int, ...] = SEEDS, networks: tuple[str, ...] = ("elor",
     Raises:
         UserError: if there is no such network.
     """
-    for network in networks:
-        known(network, FEATURES)
+    known(networks, FEATURES)
     runs = runs_of("fresh")
     done = {(one["seed"], one["network"]) for one in runs}
     for seed in seeds:

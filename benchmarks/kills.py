@@ -40,7 +40,7 @@ def measure(network: str = "elor", kills: int = 20, seed: int = 1) -> dict[str, 
     Raises:
         UserError: if there is no such network, or a run fails that nobody killed.
     """
-    known(network, NETWORKS)
+    known([network], NETWORKS)
     stage = f"train@{network}"
     with tempfile.TemporaryDirectory(prefix="elor-") as home:
         calm = Clone.fresh(Path(home, "calm"))

@@ -116,8 +116,7 @@ def measure(
         and the UAR of `validation` and `test` (null where an epoch was not scored); and the `confusion` of the last
         epoch's test slices.
     """
-    for name in names:
-        known(name, SETTINGS)
+    known(names, SETTINGS)
     runs = runs_of("learning")
     for seed in seeds:
         with tempfile.TemporaryDirectory(prefix="elor-") as folder:

@@ -110,14 +110,15 @@ def resumed(
     return [found[part] for part in parts]
 
 
-def known(name: str, names: Iterable[str]) -> None:
-    """Refuse a name that is none of these.
+def known(asked: Iterable[str], names: Iterable[str]) -> None:
+    """Refuse names that are none of these.
 
     Raises:
-        UserError: if it is not.
+        UserError: naming the first of them.
     """
-    if name not in (names := list(names)):
-        raise UserError(f"There is no {name}; choose {', '.join(names)}.")
+    names = list(names)
+    if (unknown := next((name for name in asked if name not in names), None)) is not None:
+        raise UserError(f"There is no {unknown}; choose {', '.join(names)}.")
 
 
 def _part(make: Callable[[str], dict[str, Any]], name: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def measure(workspace: Path = Path(), network: str = "ftr", seeds: int = 5) -> d
     Raises:
         UserError: if the network is unknown, or nothing of it is searched.
     """
-    known(network, NETWORKS)
+    known([network], NETWORKS)
     with contextlib.chdir(workspace):
         params = load()
         if params.scale.networks[network].evaluations < 2 or not _searched_values(network, params):

@@ -65,10 +65,8 @@ def measure(
     Raises:
         UserError: if there is no such case, or no such network among those whose inputs are made.
     """
-    for name in names:
-        known(name, CASES)
-    for network in networks:
-        known(network, ABLE)
+    known(names, CASES)
+    known(networks, ABLE)
     path = RESULTS / "spread.json"
     held = json.loads(path.read_text())["measured"]["cases"] if path.exists() else {}
     made = {}

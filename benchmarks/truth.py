@@ -78,8 +78,7 @@ def measure(
     Raises:
         UserError: if there is no such corpus.
     """
-    for one in names:
-        known(one, NAMES)
+    known(names, NAMES)
     found = resumed(name, SMALL | {"seed": seed}, names, partial(explained, seed=seed, kept=kept), workers)
     return {"corpora": {one["name"]: one for one in found}, "seed": seed}
 

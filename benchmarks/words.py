@@ -70,8 +70,7 @@ def measure(
     Raises:
         UserError: if there is no such case.
     """
-    for case in names:
-        known(case, CASES)
+    known(names, CASES)
     path = RESULTS / "words.json"
     held = json.loads(path.read_text())["measured"] if path.exists() else {"cases": {}, "alone": {}}
     with tempfile.TemporaryDirectory(prefix="elor-") as name:
