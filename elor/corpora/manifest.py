@@ -367,12 +367,14 @@ def _names(segments: dict[Segment, list[Row]]) -> dict[Segment, str]:
 
 
 def _majority(rows: Sequence[Row]) -> str:
-    """The emotion that most evaluators give (a speaker's own is asked where nobody else rated), as the first of them
-    calls it, or IEMOCAP's `xxx` where two are level. Names of one class are one emotion, in any case."""
+    """The emotion that most evaluators give (a speaker's own is asked where nobody else rated), as most of them call it
+    (of equals the first by the alphabet), or IEMOCAP's `xxx` where two are level. Names of one class are one emotion,
+    in any case."""
     others = [row for row in rows if row.fields.get("rater", GOLD) != row.fields["speaker"]] or rows
     votes = [row.fields.get("emotion", "") for row in others]
     named = [vote for vote in votes if vote.lower() not in _MISSING]
     ranked = Counter(map(emotion_key, named)).most_common(2)
     if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
         return "xxx"
-    return next((vote for vote in named if emotion_key(vote) == ranked[0][0]), "")
+    spellings = Counter(vote for vote in named if emotion_key(vote) == ranked[0][0])
+    return min(spellings, key=lambda spelling: (-spellings[spelling], spelling), default="")

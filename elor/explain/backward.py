@@ -1,9 +1,8 @@
 """The gradient of a waveform through a strided convolution, without PyTorch's slow kernel.
 
-A first layer of one input channel is an odd shape for the libraries below PyTorch: with a stride of 8 the way back to
-the signal takes four to ten times as long as the way there, and was four fifths of all saliency of the demonstration
-network. Taken in blocks of neighbouring samples it is an ordinary convolution of the outputs' gradients, with the
-samples of a block as its channels, and as fast as the forward pass.
+A first layer of one input channel is an odd shape for the libraries below PyTorch: with a stride the way back to the
+signal takes several times as long as the way there. Taken in blocks of neighbouring samples it is an ordinary
+convolution of the outputs' gradients, with the samples of a block as its channels, and as fast as the forward pass.
 """
 
 from collections.abc import Sequence

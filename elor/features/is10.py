@@ -1,6 +1,6 @@
 """openSMILE's functionals, one vector per six-second slice: the paper's 1,582 (IS10), or those of another set.
 
-openSMILE takes about 0.09 s for a slice, a quarter of an hour for a full corpus on one core. So the engine deals slices
+openSMILE takes about 0.1 s for a slice, a quarter of an hour for a full corpus on one core. So the engine deals slices
 to workers, and each finished vector goes into a store outside the repository under the digest of its slice: after
 a kill, or after one sound file of a corpus has changed, only what is new is computed.
 

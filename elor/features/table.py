@@ -6,6 +6,8 @@ and one called `vectors`, (rows, width). The key is `slice`, as in `data/slices.
 this corpus are left aside.
 """
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,9 @@ KEYS = ("slice", "utterance")
 """What a row may be for, the finer one first."""
 
 FORMATS = (".csv", ".parquet", ".npz")
+
+UNREADABLE = (OSError, ValueError, EOFError, ImportError, ArithmeticError, zipfile.BadZipFile, zlib.error)
+"""What readers raise of a file that is damaged or none of theirs; pandas' and pyarrow's errors are ValueErrors."""
 
 COUNTED = 10
 """From so many rows on, a column that rises by one from row to row is their number."""
@@ -95,13 +100,9 @@ def _read(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:
             return _arrays(path)
         text = dict.fromkeys(KEYS, "str")
         table = pd.read_csv(path, dtype=text) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        ImportError,
-        ArithmeticError,
-    ) as error:  # pandas' and pyarrow's are ValueErrors
+        if table.index.name in KEYS:  # as pandas writes Parquet of what `set_index` made
+            table = table.reset_index()
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read ({' '.join(str(error).split())[:200]}); write it again.") from None
     if (key := next((name for name in KEYS if name in table), None)) is None:
         raise _without_key(path, list(map(str, table.columns)))
@@ -109,13 +110,14 @@ def _read(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:
     names = ["_".join(str(name).split()) for name in numbers.columns]
     if wrong := [name for name, kind in zip(names, numbers.dtypes, strict=True) if kind.kind not in "iuf"]:
         raise UserError(f"{path} holds something else than numbers in {some(wrong, 5)}; leave such columns out.")
-    with np.errstate(over="ignore"):  # an infinity is found out where it matters
-        values = numbers.to_numpy(np.float32)
-    return key, *_checked(path, table[key], values), names
+    return key, *_checked(path, table[key], numbers.to_numpy()), names
 
 
 def _arrays(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:
-    with np.load(path, allow_pickle=False) as file:
+    found = np.load(path, allow_pickle=False)
+    if isinstance(found, np.ndarray):
+        raise ValueError("it holds one array without a name")
+    with found as file:
         if (key := next((name for name in KEYS if name in file), None)) is None or "vectors" not in file:
             raise _without_key(path, file.files)
         rows, values = file[key], file["vectors"]
@@ -124,14 +126,15 @@ def _arrays(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:
             f"{path} holds {key} {rows.shape} and vectors {values.dtype} {values.shape}; expected are names (rows,) "
             "and numbers (rows, width)."
         )
-    rows, values = _checked(path, pd.Series(rows.astype(str)), values.astype(np.float32))
+    rows, values = _checked(path, pd.Series(rows.astype(str)), values)
     return key, rows, values, [f"vectors_{number}" for number in range(values.shape[1])]
 
 
 def _checked(path: Path, rows: pd.Series, values: np.ndarray) -> tuple[pd.Series, np.ndarray]:
     if not values.size:
         raise UserError(f"{path} holds no vectors: it has {values.shape[0]:,} rows of {values.shape[1]:,} numbers.")
-    return rows.astype(str), values
+    with np.errstate(over="ignore"):  # an infinity is found out where it matters
+        return rows.astype(str), values.astype(np.float32)
 
 
 def _without_key(path: Path, names: list[str]) -> UserError:

@@ -11,7 +11,7 @@ from elor.networks import Architecture
 
 
 class Diverged(Exception):
-    """The loss is not finite: a trial fails, a training stops with advice."""
+    """The loss or an answer is not finite: a trial fails, a training stops with advice."""
 
 
 @dataclass(frozen=True)

@@ -126,12 +126,19 @@ class Trainer:
         keep(self.job.scratch, self.network, self.optimiser, self.state, done)
 
     def outcome(self) -> Outcome:
-        """What the kept epoch leaves; its weights become the network's."""
+        """What the kept epoch leaves; its weights become the network's.
+
+        Raises:
+            Diverged: if its answers are not finite: the last step of an epoch is in no loss.
+        """
         state = self.state
         self.network.load_state_dict(state.kept_tensors)
+        predictions = {name: value.cpu().numpy() for name, value in self.predict(self.job.test).items()}
+        if not all(np.isfinite(values).all() for values in predictions.values()):
+            raise Diverged(f"{self.job.title}: after epoch {state.kept} the answers are not finite")
         return Outcome(
             tensors={name: value.cpu() for name, value in state.kept_tensors.items()},
-            predictions={name: value.cpu().numpy() for name, value in self.predict(self.job.test).items()},
+            predictions=predictions,
             history=state.history,
             audit=state.audit,
             kept=state.kept,

@@ -67,6 +67,17 @@ class Task:
         """The folds, in the table's order."""
         return list(self.folds["fold"].unique())
 
+    def heard(self, fold: str) -> set[str]:
+        """The speakers of a fold's training and validation slices."""
+        return self._speakers((self.folds["fold"] == fold) & (self.folds["role"] != "test"))
+
+    def tested(self) -> set[str]:
+        """The speakers whom any fold tests."""
+        return self._speakers(self.folds["role"] == "test")
+
+    def _speakers(self, rows: pd.Series) -> set[str]:
+        return set(self.slices.set_index("slice")["speaker"].reindex(self.folds.loc[rows, "slice"]))
+
     def job(self, fold: str, settings: Settings, testing: bool = True, floor: tuple[float, ...] = ()) -> TrainingJob:
         """The training of one fold with given values; without `testing` it never touches the test speaker."""
         roles = self.folds[self.folds["fold"] == fold].set_index("slice")["role"].reindex(self.slices["slice"])

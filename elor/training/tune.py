@@ -52,16 +52,17 @@ def tune(
         beside = len(folds) * budget.rounds(scale.evaluations, how.round)
         budget.check(task.job(names[0], base, testing=False), beside, engine, max_hours, "the search")
     results = {fold: _search_fold(task, scale.evaluations, fold, base, searched, how, engine) for fold in folds}
-    shared = results[folds[0]].best
-    values = {fold: results[fold].best if fold in results else shared for fold in names}
+    first = results[folds[0]].best
+    values = {fold: results[fold].best if fold in results else first for fold in names}
     won = any(result.best != base for result in results.values())  # else it was the default, the first trial
     found = {dimension.setting for dimension in searched if won}
     provenance = {
         name: "search" if name in found else "pinned" if name in pinned.given() else "default" for name in base.given()
     }
     trials = pd.concat([r.trials.assign(fold=fold) for fold, r in results.items()], ignore_index=True)
-    tuning = Tuning(task.network, how.scope, folds[0] if how.scope == "shared" else None, values, provenance)
-    return tuning, trials
+    shared = folds[0] if how.scope == "shared" else None
+    apart = shared is not None and not task.heard(shared) & task.tested()
+    return Tuning(task.network, how.scope, shared, values, provenance, apart), trials
 
 
 def _search_fold(
@@ -106,7 +107,8 @@ def combine(task: Task, pinned: Settings, first: Tuning, second: Tuning) -> tupl
     }
     scopes = {first.scope, second.scope}
     scope = "shared" if "shared" in scopes else "nested" if "nested" in scopes else "none"
-    return Tuning(task.network, scope, first.fold or second.fold, values, provenance), tpe.no_trials()
+    apart = all(one.apart for one in (first, second) if one.scope == "shared") and scope == "shared"
+    return Tuning(task.network, scope, first.fold or second.fold, values, provenance, apart), tpe.no_trials()
 
 
 def merge(defaults: Settings, pinned: Settings) -> Settings:

@@ -16,6 +16,8 @@ from elor.sections import Section, check, read_yaml
 SEEN = {
     "shared": "One search for all folds: its validation slices, drawn from fold {fold}, are of speakers whom the other "
     "folds test; the values have seen test speakers.",
+    "apart": "One search for all folds, on training and validation slices of fold {fold}, of speakers whom no fold "
+    "tests: the values have seen no test speaker.",
     "nested": "One search per fold on that fold's own training and validation slices: no value has seen what its fold "
     "tests.",
     "none": "No search: the values have seen no test speaker.",
@@ -43,6 +45,7 @@ class Tuning:
         fold: the fold of a shared search.
         values: settings by fold.
         provenance: for each setting `search`, `default`, `pinned`, or the network it was inherited from.
+        apart: whether a shared search has heard no speaker whom a fold tests, as with a published partition.
     """
 
     network: str
@@ -50,11 +53,12 @@ class Tuning:
     fold: str | None
     values: dict[str, Settings]
     provenance: dict[str, str]
+    apart: bool = False
 
     @property
     def seen(self) -> str:
         """What the search has seen of test speakers, in a sentence."""
-        return SEEN[self.scope].format(fold=self.fold)
+        return SEEN["apart" if self.apart else self.scope].format(fold=self.fold)
 
     @property
     def selected(self) -> dict[str, Any]:
@@ -82,4 +86,5 @@ class Tuning:
         own = set(found.values) == set(found.folds)  # and not `fold in values`: a speaker may be called alpha
         by_fold = {fold: found.values[fold] if own else found.values for fold in found.folds}
         settings = {fold: check(Settings, item, str(path)) for fold, item in by_fold.items()}
-        return Tuning(found.network, found.scope, found.fold, settings, found.provenance)
+        apart = found.seen == SEEN["apart"].format(fold=found.fold)
+        return Tuning(found.network, found.scope, found.fold, settings, found.provenance, apart)

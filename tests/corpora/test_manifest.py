@@ -190,9 +190,11 @@ def test_the_emotion_is_the_raters_majority(folder: Path) -> None:
     [
         ("Happy,happy,sad,sad", "xxx"),
         ("Happy,happy,sad", "Happy"),
-        ("Joy,JOY,sad", "Joy"),
+        ("Joy,JOY,sad", "JOY"),
         ("anger,Angry,sad,sad", "xxx"),
         ("sad,excited,happiness", "excited"),
+        ("happiness,excited,sad", "excited"),  # the order of rows means nothing
+        ("excited,happy,happy", "happy"),
         ("fear,Fear,joy,joy", "xxx"),
         ("mad,angry", "xxx"),  # a spelling that is only offered is another emotion
     ],

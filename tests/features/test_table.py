@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +114,35 @@ def test_what_is_no_table_is_a_sentence(tmp_path: Path, name: str) -> None:
         vectors_of(tmp_path / name, SLICES)
     with pytest.raises(UserError, match=r"ends in \.csv, \.parquet, \.npz"):
         vectors_of(tmp_path / "t.xlsx", SLICES)
+
+
+def test_a_key_may_be_parquets_index(tmp_path: Path) -> None:
+    table = pd.DataFrame({"e": [0.5, 0.25, 2.0]}, index=pd.Index(["a", "b", "03"], name="utterance"))
+    table.to_parquet(tmp_path / "t.parquet")
+    values, names = vectors_of(tmp_path / "t.parquet", SLICES)
+    assert (values[:, 0].tolist(), names) == ([0.5, 0.5, 2.0, 0.25], ["e"])
+
+
+@pytest.mark.parametrize("pack", [np.savez, np.savez_compressed])
+def test_damaged_arrays_are_a_sentence(tmp_path: Path, pack: Callable[..., None]) -> None:
+    path = tmp_path / "t.npz"
+    pack(path, utterance=np.array(["a", "b", "03"]), vectors=np.random.default_rng(1).normal(size=(3, 99)))
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:700] + bytes(50) + whole[750:]):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"cannot be read .*; write it again"):
+            vectors_of(path, SLICES)
+    with path.open("wb") as file:
+        np.save(file, np.zeros((3, 2)))
+    with pytest.raises(UserError, match="one array without a name"):
+        vectors_of(path, SLICES)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_float32_are_one_sentence_without_warnings(tmp_path: Path) -> None:
+    huge = np.full((3, 2), 1e300)
+    pd.DataFrame(huge).assign(utterance=["a", "b", "03"]).to_csv(tmp_path / "t.csv", index=False)
+    np.savez(tmp_path / "t.npz", utterance=np.array(["a", "b", "03"]), vectors=huge)
+    for name in ("t.csv", "t.npz"):
+        with pytest.raises(UserError, match="has no finite number in"):
+            vectors_of(tmp_path / name, SLICES)

@@ -1,5 +1,6 @@
 """One fold: the update rule against a reference written out by hand, resuming, and that it learns."""
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -338,6 +339,15 @@ def test_a_loss_that_is_not_finite_is_named(job) -> None:
         loop.train(job(alpha=1e300))  # more than float32 holds
     with pytest.raises(UserError, match=r"the loss is .*nan.*; set a smaller networks.ftr.learning_rate"):
         run([job(alpha=1e300)], Engine("cpu"), "train ftr")
+
+
+def test_answers_that_are_not_finite_are_named(job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last step of the last epoch may spoil the weights: no loss tells."""
+    real = loop.losses.predict
+    monkeypatch.setattr(loop.losses, "predict", lambda head, output: real(head, output) * math.nan)
+    with pytest.raises(Diverged, match=r"ftr, fold S00: after epoch \d the answers are not finite"):
+        loop.train(job())
+    assert loop.train(job(testing=False)).predictions["valence"].shape == (0, 3)
 
 
 def test_a_floor_stops_a_losing_trial(job) -> None:

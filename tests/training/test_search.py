@@ -4,6 +4,7 @@ import errno
 import itertools
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -261,6 +262,23 @@ def test_a_nested_search_never_shows_a_fold_its_test_speaker(task, tmp_path: Pat
     assert "no value has seen what its fold tests" in found.seen
     found.write(tmp_path / "ftr.yaml")
     assert Tuning.read(tmp_path / "ftr.yaml") == found
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_shared_search_has_heard_who_is_tested_unless_parts_share_nobody(task, tmp_path: Path, apart: bool) -> None:
+    """A published partition: one fold, whose speakers nobody else tests."""
+    folds = task.folds[task.folds["fold"] == "S00"]
+    if not apart:  # one slice of a speaker in training is tested
+        folds = folds.assign(role=folds["role"].where(folds["slice"] != "S01_0_0", "test"))
+    found, _ = tune.tune(replace(task, folds=folds), scale(2), Settings(), SPACE, HOW, InOrder("cpu", 1))
+    assert (found.scope, found.apart) == ("shared", apart)
+    assert ("have seen no test speaker" in found.seen) == apart
+    found.write(tmp_path / "ftr.yaml")
+    assert Tuning.read(tmp_path / "ftr.yaml") == found
+    heir, _ = tune.combine(replace(task, folds=folds), Settings(), replace(found, network="elor"), found)
+    assert heir.apart == apart
+    other = replace(found, scope="nested", fold=None, apart=False)
+    assert tune.combine(replace(task, folds=folds), Settings(), found, other)[0].apart == apart
 
 
 def test_elor_ftr_combines_the_winners(task, files, slices: pd.DataFrame, tmp_path: Path) -> None:

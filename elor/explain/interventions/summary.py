@@ -26,8 +26,8 @@ where the untrained slopes themselves had a root mean square of 0.10. In simulat
 (tests/explain/test_luck.py) what is planted is now found always, and of absent cues, to which all folds answer with
 luck of the same size, no more than one in twenty. What is left of shared luck (more than 1 / F of it, as where there
 was nothing to learn) is told by the scores: a head that answers no better than permuted labels has learned nothing,
-and no claim rests on it. Measured there with the former control (three runs of the demonstration with labels shuffled
-within speakers, 144 effects on ELoR and LoM): 12 had p < 0.05 by the sign-flip test, and 4 (2.8 %) lay beyond it.
+and no claim rests on it. What is found of effects where labels were shuffled within speakers: `benchmarks.nulls`,
+docs/known-truth.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -21,9 +21,9 @@ and every descriptor ranked the labels by that.
 
 Every signal has a step size of its own: a step that does not climb is taken back and cuts it to a third, one that does
 lets it grow by a fifth (the "bold driver" of Battiti, "First- and second-order methods for learning", 1992). So J never
-falls, nothing must be tuned to a network's scale, and some 50 steps do. On the demonstration networks Adam needed
-twice as many in `time`; in `fourier` its scaling of every coefficient undoes the 1/f, and it ended where `time` does.
-Momentum and L-BFGS were no faster: the kinks of ReLUs and maxima spoil what they remember.
+falls, nothing must be tuned to a network's scale, and some 50 steps do. Tried once on the demonstration networks, and
+not kept: Adam needed twice as many in `time`; in `fourier` its scaling of every coefficient undoes the 1/f, and it
+ended where `time` does. Momentum and L-BFGS were no faster: the kinks of ReLUs and maxima spoil what they remember.
 """
 
 from __future__ import annotations
