@@ -190,7 +190,8 @@ def to_int16(
         name: of the sound, for messages.
 
     Yields:
-        int16 (n,) at 16 kHz, `samples_at_16k(frames, header.rate)` in all; what exceeds full scale is clipped.
+        int16 (n,) at 16 kHz, `samples_at_16k(frames, header.rate)` in all; what exceeds full scale is clipped, before
+        the resampler too: there a single absurd sample would become a burst.
 
     Raises:
         UserError: if frames are missing, are not numbers, are floats of which more than a share `CLIPPED` lies beyond
@@ -201,7 +202,7 @@ def to_int16(
     for block in blocks:
         mono = heard(block, _mono(block, stereo))
         if header.rate != SAMPLE_RATE:
-            mono = resampler.resample_chunk(mono, last=heard.frames >= frames)
+            mono = resampler.resample_chunk(np.clip(mono, -1, 1), last=heard.frames >= frames)
         exact = mono[: samples - written]  # the resampler may differ from the rounded length by one sample
         written += len(exact)
         yield np.clip(np.rint(exact * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)

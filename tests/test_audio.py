@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,18 @@ def test_wider_subtypes_keep_the_16_bit_values(wav: Path, subtype: str) -> None:
 def test_floats_are_rounded_and_clipped(wav: Path) -> None:
     soundfile.write(wav, np.array([0.4, 0.6, -0.6, 32768, -40000]) / 32768, 16_000, subtype="DOUBLE")
     np.testing.assert_array_equal(read_int16(wav), [0, 1, -1, 32767, -32768])
+
+
+@pytest.mark.parametrize("absurd", [1e30, -9.0])
+def test_one_absurd_sample_of_a_resampled_file_stays_one(wav: Path, absurd: float) -> None:
+    """As an integer file would hold it: at full scale."""
+    sound = tone(48_000, 1)
+    sound[24_000] = math.copysign(1, absurd)
+    soundfile.write(wav, sound, 48_000, subtype="DOUBLE")
+    expected = read_int16(wav)
+    sound[24_000] = absurd
+    soundfile.write(wav, sound, 48_000, subtype="DOUBLE")
+    np.testing.assert_array_equal(read_int16(wav), expected)
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000])

@@ -65,9 +65,9 @@ def read_index(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, usecols=list(COLUMNS))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist; the stage `corpus` writes it.") from None
+        raise UserError(f"{path} does not exist; run dvc repro.") from None
     except ValueError as error:
-        raise UserError(f"{path} is no index of a corpus ({error}); run the stage `corpus` again.") from None
+        raise UserError(f"{path} is no index of a corpus ({error}); delete it and run dvc repro.") from None
 
 
 def _stamp(path: Path) -> Stamp:

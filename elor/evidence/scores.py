@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, RootModel, create_model, model_validator
+from pydantic import ConfigDict, Field, RootModel, create_model, model_validator
 
 from elor.evidence.model import File, Number, Part
 from elor.targets import HEADS, Target
@@ -232,7 +232,10 @@ def of_all_heads(
             yield head, network, Scores.of(found[network]) if found else Unasked(why=target.without(head))
 
 
-class Headline(RootModel[dict[str, Number]]):
+_HeadAndNetwork = Annotated[str, Field(pattern=r"^\w+\.\w+$")]
+
+
+class Headline(RootModel[Annotated[dict[_HeadAndNetwork, Number], Field(min_length=1)]]):
     """metrics/uar.json, by `<dimension>.<network>` the UAR (regression: CCC); metrics/war.json, the WAR (RMSE).
 
     It has no schema: every key is a score, which DVC and `elor runs` set beside that of other runs.

@@ -59,6 +59,10 @@ def test_scores_are_flat_and_know_their_recalls() -> None:
 def test_the_headline_is_nothing_but_scores(tmp_path: Path) -> None:
     (tmp_path / "uar.json").write_text('{"arousal.elor": 0.5, "valence.elor": null}')
     assert read(Headline, tmp_path / "uar.json").root == {"arousal.elor": 0.5, "valence.elor": None}
+    for damaged in ("{}", '{"arousal": 0.5}', '{"arousal.elor": "good"}', "[]"):
+        (tmp_path / "uar.json").write_text(damaged)
+        with pytest.raises(UserError, match=r"uar\.json, key .*; run dvc repro to make it anew"):
+            read(Headline, tmp_path / "uar.json")
 
 
 @pytest.mark.parametrize(
