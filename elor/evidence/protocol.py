@@ -26,7 +26,8 @@ class Selected(Part):
     fold: str | None
     """of a shared search"""
     provenance: dict[str, str]
-    """by value: `search`, `default`, `pinned`, or the network that it was inherited from"""
+    """by value: `search`, `default`, `pinned`, or the network that it was inherited from; `search` of a nested one says
+    that any fold's found better than the default"""
     values: dict[str, Any]
     """by name; by fold and name where folds differ"""
 

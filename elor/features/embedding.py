@@ -52,7 +52,7 @@ def embedded(
             if not isinstance(answer, Tensor) or answer.dim() != 3 or len(answer) != 1 or not answer.shape[1]:
                 kind = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
                 raise UserError(f"The network answers {kind}; expected are (1, frames, width) numbers.")
-            found.append(answer[0].mean(0).float().cpu().numpy())
+            found.append(answer[0].float().mean(0).cpu().numpy())
     return np.stack(found)
 
 

@@ -24,7 +24,7 @@ KEYS = ("slice", "utterance")
 
 FORMATS = (".csv", ".parquet", ".npz")
 
-UNREADABLE = (OSError, ValueError, EOFError, ImportError, ArithmeticError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (OSError, ValueError, EOFError, ImportError, ArithmeticError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What readers raise of a file that is damaged or none of theirs; pandas' and pyarrow's errors are ValueErrors."""
 
 COUNTED = 10
@@ -110,7 +110,7 @@ def _read(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:
     names = ["_".join(str(name).split()) for name in numbers.columns]
     if wrong := [name for name, kind in zip(names, numbers.dtypes, strict=True) if kind.kind not in "iuf"]:
         raise UserError(f"{path} holds something else than numbers in {some(wrong, 5)}; leave such columns out.")
-    return key, *_checked(path, table[key], numbers.to_numpy()), names
+    return key, *_checked(path, table[key], numbers.to_numpy(np.float64, na_value=np.nan)), names
 
 
 def _arrays(path: Path) -> tuple[str, pd.Series, np.ndarray, list[str]]:

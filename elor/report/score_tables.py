@@ -147,7 +147,10 @@ def _selected(one: Mapping[str, Any], name: str) -> str:
     """One value of one network."""
     if name not in one["provenance"]:
         return MISSING
-    origin, value = one["provenance"][name], one["values"].get(name, "by fold")
+    origin, values = one["provenance"][name], one["values"]
+    alike = set(values) <= set(one["provenance"])  # not `name in values`: a fold may be called alpha
+    folds = [values] if alike else list(values.values())
+    value = folds[0][name] if all(fold[name] == folds[0][name] for fold in folds) else "by fold"
     said = (
         ", ".join(map(str, value)) if isinstance(value, list) else f"{value:.3g}" if isinstance(value, float) else value
     )

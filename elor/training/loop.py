@@ -126,16 +126,10 @@ class Trainer:
         keep(self.job.scratch, self.network, self.optimiser, self.state, done)
 
     def outcome(self) -> Outcome:
-        """What the kept epoch leaves; its weights become the network's.
-
-        Raises:
-            Diverged: if its answers are not finite: the last step of an epoch is in no loss.
-        """
+        """What the kept epoch leaves; its weights become the network's."""
         state = self.state
         self.network.load_state_dict(state.kept_tensors)
         predictions = {name: value.cpu().numpy() for name, value in self.predict(self.job.test).items()}
-        if not all(np.isfinite(values).all() for values in predictions.values()):
-            raise Diverged(f"{self.job.title}: after epoch {state.kept} the answers are not finite")
         return Outcome(
             tensors={name: value.cpu() for name, value in state.kept_tensors.items()},
             predictions=predictions,
@@ -266,7 +260,11 @@ class Trainer:
 
     @torch.no_grad()
     def predict(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """Probabilities (or values) of every head for some slices, without dropout and with running statistics."""
+        """Probabilities (or values) of every head for some slices, without dropout and with running statistics.
+
+        Raises:
+            Diverged: if they are not finite: the last step of an epoch is in no loss.
+        """
         self.network.eval()
         parts = {head.name: [torch.empty(0, head.outputs, device=self.device)] for head in self.heads}
         for some in torch.from_numpy(rows).to(self.device).split(PREDICT_BATCH) if len(rows) else ():
@@ -274,7 +272,10 @@ class Trainer:
                 outputs = self.network.outputs(*self.inputs.batch(some))
             for head in self.heads:
                 parts[head.name].append(losses.predict(head, outputs[head.name].float()))
-        return {name: torch.cat(found) for name, found in parts.items()}
+        answers = {name: torch.cat(found) for name, found in parts.items()}
+        if not all(found.isfinite().all() for found in answers.values()):
+            raise Diverged(f"{self.job.title}: after epoch {self.state.epoch} the answers are not finite")
+        return answers
 
     def autocast(self) -> AbstractContextManager[Any]:
         """bfloat16 where it is asked for."""

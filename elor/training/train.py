@@ -58,7 +58,7 @@ def train_folds(
         UserError: if it may take more than `max_hours`, or a loss is not finite, naming network, fold and epoch.
     """
     jobs = [job for fold in task.fold_names() for job in task.ensemble(fold, tuning.values[fold])]
-    budget.check(jobs[0], [len(jobs)], engine, max_hours, "training")
+    budget.check(max(jobs, key=effort), [len(jobs)], engine, max_hours, "training")
     jobs = place(jobs, engine)
     return jobs, run(jobs, engine, f"train {task.network}")
 

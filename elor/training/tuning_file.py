@@ -44,7 +44,8 @@ class Tuning:
         network, scope: whose, and how it was searched (`shared`, `nested`, `none`).
         fold: the fold of a shared search.
         values: settings by fold.
-        provenance: for each setting `search`, `default`, `pinned`, or the network it was inherited from.
+        provenance: for each setting `search`, `default`, `pinned`, or the network it was inherited from. `search` of a
+            nested one says that any fold's found better than the default.
         apart: whether a shared search has heard no speaker whom a fold tests, as with a published partition.
     """
 

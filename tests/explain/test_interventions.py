@@ -29,6 +29,7 @@ from elor.explain.interventions.run import (
     versions,
 )
 from elor.explain.interventions.summary import summarise
+from elor.features import is10
 from elor.features.mfcc import mfcc
 from elor.files import plain
 from elor.networks import MultiHeadNetwork
@@ -117,6 +118,22 @@ def test_networks_eat_the_altered_sound() -> None:
     assert found["is10"].shape == (1, 1_582)
     as_stored = torch.from_numpy(np.round(sounds * 32_768).astype(np.int16))
     assert (found["mfcc"] - mfcc(as_stored)).abs().median() < 0.05  # not rounded to 16 bit
+
+
+def test_functionals_that_are_not_finite_are_0_as_in_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(is10, "functionals", lambda sound, which: np.float32([1, np.nan, np.inf, -np.inf]))
+    np.testing.assert_array_equal(inputs_of(np.zeros((1, 96_000)), {"is10"})["is10"], [[1, 0, 0, 0]])
+
+
+def test_a_fold_of_which_nothing_is_drawn_is_not_asked(speech_corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where folds are no speakers: the sample has some slices of every speaker, and perhaps none of a fold."""
+    every, what = jobs_of(speech_corpus), speech_corpus.experiment
+    drawn = np.concatenate([every[0].rows, every[2].rows])
+    monkeypatch.setattr(type(what), "sample", lambda self, count, least: drawn)
+    jobs = running.plan(what, ("elor",), 6, 2)
+    assert [(job.fold, job.seeds, job.rows.tolist()) for job in jobs] == [
+        (job.fold, job.seeds, job.rows.tolist()) for job in (every[0], every[2])
+    ]
 
 
 def test_untrained_networks_get_the_datas_normalisations_and_keep_their_weights() -> None:

@@ -79,6 +79,16 @@ def test_a_vector_is_the_mean_over_the_frames_of_the_slice_alone(
     np.testing.assert_array_equal(embedded(model, padded, slices, layer), found)  # what follows the slice is not heard
 
 
+def test_answers_in_whole_numbers_have_a_mean_too(audio: np.ndarray, slices: pd.DataFrame) -> None:
+    """As units of a quantiser."""
+
+    class Units(nn.Module):
+        def forward(self, sound: torch.Tensor) -> torch.Tensor:
+            return torch.tensor([[[1, 4], [2, 4]]])
+
+    np.testing.assert_array_equal(embedded(Units(), audio, slices), [[1.5, 4]] * 3)
+
+
 def test_the_table_goes_into_the_pipeline(tmp_path: Path, audio: np.ndarray, slices: pd.DataFrame) -> None:
     vectors = embedded(wav2vec2(), audio, slices)
     write_table(tmp_path / "w.npz", slices, vectors)

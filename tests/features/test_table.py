@@ -146,3 +146,13 @@ def test_numbers_beyond_float32_are_one_sentence_without_warnings(tmp_path: Path
     for name in ("t.csv", "t.npz"):
         with pytest.raises(UserError, match="has no finite number in"):
             vectors_of(tmp_path / name, SLICES)
+
+
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+def test_a_number_that_is_missing_in_a_nullable_column_is_named(tmp_path: Path, backend: str) -> None:
+    table = pd.DataFrame({"utterance": ["a", "b", "03"], "e": [1, None, 3], "f": [0.5, 0.25, 0.125]})
+    table.convert_dtypes(dtype_backend=backend).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(UserError, match=r"has no finite number in.*e"):
+        vectors_of(tmp_path / "t.parquet", SLICES)
+    table.fillna(2).convert_dtypes(dtype_backend=backend).to_parquet(tmp_path / "t.parquet")
+    np.testing.assert_array_equal(vectors_of(tmp_path / "t.parquet", SLICES)[0][:, 0], [1, 1, 3, 2])

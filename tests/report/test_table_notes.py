@@ -11,7 +11,7 @@ import pytest
 from elor.evaluation.evaluate import evaluate
 from elor.evaluation.settings import Settings
 from elor.report.results import Results, labelled, title
-from elor.report.score_tables import headline, spread
+from elor.report.score_tables import headline, selected, spread
 from elor.report.table_notes import _ceiling, _classes, _joint, reading, setting
 from tests.worlds.tables import World, make_world
 
@@ -41,6 +41,16 @@ def test_a_score_over_some_of_the_classes_is_called_one() -> None:
     assert not any("that occur" in other for other in others)
     values = SimpleNamespace(scores={"arousal": {"elor": {"ccc": 0.3}}}, protocol={})
     assert list(_classes(values, "CCC")) == ["CCC folds: mean over folds."]
+
+
+def test_values_that_all_folds_share_are_shown_and_only_others_differ_by_fold() -> None:
+    """As after a search per fold; one of the folds is a speaker called alpha."""
+    origins = {"stride": "default", "alpha": "pinned", "batch": "search"}
+    nested = {fold: {"stride": 32, "alpha": 0.01, "batch": batch} for fold, batch in (("alpha", 8), ("b", 16))}
+    shared = {"provenance": origins, "values": nested["b"]}
+    found = SimpleNamespace(protocol={"selected": {"lom": {"provenance": origins, "values": nested}, "elor": shared}})
+    rows = (("stride", "32 (default)", "32 (default)"), ("alpha", "0.01 (pinned)", "0.01 (pinned)"))
+    assert selected(found).groups == ((*rows, ("batch", "by fold", "16")),)
 
 
 @pytest.mark.parametrize("target", ["regression", "distribution", "spread"])

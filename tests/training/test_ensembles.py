@@ -19,7 +19,7 @@ from elor.onnx_model import write_onnx
 from elor.safetensors_model import write_weights
 from elor.tables import read_table
 from elor.targets import FLOOR, Head
-from elor.training import outputs, resume, weights_file
+from elor.training import budget, outputs, resume, weights_file
 from elor.training.job import TrainingJob
 from elor.training.task import Task
 from elor.training.train import place, train_all_here, train_folds
@@ -167,6 +167,18 @@ def test_killed_in_any_member_they_go_on(network: str, epochs: int, asked, tmp_p
 def test_the_guard_counts_every_member(asked, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"training would take up to .* \(12 trainings of up to 3 epochs"):
         learned(tmp_path, asked("ftr", 4), max_hours=1e-9)
+
+
+def test_the_guard_asks_the_largest_network(asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a search per fold, networks differ in size."""
+    task, seen = asked("ftr", 1), []
+    monkeypatch.setattr(budget, "check", lambda job, *rest: seen.append(job.architecture.hidden))
+    values = dict.fromkeys(task.fold_names(), toy.settings("ftr"))
+    values["S01"] = values["S01"].model_copy(update={"hidden": [64, 8]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "run", run_here)
+        train_folds(task, Tuning("ftr", "nested", None, values, {}), Engine("cpu", 2), 24.0)
+    assert [tuple(hidden) for hidden in seen] == [(64, 8)]
 
 
 def test_a_member_shares_nothing_with_those_of_the_seeds_beside_it(asked) -> None:

@@ -88,13 +88,14 @@ def plan(what: Experiment, networks: Sequence[str], count: int, untrained_networ
             fold=fold,
             networks={network: what.model(fold, network) for network in networks},
             audio=what.audio,
-            rows=(rows := sample[tested[sample] == fold]),
+            rows=rows,
             supports=slices["samples"].to_numpy()[rows],
             seeds=what.seeds(index, untrained_networks),
             seed=what.seed,
             device=what.device(index),
         )
         for index, fold in enumerate(pd.unique(tested[pd.notna(tested)]))
+        if len(rows := sample[tested[sample] == fold])  # of a fold that tests few, none may be drawn
     ]
 
 
@@ -228,7 +229,8 @@ def inputs_of(sounds: NDArray, wanted: set[str], vectors: str = "IS10") -> Input
     if "is10" in wanted:
         from elor.features.is10 import functionals
 
-        found["is10"] = torch.from_numpy(np.stack([functionals(sound * FULL_SCALE, vectors) for sound in sounds]))
+        of_set = torch.from_numpy(np.stack([functionals(sound * FULL_SCALE, vectors) for sound in sounds]))
+        found["is10"] = of_set.nan_to_num(0, 0, 0)  # as elor.features.is10.write_is10 does
     return {name: found[name] for name in wanted}
 
 
