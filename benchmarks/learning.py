@@ -3,7 +3,7 @@
 Every setting changes the demonstration's training; a run is one fold of one network on one corpus. Its scores are
 taken after every epoch, on the validation slices and, by the audit, on the held-out speaker. Runs that the results hold
 are not made again, so that the log grows by what is asked for. The settings here were tried to choose the profile
-`demo`: what is chosen by them must be judged on other seeds (`python -m benchmarks.seeds`).
+`demo`: what is chosen by them must be judged on other seeds (`python -m benchmarks.fresh`).
 """
 
 from __future__ import annotations
