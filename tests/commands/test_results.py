@@ -183,7 +183,8 @@ def test_selected_values_say_who_selected_them(workspace: Path, tmp_path: Path, 
     values = {"hidden": [96, 48], "alpha": 1.5e-5, "stride": 16}
     provenance = {"hidden": "search", "alpha": "search", "stride": "pinned"}
     shared = {"scope": "shared", "fold": "Ses01F", "provenance": provenance, "values": values}
-    nested = {"scope": "nested", "fold": None, "provenance": {"alpha": "search"}, "values": {"Ses01F": {"alpha": 0.25}}}
+    by_fold = {"Ses01F": {"alpha": 0.25}, "Ses01M": {"alpha": 0.5}}
+    nested = {"scope": "nested", "fold": None, "provenance": {"alpha": "search"}, "values": by_fold}
     write_json(folder / "protocol.json", protocol | {"selected": {"elor": shared, "ftr": nested}}, digits=None)
     lines = elor("results", "--metrics", folder).stdout.splitlines()
     assert ["hidden", "96,", "48", "-"] in [line.split() for line in lines]

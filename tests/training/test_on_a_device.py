@@ -51,9 +51,23 @@ def test_a_step_never_waits_for_the_device(network: str, update: str, job) -> No
     trainer.network.keep_units(drawn.kept[:8])
     with Watch() as watch:
         trainer.step(drawn.order[:8], trainer.heads)
-        trainer.predict(trainer.job.validation[:0])
     assert watch.crossings == []
     assert watch.operations["aten._local_scalar_dense.default"] == 0
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_predicting_waits_once_per_head(network: str, job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read whether its answers are finite, however many minibatches they are of."""
+    trainer, read = loop.Trainer(replace(job(network), device="meta")), []
+    monkeypatch.setattr(loop, "PREDICT_BATCH", 2)
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda value: not read.append(value))  # meta has nothing to read
+    rows = torch.from_numpy(trainer.job.test).to(META)
+    monkeypatch.setattr(loop.torch, "from_numpy", lambda _: rows)
+    with Watch() as watch:
+        trainer.predict(trainer.job.test)
+    assert len(rows) > 2
+    assert len(read) == len(trainer.heads)
+    assert watch.crossings == []
 
 
 def test_a_step_of_a_stack_never_waits_for_the_device(job) -> None:
